@@ -1,0 +1,1 @@
+"""Runnable experiments, each with its command and its last figures. See ``make bench``."""

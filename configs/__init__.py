@@ -1,0 +1,1 @@
+"""Presets as package data: one YAML file each, laid over the defaults in :mod:`rag.config`."""

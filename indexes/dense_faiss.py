@@ -1,0 +1,245 @@
+"""Dense search with FAISS: flat, HNSW, IVF, scalar-quantised and product-quantised indexes under one face.
+
+FAISS ids are chunk ids (an ``IndexIDMap`` over the real index). Deletion is a tombstone that every search masks,
+because neither HNSW nor a GPU index can delete; :meth:`FaissIndex.needs_rebuild` says when so many have gathered
+that a new build pays. A type that must be trained starts as a flat index and asks for a rebuild once it holds
+enough vectors to train on: fewer would give worse recall than the memory is worth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from indexes.protocols import Hits, no_hits, top_hits
+from indexes.rows import Float32, Int64
+
+__all__ = ["DENSE_TYPES", "FaissIndex", "FaissOptions", "load_faiss"]
+
+DENSE_TYPES = ("flat", "hnsw", "ivf", "sq", "pq", "ivfpq")
+
+_INDEX = "index.faiss"
+_STATE = "state.json"
+_REBUILD_SHARE = 0.2  # of tombstones
+_EXACT_BELOW = 0.05  # an HNSW walk through a filter this narrow finds too little: compare exactly instead
+_PQ_TRAINING = 39 * 256  # FAISS asks for 39 training points a centroid, and product quantisation has 256
+
+
+@dataclass(frozen=True)
+class FaissOptions:
+    """What kind of FAISS index, and its knobs; the defaults suit 10 thousand to a million chunks.
+
+    ``nlist`` 0 takes 4·√n lists at build time (the rule of thumb of FAISS's own guidelines).
+    """
+
+    type: str = "flat"
+    hnsw_m: int = 32
+    ef_construction: int = 200
+    ef_search: int = 96
+    nlist: int = 0
+    nprobe: int = 16
+    sq_bits: int = 8
+    pq_m: int = 48
+
+    def __post_init__(self) -> None:
+        if self.type not in DENSE_TYPES:
+            raise ValueError(
+                f"unknown dense index type {self.type!r}: choose one of {', '.join(DENSE_TYPES)}"
+            )
+        if self.sq_bits not in (4, 6, 8, 16):
+            raise ValueError(f"sq_bits is {self.sq_bits}: choose 4, 6, 8 or 16")
+
+
+def load_faiss() -> Any:
+    """Import FAISS after torch.
+
+    Each brings an OpenMP runtime, and loading torch's second can crash (faiss issue 3401); this is the only place
+    where FAISS is imported, so the order holds everywhere.
+    """
+    if "torch" not in sys.modules and find_spec("torch") is not None:
+        import torch  # noqa: F401
+    import faiss
+
+    return faiss
+
+
+def factory(options: FaissOptions, dimension: int, n: int) -> tuple[str, int]:
+    """Return the FAISS factory string for ``n`` vectors and the number of vectors it must be trained on (0: none).
+
+    Raises ``ValueError`` where ``pq_m`` does not divide the dimension.
+    """
+    if options.type in ("pq", "ivfpq") and dimension % options.pq_m:
+        raise ValueError(f"pq_m is {options.pq_m}, which does not divide the dimension {dimension}")
+    nlist = options.nlist or max(1, round(4 * math.sqrt(max(n, 1))))
+    scalar = "SQfp16" if options.sq_bits == 16 else f"SQ{options.sq_bits}"
+    return {
+        "flat": ("Flat", 0),
+        "hnsw": (f"HNSW{options.hnsw_m},Flat", 0),
+        "ivf": (f"IVF{nlist},Flat", 39 * nlist),
+        "sq": (scalar, 0 if options.sq_bits == 16 else 1000),
+        "pq": (f"PQ{options.pq_m}", _PQ_TRAINING),
+        "ivfpq": (f"IVF{nlist},PQ{options.pq_m}", max(39 * nlist, _PQ_TRAINING)),
+    }[options.type]
+
+
+class FaissIndex:
+    """A FAISS index with chunk ids, tombstones and late training."""
+
+    def __init__(self, dimension: int, options: FaissOptions | None = None) -> None:
+        self.dimension = dimension
+        self.options = options or FaissOptions()
+        self._faiss = load_faiss()
+        self._removed: Int64 = np.empty(0, dtype=np.int64)
+        self.built_type = "flat"
+        self._index: Any = None
+        self._build(0)
+
+    @classmethod
+    def build(cls, dimension: int, options: FaissOptions, ids: Int64, vectors: Float32) -> Self:
+        """Train on ``vectors`` where the type needs it, and add them all."""
+        index = cls(dimension, options)
+        index._build(len(vectors), vectors)
+        index.add(ids, vectors)
+        return index
+
+    @classmethod
+    def load(cls, folder: Path, options: FaissOptions) -> Self:
+        """Read what :meth:`save` wrote; search-time knobs are taken from ``options``."""
+        faiss = load_faiss()
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        index = cls(state["dimension"], options)
+        index._index = faiss.read_index(str(folder / _INDEX))
+        index._removed = np.array(state["removed"], dtype=np.int64)
+        index.built_type = state["built_type"]
+        return index
+
+    def _build(self, n: int, training: Float32 | None = None) -> None:
+        description, needed = factory(self.options, self.dimension, n)
+        if needed and (training is None or n < needed):
+            description, needed, self.built_type = "Flat", 0, "flat"
+        else:
+            self.built_type = self.options.type
+        inner = self._faiss.index_factory(self.dimension, description, self._faiss.METRIC_INNER_PRODUCT)
+        if self.built_type == "hnsw":
+            inner.hnsw.efConstruction = self.options.ef_construction
+        if needed and training is not None:
+            inner.train(training)
+        self._index = self._faiss.IndexIDMap(inner)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal) - len(self._removed)
+
+    @property
+    def inner(self) -> Any:
+        """The FAISS index under the id map, whose positions :meth:`position_ids` translates."""
+        return self._faiss.downcast_index(self._index.index)
+
+    @property
+    def removed(self) -> Int64:
+        """The tombstones, ascending."""
+        return self._removed
+
+    def position_ids(self) -> Int64:
+        """Return the chunk id at each FAISS position, tombstones included."""
+        return np.asarray(self._faiss.vector_to_array(self._index.id_map), dtype=np.int64)
+
+    def ids(self) -> Int64:
+        """Return the ids that can be found, ascending."""
+        return np.setdiff1d(self.position_ids(), self._removed)
+
+    def add(self, ids: Int64, vectors: Float32) -> None:
+        """Add vectors (n, dimension)."""
+        if len(ids):
+            self._index.add_with_ids(
+                np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(ids, dtype=np.int64)
+            )
+
+    def remove(self, ids: Int64) -> None:
+        """Mask ids from now on."""
+        known = np.intersect1d(ids, self.position_ids())
+        self._removed = np.union1d(self._removed, known)
+
+    def needs_rebuild(self) -> bool:
+        """Many tombstones, or enough vectors at last for the type that was asked for."""
+        total = int(self._index.ntotal)
+        if len(self._removed) > _REBUILD_SHARE * max(total, 1):
+            return True
+        _, needed = factory(self.options, self.dimension, len(self))
+        return self.built_type != self.options.type and len(self) >= needed
+
+    def search(self, queries: Float32, k: int, *, allowed: Int64 | None = None) -> list[Hits]:
+        """Search with the tombstones masked and, where given, only ``allowed`` ids considered."""
+        if allowed is not None:
+            allowed = np.setdiff1d(allowed, self._removed)
+        available = len(self) if allowed is None else len(allowed)
+        if not len(queries) or not available or k < 1:
+            return [no_hits() for _ in queries]
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if allowed is not None and self.built_type == "hnsw" and len(allowed) < _EXACT_BELOW * len(self):
+            return self._search_exactly(queries, k, allowed)
+        if self.built_type == "pq":  # FAISS's PQ search takes no mask
+            return self._search_and_drop(queries, k, allowed)
+        scores, ids = self._index.search(queries, min(k, available), params=self._parameters(allowed))
+        return [_found(row_ids, row_scores, k) for row_ids, row_scores in zip(ids, scores, strict=True)]
+
+    def _parameters(self, allowed: Int64 | None) -> Any:
+        faiss = self._faiss
+        if allowed is not None:
+            selector = faiss.IDSelectorBatch(allowed)
+        elif len(self._removed):
+            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self._removed))
+        else:
+            selector = None
+        if self.built_type == "hnsw":
+            return faiss.SearchParametersHNSW(sel=selector, efSearch=self.options.ef_search)
+        if self.built_type == "ivfpq":
+            return faiss.IVFPQSearchParameters(sel=selector, nprobe=self.options.nprobe)
+        if self.built_type == "ivf":
+            return faiss.SearchParametersIVF(sel=selector, nprobe=self.options.nprobe)
+        return faiss.SearchParameters(sel=selector)
+
+    def _search_and_drop(self, queries: Float32, k: int, allowed: Int64 | None) -> list[Hits]:
+        total = int(self._index.ntotal)
+        fetch = total if allowed is not None else min(total, k + len(self._removed))
+        scores, ids = self._index.search(queries, fetch)
+        kept = []
+        for row_ids, row_scores in zip(ids, scores, strict=True):
+            keep = ~np.isin(row_ids, self._removed) if allowed is None else np.isin(row_ids, allowed)
+            kept.append(_found(row_ids[keep], row_scores[keep], k))
+        return kept
+
+    def _search_exactly(self, queries: Float32, k: int, allowed: Int64) -> list[Hits]:
+        positions = self.position_ids()
+        at = np.flatnonzero(np.isin(positions, allowed))
+        vectors = self.inner.reconstruct_batch(at)
+        return [top_hits(positions[at], row, k) for row in queries @ vectors.T]
+
+    def clone(self) -> Self:
+        """Return a private copy of index and tombstones."""
+        copy = type(self)(self.dimension, self.options)
+        copy._index = self._faiss.clone_index(self._index)
+        copy._removed, copy.built_type = self._removed, self.built_type
+        return copy
+
+    def save(self, folder: Path) -> None:
+        """Write the FAISS file and the tombstones."""
+        self._faiss.write_index(self._index, str(folder / _INDEX))
+        state = {
+            "dimension": self.dimension,
+            "built_type": self.built_type,
+            "removed": self._removed.tolist(),
+            "options": asdict(self.options),
+        }
+        (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
+
+
+def _found(ids: Int64, scores: Float32, k: int) -> Hits:
+    real = ids >= 0
+    return top_hits(ids[real], scores[real], k)

@@ -1,0 +1,140 @@
+"""Derived indexes on disk: published whole or not at all, and checked before they are believed.
+
+Each is a folder ``<kind>/<generation>-<nonce>`` with its files and, written last, a manifest that holds the
+generation it reflects, the store it belongs to, the options it was built with, every file's SHA-256 and its own. A folder
+is filled under a temporary name, every file and the folder itself are fsynced, and only then is it renamed into
+place and its parent fsynced: a kill at any moment leaves the last good one untouched.
+
+Nothing here is the truth. What does not verify is passed over, and the caller builds it again from the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Published", "file_sha256", "newest", "publish", "published_folders", "remove_all_but", "verify"]
+
+_MANIFEST = "manifest.json"
+_TEMPORARY = ".tmp-"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published folder that has been verified, and the generation it reflects."""
+
+    folder: Path
+    generation: int
+
+
+def publish(
+    root: Path, store_id: str, generation: int, options: Mapping[str, Any], fill: Callable[[Path], None]
+) -> Published:
+    """Let ``fill`` write an index into a new folder below ``root`` and put it into place durably."""
+    root.mkdir(parents=True, exist_ok=True)
+    nonce = uuid.uuid4().hex[:8]
+    temporary = root / f"{_TEMPORARY}{generation}-{nonce}"
+    temporary.mkdir()
+    fill(temporary)
+    files = sorted(p for p in temporary.iterdir() if p.is_file())
+    manifest = {
+        "version": _VERSION,
+        "store_id": store_id,
+        "generation": generation,
+        "options": dict(options),
+        "files": {p.name: file_sha256(p) for p in files},
+    }
+    manifest["self"] = _digest(manifest)
+    (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    for path in (*files, temporary / _MANIFEST, temporary):
+        _fsync(path)
+    final = root / f"{generation:012d}-{nonce}"
+    temporary.rename(final)
+    _fsync(root)
+    return Published(final, generation)
+
+
+def newest(root: Path, store_id: str, options: Mapping[str, Any]) -> Published | None:
+    """Return the newest folder below ``root`` that belongs to this store, was built with ``options`` and verifies."""
+    for folder in _folders(root):
+        manifest = _manifest(folder)
+        if manifest is None or manifest["store_id"] != store_id or manifest["options"] != dict(options):
+            continue
+        if verify(folder) is None:
+            return Published(folder, int(manifest["generation"]))
+    return None
+
+
+def verify(folder: Path) -> str | None:
+    """Compare every file with the manifest; return what is wrong, or None."""
+    manifest = _manifest(folder)
+    if manifest is None:
+        return "its manifest is missing or unreadable"
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_sha256(path) != expected:
+            return f"{name} does not match its checksum"
+    return None
+
+
+def remove_all_but(root: Path, keep: Path | None) -> None:
+    """Delete every other folder below ``root``; readers that have one open keep its files until they let go."""
+    if root.is_dir():
+        for folder in root.iterdir():
+            if folder != keep and folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def published_folders(root: Path) -> list[Path]:
+    """Return the folders in place below ``root``, newest first, verified or not."""
+    return _folders(root)
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    named = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(named, key=lambda p: p.name, reverse=True)
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        told = manifest.pop("self")
+        return manifest if manifest["version"] == _VERSION and told == _digest(manifest) else None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # whatever is wrong with it, it is no manifest
+        return None
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

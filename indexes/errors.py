@@ -1,0 +1,71 @@
+"""What can go wrong with an index folder.
+
+::
+
+    StoreError
+    ├── IndexMissingError      nothing here yet
+    ├── IndexDamagedError      the database itself cannot be trusted
+    ├── IndexLockedError       another process is writing; says which
+    ├── FormatTooNewError      written by a later version of this software
+    └── SettingsMismatchError  made with other settings than the ones asked for
+
+The messages say what happened. What to type next is added by whoever owns the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = [
+    "FormatTooNewError",
+    "IndexDamagedError",
+    "IndexLockedError",
+    "IndexMissingError",
+    "SettingsMismatchError",
+    "StoreError",
+]
+
+
+class StoreError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class IndexMissingError(StoreError):
+    """The folder holds no index."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no index in {folder}")
+        self.folder = folder
+
+
+class IndexDamagedError(StoreError):
+    """The database is not readable or contradicts itself."""
+
+
+class IndexLockedError(StoreError):
+    """Another process holds the writer lock."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(f"the index in {folder} is being written by {holder}")
+        self.holder = holder
+
+
+class FormatTooNewError(StoreError):
+    """The folder's format version is later than this software reads."""
+
+    def __init__(self, folder: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"the index in {folder} has format {found}, and this version reads formats up to {known}"
+        )
+
+
+class SettingsMismatchError(StoreError):
+    """The index was made with other settings. ``differences`` maps a name to (recorded, asked)."""
+
+    def __init__(self, folder: Path, differences: Mapping[str, tuple[object, object]]) -> None:
+        told = "; ".join(
+            f"{name} is {was!r} there and {now!r} here" for name, (was, now) in differences.items()
+        )
+        super().__init__(f"the index in {folder} was made with other settings: {told}")
+        self.differences = dict(differences)

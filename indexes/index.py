@@ -1,0 +1,343 @@
+"""An index folder as a whole: the store, and the dense and the lexical index derived from it.
+
+A writer commits to the store and then calls :meth:`Index.sync`, which brings the derived indexes to the store's
+generation and publishes them. A reader (:class:`IndexReader`) searches an immutable :class:`Snapshot` of exactly one
+generation: it starts from what is published, replays what was committed since, and makes the next snapshot when the
+store moves on. Readers never write into the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexes import derived
+from indexes.dense_faiss import FaissIndex, FaissOptions, load_faiss
+from indexes.dense_gpu import GpuIndex, gpu_count
+from indexes.errors import SettingsMismatchError
+from indexes.lexical_tantivy import TantivyIndex
+from indexes.lock import writer_lock
+from indexes.protocols import DenseIndex, LexicalIndex
+from indexes.rows import ChunkRow, Int64
+from indexes.store import Store
+from indexes.verify import Problem, check_derived, check_store
+
+__all__ = ["Index", "IndexReader", "Problem", "Snapshot", "lexical_text"]
+
+log = logging.getLogger(__name__)
+
+_SEARCH_ONLY = ("ef_search", "nprobe")
+_LEXICAL_BATCH = 20_000
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Both indexes at one generation. Nothing in it changes; searching it from many threads is safe."""
+
+    generation: int
+    dense: DenseIndex
+    lexical: LexicalIndex
+
+
+class Index:
+    """One index folder. ``options`` choose the dense index's type, ``languages`` the stemmers."""
+
+    def __init__(self, store: Store, options: FaissOptions, languages: tuple[str, ...]) -> None:
+        self.store = store
+        self.folder = store.folder
+        self.options = options
+        self.languages = languages
+        self._store_id = str(store.meta("store_id"))
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        settings: Mapping[str, Any],
+        *,
+        embedder: str,
+        dimension: int,
+        options: FaissOptions | None = None,
+        languages: tuple[str, ...] = ("english", "russian"),
+    ) -> Index:
+        """Make an empty index; ``settings`` are recorded and compared by :meth:`open`."""
+        store = Store.create(folder, settings, embedder=embedder, dimension=dimension)
+        return cls(store, options or FaissOptions(), languages)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        options: FaissOptions | None = None,
+        languages: tuple[str, ...] = ("english", "russian"),
+        write: bool = False,
+    ) -> Index:
+        """Open an index; with ``settings``, refuse one that was made with others.
+
+        Raises what :meth:`indexes.store.Store.open` raises, and :class:`~indexes.errors.SettingsMismatchError`.
+        """
+        store = Store.open(folder, write=write)
+        if settings is not None:
+            compare_settings(folder, store.settings, settings)
+        return cls(store, options or FaissOptions(), languages)
+
+    @contextmanager
+    def writing(self, purpose: str) -> Iterator[None]:
+        """Hold the writer lock. Raises :class:`~indexes.errors.IndexLockedError`."""
+        with writer_lock(self.folder, purpose):
+            yield
+
+    # Derived indexes ----------------------------------------------------------------------------------------
+
+    def _root(self, kind: str) -> Path:
+        return self.folder / kind
+
+    def _dense_options(self) -> dict[str, Any]:
+        built = {k: v for k, v in asdict(self.options).items() if k not in _SEARCH_ONLY}
+        return {"embedder": self.store.meta("embedder"), "dimension": self.store.meta("dimension"), **built}
+
+    def _lexical_options(self) -> dict[str, Any]:
+        return {"languages": list(self.languages)}
+
+    def published(self) -> dict[str, derived.Published | None]:
+        """Return the newest verified folder of each derived index, or None where it must be built."""
+        return {
+            "dense": derived.newest(self._root("dense"), self._store_id, self._dense_options()),
+            "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options()),
+        }
+
+    def sync(self) -> int:
+        """Bring both derived indexes to the store's generation, publish them, and return it.
+
+        The caller holds the writer lock. What is published already and current is left alone.
+        """
+        base = self.published()
+        generation = self.store.generation
+        dense, lexical = base["dense"], base["lexical"]
+        if dense is None or dense.generation != generation:
+            index = self._dense(dense)
+            dense = derived.publish(
+                self._root("dense"), self._store_id, generation, self._dense_options(), index.save
+            )
+        if lexical is None or lexical.generation != generation:
+            before = lexical
+
+            def fill(folder: Path) -> None:
+                self._lexical_into(folder, before)
+
+            lexical = derived.publish(
+                self._root("lexical"), self._store_id, generation, self._lexical_options(), fill
+            )
+        derived.remove_all_but(self._root("dense"), dense.folder)
+        derived.remove_all_but(self._root("lexical"), lexical.folder)
+        return generation
+
+    def _dense(
+        self, base: derived.Published | None, current: DenseIndex | None = None, at: int = 0
+    ) -> FaissIndex:
+        """Return a private dense index of the current generation, from ``base`` or a clone of ``current``."""
+        with self.store.reading():
+            if base is not None and base.generation >= at:
+                index, at = FaissIndex.load(base.folder, self.options), base.generation
+            elif current is not None:
+                clone = current.clone()
+                assert isinstance(clone, FaissIndex)
+                index = clone
+            else:
+                return self._dense_from_store()
+            changes = self.store.changes_since(at)
+            index.remove(changes.removed)
+            index.add(changes.added, self.store.vectors(changes.added))
+            return self._dense_from_store() if index.needs_rebuild() else index
+
+    def _dense_from_store(self) -> FaissIndex:
+        ids = self.store.chunk_ids()
+        return FaissIndex.build(int(self.store.meta("dimension")), self.options, ids, self.store.vectors(ids))
+
+    def _lexical_into(self, folder: Path, base: derived.Published | None) -> TantivyIndex:
+        """Make a lexical index of the current generation in an empty folder, out of ``base`` where there is one."""
+        if base is not None:
+            _link_files(base.folder, folder)
+        index = TantivyIndex(folder, self.languages)
+        with self.store.reading():
+            changes = self.store.changes_since(base.generation if base else 0)
+            removed = changes.removed
+            for part in _batches(changes.added):
+                rows = self.store.chunks(part)
+                index.apply(part, [lexical_text(rows[i]) for i in part.tolist()], removed)
+                removed = np.empty(0, dtype=np.int64)
+            if not len(changes.added) and len(removed):
+                index.apply(changes.added, [], removed)
+        return index
+
+    # Checking -----------------------------------------------------------------------------------------------
+
+    def verify(self) -> list[Problem]:
+        """Check the store row by row and each derived index against it; an empty list means all is well."""
+        problems = check_store(self.store)
+        if any(not p.repairable for p in problems):
+            return problems
+        for kind in ("dense", "lexical"):
+            problems += check_derived(kind, self._root(kind), self.store, self._load_ids)
+        return problems
+
+    def _load_ids(self, kind: str, folder: Path) -> Int64:
+        if kind == "dense":
+            return FaissIndex.load(folder, self.options).ids()
+        with _scratch_copy(folder) as copy:
+            return TantivyIndex(copy, self.languages).ids()
+
+    def rebuild(self) -> int:
+        """Throw both derived indexes away and build them from the store. The caller holds the writer lock."""
+        for kind in ("dense", "lexical"):
+            derived.remove_all_but(self._root(kind), None)
+        return self.sync()
+
+    def reader(self, *, gpu: str = "off", gpu_fp16: bool = True) -> IndexReader:
+        """Return a reader; ``gpu`` is one of :data:`indexes.dense_gpu.GPU_MODES`."""
+        return IndexReader(self, gpu=gpu, gpu_fp16=gpu_fp16)
+
+
+class IndexReader:
+    """Searches the newest generation, from any number of threads."""
+
+    def __init__(self, index: Index, *, gpu: str, gpu_fp16: bool) -> None:
+        self._index = index
+        self._gpu = gpu
+        self._gpu_fp16 = gpu_fp16
+        self._embedder = index.store.meta("embedder")
+        self._lock = threading.Lock()
+        self._current: Snapshot | None = None
+        self._scratch: list[tempfile.TemporaryDirectory[str]] = []
+
+    @property
+    def store(self) -> Store:
+        """The store, for reading chunks and texts."""
+        return self._index.store
+
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot of the newest generation, made now if the store has moved on.
+
+        Raises :class:`~indexes.errors.SettingsMismatchError` if the index was re-embedded in the meantime.
+        """
+        current = self._current
+        generation = self.store.generation
+        if current is not None and current.generation == generation:
+            return current
+        with self._lock:
+            if self._current is None or self._current.generation != self.store.generation:
+                self._current = self._next()
+            return self._current
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
+        """Return the chunks among ``ids`` that exist at this moment: what was deleted since is gone at once."""
+        return self.store.chunks(ids)
+
+    def close(self) -> None:
+        """Let go of scratch files and of this thread's connection."""
+        for folder in self._scratch:
+            folder.cleanup()
+        self._scratch.clear()
+        self.store.close()
+
+    def _next(self) -> Snapshot:
+        """Make a snapshot of one generation; a writer that moves on meanwhile makes it start again."""
+        for attempt in range(_ATTEMPTS):
+            last = attempt == _ATTEMPTS - 1
+            generation = self.store.generation
+            try:
+                snapshot = self._build(generation)
+            except (OSError, RuntimeError, ValueError):
+                # The writer removed the published folder while it was being read (FAISS raises RuntimeError and
+                # tantivy ValueError for a missing file).
+                if last:
+                    raise
+                continue
+            if last or self.store.generation == generation:
+                return snapshot
+        raise AssertionError("unreachable")
+
+    def _build(self, generation: int) -> Snapshot:
+        embedder = self.store.meta("embedder")
+        if embedder != self._embedder:
+            raise SettingsMismatchError(self._index.folder, {"embedder": (embedder, self._embedder)})
+        base = self._index.published()
+        current = self._current
+        dense = self._index._dense(
+            base["dense"], current.dense if current else None, current.generation if current else 0
+        )
+        return Snapshot(generation, self._on_gpu(dense), self._lexical(base["lexical"], generation))
+
+    def _lexical(self, base: derived.Published | None, generation: int) -> TantivyIndex:
+        if base is not None and base.generation == generation:
+            return TantivyIndex(base.folder, self._index.languages)
+        scratch = tempfile.TemporaryDirectory(prefix="rag-lexical-", ignore_cleanup_errors=True)
+        index = self._index._lexical_into(Path(scratch.name), base)
+        self._scratch.append(scratch)
+        return index
+
+    def _on_gpu(self, dense: FaissIndex) -> DenseIndex:
+        if self._gpu == "off":
+            return dense
+        faiss = load_faiss()
+        if not gpu_count(faiss):
+            return dense
+        if not GpuIndex.supports(dense):
+            log.warning("FAISS has no GPU form of a %s index: it stays on the CPU", dense.built_type)
+            return dense
+        return GpuIndex(dense, faiss, shard=self._gpu == "shard", fp16=self._gpu_fp16)
+
+
+def compare_settings(folder: Path, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise :class:`~indexes.errors.SettingsMismatchError` naming every setting that differs."""
+    names = sorted(recorded.keys() | asked.keys())
+    differences = {n: (recorded.get(n), asked.get(n)) for n in names if recorded.get(n) != asked.get(n)}
+    if differences:
+        raise SettingsMismatchError(folder, differences)
+
+
+def lexical_text(row: ChunkRow) -> str:
+    """Return what the lexical index reads of a chunk: its title and headings, each once, and its text."""
+    context = dict.fromkeys((row.title, *row.headings))
+    return "\n".join([*context, row.text])
+
+
+def _link_files(source: Path, target: Path) -> None:
+    """Put a published folder's files into an empty one, by hard link where the file system allows it.
+
+    Tantivy never changes a file in place (segments are immutable, its two JSON files are replaced by renaming),
+    so the published folder stays what its manifest says.
+    """
+    for path in source.iterdir():
+        if path.name == "manifest.json" or path.suffix == ".lock":
+            continue
+        try:
+            os.link(path, target / path.name)
+        except OSError:  # another file system, or one without hard links
+            shutil.copyfile(path, target / path.name)
+
+
+@contextmanager
+def _scratch_copy(folder: Path) -> Iterator[Path]:
+    """Yield a throw-away copy, so that checking an index cannot change it."""
+    with tempfile.TemporaryDirectory(prefix="rag-check-", ignore_cleanup_errors=True) as scratch:
+        _link_files(folder, Path(scratch))
+        yield Path(scratch)
+
+
+def _batches(ids: Int64) -> Iterator[Int64]:
+    for start in range(0, len(ids), _LEXICAL_BATCH):
+        yield ids[start : start + _LEXICAL_BATCH]

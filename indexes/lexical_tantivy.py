@@ -1,0 +1,122 @@
+"""BM25 with tantivy, stemming several languages at once.
+
+Texts are cut at anything that is not a letter or digit, lower-cased, and passed through one Snowball stemmer a
+language in turn. That is sound for languages of different scripts (an English stemmer leaves Cyrillic words alone
+and the Russian one leaves Latin words alone); two languages of one script would stem each other's words, which
+costs precision, so the default is English and Russian only.
+
+BM25 has tantivy's fixed k1 = 1.2 and b = 0.75, with field lengths rounded to one byte. A removed text still counts
+in document frequencies until its segment is merged, so scores (not the set of hits) may differ slightly from those
+of a fresh build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexes.protocols import Hits, no_hits, top_hits
+from indexes.rows import Int64
+
+__all__ = ["LANGUAGES", "TantivyIndex"]
+
+LANGUAGES = (
+    "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "italian",
+    "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
+)  # fmt: skip
+
+_HEAP = 64_000_000
+_LONGEST_WORD = 200
+_ANALYZER = "stemmed"
+
+
+@lru_cache(maxsize=8)
+def _analyzer(languages: tuple[str, ...]) -> Any:
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(_LONGEST_WORD))
+    builder = builder.filter(Filter.lowercase())
+    for language in languages:
+        builder = builder.filter(Filter.stemmer(language))
+    return builder.build()
+
+
+class TantivyIndex:
+    """One tantivy index in ``folder``, created there if the folder holds none."""
+
+    def __init__(self, folder: Path, languages: Sequence[str] = ("english", "russian")) -> None:
+        import tantivy
+
+        unknown = sorted(set(languages) - set(LANGUAGES))
+        if unknown:
+            raise ValueError(f"no stemmer for {', '.join(unknown)}: choose from {', '.join(LANGUAGES)}")
+        self._analyzer = _analyzer(tuple(languages))
+        schema = tantivy.SchemaBuilder()
+        schema.add_integer_field("id", indexed=True, fast=True)
+        schema.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
+        self._index = tantivy.Index(schema.build(), path=str(folder), reuse=True)
+        self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._index.config_reader(reload_policy="Manual")
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    def ids(self) -> Int64:
+        """Return the ids that can be found, ascending."""
+        import tantivy
+
+        if not len(self):
+            return np.empty(0, dtype=np.int64)
+        found = self._searcher.search(tantivy.Query.all_query(), limit=len(self), count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in found])
+        return np.sort(np.array(ids, dtype=np.int64))
+
+    def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
+        """Remove, then add, in one tantivy commit."""
+        import tantivy
+
+        writer = self._index.writer(heap_size=_HEAP, num_threads=1)
+        try:
+            for chunk_id in removed.tolist():
+                writer.delete_documents_by_term("id", chunk_id)
+            for chunk_id, text in zip(ids.tolist(), texts, strict=True):
+                writer.add_document(tantivy.Document(id=chunk_id, text=text))
+            writer.commit()
+        except BaseException:
+            writer.rollback()
+            raise
+        finally:
+            writer.wait_merging_threads()  # also releases tantivy's own lock on the folder
+        self._refresh()
+
+    def search(self, queries: Sequence[str], k: int, *, allowed: Int64 | None = None) -> list[Hits]:
+        """Score every text that shares a stem with the query; nothing in a query is read as syntax."""
+        if k < 1 or not len(self) or (allowed is not None and not len(allowed)):
+            return [no_hits() for _ in queries]
+        return [self._search_one(query, k, allowed) for query in queries]
+
+    def _search_one(self, text: str, k: int, allowed: Int64 | None) -> Hits:
+        from tantivy import Occur, Query
+
+        schema = self._index.schema
+        terms = self._analyzer.analyze(text)
+        if not terms:
+            return no_hits()
+        query = Query.boolean_query(
+            [(Occur.Should, Query.term_query(schema, "text", term, index_option="freq")) for term in terms]
+        )
+        if allowed is not None:
+            among = Query.const_score_query(Query.term_set_query(schema, "id", allowed.tolist()), 0.0)
+            query = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])
+        found = self._searcher.search(query, limit=k, count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in found])
+        return top_hits(np.array(ids, dtype=np.int64), np.array([s for s, _ in found], dtype=np.float32), k)

@@ -1,0 +1,62 @@
+"""The writer lock: one writer at a time, and the loser is told who holds it.
+
+The operating system drops the lock when its process dies, however it dies; the note beside it that names the
+holder is only a courtesy and is never consulted to decide anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from indexes.errors import IndexLockedError
+
+__all__ = ["writer_lock"]
+
+LOCK = "writer.lock"
+HOLDER = "writer.json"
+
+
+@contextmanager
+def writer_lock(folder: Path, purpose: str, *, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the folder's writer lock; ``purpose`` is shown to whoever is refused.
+
+    Raises :class:`~indexes.errors.IndexLockedError` if another holder keeps it longer than ``timeout_s`` seconds.
+    """
+    lock = FileLock(folder / LOCK, timeout=timeout_s)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise IndexLockedError(folder, _describe(folder / HOLDER)) from None
+    try:
+        note = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "purpose": purpose,
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        (folder / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        yield
+    finally:
+        (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(path: Path) -> str:
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        return f"{note['purpose']} (process {note['pid']} on {note['host']}, since {note['since']})"
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # the note may be half written or gone: the lock decides
+        return "another process"

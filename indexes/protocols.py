@@ -1,0 +1,89 @@
+"""The two seams of search: a dense and a lexical index. Both speak in chunk ids and scores and know no text store.
+
+Contract, held by ``tests/test_dense_contract.py`` and ``tests/test_lexical_contract.py`` against brute force:
+
+* a higher score is better; hits come best first, equal scores in ascending order of id;
+* fewer than ``k`` hits are an answer, never an error, and an empty index answers with none;
+* an id that was removed, or that is not in ``allowed``, never appears;
+* ids are added once and in any order; adding an id twice is the caller's mistake.
+
+An index is changed by one owner before it is shared, and never afterwards: searching while another thread adds
+has crashed FAISS outright. :meth:`clone` gives the owner a private copy to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from indexes.rows import Float32, Int64
+
+__all__ = ["DenseIndex", "Hits", "LexicalIndex", "no_hits", "top_hits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The answer to one query: chunk ids, best first, and their scores; two arrays of equal length."""
+
+    ids: Int64
+    scores: Float32
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class DenseIndex(Protocol):
+    """Inner-product search over vectors."""
+
+    def __len__(self) -> int: ...
+
+    def ids(self) -> Int64:
+        """Return the ids that can be found, ascending."""
+
+    def add(self, ids: Int64, vectors: Float32) -> None:
+        """Add vectors of shape (n, dimension)."""
+
+    def remove(self, ids: Int64) -> None:
+        """Remove ids; one that is not there is ignored."""
+
+    def search(self, queries: Float32, k: int, *, allowed: Int64 | None = None) -> list[Hits]:
+        """Return up to ``k`` hits for each row of ``queries`` (q, dimension)."""
+
+    def clone(self) -> Self:
+        """Return a private copy."""
+
+    def needs_rebuild(self) -> bool:
+        """Tell whether building anew from all vectors would give a better index than going on."""
+
+    def save(self, folder: Path) -> None:
+        """Write the index into an existing, empty folder."""
+
+
+class LexicalIndex(Protocol):
+    """BM25 search over texts."""
+
+    def __len__(self) -> int: ...
+
+    def ids(self) -> Int64:
+        """Return the ids that can be found, ascending."""
+
+    def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
+        """Remove, then add, as one change."""
+
+    def search(self, queries: Sequence[str], k: int, *, allowed: Int64 | None = None) -> list[Hits]:
+        """Return up to ``k`` hits for each query; a text that shares no word with it is no hit."""
+
+
+def no_hits() -> Hits:
+    """Return an empty answer."""
+    return Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+
+
+def top_hits(ids: Int64, scores: Float32, k: int) -> Hits:
+    """Return the best ``k`` of parallel arrays (n,) in the contract's order."""
+    order = np.lexsort((ids, -scores))[:k]
+    return Hits(ids[order], scores[order])

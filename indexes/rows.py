@@ -1,0 +1,118 @@
+"""The plain records that go into and come out of the store. They hold values and know no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ChunkRow",
+    "CommitRow",
+    "DocumentRow",
+    "FailedDocument",
+    "Float32",
+    "Int64",
+    "NewChunk",
+    "NewDocument",
+    "Section",
+]
+
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of a document's text with one page and one heading path; ``start`` and ``end`` in characters."""
+
+    start: int
+    end: int
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk about to be stored. ``vector_key`` is the SHA-256 of the text that was embedded for it."""
+
+    start: int
+    end: int
+    text: str
+    vector_key: bytes
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document about to be stored, whole: its text, its sections and its chunks."""
+
+    source: str
+    content_sha256: bytes
+    media_type: str
+    title: str
+    size: int
+    modified_ns: int
+    pages: int | None
+    text: str
+    sections: tuple[Section, ...]
+    chunks: tuple[NewChunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDocument:
+    """A document that could not be read: why, and what would mend it."""
+
+    source: str
+    reason: str
+    message: str
+    remedy: str
+    content_sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A stored document. ``state`` is ``ready``, ``failed`` (never read) or ``stale`` (an older version answers)."""
+
+    id: int
+    source: str
+    content_sha256: bytes | None
+    media_type: str
+    title: str
+    state: str
+    size: int
+    pages: int | None
+    chunks: int
+    generation: int
+    reason: str | None
+    message: str | None
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A stored chunk with its document's source; ``start`` and ``end`` are characters of the document's text."""
+
+    id: int
+    document_id: int
+    source: str
+    title: str
+    start: int
+    end: int
+    page: int | None
+    headings: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """One entry of the commit log."""
+
+    generation: int
+    committed_at: str
+    added: int
+    changed: int
+    removed: int
+    failed: int

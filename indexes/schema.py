@@ -1,0 +1,138 @@
+"""The SQLite schema of an index folder, and how a connection to it is opened.
+
+Durability rests on two settings: ``synchronous=FULL``, and a rollback journal below SQLite 3.51.3, because
+write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
+
+A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
+each copy checks the other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+__all__ = ["FORMAT_VERSION", "connect", "journal_mode"]
+
+FORMAT_VERSION = 1
+WAL_IS_SOUND_FROM = (3, 51, 3)
+BUSY_TIMEOUT_S = 30.0
+
+SCHEMA = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE commits (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    committed_at TEXT NOT NULL,
+    added INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    failed INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL UNIQUE,
+    content_sha256 BLOB,
+    media_type TEXT NOT NULL,
+    title TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('ready', 'failed', 'stale')),
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    pages INTEGER,
+    generation INTEGER NOT NULL REFERENCES commits (generation),
+    reason TEXT,
+    message TEXT,
+    remedy TEXT
+) STRICT;
+CREATE INDEX documents_by_content ON documents (content_sha256);
+
+CREATE TABLE texts (
+    document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    text TEXT NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE sections (
+    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    page INTEGER,
+    headings TEXT NOT NULL,
+    PRIMARY KEY (document_id, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    page INTEGER,
+    headings TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sha256 BLOB NOT NULL,
+    vector_key BLOB NOT NULL,
+    generation INTEGER NOT NULL REFERENCES commits (generation),
+    UNIQUE (document_id, ordinal)
+) STRICT;
+CREATE INDEX chunks_by_generation ON chunks (generation);
+
+CREATE TABLE vectors (
+    embedder TEXT NOT NULL,
+    key BLOB NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (embedder, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tombstones (
+    chunk_id INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tombstones_by_generation ON tombstones (generation);
+"""
+
+
+def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:
+    """Return the journal mode that is safe with this SQLite: ``delete``, or ``wal`` from 3.51.3 on."""
+    return "wal" if version >= WAL_IS_SOUND_FROM else "delete"
+
+
+def connect(path: Path, *, create: bool = False, write: bool = False) -> sqlite3.Connection:
+    """Open the database.
+
+    A reader gets a connection that may not change rows, but that can still roll back a journal which a killed
+    writer left; where the folder cannot be written at all, it falls back to a strictly read-only one.
+
+    Raises ``sqlite3.Error`` where the file cannot be opened.
+    """
+    mode = "rwc" if create else "rw"
+    try:
+        connection = _open(path, mode)
+    except sqlite3.OperationalError:
+        if create or write:
+            raise
+        connection = _open(path, "ro")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if write:
+        connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,415 @@
+"""The truth of an index folder: documents, chunks, vectors and the log of commits, in one SQLite database.
+
+A commit is one transaction and gets a generation number; whatever is not committed never happened. Deleted
+chunks leave a tombstone with the generation that removed them, so that a derived index of any earlier
+generation can be brought up to date from :meth:`Store.changes_since`.
+
+Vectors are keyed by the hash of the text they embed and by their embedder, and may be stored ahead of the commit
+that uses them: identical text is embedded once, ever.
+
+The store knows nothing of how vectors are made or searched. One ``Store`` may be shared by threads: each thread
+gets its own connection.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from indexes import schema
+from indexes.errors import FormatTooNewError, IndexDamagedError, IndexMissingError
+from indexes.rows import (
+    ChunkRow,
+    CommitRow,
+    DocumentRow,
+    FailedDocument,
+    Float32,
+    Int64,
+    NewDocument,
+    Section,
+)
+from indexes.write_rows import put_document, put_failure, remove_document
+
+__all__ = ["DATABASE", "Changes", "Store"]
+
+DATABASE = "rag.db"
+_T = TypeVar("_T")
+_IN_CLAUSE = (
+    500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
+)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened to the chunks between two generations: rows added (in id order) and ids removed."""
+
+    generation: int
+    added: Int64
+    removed: Int64
+
+
+class Store:
+    """One index folder's database. Use :meth:`create` or :meth:`open`."""
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        self.folder = folder
+        self.path = folder / DATABASE
+        self._write = write
+        self._local = threading.local()
+
+    @classmethod
+    def create(cls, folder: Path, settings: Mapping[str, Any], *, embedder: str, dimension: int) -> Store:
+        """Make a new, empty index in ``folder`` and return it open for writing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        connection = schema.connect(folder / DATABASE, create=True, write=True)
+        values = {
+            "format_version": schema.FORMAT_VERSION,
+            "store_id": uuid.uuid4().hex,
+            "created_at": _now(),
+            "settings": dict(settings),
+            "embedder": embedder,
+            "dimension": dimension,
+        }
+        # One transaction: a process killed here leaves an empty database, which counts as "no index".
+        statements = schema.SCHEMA.strip().split(";\n")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            connection.execute(statement)
+        connection.executemany(
+            "INSERT INTO meta (key, value) VALUES (?, ?)",
+            [(key, json.dumps(value)) for key, value in values.items()],
+        )
+        connection.execute("COMMIT")
+        connection.close()
+        return cls(folder, write=True)
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = False) -> Store:
+        """Open the index in ``folder``.
+
+        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError` or
+        :class:`~indexes.errors.IndexDamagedError`.
+        """
+        if not cls.exists(folder):
+            raise IndexMissingError(folder)
+        store = cls(folder, write=write)
+        with damage_named(store.path):
+            found = int(store.meta("format_version"))
+        if found > schema.FORMAT_VERSION:
+            raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
+        return store
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Tell whether the folder holds an index; a database that was never filled does not count."""
+        path = folder / DATABASE
+        if not path.is_file():
+            return False
+        with damage_named(path):
+            connection = schema.connect(path)
+            try:
+                return bool(
+                    connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
+                )
+            finally:
+                connection.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = schema.connect(self.path, write=self._write)
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block in one transaction: committed at its end, rolled back on any way out by exception."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let all reads of a block see one generation. Keep the block short: a writer waits for its end."""
+        db = self._db
+        db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            db.execute("COMMIT")
+
+    # Facts about the folder ---------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> Any:
+        """Return a recorded value. Raises :class:`~indexes.errors.IndexDamagedError` if it is not there."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise IndexDamagedError(f"{self.path} has no record of its {key}")
+        return json.loads(row[0])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the index was made with, as its maker recorded it."""
+        return dict(self.meta("settings"))
+
+    @property
+    def generation(self) -> int:
+        """The number of the last commit, 0 before the first."""
+        row = self._db.execute("SELECT max(generation) FROM commits").fetchone()
+        return int(row[0] or 0)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of documents by state, of chunks and of vectors."""
+        counts = {"ready": 0, "failed": 0, "stale": 0}
+        counts.update(self._db.execute("SELECT state, count(*) FROM documents GROUP BY state").fetchall())
+        for table in ("chunks", "vectors", "tombstones"):
+            counts[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - fixed names
+        return counts
+
+    def commits(self, limit: int = 10) -> list[CommitRow]:
+        """Return the last commits, newest first."""
+        rows = self._db.execute(
+            "SELECT generation, committed_at, added, changed, removed, failed FROM commits "
+            "ORDER BY generation DESC LIMIT ?",
+            (limit,),
+        )
+        return [CommitRow(*row) for row in rows]
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def documents(self) -> list[DocumentRow]:
+        """Return every document, in order of its source."""
+        rows = self._db.execute(
+            "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
+            "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, d.reason, d.message, d.remedy "
+            "FROM documents d ORDER BY d.source"
+        )
+        return [DocumentRow(*row) for row in rows]
+
+    def content_hashes(self) -> dict[str, tuple[str, bytes | None]]:
+        """Map each source to its state and the hash of the content that was last read from it."""
+        rows = self._db.execute("SELECT source, state, content_sha256 FROM documents")
+        return {source: (state, sha) for source, state, sha in rows}
+
+    def text(self, source: str) -> str:
+        """Return a document's extracted text. Raises ``KeyError`` for an unknown source."""
+        row = self._db.execute(
+            "SELECT t.text FROM texts t JOIN documents d ON d.id = t.document_id WHERE d.source = ?",
+            (source,),
+        ).fetchone()
+        if row is None:
+            raise KeyError(source)
+        return str(row[0])
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
+        """Return the chunks that still exist among ``ids``; one deleted since is simply not there."""
+        wanted = [int(i) for i in ids]
+        found: dict[int, ChunkRow] = {}
+        for part in _slices(wanted):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                "SELECT c.id, c.document_id, d.source, d.title, c.start, c.end, c.page, c.headings, c.text "  # noqa: S608
+                f"FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
+                part,
+            )
+            for row in rows:
+                found[row[0]] = ChunkRow(*row[:7], tuple(json.loads(row[7])), row[8])
+        return found
+
+    def chunk_ids(self, source_glob: str | None = None) -> Int64:
+        """Return all chunk ids in ascending order, or those of the documents whose source matches the glob."""
+        if source_glob is None:
+            rows = self._db.execute("SELECT id FROM chunks ORDER BY id")
+        else:
+            rows = self._db.execute(
+                "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source GLOB ? "
+                "ORDER BY c.id",
+                (source_glob,),
+            )
+        return _id_array(rows)
+
+    def vectors(self, ids: Iterable[int]) -> Float32:
+        """Return the chunks' vectors, float32 of shape (n, dimension), in the order of ``ids``.
+
+        Raises :class:`~indexes.errors.IndexDamagedError` if one of them has none.
+        """
+        wanted = [int(i) for i in ids]
+        embedder, dimension = self.meta("embedder"), int(self.meta("dimension"))
+        out = np.empty((len(wanted), dimension), dtype=np.float32)
+        position = {chunk_id: n for n, chunk_id in enumerate(wanted)}
+        filled = 0
+        for part in _slices(wanted):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "  # noqa: S608
+                f"WHERE c.id IN ({marks})",
+                [embedder, *part],
+            )
+            for chunk_id, blob in rows:
+                if len(blob) != 2 * dimension:
+                    raise IndexDamagedError(
+                        f"{self.path}: the vector of chunk {chunk_id} has {len(blob)} bytes"
+                    )
+                out[position[chunk_id]] = np.frombuffer(blob, dtype="<f2")
+                filled += 1
+        if filled != len(position):
+            raise IndexDamagedError(f"{self.path}: {len(position) - filled} chunks have no vector")
+        return out
+
+    def known_vectors(self, embedder: str, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those of the keys whose text this embedder has already embedded."""
+        known: set[bytes] = set()
+        for part in _slices(list(keys)):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                f"SELECT key FROM vectors WHERE embedder = ? AND key IN ({marks})",  # noqa: S608 - only marks
+                [embedder, *part],
+            )
+            known.update(row[0] for row in rows)
+        return known
+
+    def changes_since(self, generation: int) -> Changes:
+        """Return what a derived index of ``generation`` needs to become one of the current generation.
+
+        Call it within :meth:`reading`, together with the reads of the chunks it names.
+        """
+        db = self._db
+        added = db.execute("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))
+        removed = db.execute(
+            "SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", (generation,)
+        )
+        return Changes(self.generation, _id_array(added), _id_array(removed))
+
+    # Writing ------------------------------------------------------------------------------------------------
+
+    def put_vectors(self, embedder: str, vectors: Mapping[bytes, Float32]) -> None:
+        """Store vectors ahead of the commit that uses them, so that an interruption loses no embedding work."""
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors (embedder, key, vector) VALUES (?, ?, ?)",
+                [(embedder, key, np.asarray(v, dtype="<f2").tobytes()) for key, v in vectors.items()],
+            )
+
+    def commit(
+        self,
+        documents: Sequence[NewDocument] = (),
+        *,
+        failures: Sequence[FailedDocument] = (),
+        removals: Sequence[str] = (),
+    ) -> int:
+        """Store, replace and remove documents in one transaction and return its generation.
+
+        The vectors of all chunks must have been stored before; a chunk without one is refused here, not found later.
+        """
+        with self.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO commits (committed_at, added, changed, removed, failed) VALUES (?, 0, 0, 0, 0)",
+                (_now(),),
+            )
+            generation = int(cursor.lastrowid or 0)
+            removed = sum(remove_document(db, source, generation) for source in removals)
+            changed = sum(put_document(db, document, generation) for document in documents)
+            for failure in failures:
+                put_failure(db, failure, generation)
+            self._require_vectors(db, generation)
+            db.execute(
+                "UPDATE commits SET added = ?, changed = ?, removed = ?, failed = ? WHERE generation = ?",
+                (len(documents) - changed, changed, removed, len(failures), generation),
+            )
+        return generation
+
+    def replace_all(
+        self, documents: Iterable[NewDocument], settings: Mapping[str, Any], *, embedder: str, dimension: int
+    ) -> int:
+        """Re-chunk every document under new settings in one transaction; the vectors must be stored before."""
+        with self.transaction() as db:
+            for key, value in (
+                ("settings", dict(settings)),
+                ("embedder", embedder),
+                ("dimension", dimension),
+            ):
+                db.execute("UPDATE meta SET value = ? WHERE key = ?", (json.dumps(value), key))
+            cursor = db.execute(
+                "INSERT INTO commits (committed_at, added, changed, removed, failed) VALUES (?, 0, 0, 0, 0)",
+                (_now(),),
+            )
+            generation = int(cursor.lastrowid or 0)
+            changed = sum(put_document(db, document, generation) for document in documents)
+            self._require_vectors(db, generation)
+            db.execute("UPDATE commits SET changed = ? WHERE generation = ?", (changed, generation))
+        return generation
+
+    def stored_documents(self) -> Iterator[NewDocument]:
+        """Yield every readable document with its text and sections, without chunks, to be chunked again."""
+        ids = [r[0] for r in self._db.execute("SELECT document_id FROM texts ORDER BY document_id")]
+        for document_id in ids:
+            row = self._db.execute(
+                "SELECT d.source, d.content_sha256, d.media_type, d.title, d.size, d.modified_ns, d.pages, t.text "
+                "FROM documents d JOIN texts t ON t.document_id = d.id WHERE d.id = ?",
+                (document_id,),
+            ).fetchone()
+            sections = self._db.execute(
+                "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
+                (document_id,),
+            )
+            spans = tuple(
+                Section(s, e, page, tuple(json.loads(headings))) for s, e, page, headings in sections
+            )
+            yield NewDocument(*row, sections=spans, chunks=())
+
+    def _require_vectors(self, db: sqlite3.Connection, generation: int) -> None:
+        missing = db.execute(
+            "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
+            "WHERE c.generation = ? AND v.key IS NULL",
+            (self.meta("embedder"), generation),
+        ).fetchone()[0]
+        if missing:
+            raise ValueError(f"{missing} chunks were committed without a vector")
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn SQLite's word for a broken file into :class:`~indexes.errors.IndexDamagedError`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        # OperationalError covers "locked" and "disk full", which are not damage, but also "malformed schema".
+        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            raise
+        raise IndexDamagedError(f"{path} is damaged: {error}") from error
+
+
+def _id_array(rows: Iterable[tuple[int]]) -> Int64:
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _slices(values: list[_T]) -> Iterator[list[_T]]:
+    for start in range(0, len(values), _IN_CLAUSE):
+        yield values[start : start + _IN_CLAUSE]

@@ -1,0 +1,169 @@
+"""From a configuration to components: the one place that reads the tree and hands each part its own values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexes import Index
+from indexes.dense_faiss import FaissOptions
+from rag.chunking import Chunker
+from rag.config import Config
+from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder
+from rag.errors import MissingPackageError, UsageError
+from rag.generators import Generator, make_generator
+from rag.pipeline import Pipeline
+from rag.prompting import PromptBuilder
+from rag.retrieval import Retriever
+
+__all__ = [
+    "forbid_downloads",
+    "index_settings",
+    "make_chunker",
+    "make_embedder",
+    "make_pipeline",
+    "make_retriever",
+    "open_index",
+    "open_or_create",
+]
+
+
+def forbid_downloads(config: Config) -> None:
+    """Set ``HF_HUB_OFFLINE`` where every model of the configuration is bundled or local: nothing is to be fetched."""
+    names = [config.embedding.model]
+    if config.generator.type == "vllm":
+        names.append(config.generator.model)
+    if all(
+        name.startswith("bundled:") or name == "fake" or Path(name).expanduser().is_dir() for name in names
+    ):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+
+
+def make_embedder(config: Config) -> Embedder:
+    """Load the embedder. Raises :class:`~rag.errors.ModelError`."""
+    forbid_downloads(config)
+    part = config.embedding
+    if part.model == "fake":
+        return FakeEmbedder()
+    return SentenceTransformerEmbedder(
+        part.model,
+        revision=part.revision,
+        device=part.device,
+        dtype=part.dtype,
+        batch_size=part.batch_size,
+        query_prefix=part.query_prefix,
+        passage_prefix=part.passage_prefix,
+    )
+
+
+def make_chunker(config: Config, embedder: Embedder) -> Chunker:
+    """Make the chunker. Raises :class:`~rag.errors.UsageError` where the embedder reads less than a chunk holds."""
+    part = config.chunking
+    try:
+        return Chunker(embedder, size=part.size, overlap=part.overlap, embed_headings=part.embed_headings)
+    except ValueError as error:
+        raise UsageError(
+            str(error), "set a smaller chunking.size, for example --set chunking.size=128"
+        ) from None
+
+
+def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
+    """Return what an index records and refuses to differ from: what its vectors and its chunks depend on."""
+    return {
+        "embedding.model": config.embedding.model,
+        "embedding.fingerprint": embedder.fingerprint,
+        "embedding.dimension": embedder.dimension,
+        "embedding.normalised": True,
+        "embedding.query_prefix": config.embedding.query_prefix,
+        "embedding.passage_prefix": config.embedding.passage_prefix,
+        "chunking.size": config.chunking.size,
+        "chunking.overlap": config.chunking.overlap,
+        "chunking.embed_headings": config.chunking.embed_headings,
+    }
+
+
+def open_index(
+    folder: Path, config: Config, embedder: Embedder | None = None, *, write: bool = False
+) -> Index:
+    """Open an index; with an embedder, refuse one that was made with other settings."""
+    settings = None if embedder is None else index_settings(config, embedder)
+    return Index.open(folder, settings, write=write, **_index_options(config))
+
+
+def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
+    """Open an index for writing, or make it."""
+    from indexes.store import Store
+
+    if Store.exists(folder):
+        return open_index(folder, config, embedder, write=True)
+    return Index.create(
+        folder,
+        index_settings(config, embedder),
+        embedder=embedder.fingerprint,
+        dimension=embedder.dimension,
+        **_index_options(config),
+    )
+
+
+def _index_options(config: Config) -> dict[str, Any]:
+    dense = config.index.dense.model_dump(exclude={"gpu", "gpu_fp16"})
+    return {"options": FaissOptions(**dense), "languages": config.index.languages}
+
+
+def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retriever:
+    """Make a retriever over an open index.
+
+    Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
+    """
+    dense, part = config.index.dense, config.retrieval
+    if dense.gpu in ("replicate", "shard"):
+        _require_faiss_gpu(dense.gpu)
+    return Retriever(
+        index.reader(gpu=dense.gpu, gpu_fp16=dense.gpu_fp16),
+        embedder,
+        k=part.k,
+        candidates=part.candidates,
+        fusion=part.fusion,
+        dense_weight=part.dense_weight,
+        rrf_k=part.rrf_k,
+    )
+
+
+def _require_faiss_gpu(mode: str) -> None:
+    from indexes.dense_faiss import load_faiss
+    from indexes.dense_gpu import gpu_count
+
+    if not gpu_count(load_faiss()):
+        raise MissingPackageError(
+            f"index.dense.gpu is {mode}, and this FAISS sees no GPU",
+            "install it with `pip uninstall -y faiss-cpu && pip install faiss-gpu` on a machine with one, "
+            "or --set index.dense.gpu=auto",
+        )
+
+
+def make_pipeline(
+    index: Index, config: Config, *, embedder: Embedder | None = None, generator: Generator | None = None
+) -> Pipeline:
+    """Make everything that answers questions. The generator loads last, so that it sees what memory is left."""
+    embedder = embedder or make_embedder(config)
+    retriever = make_retriever(index, config, embedder)
+    retriever.reader.snapshot()
+    generator = generator or make_generator(config.generator)
+    prompt = config.prompt
+    builder = PromptBuilder(
+        generator,
+        form=prompt.form,
+        context_tokens=prompt.context_tokens,
+        max_tokens=prompt.max_tokens,
+        temperature=prompt.temperature,
+    )
+    return Pipeline(
+        retriever,
+        builder,
+        generator,
+        min_relevance=config.retrieval.min_relevance,
+        min_support=config.citations.min_support,
+    )

@@ -1,0 +1,186 @@
+"""Documents to chunks: spans of a section, sized in the embedder's own tokens, with exact character offsets.
+
+langchain-text-splitters chooses where to cut. It is asked for pieces that lose nothing and do not overlap, so that
+their offsets are running sums; its own ``add_start_index`` searches for each chunk's text and, when sizes are in
+tokens, begins searching too late to find a repeated or overlapping one. The overlap is then added here, by moving a
+chunk's start back to an earlier word.
+
+A chunk together with its context line (title and headings) never exceeds what the embedder reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from indexes import NewChunk, Section
+from rag.records import Document
+
+__all__ = ["Chunker", "TokenCounter", "context_line"]
+
+# Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
+_SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
+_SEPARATOR_OF_HEADINGS = " > "
+_LONGEST_CONTEXT = 0.25  # of what the embedder reads; the text itself must keep the larger part
+_WORD = re.compile(r"(?<!\S)\S+")
+
+
+class TokenCounter(Protocol):
+    """The part of an embedder that chunking needs."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens it reads."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count tokens, special tokens included."""
+
+
+def context_line(document: Document, section: Section) -> str:
+    """Return the line that stands before a chunk's text when it is embedded: its heading path, or the title."""
+    return _SEPARATOR_OF_HEADINGS.join(section.headings or (document.title,))
+
+
+class Chunker:
+    """Cuts documents. ``size`` and ``overlap`` are in tokens of the counter's tokenizer, without special tokens."""
+
+    def __init__(
+        self, counter: TokenCounter, *, size: int = 200, overlap: int = 32, embed_headings: bool = True
+    ) -> None:
+        if overlap >= size:
+            raise ValueError(f"chunking.overlap is {overlap} and must be less than chunking.size, {size}")
+        self._special = counter.count_tokens([""])[0]
+        if size + self._special > counter.max_tokens:
+            raise ValueError(
+                f"chunking.size is {size}, and the embedder reads {counter.max_tokens - self._special} tokens"
+            )
+        self._counter = counter
+        self._size, self._overlap = size, overlap
+        self._embed_headings = embed_headings
+        # Pieces are counted twice by the splitter (to split, then to merge), and words repeat: remember them.
+        self._count = lru_cache(maxsize=65536)(self._count_one)
+
+    def chunk(self, document: Document) -> tuple[NewChunk, ...]:
+        """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each."""
+        chunks = []
+        for section in document.sections:
+            context = self._context(document, section)
+            room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
+            spans = self._spans(document.text[section.start : section.end], min(self._size, room))
+            for start, end in _without_bare_heading(document.text, section, spans):
+                text = document.text[section.start + start : section.start + end]
+                chunks.append(
+                    NewChunk(
+                        start=section.start + start,
+                        end=section.start + end,
+                        text=text,
+                        vector_key=hashlib.sha256(embedded_text(context, text).encode()).digest(),
+                        page=section.page,
+                        headings=section.headings,
+                    )
+                )
+        return tuple(chunks)
+
+    def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[str]:
+        """Return what the embedder is to read for each chunk; ``vector_key`` is its SHA-256."""
+        contexts = {section.headings: self._context(document, section) for section in document.sections}
+        return [embedded_text(contexts[chunk.headings], chunk.text) for chunk in chunks]
+
+    def _context(self, document: Document, section: Section) -> str:
+        """Return the context line, its least specific parts left out where it would crowd out the text."""
+        if not self._embed_headings:
+            return ""
+        most = int(self._counter.max_tokens * _LONGEST_CONTEXT)
+        parts = context_line(document, section).split(_SEPARATOR_OF_HEADINGS)
+        while parts and self._count(_SEPARATOR_OF_HEADINGS.join(parts)) > most:
+            parts.pop(0)
+        return _SEPARATOR_OF_HEADINGS.join(parts)
+
+    def _count_one(self, text: str) -> int:
+        return self._counter.count_tokens([text])[0] - self._special
+
+    def _spans(self, text: str, room: int) -> list[tuple[int, int]]:
+        """Return spans of at most ``room`` tokens that cover every character of ``text`` but white space."""
+        if self._count(text) <= room:
+            whole = _trim(text, 0, len(text))
+            return [whole] if whole else []
+        spans: list[tuple[int, int]] = []
+        position = 0
+        overlap = min(self._overlap, room // 2)
+        for piece in self._pieces(text, max(room - overlap, 1)):
+            span = _trim(text, position, position + len(piece))
+            position += len(piece)
+            if span:
+                spans.append(span)
+        return [
+            (self._earlier_start(text, spans[n - 1][0], start, end, overlap, room) if n else start, end)
+            for n, (start, end) in enumerate(spans)
+        ]
+
+    def _pieces(self, text: str, room: int) -> list[str]:
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+        splitter = RecursiveCharacterTextSplitter(
+            separators=_SEPARATORS,
+            is_separator_regex=True,
+            keep_separator="end",
+            strip_whitespace=False,
+            chunk_size=room,
+            chunk_overlap=0,
+            length_function=self._count,
+        )
+        pieces = splitter.split_text(text)
+        if "".join(pieces) != text:
+            raise AssertionError("the splitter lost or changed text")
+        fitting: list[str] = []
+        for piece in pieces:
+            fitting.extend(self._halve(piece, room))
+        return fitting
+
+    def _halve(self, piece: str, room: int) -> list[str]:
+        """Cut a piece that is still too long: joined pieces can hold more tokens than the sum of their counts."""
+        if len(piece) <= 1 or self._count(piece) <= room:
+            return [piece]
+        middle = len(piece) // 2
+        return [*self._halve(piece[:middle], room), *self._halve(piece[middle:], room)]
+
+    def _earlier_start(self, text: str, previous: int, start: int, end: int, overlap: int, room: int) -> int:
+        """Move a chunk's start back to the earliest word start that adds at most ``overlap`` tokens."""
+        if not overlap:
+            return start
+        best, tokens = start, 0
+        for word in reversed(list(_WORD.finditer(text, previous + 1, start))):
+            # Words are counted one by one, each remembered: their sum is at least what the stretch counts as a whole.
+            tokens += self._count(word.group())
+            if tokens > overlap:
+                break
+            best = word.start()
+        return best if self._count(text[best:end]) <= room else start
+
+
+def embedded_text(context: str, text: str) -> str:
+    """Return the text as the embedder reads it."""
+    return f"{context}\n{text}" if context else text
+
+
+def _without_bare_heading(text: str, section: Section, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Leave out a first span that is only the heading line: its words stand in every chunk's heading path."""
+    if len(spans) > 1 and section.headings:
+        start, end = spans[0]
+        first = text[section.start + start : section.start + end]
+        if "\n" not in first and first.strip("#= \t").endswith(section.headings[-1]):
+            return spans[1:]
+    return spans
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the span without white space at its ends, or None if nothing else is in it."""
+    piece = text[start:end]
+    stripped = piece.strip()
+    if not stripped:
+        return None
+    start += len(piece) - len(piece.lstrip())
+    return start, start + len(stripped)

@@ -1,0 +1,129 @@
+"""The ``rag`` command: puts the commands together and turns every error into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from indexes.errors import (
+    FormatTooNewError,
+    IndexDamagedError,
+    IndexLockedError,
+    IndexMissingError,
+    SettingsMismatchError,
+    StoreError,
+)
+from rag import __version__
+from rag.cli import config, index
+from rag.cli.ask import ask
+from rag.cli.doctor import doctor
+from rag.cli.ingest import ingest
+from rag.cli.output import note
+from rag.cli.search import search
+from rag.errors import RagError
+
+__all__ = ["app", "main", "run"]
+
+EPILOG = (
+    "Exit codes: 0 ok, 1 error, 2 usage, 4 no index, 5 index damaged, 6 generator unreachable, 7 some files failed, "
+    "75 index locked, 130 interrupted. Data goes to stdout, everything else to stderr."
+)
+EXIT_INTERRUPTED = 130
+EXIT_LOCKED = 75
+
+app = typer.Typer(
+    name="rag",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Ask questions over your own documents, offline, with citations that are checked.",
+    epilog=EPILOG,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Ask questions over your own documents, offline, with citations that are checked."""
+
+
+app.command()(ingest)
+app.command()(search)
+app.command()(ask)
+app.command()(doctor)
+app.add_typer(index.app, name="index")
+app.add_typer(config.app, name="config")
+
+# What happened is said by the error; what to type next, for errors of the storage layer, is said here.
+STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
+    (IndexMissingError, 4, "run `rag ingest PATH` first, or name another folder with --index"),
+    (IndexDamagedError, 5, "run `rag index verify` to see what is damaged"),
+    (IndexLockedError, EXIT_LOCKED, "wait until it is done and run the command again"),
+    (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),
+    (
+        SettingsMismatchError,
+        1,
+        "give the same settings with --set or --config, or make the index anew from its stored texts with "
+        "`rag index reembed` and these settings",
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        app(args=None if arguments is None else list(arguments), standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except KeyboardInterrupt:
+        note("interrupted; what was committed is kept, and the same command goes on from there")
+        return EXIT_INTERRUPTED
+    except RagError as error:
+        return _fail(error.message, error.remedy, error.exit_code)
+    except StoreError as error:
+        code, remedy = next((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
+        return _fail(str(error), remedy, code)
+    except sqlite3.OperationalError as error:
+        locked = "locked" in str(error)
+        remedy = (
+            "wait for the other process and try again"
+            if locked
+            else "check the disk's free space and permissions"
+        )
+        return _fail(f"the index's database cannot be used: {error}", remedy, EXIT_LOCKED if locked else 1)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # the reader has gone; let the exit not complain about it
+        return 0
+    except OSError as error:
+        return _fail(
+            f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions", 1
+        )
+    return 0
+
+
+def _fail(message: str, remedy: str, code: int) -> int:
+    note(f"error: {message}" + (f"\n  {remedy}" if remedy else ""))
+    return code
+
+
+def run() -> None:
+    """Entry point of the ``rag`` command."""
+    code = main()
+    sys.stdout.flush()
+    sys.exit(code)

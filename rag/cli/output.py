@@ -1,0 +1,99 @@
+"""Where output goes: data to stdout, everything else to stderr, and nothing from a document that drives a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from rag.records import Answer, Citation, Passage
+
+__all__ = ["clean", "note", "out", "out_json", "place", "print_passage", "print_sources", "status"]
+
+
+def clean(text: str) -> str:
+    """Return the text without control characters: a document must not be able to move the cursor or set colours."""
+    return "".join(c for c in text if c in "\n\t" or (c.isprintable() or c in "\u00a0\u202f\u00ad\u200b"))
+
+
+def out(text: str = "", *, newline: bool = True) -> None:
+    """Write text to stdout."""
+    sys.stdout.write(clean(text) + ("\n" if newline else ""))
+    sys.stdout.flush()
+
+
+def out_json(value: Any, *, indent: int | None = 2) -> None:
+    """Write one JSON value to stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write one line to stderr."""
+    typer.echo(clean(text), err=True)
+
+
+@contextmanager
+def status(text: str) -> Iterator[None]:
+    """Show that something slow is going on, where stderr is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def place(passage: Passage) -> str:
+    """Say where a passage stands: file, page and headings."""
+    parts = [passage.source]
+    if passage.page is not None:
+        parts.append(f"page {passage.page}")
+    if passage.headings:
+        parts.append(" > ".join(passage.headings))
+    return " · ".join(parts)
+
+
+def print_passage(number: int, passage: Passage) -> None:
+    """Print one retrieved passage."""
+    scores = [f"score {passage.score:.3f}"]
+    if passage.dense is not None:
+        scores.append(f"dense {passage.dense:.3f} (rank {passage.dense_rank})")
+    if passage.lexical is not None:
+        scores.append(f"lexical {passage.lexical:.2f} (rank {passage.lexical_rank})")
+    out(f"[{number}] {place(passage)}")
+    out(f"    {', '.join(scores)}")
+    for line in passage.text.splitlines():
+        if line.strip():
+            out(f"    {line}")
+    out()
+
+
+def print_sources(answer: Answer) -> None:
+    """Print what stands behind an answer: numbered citations, unsupported sentences, or the nearest passages."""
+    out()
+    if answer.citations:
+        out("Sources")
+        for number, citation in enumerate(answer.citations, start=1):
+            _print_citation(number, citation)
+    for sentence in answer.sentences:
+        if not sentence.supported:
+            out(f"Unsupported: no passage says “{answer.text[sentence.start : sentence.end]}”")
+    if not answer.citations and answer.passages:
+        out("Nearest passages" if answer.abstained else "Passages that were read")
+        for number, passage in enumerate(answer.passages, start=1):
+            out(f"[{number}] {place(passage)}")
+    for text in answer.notes:
+        note(f"note: {text}")
+
+
+def _print_citation(number: int, citation: Citation) -> None:
+    out(f"[{number}] {place(citation.passage)}")
+    quote = " ".join(citation.quote.split())
+    out(f"    “{quote}” (characters {citation.start}-{citation.end})")

@@ -1,0 +1,55 @@
+"""``rag search``: passages, without an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
+from rag.cli.output import note, out, out_json, print_passage, status
+
+__all__ = ["search"]
+
+
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
+    k: Annotated[int | None, typer.Option("-k", min=1, max=1000, help="How many passages.")] = None,
+    only: Filter = None,
+    index: IndexFolder = Path(".rag"),
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the passages nearest to a question, with their scores in both indexes."""
+    resolved = resolve(config, settings)
+    glob = parse_filter(only)
+    from rag.retrieval import check_question
+
+    question = check_question(question)
+    from rag.build import make_embedder, make_retriever, open_index
+    from rag.serialise import passage_json
+
+    open_index(index, resolved.config)  # a missing index is said before a model is loaded
+    with status("loading the embedder"):
+        embedder = make_embedder(resolved.config)
+    retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
+    found = retriever.retrieve(question, source_glob=glob, k=k)
+    for text in found.notes:
+        note(f"note: {text}")
+    if as_json:
+        out_json(
+            {
+                "question": found.question,
+                "relevance": found.relevance,
+                "generation": found.generation,
+                "passages": [passage_json(p) for p in found.passages],
+                "config_digest": resolved.config.digest(),
+            }
+        )
+    elif not found.passages:
+        out("nothing found" + (f" among the documents that match {glob}" if glob else ""))
+    else:
+        for number, passage in enumerate(found.passages, start=1):
+            print_passage(number, passage)

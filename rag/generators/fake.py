@@ -1,0 +1,91 @@
+"""A deterministic generator without a model: for tests, and for trying the commands. It shows what a prompt held.
+
+It reads the last ``Question:`` of a prompt and answers with the sentence of the prompt that shares most words with
+it, which is enough for citations to be found and for nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from rag.generators.base import Completion, Prompt, Sampling
+from rag.records import Usage
+
+__all__ = ["FakeGenerator"]
+
+
+class FakeGenerator:
+    """Answers at once. ``reply`` maps a prompt's text to an answer in place of the built-in one."""
+
+    name = "fake"
+
+    def __init__(self, reply: Callable[[str], str] | None = None, *, context_length: int = 2048) -> None:
+        self._reply = reply or _most_similar_sentence
+        self.context_length = context_length
+        self.prompts: list[Prompt] = []
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count words and marks."""
+        return [len(re.findall(r"\w+|[^\w\s]", text)) for text in texts]
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count words and marks."""
+        return self.count_tokens([_text(prompt) for prompt in prompts])
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Answer every prompt and remember it in ``prompts``."""
+        self.prompts.extend(prompts)
+        return [self._complete(prompt, sampling) for prompt in prompts]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> _FakeStream:
+        """Answer word by word."""
+        return _FakeStream(self.generate([prompt], sampling)[0])
+
+    def close(self) -> None:
+        """Hold nothing, free nothing."""
+
+    def _complete(self, prompt: Prompt, sampling: Sampling) -> Completion:
+        words = self._reply(_text(prompt)).split()
+        cut = len(words) > sampling.max_tokens
+        text = " ".join(words[: sampling.max_tokens])
+        usage = Usage(self.count_prompts([prompt])[0], min(len(words), sampling.max_tokens))
+        return Completion(text, "length" if cut else "stop", usage)
+
+
+class _FakeStream:
+    def __init__(self, completion: Completion) -> None:
+        self._pieces = re.findall(r"\S+\s*|\s+", completion.text)
+        self._whole, self._sent, self._closed = completion, 0, False
+
+    def __iter__(self) -> Iterator[str]:
+        while self._sent < len(self._pieces) and not self._closed:
+            self._sent += 1
+            yield self._pieces[self._sent - 1]
+
+    def close(self) -> None:
+        self._closed = True
+
+    @property
+    def completion(self) -> Completion:
+        if self._sent == len(self._pieces):
+            return self._whole
+        if not self._closed:
+            raise RuntimeError("the stream is still running")
+        return Completion("".join(self._pieces[: self._sent]), "abort", self._whole.usage)
+
+
+def _text(prompt: Prompt) -> str:
+    return prompt.text or "\n\n".join(message.content for message in prompt.messages)
+
+
+def _most_similar_sentence(prompt: str) -> str:
+    body, _, question = prompt.rpartition("Question:")
+    wanted = set(re.findall(r"\w+", question.lower())) - {"answer"}
+    context = body.rpartition("Text:")[2]
+    best, most = "", 0
+    for sentence in re.split(r"(?<=[.!?])\s+|\n", context):
+        shared = len(wanted & set(re.findall(r"\w+", sentence.lower())))
+        if shared > most:
+            best, most = sentence.strip(), shared
+    return best or "not in the documents"

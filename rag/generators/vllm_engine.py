@@ -1,0 +1,326 @@
+"""vLLM in this process: one engine for single, streamed and batched prompts, with continuous batching.
+
+vLLM's own engine schedules and batches; one thread owns it, because it is not safe to share. Callers hand that
+thread prompts and receive text from queues, so any number of threads can wait on one engine, and closing a stream
+aborts its request.
+
+On a CPU the engine core runs in this process too (a separate one takes several times longer to start); on GPUs it
+runs in vLLM's worker processes, which is vLLM's default. The GPU path is tested against stand-ins only: its authors
+had no GPU to run it on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
+from rag.generators.base import Completion, Prompt, Sampling
+from rag.generators.hardware import cpu_has_bfloat16, free_memory_share
+from rag.models import resolve_model
+from rag.records import Usage
+
+__all__ = ["VllmGenerator"]
+
+_STOP = object()
+
+
+class VllmGenerator:
+    """A vLLM engine. Starting it takes seconds to minutes; every later call shares it."""
+
+    name = "vllm"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        dtype: str = "auto",
+        max_model_len: int | None = None,
+        max_num_seqs: int = 64,
+        tensor_parallel_size: int = 1,
+        quantization: str | None = None,
+        memory_share: float | None = None,
+        cpu_cache_gib: int = 1,
+        enforce_eager: bool | None = None,
+        prefix_caching: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if find_spec("vllm") is None:
+            raise MissingPackageError(
+                "vLLM is not installed",
+                "install it with `make install` (CPU) or `pip install 'rag-qa[gpu]'` (GPU), or ask another generator "
+                "with --set generator.type=openai",
+            )
+        local = resolve_model(model, revision)
+        arguments: dict[str, Any] = {
+            "model": str(local.path),
+            "served_model_name": [model],
+            "dtype": dtype,
+            "max_model_len": max_model_len,
+            "max_num_seqs": max_num_seqs,
+            "tensor_parallel_size": tensor_parallel_size,
+            "quantization": quantization,
+            "enable_prefix_caching": prefix_caching,
+            "seed": seed,
+            "disable_log_stats": True,
+        }
+        _set_environment(cpu_cache_gib)
+        arguments.update(machine_arguments(dtype, enforce_eager, memory_share))
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._failure: str | None = None
+        self._closed = False
+        started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._engine: Any = None
+        self._thread = threading.Thread(
+            target=self._own_engine, args=(arguments, started), name="vllm-engine", daemon=True
+        )
+        self._thread.start()
+        error = started.get()
+        if error is not None:
+            raise GeneratorError(
+                f"vLLM could not start with {model}: {_one_line(error)}", "run `rag doctor`"
+            ) from error
+        atexit.register(self.close)
+        self._tokenizer = self._engine.get_tokenizer()
+        self.context_length = int(self._engine.model_config.max_model_len)
+
+    # The owner thread ---------------------------------------------------------------------------------------
+
+    def _own_engine(
+        self, arguments: dict[str, Any], started: queue.SimpleQueue[BaseException | None]
+    ) -> None:
+        try:
+            with _stdout_to_stderr():
+                from vllm.engine.arg_utils import EngineArgs
+                from vllm.v1.engine.llm_engine import LLMEngine
+
+                self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
+        except BaseException as error:  # noqa: BLE001 - whatever stopped the engine is the caller's to report
+            started.put(error)
+            return
+        started.put(None)
+        sinks: dict[str, queue.SimpleQueue[Any]] = {}
+        try:
+            while self._take_commands(sinks):
+                for output in self._engine.step():
+                    sink = sinks.get(output.request_id)
+                    if sink is not None:
+                        sink.put(output)
+                        if output.finished:
+                            del sinks[output.request_id]
+        except BaseException as error:  # noqa: BLE001 - a dead engine must wake everyone who waits on it
+            self._failure = _one_line(error)
+        for sink in sinks.values():
+            sink.put(GeneratorError(f"vLLM stopped: {self._failure or 'it was closed'}", "start again"))
+
+    def _take_commands(self, sinks: dict[str, queue.SimpleQueue[Any]]) -> bool:
+        """Run what callers asked for, waiting only while the engine is idle; False means: stop."""
+        while True:
+            try:
+                command = self._inbox.get(block=not self._engine.has_unfinished_requests())
+            except queue.Empty:
+                return True
+            if command is _STOP:
+                return False
+            name, prompt, params, sink = command
+            if prompt is None:
+                self._engine.abort_request([name])
+                if sinks.pop(name, None) is not None:
+                    sink.put(None)
+                continue
+            try:
+                sinks[name] = sink
+                self._engine.add_request(name, prompt, params)
+            except ValueError as error:  # vLLM's word for a prompt it cannot take
+                del sinks[name]
+                sink.put(
+                    PromptTooLongError(
+                        f"vLLM refused the prompt: {_one_line(error)}", "ask something shorter"
+                    )
+                )
+
+    # Callers ------------------------------------------------------------------------------------------------
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count with the model's tokenizer."""
+        if not texts:
+            return []
+        return [len(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count prompts as the engine sees them, chat template and special tokens included."""
+        return [len(self._token_ids(prompt)) for prompt in prompts]
+
+    def _token_ids(self, prompt: Prompt) -> list[int]:
+        if not prompt.messages:
+            return list(self._tokenizer(prompt.text)["input_ids"])
+        turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Give the engine all prompts at once and wait for them all."""
+        streams = [self._submit(prompt, sampling, whole=True) for prompt in prompts]
+        try:
+            for stream in streams:
+                for _ in stream:
+                    pass
+        except BaseException:
+            for stream in streams:
+                stream.close()
+            raise
+        return [stream.completion for stream in streams]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> VllmStream:
+        """Give the engine one prompt and return its text as it comes."""
+        return self._submit(prompt, sampling, whole=False)
+
+    def _submit(self, prompt: Prompt, sampling: Sampling, *, whole: bool) -> VllmStream:
+        if self._closed or self._failure is not None:
+            raise GeneratorError(f"vLLM stopped: {self._failure or 'it was closed'}", "start again")
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        params = SamplingParams(
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop),
+            output_kind=RequestOutputKind.FINAL_ONLY if whole else RequestOutputKind.DELTA,
+        )
+        name = f"request-{next(self._numbers)}"
+        sink: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._inbox.put((name, {"prompt_token_ids": self._token_ids(prompt)}, params, sink))
+        return VllmStream(self, name, sink)
+
+    def abort(self, name: str, sink: queue.SimpleQueue[Any]) -> None:
+        """Ask the engine to drop a request."""
+        self._inbox.put((name, None, None, sink))
+
+    def is_dead(self) -> bool:
+        """Tell whether the owner thread has ended."""
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stop the engine and its thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._inbox.put(_STOP)
+        self._thread.join(timeout=30)
+        shutdown = getattr(getattr(self._engine, "engine_core", None), "shutdown", None)
+        if shutdown is not None:
+            with _stdout_to_stderr():
+                shutdown()
+        atexit.unregister(self.close)
+
+
+class VllmStream:
+    """One request's text; see :class:`~rag.generators.base.TextStream`."""
+
+    def __init__(self, generator: VllmGenerator, name: str, sink: queue.SimpleQueue[Any]) -> None:
+        self._generator, self._name, self._sink = generator, name, sink
+        self._text = ""
+        self._reason = ""
+        self._usage = Usage()
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            while not self._reason:
+                output = self._next()
+                if output is None:
+                    self._reason = "abort"
+                    return
+                piece = self._take(output)
+                if piece:
+                    yield piece
+        finally:
+            if not self._reason:
+                self.close()
+
+    def _next(self) -> Any:
+        while True:
+            try:
+                output = self._sink.get(timeout=1.0)
+                break
+            except queue.Empty:
+                if self._generator.is_dead() and self._sink.empty():
+                    output = GeneratorError("vLLM stopped", "start again")
+                    break
+        if isinstance(output, Exception):
+            self._reason = "error"
+            raise output
+        return output
+
+    def _take(self, output: Any) -> str:
+        piece: str = output.outputs[0].text
+        self._text += piece
+        read = len(output.prompt_token_ids or ())
+        written = self._usage.completion_tokens + len(output.outputs[0].token_ids)
+        self._usage = Usage(read, written, int(output.num_cached_tokens or 0))
+        if output.finished:
+            self._reason = str(output.outputs[0].finish_reason or "stop")
+        return piece
+
+    def close(self) -> None:
+        """Abort the request if it still runs."""
+        if not self._reason:
+            self._reason = "abort"
+            self._generator.abort(self._name, self._sink)
+
+    @property
+    def completion(self) -> Completion:
+        """The whole completion, once there is one."""
+        if not self._reason:
+            raise RuntimeError("the stream is still running")
+        return Completion(self._text, self._reason, self._usage)
+
+
+def machine_arguments(dtype: str, enforce_eager: bool | None, memory_share: float | None) -> dict[str, Any]:
+    """Return the engine arguments that depend on the machine, chosen by looking at it."""
+    import torch
+
+    if torch.cuda.is_available():
+        if memory_share is None:
+            memory_share = free_memory_share(*torch.cuda.mem_get_info())
+        return {"gpu_memory_utilization": memory_share, "enforce_eager": bool(enforce_eager)}
+    if dtype == "auto":
+        dtype = "bfloat16" if cpu_has_bfloat16() else "float32"
+    # Compiling takes longer than a laptop's answers would ever win back.
+    return {"dtype": dtype, "enforce_eager": True if enforce_eager is None else enforce_eager}
+
+
+def _set_environment(cpu_cache_gib: int) -> None:
+    """Set what vLLM reads from the environment; what the user has set stands."""
+    import torch
+
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # nothing is sent anywhere
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    if not torch.cuda.is_available():
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Send what native libraries print to stderr: stdout carries data."""
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _one_line(error: BaseException) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:500]

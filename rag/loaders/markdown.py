@@ -1,0 +1,90 @@
+"""Markdown: the text as it stands, cut into sections at its headings, each with its heading path.
+
+Headings are found by a real parser (markdown-it), so a ``#`` inside a code block is not one. YAML front matter is
+left out of the sections, and its ``title`` becomes the document's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+from rag.loaders.text import decode, title_from
+from rag.records import Document, Section
+
+__all__ = ["load_markdown", "markdown_document"]
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.front_matter import front_matter_plugin
+
+    return MarkdownIt("commonmark").use(front_matter_plugin)
+
+
+def load_markdown(data: bytes, source: str) -> Document:
+    """Read Markdown bytes."""
+    return markdown_document(decode(data), source, "text/markdown")
+
+
+def markdown_document(text: str, source: str, media_type: str, title: str = "") -> Document:
+    """Cut Markdown text into sections; also what other formats are read through once they are Markdown."""
+    tokens = _parser().parse(text)
+    lines = _line_starts(text)
+    begin = 0
+    if tokens and tokens[0].type == "front_matter":
+        begin = lines[tokens[0].map[1]]
+        title = title or _front_matter_title(tokens[0].content)
+    marks: list[tuple[int, tuple[str, ...]]] = [(begin, ())]
+    path: list[tuple[int, str]] = []
+    for token, inline in zip(tokens, tokens[1:], strict=False):
+        # Only headings at the top level cut the text: one inside a quote or a list belongs to it.
+        if token.type != "heading_open" or token.level != 0:
+            continue
+        depth, name = int(token.tag[1]), _plain(inline)
+        path = [(d, n) for d, n in path if d < depth]
+        if name:
+            path.append((depth, name))
+        marks.append((lines[token.map[0]], tuple(n for _, n in path)))
+    ends = [start for start, _ in marks[1:]] + [len(text)]
+    sections = tuple(
+        Section(start, end, None, headings)
+        for (start, headings), end, deeper in zip(marks, ends, [h for _, h in marks[1:]] + [()], strict=True)
+        if text[start:end].strip() and not _only_introduces(text[start:end], headings, deeper)
+    )
+    title = title or next((s.headings[0] for s in sections if s.headings), "") or title_from(source)
+    return Document(source, media_type, title, text, sections)
+
+
+def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ...]) -> bool:
+    """Tell whether a section is a bare heading whose words live on in the heading path of the section below it."""
+    bare = bool(headings) and len([line for line in text.splitlines() if line.strip()]) == 1
+    return bare and len(deeper) > len(headings) and deeper[: len(headings)] == headings
+
+
+def _plain(inline: Any) -> str:
+    """Return a heading's words without its markup."""
+    parts = (
+        child.content for child in inline.children or () if child.type in ("text", "code_inline", "softbreak")
+    )
+    return " ".join("".join(parts).split())
+
+
+def _line_starts(text: str) -> list[int]:
+    """Return the offset at which each line begins, and one more: the text's end."""
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(min(starts[-1] + len(line) + 1, len(text)))
+    return starts
+
+
+def _front_matter_title(content: str) -> str:
+    try:
+        values = yaml.safe_load(content)
+    except yaml.YAMLError:
+        return ""  # front matter that is not YAML holds no title; the text below it is read all the same
+    title = values.get("title") if isinstance(values, dict) else None
+    return str(title).strip() if title else ""

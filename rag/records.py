@@ -1,0 +1,110 @@
+"""The words of the project as plain records: documents and chunks on the way in, passages and answers on the way out.
+
+All offsets are characters of a document's extracted text, so ``text[start:end]`` is the thing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from indexes import Section
+
+__all__ = ["Answer", "Citation", "Document", "DroppedPassage", "Passage", "Section", "Sentence", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file, read: its extracted text and the sections that cover it."""
+
+    source: str
+    media_type: str
+    title: str
+    text: str
+    sections: tuple[Section, ...]
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved chunk with its scores; ``dense`` is a cosine, ``lexical`` a BM25 score, None where not a candidate.
+
+    ``dense_rank`` and ``lexical_rank`` count from 1 among the candidates of each retriever.
+    """
+
+    id: int
+    source: str
+    title: str
+    page: int | None
+    headings: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    score: float
+    dense: float | None = None
+    lexical: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedPassage:
+    """A passage that was retrieved and not shown to the model, with the reason."""
+
+    passage: Passage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A span of a passage that was found in the source: ``document_text[start:end] == quote``."""
+
+    passage: Passage
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer, at ``answer.text[start:end]``, and the citation that supports it (an index) or None.
+
+    ``support`` is the share of the sentence's content words found in the best-supporting span, 0 to 1.
+    """
+
+    start: int
+    end: int
+    support: float
+    citation: int | None
+
+    @property
+    def supported(self) -> bool:
+        """Whether a citation stands behind the sentence."""
+        return self.citation is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written; ``cached_tokens`` is the part of the prompt that came from the prefix cache."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with everything needed to check it. Timings are in seconds, by stage."""
+
+    question: str
+    text: str
+    abstained: bool
+    confidence: float
+    sentences: tuple[Sentence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    dropped: tuple[DroppedPassage, ...] = ()
+    finish_reason: str = ""
+    notes: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    timings: Mapping[str, float] = field(default_factory=dict)

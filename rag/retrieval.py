@@ -1,0 +1,181 @@
+"""Questions to passages: dense and lexical candidates, fused, filtered and read from the store.
+
+A retriever answers whole batches: one embedding call and one dense search for all questions. It says how relevant
+the best passage is, and leaves it to the pipeline to abstain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from indexes import IndexReader
+from indexes.protocols import Hits, no_hits
+from indexes.rows import ChunkRow, Int64
+from rag.embedding import Embedder
+from rag.errors import InputError
+from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
+from rag.records import Passage
+
+__all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
+
+MAX_QUESTION_CHARS = 4000
+Fusion = Literal["zscore", "rrf", "dense", "lexical"]
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    relevance: float
+    generation: int
+    notes: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def check_question(question: str) -> str:
+    """Return the question without white space at its ends. Raises :class:`~rag.errors.InputError`."""
+    stripped = question.strip()
+    if not stripped:
+        raise InputError("the question is empty", 'ask something: rag ask "What is …?"')
+    if len(stripped) > MAX_QUESTION_CHARS:
+        raise InputError(
+            f"the question has {len(stripped):,} characters, and at most {MAX_QUESTION_CHARS:,} are read",
+            "ask something shorter; a text to search in belongs in a document: `rag ingest FILE`",
+        )
+    return stripped
+
+
+class Retriever:
+    """Hybrid retrieval over one index. ``candidates`` are taken from each index, ``k`` passages are returned."""
+
+    def __init__(
+        self,
+        reader: IndexReader,
+        embedder: Embedder,
+        *,
+        k: int = 5,
+        candidates: int = 100,
+        fusion: Fusion = "zscore",
+        dense_weight: float = 0.6,
+        rrf_k: int = 60,
+    ) -> None:
+        if fusion not in FUSIONS:
+            raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
+        self._reader = reader
+        self._embedder = embedder
+        self._k, self._candidates = k, max(candidates, k)
+        self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
+
+    @property
+    def reader(self) -> IndexReader:
+        """The index being searched."""
+        return self._reader
+
+    def retrieve(self, question: str, *, source_glob: str | None = None, k: int | None = None) -> Retrieved:
+        """Answer one question; see :meth:`retrieve_batch`."""
+        return self.retrieve_batch([question], source_glob=source_glob, k=k)[0]
+
+    def retrieve_batch(
+        self, questions: Sequence[str], *, source_glob: str | None = None, k: int | None = None
+    ) -> list[Retrieved]:
+        """Return the best passages for each question, from documents whose source matches the glob if given."""
+        if not questions:
+            return []
+        clock = [time.monotonic()]
+        snapshot = self._reader.snapshot()
+        allowed = None if source_glob is None else self._reader.store.chunk_ids(source_glob)
+        dense = lexical = [no_hits()] * len(questions)
+        if self._fusion != "lexical":
+            vectors = self._embedder.embed_queries(questions)
+            clock.append(time.monotonic())
+            dense = snapshot.dense.search(vectors, self._candidates, allowed=allowed)
+        else:
+            clock.append(time.monotonic())
+        if self._fusion != "dense":
+            lexical = snapshot.lexical.search(questions, self._candidates, allowed=allowed)
+        results = []
+        for question, dense_hits, lexical_hits in zip(questions, dense, lexical, strict=True):
+            passages = self._fuse(dense_hits, lexical_hits, k or self._k)
+            relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
+            results.append(
+                Retrieved(question, passages, relevance, snapshot.generation, self._notes(question))
+            )
+        clock.append(time.monotonic())
+        share = {
+            "embed": (clock[1] - clock[0]) / len(questions),
+            "search": (clock[2] - clock[1]) / len(questions),
+        }
+        for result in results:
+            result.timings.update(share)
+        return results
+
+    def _fuse(self, dense: Hits, lexical: Hits, k: int) -> tuple[Passage, ...]:
+        ids = np.union1d(dense.ids, lexical.ids)
+        dense_scores, lexical_scores = _aligned(ids, dense), _aligned(ids, lexical)
+        if self._fusion == "rrf":
+            scores = reciprocal_rank(dense_scores, lexical_scores, self._dense_weight, self._rrf_k)
+        elif self._fusion == "zscore":
+            scores = zscore_sum(dense_scores, lexical_scores, self._dense_weight)
+        else:
+            scores = dense_scores if self._fusion == "dense" else lexical_scores
+        order = np.lexsort((ids, -scores))
+        dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
+        rows = self._reader.chunks(ids[order[:k]].tolist())
+        if len(rows) < min(k, len(ids)):  # some were deleted a moment ago: look further down
+            rows = self._reader.chunks(ids[order].tolist())
+        passages = []
+        for n in order.tolist():
+            row = rows.get(int(ids[n]))
+            if row is None:
+                continue
+            passages.append(
+                _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
+            )
+            if len(passages) == k:
+                break
+        return tuple(passages)
+
+    def _notes(self, question: str) -> tuple[str, ...]:
+        if (
+            self._fusion == "lexical" or len(question) < self._embedder.max_tokens
+        ):  # a token has a character at least
+            return ()
+        tokens = self._embedder.count_tokens([question])[0]
+        if tokens <= self._embedder.max_tokens:
+            return ()
+        return (
+            f"the question has {tokens} tokens; dense retrieval read the first {self._embedder.max_tokens} of them",
+        )
+
+
+def _aligned(ids: Int64, hits: Hits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    scores = np.full(len(ids), np.nan)
+    scores[np.searchsorted(ids, hits.ids)] = hits.scores
+    return scores
+
+
+def _passage(
+    row: ChunkRow, score: float, dense: float, lexical: float, dense_rank: int, lexical_rank: int
+) -> Passage:
+    return Passage(
+        id=row.id,
+        source=row.source,
+        title=row.title,
+        page=row.page,
+        headings=row.headings,
+        start=row.start,
+        end=row.end,
+        text=row.text,
+        score=float(score),
+        dense=None if np.isnan(dense) else float(dense),
+        lexical=None if np.isnan(lexical) else float(lexical),
+        dense_rank=int(dense_rank) or None,
+        lexical_rank=int(lexical_rank) or None,
+    )
