@@ -21,6 +21,8 @@ from rag.records import Citation, Passage, Sentence
 __all__ = ["Cited", "cite", "content_stems", "strip_markers"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# Lines up to one that is blank or begins a list item, a heading or a table row.
+_BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 # Function words carry no evidence. Short lists of the commonest ones, in our own selection.
 _STOP_WORDS = frozenset(
@@ -84,16 +86,18 @@ def strip_markers(answer: str) -> str:
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each sentence, white space left out; a blank line or a table row ends one too."""
+    """Yield (start, end) of each sentence, white space left out.
+
+    A blank line, a list item, a heading and a table row end a sentence too; any other line break is only layout.
+    """
     import sentencex
 
-    for boundary in sentencex.get_sentence_boundaries("en", text):
-        start, end = boundary["start_index"], boundary["end_index"]
-        for line in re.finditer(r"(?:[^\n]|\n(?!\s*[|\n#*-]))+", text[start:end]):
-            piece = line.group()
+    for block in _BLOCK.finditer(text):
+        for boundary in sentencex.get_sentence_boundaries("en", block.group().replace("\n", " ")):
+            piece = boundary["text"]
             if piece.strip():
-                left = start + line.start() + len(piece) - len(piece.lstrip())
-                yield left, left + len(piece.strip())
+                start = block.start() + boundary["start_index"] + len(piece) - len(piece.lstrip())
+                yield start, start + len(piece.strip())
 
 
 def content_stems(text: str) -> frozenset[str]:

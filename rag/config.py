@@ -79,7 +79,7 @@ class RetrievalConfig(_Part):
     k: int = Field(5, ge=1, le=1000)
     candidates: int = Field(100, ge=1, le=2000)
     fusion: Literal["zscore", "rrf", "dense", "lexical"] = "zscore"
-    dense_weight: float = Field(0.6, ge=0, le=1)
+    dense_weight: float = Field(0.5, ge=0, le=1)
     rrf_k: int = Field(60, ge=1)
     min_relevance: float = Field(0.3, ge=-1, le=1)
 
@@ -124,8 +124,8 @@ class PromptConfig(_Part):
     """The form of the prompt and its budget."""
 
     form: Literal["completion", "chat"] = "completion"
-    context_tokens: int = Field(900, ge=64)
-    max_tokens: int = Field(64, ge=1)
+    context_tokens: int = Field(256, ge=64)
+    max_tokens: int = Field(48, ge=1)
     temperature: float = Field(0.0, ge=0)
 
 

@@ -22,6 +22,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from rag.errors import MissingPackageError, ModelError
+from rag.quiet import held_back
 
 __all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "resolve_model"]
 
@@ -139,18 +140,18 @@ def _convert_gguf(folder: Path, file: str, target: Path) -> None:
         )
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging as hf_logging
 
-    hf_logging.disable_progress_bar()
-    loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    with held_back():
+        loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
     plain = {key: value for key, value in loaded.config.to_dict().items() if key != "quantization_config"}
     fresh = AutoModelForCausalLM.from_config(type(loaded.config).from_dict(plain), dtype=torch.bfloat16)
     fresh.load_state_dict(loaded.state_dict())
     temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
-        fresh.save_pretrained(temporary, safe_serialization=True)
-        tokenizer.save_pretrained(temporary)
+        with held_back():
+            fresh.save_pretrained(temporary, safe_serialization=True)
+            tokenizer.save_pretrained(temporary)
         sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
         (temporary / _SUMS_FILE).write_text(json.dumps(sums, indent=1), encoding="utf-8")
         temporary.rename(target)

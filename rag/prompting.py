@@ -3,6 +3,8 @@
 What prompts share comes first (instructions and examples, then passages, then the question), so that a prefix cache
 can work; :func:`cache_order` puts prompts that share a beginning side by side. Passages go in whole, best first, and
 what did not fit is returned with the reason. Nothing is ever cut silently.
+
+The completion form is for small base-like models, the chat form for instruction-tuned ones.
 """
 
 from __future__ import annotations
@@ -36,6 +38,19 @@ Lentil soup is served in the canteen on Mondays. A bowl costs four tokens, and b
 
 Question: On which day is lentil soup served?
 Answer: Mondays
+
+Text:
+The ferry Marigold left Port Ansel at dawn with 212 passengers. Captain Ilse Brandt had promised them breakfast, but \
+the galley stove had gone out during the night.
+
+Question: Who was the captain of the Marigold?
+Answer: Ilse Brandt
+
+Text:
+Potters in the valley burn beech wood because it gives a steady heat. Pine is cheaper, but its smoke stains the glaze.
+
+Question: Why do the potters burn beech wood?
+Answer: it gives a steady heat
 
 """
 
@@ -124,7 +139,9 @@ class PromptBuilder:
         return self._counter.count_prompts([self._render(question, passages)])[0]
 
     def _render(self, question: str, passages: Sequence[Passage]) -> Prompt:
-        context = "\n\n".join(_render_passage(passage) for passage in passages)
+        # A small model that continues text heeds most what stands next to the question: there, the best comes last.
+        ordered = passages if self._form == "chat" else passages[::-1]
+        context = "\n\n".join(_render_passage(passage) for passage in ordered)
         one_line = " ".join(question.split())
         if self._form == "chat":
             body = f"Passages:\n\n{context}\n\nQuestion: {one_line}"

@@ -63,7 +63,7 @@ class Retriever:
         k: int = 5,
         candidates: int = 100,
         fusion: Fusion = "zscore",
-        dense_weight: float = 0.6,
+        dense_weight: float = 0.5,
         rrf_k: int = 60,
     ) -> None:
         if fusion not in FUSIONS:

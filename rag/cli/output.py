@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,11 +43,11 @@ def status(text: str) -> Iterator[None]:
     """Show that something slow is going on, where stderr is a terminal."""
     from rich.console import Console
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield
         return
-    with console.status(text):
+    # Its own descriptor, because what is loaded meanwhile is kept quiet by redirecting the usual one.
+    with os.fdopen(os.dup(2), "w") as terminal, Console(file=terminal).status(text):
         yield
 
 

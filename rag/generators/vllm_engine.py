@@ -17,7 +17,6 @@ import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -25,6 +24,7 @@ from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.hardware import cpu_has_bfloat16, free_memory_share
 from rag.models import resolve_model
+from rag.quiet import held_back
 from rag.records import Usage
 
 __all__ = ["VllmGenerator"]
@@ -99,7 +99,7 @@ class VllmGenerator:
         self, arguments: dict[str, Any], started: queue.SimpleQueue[BaseException | None]
     ) -> None:
         try:
-            with _stdout_to_stderr():
+            with held_back():
                 from vllm.engine.arg_utils import EngineArgs
                 from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -218,7 +218,7 @@ class VllmGenerator:
         self._thread.join(timeout=30)
         shutdown = getattr(getattr(self._engine, "engine_core", None), "shutdown", None)
         if shutdown is not None:
-            with _stdout_to_stderr():
+            with held_back():
                 shutdown()
         atexit.unregister(self.close)
 
@@ -308,18 +308,6 @@ def _set_environment(cpu_cache_gib: int) -> None:
     if not torch.cuda.is_available():
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
-
-
-@contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Send what native libraries print to stderr: stdout carries data."""
-    saved = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
 
 
 def _one_line(error: BaseException) -> str:

