@@ -13,8 +13,8 @@ import random
 import time
 
 import numpy as np
-from benchmarks.squad import WORK, Question, config_for, load_questions, write_paragraphs
 
+from benchmarks.squad import WORK, Question, config_for, load_questions, write_paragraphs
 from eval.ranking import ndcg_at_k, recall_at_k
 from rag.build import make_chunker, make_embedder, open_or_create
 from rag.ingest import Ingestor
@@ -29,14 +29,10 @@ def measure(retriever: Retriever, questions: list[Question]) -> dict[str, float]
     started = time.monotonic()
     for start in range(0, len(questions), 512):
         part = questions[start : start + 512]
-        for question, found in zip(
-            part, retriever.retrieve_batch([q.text for q in part], k=DEPTH), strict=True
-        ):
+        for question, found in zip(part, retriever.retrieve_batch([q.text for q in part], k=DEPTH), strict=True):
             ranked = list(dict.fromkeys(passage.source for passage in found.passages))
             gold = {question.source}
-            rows.append(
-                [*(recall_at_k(ranked, gold, k) for k in (1, 5, 10, 20)), ndcg_at_k(ranked, gold, 10)]
-            )
+            rows.append([*(recall_at_k(ranked, gold, k) for k in (1, 5, 10, 20)), ndcg_at_k(ranked, gold, 10)])
     seconds = time.monotonic() - started
     means = np.array(rows).mean(axis=0)
     return dict(zip(("R@1", "R@5", "R@10", "R@20", "nDCG@10"), means.tolist(), strict=True)) | {
@@ -48,12 +44,8 @@ def main() -> None:
     """Ingest (or reuse) the paragraphs and print one row a setting."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, help="a seeded sample of this many questions")
-    parser.add_argument(
-        "--set", action="append", default=[], help="configuration assignments, as for `rag ingest`"
-    )
-    parser.add_argument(
-        "--name", default="default", help="the index folder's name, so that settings can be compared"
-    )
+    parser.add_argument("--set", action="append", default=[], help="configuration assignments, as for `rag ingest`")
+    parser.add_argument("--name", default="default", help="the index folder's name, so that settings can be compared")
     args = parser.parse_args()
     questions = load_questions()
     folder = WORK / f"retrieval-{args.name}"
@@ -61,9 +53,7 @@ def main() -> None:
     embedder = make_embedder(config)
     index = open_or_create(folder / ".rag", config, embedder)
     with index.writing("benchmarks.retrieval_squad"):
-        report = Ingestor(index, embedder, make_chunker(config, embedder)).run(
-            [write_paragraphs(folder, questions)]
-        )
+        report = Ingestor(index, embedder, make_chunker(config, embedder)).run([write_paragraphs(folder, questions)])
     print(
         f"ingested {report.added} added, {report.unchanged} unchanged, {report.seconds:.1f} s; {index.store.counts()}"
     )
@@ -83,8 +73,7 @@ def main() -> None:
         retriever = Retriever(reader, embedder, k=DEPTH, fusion=fusion, dense_weight=weight)
         figures = measure(retriever, questions)
         print(
-            f"{fusion:8} w={weight:.1f} "
-            + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()),
+            f"{fusion:8} w={weight:.1f} " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()),
             flush=True,
         )
 

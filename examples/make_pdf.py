@@ -10,7 +10,7 @@ Usage: python examples/make_pdf.py [OUTPUT.pdf]
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fpdf import FPDF
@@ -18,7 +18,7 @@ from fpdf.enums import XPos, YPos
 
 DEFAULT_OUTPUT = Path(__file__).resolve().parent / "docs" / "manuals" / "field-manual.pdf"
 TITLE = "Murrelet & Thorne Field Manual"
-CREATED = datetime(2031, 2, 24, 9, 0, tzinfo=timezone.utc)
+CREATED = datetime(2031, 2, 24, 9, 0, tzinfo=UTC)
 
 # A page is a list of blocks: (kind, text), where kind is a key of STYLES.
 Block = tuple[str, str]
@@ -74,8 +74,7 @@ PAGES: list[list[Block]] = [
         ("li", "5. After three failed attempts, replace the lamp set MT-S3-021."),
         (
             "p",
-            "Calibrate in daylight, but not in fog: the air itself would be measured "
-            "together with the plate.",
+            "Calibrate in daylight, but not in fog: the air itself would be measured together with the plate.",
         ),
         ("h2", "Checking the Dripwell 12"),
         (

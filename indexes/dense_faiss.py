@@ -50,9 +50,7 @@ class FaissOptions:
 
     def __post_init__(self) -> None:
         if self.type not in DENSE_TYPES:
-            raise ValueError(
-                f"unknown dense index type {self.type!r}: choose one of {', '.join(DENSE_TYPES)}"
-            )
+            raise ValueError(f"unknown dense index type {self.type!r}: choose one of {', '.join(DENSE_TYPES)}")
         if self.sq_bits not in (4, 6, 8, 16):
             raise ValueError(f"sq_bits is {self.sq_bits}: choose 4, 6, 8 or 16")
 
@@ -157,9 +155,7 @@ class FaissIndex:
     def add(self, ids: Int64, vectors: Float32) -> None:
         """Add vectors (n, dimension)."""
         if len(ids):
-            self._index.add_with_ids(
-                np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(ids, dtype=np.int64)
-            )
+            self._index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), np.asarray(ids, dtype=np.int64))
 
     def remove(self, ids: Int64) -> None:
         """Mask ids from now on."""

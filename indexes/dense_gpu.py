@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -76,10 +76,12 @@ class GpuIndex:
 
     def add(self, ids: Int64, vectors: Float32) -> None:
         """Refuse: a GPU copy is never changed."""
+        del ids, vectors
         raise TypeError("a GPU index is a copy: change the CPU index and copy it again")
 
     def remove(self, ids: Int64) -> None:
         """Refuse: a GPU copy is never changed."""
+        del ids
         raise TypeError("a GPU index is a copy: change the CPU index and copy it again")
 
     def clone(self) -> FaissIndex:
@@ -94,7 +96,6 @@ class GpuIndex:
         """Write the CPU index."""
         self._cpu.save(folder)
 
-    def close(self) -> Self:
+    def close(self) -> None:
         """Stop the owner thread."""
         self._owner.shutdown()
-        return self

@@ -1,8 +1,8 @@
 """Derived indexes on disk: published whole or not at all, and checked before they are believed.
 
 Each is a folder ``<kind>/<generation>-<nonce>`` with its files and, written last, a manifest that holds the
-generation it reflects, the store it belongs to, the options it was built with, every file's SHA-256 and its own. A folder
-is filled under a temporary name, every file and the folder itself are fsynced, and only then is it renamed into
+generation it reflects, the store it belongs to, the options it was built with, every file's SHA-256 and its own. A
+folder is filled under a temporary name, every file and the folder itself are fsynced, and only then is it renamed into
 place and its parent fsynced: a kill at any moment leaves the last good one untouched.
 
 Nothing here is the truth. What does not verify is passed over, and the caller builds it again from the store.

@@ -55,17 +55,13 @@ class FormatTooNewError(StoreError):
     """The folder's format version is later than this software reads."""
 
     def __init__(self, folder: Path, found: int, known: int) -> None:
-        super().__init__(
-            f"the index in {folder} has format {found}, and this version reads formats up to {known}"
-        )
+        super().__init__(f"the index in {folder} has format {found}, and this version reads formats up to {known}")
 
 
 class SettingsMismatchError(StoreError):
     """The index was made with other settings. ``differences`` maps a name to (recorded, asked)."""
 
     def __init__(self, folder: Path, differences: Mapping[str, tuple[object, object]]) -> None:
-        told = "; ".join(
-            f"{name} is {was!r} there and {now!r} here" for name, (was, now) in differences.items()
-        )
+        told = "; ".join(f"{name} is {was!r} there and {now!r} here" for name, (was, now) in differences.items())
         super().__init__(f"the index in {folder} was made with other settings: {told}")
         self.differences = dict(differences)

@@ -129,33 +129,26 @@ class Index:
         dense, lexical = base["dense"], base["lexical"]
         if dense is None or dense.generation != generation:
             index = self._dense(dense)
-            dense = derived.publish(
-                self._root("dense"), self._store_id, generation, self._dense_options(), index.save
-            )
+            dense = derived.publish(self._root("dense"), self._store_id, generation, self._dense_options(), index.save)
         if lexical is None or lexical.generation != generation:
             before = lexical
 
             def fill(folder: Path) -> None:
                 self._lexical_into(folder, before)
 
-            lexical = derived.publish(
-                self._root("lexical"), self._store_id, generation, self._lexical_options(), fill
-            )
+            lexical = derived.publish(self._root("lexical"), self._store_id, generation, self._lexical_options(), fill)
         derived.remove_all_but(self._root("dense"), dense.folder)
         derived.remove_all_but(self._root("lexical"), lexical.folder)
         return generation
 
-    def _dense(
-        self, base: derived.Published | None, current: DenseIndex | None = None, at: int = 0
-    ) -> FaissIndex:
+    def _dense(self, base: derived.Published | None, current: DenseIndex | None = None, at: int = 0) -> DenseIndex:
         """Return a private dense index of the current generation, from ``base`` or a clone of ``current``."""
         with self.store.reading():
+            index: DenseIndex
             if base is not None and base.generation >= at:
                 index, at = FaissIndex.load(base.folder, self.options), base.generation
             elif current is not None:
-                clone = current.clone()
-                assert isinstance(clone, FaissIndex)
-                index = clone
+                index = current.clone()
             else:
                 return self._dense_from_store()
             changes = self.store.changes_since(at)
@@ -289,8 +282,8 @@ class IndexReader:
         self._scratch.append(scratch)
         return index
 
-    def _on_gpu(self, dense: FaissIndex) -> DenseIndex:
-        if self._gpu == "off":
+    def _on_gpu(self, dense: DenseIndex) -> DenseIndex:
+        if self._gpu == "off" or not isinstance(dense, FaissIndex):
             return dense
         faiss = load_faiss()
         if not gpu_count(faiss):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 
@@ -53,8 +53,8 @@ class DenseIndex(Protocol):
     def search(self, queries: Float32, k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Return up to ``k`` hits for each row of ``queries`` (q, dimension)."""
 
-    def clone(self) -> Self:
-        """Return a private copy."""
+    def clone(self) -> DenseIndex:
+        """Return a private copy that may be changed."""
 
     def needs_rebuild(self) -> bool:
         """Tell whether building anew from all vectors would give a better index than going on."""

@@ -44,9 +44,7 @@ __all__ = ["DATABASE", "Changes", "Store"]
 
 DATABASE = "rag.db"
 _T = TypeVar("_T")
-_IN_CLAUSE = (
-    500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
-)
+_IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
 
 
 @dataclass(frozen=True)
@@ -118,9 +116,7 @@ class Store:
         with damage_named(path):
             connection = schema.connect(path)
             try:
-                return bool(
-                    connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]
-                )
+                return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
             finally:
                 connection.close()
 
@@ -236,7 +232,8 @@ class Store:
                 part,
             )
             for row in rows:
-                found[row[0]] = ChunkRow(*row[:7], tuple(json.loads(row[7])), row[8])
+                values = [*row[:7], tuple(json.loads(row[7])), row[8]]
+                found[row[0]] = ChunkRow(*values)
         return found
 
     def chunk_ids(self, source_glob: str | None = None) -> Int64:
@@ -270,9 +267,7 @@ class Store:
             )
             for chunk_id, blob in rows:
                 if len(blob) != 2 * dimension:
-                    raise IndexDamagedError(
-                        f"{self.path}: the vector of chunk {chunk_id} has {len(blob)} bytes"
-                    )
+                    raise IndexDamagedError(f"{self.path}: the vector of chunk {chunk_id} has {len(blob)} bytes")
                 out[position[chunk_id]] = np.frombuffer(blob, dtype="<f2")
                 filled += 1
         if filled != len(position):
@@ -298,9 +293,7 @@ class Store:
         """
         db = self._db
         added = db.execute("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))
-        removed = db.execute(
-            "SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", (generation,)
-        )
+        removed = db.execute("SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", (generation,))
         return Changes(self.generation, _id_array(added), _id_array(removed))
 
     # Writing ------------------------------------------------------------------------------------------------
@@ -375,10 +368,9 @@ class Store:
                 "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
-            spans = tuple(
-                Section(s, e, page, tuple(json.loads(headings))) for s, e, page, headings in sections
-            )
-            yield NewDocument(*row, sections=spans, chunks=())
+            spans = tuple(Section(s, e, page, tuple(json.loads(headings))) for s, e, page, headings in sections)
+            values = [*row, spans, ()]
+            yield NewDocument(*values)
 
     def _require_vectors(self, db: sqlite3.Connection, generation: int) -> None:
         missing = db.execute(

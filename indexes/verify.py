@@ -31,9 +31,7 @@ def check_store(store: Store) -> list[Problem]:
     """Check the database's pages and keys, then every text, chunk and vector."""
     connection = connect(store.path)
     try:
-        return [
-            Problem("database", message, repairable=False) for message in _store_faults(connection, store)
-        ]
+        return [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
     except sqlite3.DatabaseError as error:
         return [Problem("database", str(error), repairable=False)]
     finally:
@@ -72,17 +70,13 @@ def _text_faults(db: sqlite3.Connection) -> Iterator[str]:
         if text is None or text_sha256(text) != sha:
             yield f"the text of {source} does not match its checksum"
             continue
-        chunks = db.execute(
-            "SELECT id, start, end, text, sha256 FROM chunks WHERE document_id = ?", (document_id,)
-        )
+        chunks = db.execute("SELECT id, start, end, text, sha256 FROM chunks WHERE document_id = ?", (document_id,))
         for chunk_id, start, end, chunk, chunk_sha in chunks:
             if text[start:end] != chunk or text_sha256(chunk) != chunk_sha:
                 yield f"chunk {chunk_id} of {source} is not the text it claims to be"
 
 
-def check_derived(
-    kind: str, root: Path, store: Store, load_ids: Callable[[str, Path], Int64]
-) -> list[Problem]:
+def check_derived(kind: str, root: Path, store: Store, load_ids: Callable[[str, Path], Int64]) -> list[Problem]:
     """Check the newest published index of one kind: its checksums, and that replaying it gives the store's chunks.
 
     An index that was never published, or that is of an earlier generation, is no problem: readers replay.

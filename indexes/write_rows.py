@@ -48,10 +48,7 @@ def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument
     )
     db.executemany(
         "INSERT INTO sections (document_id, ordinal, start, end, page, headings) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (document_id, n, s.start, s.end, s.page, _json(s.headings))
-            for n, s in enumerate(document.sections)
-        ],
+        [(document_id, n, s.start, s.end, s.page, _json(s.headings)) for n, s in enumerate(document.sections)],
     )
     db.executemany(
         "INSERT INTO chunks (document_id, ordinal, start, end, page, headings, text, sha256, vector_key, generation) "
@@ -84,6 +81,7 @@ def _remove_content(db: sqlite3.Connection, document_id: int, generation: int) -
 
 
 def remove_document(db: sqlite3.Connection, source: str, generation: int) -> bool:
+    """Remove one document with all it holds; return whether it was there."""
     row = db.execute("SELECT id FROM documents WHERE source = ?", (source,)).fetchone()
     if row is None:
         return False

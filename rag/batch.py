@@ -50,7 +50,7 @@ def answer_file(
     *,
     config_digest: str,
     source_glob: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
     """Answer every line of ``questions`` into ``out``.
 
@@ -59,13 +59,12 @@ def answer_file(
     """
     lines = list(_read_questions(questions))
     if not lines:
-        raise InputError(
-            f"{questions} holds no question", 'each line is a JSON object such as {"question": "…"}'
-        )
+        raise InputError(f"{questions} holds no question", 'each line is a JSON object such as {"question": "…"}')
     kept = _resume(out, lines, config_digest)
     report = BatchReport(resumed=len(kept), failed=[])
     waiting = [line for line in lines if line.number not in kept]
-    progress(len(kept), len(lines))
+    tell = progress or (lambda *_: None)
+    tell(len(kept), len(lines))
     with out.open("a", encoding="utf-8") as handle:
         for start in range(0, len(waiting), _WINDOW):
             window = waiting[start : start + _WINDOW]
@@ -76,7 +75,7 @@ def answer_file(
                     report.answered += 1
                 handle.write(json.dumps(row, ensure_ascii=False) + "\n")
             handle.flush()
-            progress(len(kept) + start + len(window), len(lines))
+            tell(len(kept) + start + len(window), len(lines))
     return report
 
 

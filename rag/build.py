@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,7 @@ def forbid_downloads(config: Config) -> None:
     names = [config.embedding.model]
     if config.generator.type == "vllm":
         names.append(config.generator.model)
-    if all(
-        name.startswith("bundled:") or name == "fake" or Path(name).expanduser().is_dir() for name in names
-    ):
+    if all(name.startswith("bundled:") or name == "fake" or Path(name).expanduser().is_dir() for name in names):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 
@@ -65,9 +62,7 @@ def make_chunker(config: Config, embedder: Embedder) -> Chunker:
     try:
         return Chunker(embedder, size=part.size, overlap=part.overlap, embed_headings=part.embed_headings)
     except ValueError as error:
-        raise UsageError(
-            str(error), "set a smaller chunking.size, for example --set chunking.size=128"
-        ) from None
+        raise UsageError(str(error), "set a smaller chunking.size, for example --set chunking.size=128") from None
 
 
 def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
@@ -85,9 +80,7 @@ def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
     }
 
 
-def open_index(
-    folder: Path, config: Config, embedder: Embedder | None = None, *, write: bool = False
-) -> Index:
+def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *, write: bool = False) -> Index:
     """Open an index; with an embedder, refuse one that was made with other settings."""
     settings = None if embedder is None else index_settings(config, embedder)
     return Index.open(folder, settings, write=write, **_index_options(config))

@@ -53,9 +53,7 @@ def examine(config: Config, index: Path) -> list[Finding]:
         try:
             findings += check()
         except Exception as error:  # noqa: BLE001 - a broken package can raise anything, and that is the finding
-            findings.append(
-                Finding(name, "fail", f"{type(error).__name__}: {error}", "run `make install` again")
-            )
+            findings.append(Finding(name, "fail", f"{type(error).__name__}: {error}", "run `make install` again"))
     return findings
 
 
@@ -70,9 +68,7 @@ def _version(*names: str) -> str | None:
 
 def _python() -> Iterator[Finding]:
     ok = sys.version_info >= (3, 11)
-    yield Finding(
-        "python", "ok" if ok else "fail", platform.python_version(), "" if ok else "install Python 3.11"
-    )
+    yield Finding("python", "ok" if ok else "fail", platform.python_version(), "" if ok else "install Python 3.11")
 
 
 def _sqlite() -> Iterator[Finding]:
@@ -91,9 +87,7 @@ def _torch() -> Iterator[Finding]:
     broken = [name for name in ("torchvision", "torchaudio", "torchcodec") if find_spec(name)]
     if broken and not torch.cuda.is_available():
         fix = f"pip uninstall -y {' '.join(broken)}"
-        yield Finding(
-            "torch", "warn", f"{', '.join(broken)} may not load beside a CPU torch and break vLLM", fix
-        )
+        yield Finding("torch", "warn", f"{', '.join(broken)} may not load beside a CPU torch and break vLLM", fix)
 
 
 def _faiss() -> Iterator[Finding]:
@@ -103,9 +97,7 @@ def _faiss() -> Iterator[Finding]:
         return
     if len(found) > 1:
         fix = "pip uninstall -y faiss-cpu faiss-gpu, then install the one you want"
-        yield Finding(
-            "faiss", "fail", "faiss-cpu and faiss-gpu are both installed and overwrite each other", fix
-        )
+        yield Finding("faiss", "fail", "faiss-cpu and faiss-gpu are both installed and overwrite each other", fix)
         return
     from indexes.dense_faiss import load_faiss
     from indexes.dense_gpu import gpu_count
@@ -181,9 +173,7 @@ def _from_hub(name: str, revision: str | None) -> Finding:
     try:
         snapshot_download(name, revision=revision, local_files_only=True)
     except HFValidationError:
-        return Finding(
-            "model", "fail", f"{name!r} is no model folder and no Hugging Face id", "correct the name"
-        )
+        return Finding("model", "fail", f"{name!r} is no model folder and no Hugging Face id", "correct the name")
     except LocalEntryNotFoundError:
         fix = f"run `hf download {name}` where there is a network, or choose one of {', '.join(BUNDLED)}"
         return Finding("model", "fail" if is_offline() else "warn", f"{name} is not on this machine", fix)

@@ -154,9 +154,7 @@ class Ingestor:
 
     def _embed(self, texts: dict[bytes, str]) -> None:
         with self._stage("embed"):
-            self._report.embedded += embed_missing(
-                self._index, self._embedder, texts, lambda: self._tell("embedding")
-            )
+            self._report.embedded += embed_missing(self._index, self._embedder, texts, lambda: self._tell("embedding"))
 
     def _tell(self, stage: str) -> None:
         self._progress(Progress(self._done, self._files, self._report.embedded, stage))
@@ -220,14 +218,10 @@ def reembed(
         texts.clear()
 
     for stored in index.store.stored_documents():
-        document = Document(
-            stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages
-        )
+        document = Document(stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages)
         chunks = chunker.chunk(document)
         rechunked.append(replace(stored, chunks=chunks))
-        texts.update(
-            zip((c.vector_key for c in chunks), chunker.embedded_texts(document, chunks), strict=True)
-        )
+        texts.update(zip((c.vector_key for c in chunks), chunker.embedded_texts(document, chunks), strict=True))
         report.chunks += len(chunks)
         if len(texts) >= _EMBED_AT_ONCE:
             flush()
@@ -249,9 +243,7 @@ def _read_file(path: Path) -> tuple[bytes, int]:
             raise DocumentError("not a file", "it is neither a file nor a folder", "name a regular file")
         return path.read_bytes(), path.stat().st_mtime_ns
     except OSError as error:
-        raise DocumentError(
-            "unreadable", f"it cannot be read: {error.strerror}", "check its permissions"
-        ) from None
+        raise DocumentError("unreadable", f"it cannot be read: {error.strerror}", "check its permissions") from None
 
 
 def _load(data: bytes, source: str) -> Document:
@@ -259,7 +251,7 @@ def _load(data: bytes, source: str) -> Document:
         return load_bytes(data, source)
     except DocumentError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
+    except Exception as error:
         told = " ".join(str(error).split())[:200]
         raise DocumentError(
             "parser", f"its parser failed: {type(error).__name__}: {told}", "report the file"

@@ -70,9 +70,7 @@ def resolve_model(name: str, revision: str | None = None) -> LocalModel:
     if folder.is_dir():
         return _folder(name, folder)
     if name.startswith((".", "/", "~")):
-        raise ModelError(
-            f"the model folder {name} does not exist", "check the path, or name a Hugging Face id"
-        )
+        raise ModelError(f"the model folder {name} does not exist", "check the path, or name a Hugging Face id")
     return _hub(name, revision)
 
 
@@ -178,14 +176,10 @@ def _hub(name: str, revision: str | None) -> LocalModel:
 
     try:
         path = Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=_WEIGHT_FILES, local_files_only=is_offline()
-            )
+            snapshot_download(name, revision=revision, allow_patterns=_WEIGHT_FILES, local_files_only=is_offline())
         )
     except HFValidationError:
-        raise ModelError(
-            f"{name!r} is no model folder and no Hugging Face id", "an id looks like owner/name"
-        ) from None
+        raise ModelError(f"{name!r} is no model folder and no Hugging Face id", "an id looks like owner/name") from None
     except LocalEntryNotFoundError:
         why = "HF_HUB_OFFLINE is set" if is_offline() else "the hub cannot be reached"
         raise ModelError(
@@ -193,9 +187,7 @@ def _hub(name: str, revision: str | None) -> LocalModel:
             f"run `hf download {name}` where there is a network, or use {' or '.join(BUNDLED)}",
         ) from None
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        raise ModelError(
-            f"the model {name} could not be fetched: {error}", "check its name and the network"
-        ) from None
+        raise ModelError(f"the model {name} could not be fetched: {error}", "check its name and the network") from None
     if not list(path.glob("*.safetensors")):
         raise ModelError(f"the model {name} has no safetensors weights", "choose a revision that has them")
     return LocalModel(name, path, f"{name}@{path.name}")

@@ -100,9 +100,7 @@ class Pipeline:
         if not text or _says_no(text):
             return self._abstention(retrieved, notes, built, completion, seconds)
         if completion.finish_reason == "length":
-            notes.append(
-                f"the answer was cut at {self._builder.sampling.max_tokens} tokens (prompt.max_tokens)"
-            )
+            notes.append(f"the answer was cut at {self._builder.sampling.max_tokens} tokens (prompt.max_tokens)")
         cited = cite(text, built.shown, retrieved.question, min_support=self._min_support)
         return Answer(
             question=retrieved.question,

@@ -151,9 +151,7 @@ class PromptBuilder:
 
 def cache_order(prompts: Sequence[Prompt]) -> list[int]:
     """Return the positions in an order that puts prompts with a common beginning next to each other."""
-    return sorted(
-        range(len(prompts)), key=lambda n: (prompts[n].text, [m.content for m in prompts[n].messages])
-    )
+    return sorted(range(len(prompts)), key=lambda n: (prompts[n].text, [m.content for m in prompts[n].messages]))
 
 
 def _render_passage(passage: Passage) -> str:

@@ -104,9 +104,7 @@ class Retriever:
         for question, dense_hits, lexical_hits in zip(questions, dense, lexical, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, k or self._k)
             relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
-            results.append(
-                Retrieved(question, passages, relevance, snapshot.generation, self._notes(question))
-            )
+            results.append(Retrieved(question, passages, relevance, snapshot.generation, self._notes(question)))
         clock.append(time.monotonic())
         share = {
             "embed": (clock[1] - clock[0]) / len(questions),
@@ -143,9 +141,7 @@ class Retriever:
         return tuple(passages)
 
     def _notes(self, question: str) -> tuple[str, ...]:
-        if (
-            self._fusion == "lexical" or len(question) < self._embedder.max_tokens
-        ):  # a token has a character at least
+        if self._fusion == "lexical" or len(question) < self._embedder.max_tokens:  # a token has a character at least
             return ()
         tokens = self._embedder.count_tokens([question])[0]
         if tokens <= self._embedder.max_tokens:
@@ -161,9 +157,7 @@ def _aligned(ids: Int64, hits: Hits) -> np.ndarray[tuple[int], np.dtype[np.float
     return scores
 
 
-def _passage(
-    row: ChunkRow, score: float, dense: float, lexical: float, dense_rank: int, lexical_rank: int
-) -> Passage:
+def _passage(row: ChunkRow, score: float, dense: float, lexical: float, dense_rank: int, lexical_rank: int) -> Passage:
     return Passage(
         id=row.id,
         source=row.source,

@@ -29,9 +29,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             for s in answer.sentences
         ],
         "passages": [passage_json(p) for p in answer.passages],
-        "dropped": [
-            {"id": d.passage.id, "source": d.passage.source, "reason": d.reason} for d in answer.dropped
-        ],
+        "dropped": [{"id": d.passage.id, "source": d.passage.source, "reason": d.reason} for d in answer.dropped],
         "finish_reason": answer.finish_reason,
         "notes": list(answer.notes),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},

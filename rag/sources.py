@@ -40,7 +40,8 @@ def find_sources(paths: Iterable[Path], root: Path) -> Found:
     Raises :class:`~rag.errors.InputError` for a path that does not exist or a folder that cannot be listed, and
     where nothing at all is found to read.
     """
-    found, seen = Found(), {}
+    found = Found()
+    seen: dict[str, Path] = {}
     given = list(paths)
     for path in given:
         for file in _walk(path, found.skipped):
@@ -48,9 +49,7 @@ def find_sources(paths: Iterable[Path], root: Path) -> Found:
     found.files = [SourceFile(path, source) for source, path in sorted(seen.items())]
     if not found.files:
         told = ", ".join(str(path) for path in given)
-        raise InputError(
-            f"there is no document to read in {told}", f"documents end in {', '.join(sorted(SUFFIXES))}"
-        )
+        raise InputError(f"there is no document to read in {told}", f"documents end in {', '.join(sorted(SUFFIXES))}")
     return found
 
 
@@ -72,9 +71,7 @@ def _walk(path: Path, skipped: dict[str, int]) -> Iterator[Path]:
         return
 
     def refuse(error: OSError) -> None:
-        raise InputError(
-            f"{error.filename} cannot be read: {error.strerror}", "check its permissions"
-        ) from None
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}", "check its permissions") from None
 
     for folder, folders, names in os.walk(path, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -23,9 +23,7 @@ __all__ = ["ask"]
 def ask(
     question: Annotated[
         str | None,
-        typer.Argument(
-            help="The question, in quotes; or - to read one a line from stdin.", show_default=False
-        ),
+        typer.Argument(help="The question, in quotes; or - to read one a line from stdin.", show_default=False),
     ] = None,
     batch: Annotated[
         Path | None, typer.Option("--batch", help='Answer a file of {"question": "…"} lines.', metavar="FILE")
@@ -72,9 +70,7 @@ def _check_usage(question: str | None, batch: Path | None, out_file: Path | None
     if (question is None) == (batch is None):
         raise UsageError("ask either a QUESTION or a --batch FILE", 'for example: rag ask "What is …?"')
     if (batch is None) != (out_file is None):
-        raise UsageError(
-            "--batch and --out go together", "rag ask --batch questions.jsonl --out answers.jsonl"
-        )
+        raise UsageError("--batch and --out go together", "rag ask --batch questions.jsonl --out answers.jsonl")
     if batch is not None and not batch.is_file():
         raise InputError(f"{batch} is not a file", "check the path")
 
@@ -99,9 +95,7 @@ def _answer_one(
     from rag.serialise import answer_json
 
     if as_json:
-        out_json(
-            answer_json(pipeline.ask(question, source_glob=glob), resolved.config.digest()), indent=indent
-        )
+        out_json(answer_json(pipeline.ask(question, source_glob=glob), resolved.config.digest()), indent=indent)
         return
     stream = pipeline.stream(question, source_glob=glob)
     try:
@@ -139,12 +133,8 @@ def _answer_file(
         note(f"failed: line {line} of {batch}: {message}")
     if as_json:
         failed = [{"line": line, "message": message} for line, message in report.failures()]
-        out_json(
-            {"answered": report.answered, "resumed": report.resumed, "failed": failed, "out": str(out_file)}
-        )
+        out_json({"answered": report.answered, "resumed": report.resumed, "failed": failed, "out": str(out_file)})
     else:
-        out(
-            f"{report.answered} answered, {report.resumed} already there, {len(report.failures())} failed · {out_file}"
-        )
+        out(f"{report.answered} answered, {report.resumed} already there, {len(report.failures())} failed · {out_file}")
     if report.failures():
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -32,6 +32,11 @@ def info(
     store = opened.store
     published = {kind: p.generation if p else None for kind, p in opened.published().items()}
     size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
+    failures = [
+        {"source": d.source, "state": d.state, "reason": d.reason, "message": d.message, "remedy": d.remedy}
+        for d in store.documents()
+        if d.state != "ready"
+    ]
     value = {
         "index": str(index),
         "generation": store.generation,
@@ -40,17 +45,7 @@ def info(
         "settings": store.settings,
         "derived": published,
         "commits": [asdict(commit) for commit in store.commits()],
-        "failures": [
-            {
-                "source": d.source,
-                "state": d.state,
-                "reason": d.reason,
-                "message": d.message,
-                "remedy": d.remedy,
-            }
-            for d in store.documents()
-            if d.state != "ready"
-        ],
+        "failures": failures,
     }
     if as_json:
         out_json(value)
@@ -64,7 +59,7 @@ def info(
         out(f"{kind:<11} {state}")
     for name, setting in store.settings.items():
         out(f"  {name} = {setting}")
-    for failure in value["failures"]:
+    for failure in failures:
         out(f"{failure['state']}: {failure['source']}: {failure['message']}; {failure['remedy']}")
 
 
@@ -97,17 +92,17 @@ def verify(
         if repaired:
             out("repaired" if not problems_left else "not repaired")
         elif not problems:
-            out(
-                f"all is well: generation {opened.store.generation}, {opened.store.counts()['chunks']} chunks"
-            )
+            out(f"all is well: generation {opened.store.generation}, {opened.store.counts()['chunks']} chunks")
     if problems_left:
         if all(p.repairable for p in problems_left):
             note(
-                "only derived indexes are damaged, and searches pass them over: `rag index verify --repair` builds them again"
+                "only derived indexes are damaged, and searches pass them over: "
+                "`rag index verify --repair` builds them again"
             )
         else:
             note(
-                "the database itself is damaged: ingest the documents into a new folder with `rag ingest PATH --index NEW`"
+                "the database itself is damaged: ingest the documents into a new folder with "
+                "`rag ingest PATH --index NEW`"
             )
         raise typer.Exit(EXIT_DAMAGED)
 

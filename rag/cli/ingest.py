@@ -113,8 +113,7 @@ def report_json(report: IngestReport, index: str) -> dict[str, Any]:
     """Return the report as JSON values."""
     value = asdict(report)
     value["failures"] = [
-        {"source": f.source, "reason": f.reason, "message": f.message, "remedy": f.remedy}
-        for f in report.failures
+        {"source": f.source, "reason": f.reason, "message": f.message, "remedy": f.remedy} for f in report.failures
     ]
     value["seconds"] = round(report.seconds, 3)
     value["stages"] = {stage: round(seconds, 3) for stage, seconds in report.stages.items()}

@@ -99,21 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), remedy, code)
     except sqlite3.OperationalError as error:
         locked = "locked" in str(error)
-        remedy = (
-            "wait for the other process and try again"
-            if locked
-            else "check the disk's free space and permissions"
-        )
+        remedy = "wait for the other process and try again" if locked else "check the disk's free space and permissions"
         return _fail(f"the index's database cannot be used: {error}", remedy, EXIT_LOCKED if locked else 1)
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), 1
-        )  # the reader has gone; let the exit not complain about it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone; let the exit not complain about it
         return 0
     except OSError as error:
-        return _fail(
-            f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions", 1
-        )
+        return _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions", 1)
     return 0
 
 

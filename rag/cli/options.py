@@ -11,18 +11,14 @@ from rag.config import Resolved, load_config
 
 __all__ = ["AsJson", "ConfigName", "Filter", "IndexFolder", "Settings", "parse_filter", "resolve"]
 
-IndexFolder = Annotated[
-    Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)
-]
+IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
 ConfigName = Annotated[
     str,
     typer.Option("--config", envvar="RAG_CONFIG", help="A preset (cpu, gpu, cluster, test) or a YAML file."),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", help="Set one value, for example --set retrieval.k=8. Repeatable.", metavar="KEY=VALUE"
-    ),
+    typer.Option("--set", help="Set one value, for example --set retrieval.k=8. Repeatable.", metavar="KEY=VALUE"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 Filter = Annotated[

@@ -45,8 +45,7 @@ class OpenAIGenerator:
         self._model, self._base_url = model, base_url.rstrip("/")
         self._client = openai.OpenAI(
             base_url=base_url,
-            api_key=os.environ.get(api_key_env)
-            or "none",  # the client insists on one; local servers ignore it
+            api_key=os.environ.get(api_key_env) or "none",  # the client insists on one; local servers ignore it
             timeout=timeout_s,
             max_retries=retries,
         )
@@ -60,9 +59,7 @@ class OpenAIGenerator:
                 f"--set generator.model=NAME, one of {', '.join(names)}",
             )
         served = next((entry for entry in listed if entry.id == model), None)
-        self.context_length = context_length or int(
-            getattr(served, "max_model_len", None) or _FALLBACK_CONTEXT
-        )
+        self.context_length = context_length or int(getattr(served, "max_model_len", None) or _FALLBACK_CONTEXT)
         self.estimates_tokens = self._tokenize({"prompt": "token"}) is None
 
     def _asked(self, call: Callable[[], _T]) -> _T:
@@ -87,9 +84,7 @@ class OpenAIGenerator:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count at the server, or estimate from above."""
         return list(
-            self._pool.map(
-                lambda text: self._count({"prompt": text, "add_special_tokens": False}, text), texts
-            )
+            self._pool.map(lambda text: self._count({"prompt": text, "add_special_tokens": False}, text), texts)
         )
 
     def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
@@ -208,7 +203,7 @@ class OpenAIStream:
         return Completion(self._text, self._reason or "stop", self._usage)
 
 
-def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+def _turns(messages: Sequence[Message]) -> Any:  # the client's own union of typed dicts says no more
     return [{"role": m.role, "content": m.content} for m in messages]
 
 

@@ -72,14 +72,16 @@ class VllmGenerator:
             "seed": seed,
             "disable_log_stats": True,
         }
-        _set_environment(cpu_cache_gib)
-        arguments.update(machine_arguments(dtype, enforce_eager, memory_share))
+        import torch
+
+        _set_environment(cpu_cache_gib, gpu=torch.cuda.is_available())
+        arguments.update(machine_arguments(torch, dtype, enforce_eager, memory_share))
+        self._engine: Any = None
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._numbers = itertools.count()
         self._failure: str | None = None
         self._closed = False
         started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        self._engine: Any = None
         self._thread = threading.Thread(
             target=self._own_engine, args=(arguments, started), name="vllm-engine", daemon=True
         )
@@ -90,14 +92,13 @@ class VllmGenerator:
                 f"vLLM could not start with {model}: {_one_line(error)}", "run `rag doctor`"
             ) from error
         atexit.register(self.close)
-        self._tokenizer = self._engine.get_tokenizer()
-        self.context_length = int(self._engine.model_config.max_model_len)
+        engine: Any = self._engine  # made by the thread
+        self._tokenizer = engine.get_tokenizer()
+        self.context_length = int(engine.model_config.max_model_len)
 
     # The owner thread ---------------------------------------------------------------------------------------
 
-    def _own_engine(
-        self, arguments: dict[str, Any], started: queue.SimpleQueue[BaseException | None]
-    ) -> None:
+    def _own_engine(self, arguments: dict[str, Any], started: queue.SimpleQueue[BaseException | None]) -> None:
         try:
             with held_back():
                 from vllm.engine.arg_utils import EngineArgs
@@ -142,11 +143,7 @@ class VllmGenerator:
                 self._engine.add_request(name, prompt, params)
             except ValueError as error:  # vLLM's word for a prompt it cannot take
                 del sinks[name]
-                sink.put(
-                    PromptTooLongError(
-                        f"vLLM refused the prompt: {_one_line(error)}", "ask something shorter"
-                    )
-                )
+                sink.put(PromptTooLongError(f"vLLM refused the prompt: {_one_line(error)}", "ask something shorter"))
 
     # Callers ------------------------------------------------------------------------------------------------
 
@@ -284,10 +281,11 @@ class VllmStream:
         return Completion(self._text, self._reason, self._usage)
 
 
-def machine_arguments(dtype: str, enforce_eager: bool | None, memory_share: float | None) -> dict[str, Any]:
-    """Return the engine arguments that depend on the machine, chosen by looking at it."""
-    import torch
+def machine_arguments(torch: Any, dtype: str, enforce_eager: bool | None, memory_share: float | None) -> dict[str, Any]:
+    """Return the engine arguments that depend on the machine, chosen by looking at it.
 
+    On GPUs vLLM takes what the embedder and the FAISS index, both loaded by now, leave free.
+    """
     if torch.cuda.is_available():
         if memory_share is None:
             memory_share = free_memory_share(*torch.cuda.mem_get_info())
@@ -298,14 +296,12 @@ def machine_arguments(dtype: str, enforce_eager: bool | None, memory_share: floa
     return {"dtype": dtype, "enforce_eager": True if enforce_eager is None else enforce_eager}
 
 
-def _set_environment(cpu_cache_gib: int) -> None:
+def _set_environment(cpu_cache_gib: int, *, gpu: bool) -> None:
     """Set what vLLM reads from the environment; what the user has set stands."""
-    import torch
-
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # nothing is sent anywhere
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    if not torch.cuda.is_available():
+    if not gpu:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
 

@@ -51,9 +51,7 @@ def sniff(data: bytes, name: str) -> str:
     if data[:1024].lstrip().startswith(b"%PDF-"):
         return "application/pdf"
     if looks_binary(data):
-        raise DocumentError(
-            "binary", "the file is binary and not a PDF", "convert it to text, Markdown, HTML or PDF"
-        )
+        raise DocumentError("binary", "the file is binary and not a PDF", "convert it to text, Markdown, HTML or PDF")
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "text/html"

@@ -30,11 +30,7 @@ def load_html(data: bytes, source: str) -> Document:
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
     articles = soup.find_all("article")
-    root = (
-        soup.find("main")
-        or soup.find(attrs={"role": "main"})
-        or (articles[0] if len(articles) == 1 else None)
-    )
+    root = soup.find("main") or soup.select_one('[role="main"]') or (articles[0] if len(articles) == 1 else None)
     if root is None:
         root = soup.body or soup
         for node in root.find_all(["footer", "aside"]):

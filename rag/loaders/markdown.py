@@ -7,6 +7,7 @@ left out of the sections, and its ``title`` becomes the document's.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -40,7 +41,7 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
         title = title or _front_matter_title(tokens[0].content)
     marks: list[tuple[int, tuple[str, ...]]] = [(begin, ())]
     path: list[tuple[int, str]] = []
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         # Only headings at the top level cut the text: one inside a quote or a list belongs to it.
         if token.type != "heading_open" or token.level != 0:
             continue
@@ -67,9 +68,7 @@ def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ..
 
 def _plain(inline: Any) -> str:
     """Return a heading's words without its markup."""
-    parts = (
-        child.content for child in inline.children or () if child.type in ("text", "code_inline", "softbreak")
-    )
+    parts = (child.content for child in inline.children or () if child.type in ("text", "code_inline", "softbreak"))
     return " ".join("".join(parts).split())
 
 

@@ -27,9 +27,7 @@ def load_pdf(data: bytes, source: str) -> Document:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD_ERROR:
             raise DocumentError("encrypted", "the PDF needs a password", "save a copy without one") from None
-        raise DocumentError(
-            "broken", f"the PDF cannot be opened: {error}", "export or download it again"
-        ) from None
+        raise DocumentError("broken", f"the PDF cannot be opened: {error}", "export or download it again") from None
     try:
         pages = [_page_text(pdf, number) for number in range(len(pdf))]
         title = normalise(pdf.get_metadata_value("Title")).strip()

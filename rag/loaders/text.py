@@ -13,7 +13,7 @@ __all__ = ["decode", "load_text", "looks_binary", "normalise", "title_from"]
 
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 # Control characters that no text file holds; form feed, escape and the like do occur in logs.
-_NEVER_IN_TEXT = bytes(range(0x00, 0x07)) + bytes(range(0x0E, 0x1B))
+_NEVER_IN_TEXT = bytes(range(0x07)) + bytes(range(0x0E, 0x1B))
 
 
 def looks_binary(data: bytes) -> bool:

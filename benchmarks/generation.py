@@ -1,0 +1,184 @@
+"""Answering through vLLM: batched against one by one, a cache-friendly prompt against a naive one, and overhead.
+
+    python -m benchmarks.generation                 # about 12 minutes on 2 cores; keep the machine idle
+    python -m benchmarks.generation batch           # one of: batch, prefix, overhead
+
+Needs the index that `python -m benchmarks.retrieval_squad` makes. Every measurement uses questions of its own, so
+that none profits from what another left in the prefix cache. The last figures are in docs/benchmarks.md.
+
+* batch: `Pipeline.ask_batch` of 16 questions against 16 calls of `Pipeline.ask`.
+* prefix: five questions for each of 12 paragraphs; the product's order (passages before the question, prompts sorted)
+  against the question before the passages and prompts shuffled.
+* overhead: `Pipeline.ask_batch` of 64 questions against `vllm.LLM.generate` on the very prompts that it built, each in
+  a fresh process, alternating.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import time
+
+from benchmarks.squad import WORK, config_for, load_questions
+from rag.build import make_embedder, make_pipeline, open_index
+from rag.generators import Prompt
+from rag.generators.vllm_engine import machine_arguments
+from rag.models import resolve_model
+from rag.pipeline import Pipeline
+from rag.prompting import cache_order
+
+CONFIG = config_for("retrieval.min_relevance=-1")
+ROUNDS = 3
+
+
+def _pipeline() -> Pipeline:
+    embedder = make_embedder(CONFIG)
+    index = open_index(WORK / "retrieval-default" / ".rag", CONFIG, embedder)
+    pipeline = make_pipeline(index, CONFIG, embedder=embedder)
+    pipeline.ask_batch(["What is warmed up here?", "And what here?"])
+    return pipeline
+
+
+def _questions(count: int, seed: int) -> list[str]:
+    return [q.text for q in random.Random(seed).sample(load_questions(), count)]
+
+
+def batch() -> None:
+    """Compare 16 questions in one batch with 16 single ones, on different questions each time."""
+    pipeline = _pipeline()
+    single = batched = 0.0
+    sets = [_questions(16, seed) for seed in range(2 * ROUNDS)]
+    for one, many in zip(sets[::2], sets[1::2], strict=True):
+        started = time.monotonic()
+        for question in one:
+            pipeline.ask(question)
+        middle = time.monotonic()
+        pipeline.ask_batch(many)
+        single += middle - started
+        batched += time.monotonic() - middle
+    asked = 16 * ROUNDS
+    print(f"one by one {asked / single:.2f} questions/s, batched {asked / batched:.2f}, ratio {single / batched:.2f}")
+    pipeline.close()
+
+
+def prefix() -> None:
+    """Compare the product's prompt order with a naive one, on different paragraphs."""
+    pipeline = _pipeline()
+    by_source: dict[str, list[str]] = {}
+    for question in load_questions():
+        by_source.setdefault(question.source, []).append(question.text)
+    sources = [s for s, texts in by_source.items() if len(texts) >= 5]
+    random.Random(0).shuffle(sources)
+    rng = random.Random(1)
+    totals = {"friendly": [0.0, 0, 0], "naive": [0.0, 0, 0]}
+    for number in range(2 * ROUNDS):
+        name = "friendly" if number % 2 == 0 else "naive"
+        prompts = [
+            _prompt(pipeline, text, source, naive=name == "naive")
+            for source in sources[12 * number : 12 * number + 12]
+            for text in by_source[source][:5]
+        ]
+        rng.shuffle(prompts)
+        if name == "friendly":
+            prompts = [prompts[n] for n in cache_order(prompts)]
+        started = time.monotonic()
+        completions = pipeline.generator.generate(prompts, pipeline._builder.sampling)
+        totals[name][0] += time.monotonic() - started
+        totals[name][1] += sum(c.usage.cached_tokens for c in completions)
+        totals[name][2] += sum(c.usage.prompt_tokens for c in completions)
+    for name, (seconds, cached, tokens) in totals.items():
+        print(
+            f"{name:8} {60 * ROUNDS / seconds:.2f} questions/s, {cached / tokens:.0%} of {tokens} prompt tokens cached"
+        )
+    print(f"ratio {totals['naive'][0] / totals['friendly'][0]:.2f}")
+    pipeline.close()
+
+
+def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> Prompt:
+    found = pipeline.retriever.retrieve(question, source_glob=source, k=1)
+    text = pipeline._builder.build(question, found.passages).prompt.text
+    if not naive:
+        return Prompt(text)
+    head, _, rest = text.rpartition("Text:\n")
+    context, _, asked = rest.rpartition("\n\nQuestion:")
+    return Prompt(f"{head}Question:{asked.removesuffix('Answer:')}Text:\n{context}\nAnswer:")
+
+
+def overhead() -> None:
+    """Alternate the product and raw vLLM, each in a fresh process, and compare their best times."""
+    seconds: dict[str, list[float]] = {"pipeline": [], "raw": []}
+    for number in range(ROUNDS):
+        for name in seconds:
+            command = [sys.executable, "-m", "benchmarks.generation", f"_{name}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            seconds[name].append(float(done.stdout.strip().splitlines()[-1]))
+            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
+    print(f"pipeline / raw vLLM = {min(seconds['pipeline']) / min(seconds['raw']):.3f} over 64 questions")
+
+
+def _run_pipeline() -> None:
+    pipeline = _pipeline()
+    seen: list[str] = []
+    inner = pipeline.generator.generate
+
+    def generate(prompts, sampling):  # type: ignore[no-untyped-def]
+        seen.extend(p.text for p in prompts)
+        return inner(prompts, sampling)
+
+    pipeline.generator.generate = generate  # type: ignore[method-assign]
+    started = time.monotonic()
+    pipeline.ask_batch(_questions(64, 99))
+    print(time.monotonic() - started)
+    (WORK / "overhead-prompts.json").write_text(json.dumps(seen), encoding="utf-8")
+
+
+def _run_raw() -> None:
+    import torch
+
+    from rag.generators.vllm_engine import _set_environment
+
+    prompts = json.loads((WORK / "overhead-prompts.json").read_text(encoding="utf-8"))
+    part = CONFIG.generator.vllm
+    _set_environment(part.cpu_cache_gib, gpu=torch.cuda.is_available())
+    from vllm import LLM, SamplingParams
+
+    arguments = machine_arguments(torch, part.dtype, part.enforce_eager, part.memory_share)
+    engine = LLM(
+        model=str(resolve_model(CONFIG.generator.model).path),
+        max_model_len=part.max_model_len,
+        max_num_seqs=part.max_num_seqs,
+        enable_prefix_caching=True,
+        seed=part.seed,
+        **arguments,
+    )
+    sampling = SamplingParams(temperature=0.0, max_tokens=CONFIG.prompt.max_tokens, stop=["\n"])
+    head = prompts[0].rpartition("Text:\n")[0]
+    engine.generate(
+        [f"{head}Text:\nWarm.\n\nQuestion: {q}\nAnswer:" for q in ("What?", "Who?")], sampling, use_tqdm=False
+    )
+    started = time.monotonic()
+    engine.generate(prompts, sampling, use_tqdm=False)
+    print(time.monotonic() - started)
+
+
+PARTS = {"batch": batch, "prefix": prefix, "overhead": overhead, "_pipeline": _run_pipeline, "_raw": _run_raw}
+
+
+def main() -> None:
+    """Run one part or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=PARTS, metavar="batch|prefix|overhead")
+    chosen = parser.parse_args().part
+    for name in [chosen] if chosen else ["batch", "prefix", "overhead"]:
+        # Each in a process of its own: an engine is not taken down cleanly enough to start a second beside it.
+        if chosen:
+            PARTS[name]()
+        else:
+            subprocess.run([sys.executable, "-m", "benchmarks.generation", name], check=True)
+
+
+if __name__ == "__main__":
+    main()

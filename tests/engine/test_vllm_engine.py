@@ -1,0 +1,119 @@
+"""The real in-process vLLM engine with the bundled SmolLM2: one engine for single, streamed and batched prompts."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from rag.build import make_pipeline, open_index
+from rag.config import Config
+from rag.embedding import Embedder
+from rag.errors import PromptTooLongError
+from rag.generators import Generator, Prompt, Sampling
+from rag.generators.base import Message
+
+pytestmark = pytest.mark.engine
+
+STORY = "The buoy Tavro was moored off Lisbon in 2031. It is painted orange and weighs 340 kilograms. " * 6
+GREEDY = Sampling(max_tokens=12, stop=("\n",))
+
+
+def ask(question: str) -> Prompt:
+    return Prompt(f"Text:\n{STORY}\n\nQuestion: {question}\nAnswer:")
+
+
+def test_single_streamed_and_batched_agree(engine: Generator) -> None:
+    prompt = ask("Which colour is the buoy?")
+    single = engine.generate([prompt], GREEDY)[0]
+    stream = engine.stream(prompt, GREEDY)
+    pieces = list(stream)
+    batched = engine.generate([prompt, ask("How heavy is it?"), prompt], GREEDY)
+    assert single.text and "".join(pieces) == single.text == stream.completion.text
+    assert batched[0].text == batched[2].text == single.text
+    assert len(pieces) > 1, "a stream comes in pieces"
+
+
+def test_answers_keep_the_order_of_their_prompts(engine: Generator) -> None:
+    prompts = [Prompt(f"Repeat the word: {word}. {word}. {word}. {word}.") for word in ("apple", "stone", "river")]
+    completions = engine.generate(prompts, Sampling(max_tokens=3))
+    assert [word in c.text for word, c in zip(("apple", "stone", "river"), completions, strict=True)] == [True] * 3
+
+
+def test_usage_counts_what_the_tokenizer_counts(engine: Generator) -> None:
+    prompt = ask("When was it moored?")
+    completion = engine.generate([prompt], GREEDY)[0]
+    assert completion.usage.prompt_tokens == engine.count_prompts([prompt])[0]
+    assert 1 <= completion.usage.completion_tokens <= GREEDY.max_tokens
+
+
+def test_a_shared_beginning_comes_from_the_prefix_cache(engine: Generator) -> None:
+    engine.generate([ask("What is its name?")], GREEDY)
+    again = engine.generate([ask("Where is it moored?")], GREEDY)[0]
+    assert again.usage.cached_tokens >= 64
+
+
+def test_length_limit_is_reported(engine: Generator) -> None:
+    completion = engine.generate([Prompt("Once upon a time")], Sampling(max_tokens=4))[0]
+    assert completion.finish_reason == "length"
+    assert completion.usage.completion_tokens == 4
+
+
+def test_closing_a_stream_aborts_and_keeps_the_text(engine: Generator) -> None:
+    stream = engine.stream(Prompt("Once upon a time there was"), Sampling(max_tokens=400))
+    first = next(iter(stream))
+    stream.close()
+    assert stream.completion.finish_reason == "abort"
+    assert stream.completion.text.startswith(first)
+    assert engine.generate([ask("Which colour is the buoy?")], GREEDY)[0].text, "the engine goes on"
+
+
+def test_many_threads_share_the_engine(engine: Generator) -> None:
+    expected = [engine.generate([ask(f"What is fact {n}?")], GREEDY)[0].text for n in range(4)]
+    found: dict[int, str] = {}
+
+    def work(n: int) -> None:
+        stream = engine.stream(ask(f"What is fact {n}?"), GREEDY)
+        for _ in stream:
+            pass
+        found[n] = stream.completion.text
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert [found[n] for n in range(4)] == expected
+
+
+def test_a_prompt_longer_than_the_model_is_an_error_and_harms_nothing(engine: Generator) -> None:
+    with pytest.raises(PromptTooLongError):
+        engine.generate([Prompt("word " * 5000), ask("Which colour?")], GREEDY)
+    assert engine.generate([ask("Which colour is the buoy?")], GREEDY)[0].text
+
+
+def test_chat_prompts_go_through_the_model_s_template(engine: Generator) -> None:
+    prompt = Prompt(messages=(Message("system", "Be brief."), Message("user", "Say hello.")))
+    plain = engine.count_tokens(["Be brief.Say hello."])[0]
+    assert engine.count_prompts([prompt])[0] > plain
+    assert engine.generate([prompt], Sampling(max_tokens=8))[0].text
+
+
+def test_ask_cites_spans_of_the_documents(
+    engine: Generator, example_index, cpu_config: Config, minilm: Embedder
+) -> None:
+    index = open_index(example_index, cpu_config, minilm)
+    pipeline = make_pipeline(index, cpu_config, embedder=minilm, generator=engine)
+    answers = pipeline.ask_batch(
+        [
+            "Which phone extension do I ask for when a foghorn will not stop at night?",
+            "Who won the football world cup in 1998?",
+        ]
+    )
+    cited, abstained = answers
+    assert "288" in cited.text
+    assert cited.citations[0].passage.source.endswith("field-manual.pdf")
+    assert cited.citations[0].passage.page == 3
+    for citation in cited.citations:
+        assert index.store.text(citation.passage.source)[citation.start : citation.end] == citation.quote
+    assert abstained.abstained and abstained.text == "not in the documents" and abstained.passages
