@@ -45,6 +45,9 @@ class Embedder(Protocol):
     def embed_queries(self, texts: Sequence[str]) -> Float32:
         """Return unit vectors (n, dimension)."""
 
+    def close(self) -> None:
+        """Free what the embedder holds beside its weights."""
+
 
 class SentenceTransformerEmbedder:
     """A sentence-transformers model on the CPU, one GPU or several."""
@@ -84,6 +87,7 @@ class SentenceTransformerEmbedder:
         parts = (local.fingerprint, query_prefix, passage_prefix, str(self.max_tokens))
         self.fingerprint = f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
         self._tokenizer: Any = self._model.tokenizer
+        self._pool: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count in one call of the fast tokenizer; its own truncation is off."""
@@ -96,13 +100,24 @@ class SentenceTransformerEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> Float32:
         """Encode, sorted by length inside sentence-transformers, on all devices."""
-        return self._encode([self._passage_prefix + text for text in texts])
+        prefixed = [self._passage_prefix + text for text in texts]
+        if len(self._devices) > 1 and len(texts) > self._batch_size:
+            if self._pool is None:  # one process a device, kept: starting them takes longer than a batch
+                self._pool = self._model.start_multi_process_pool(self._devices)
+            return self._encode(prefixed, pool=self._pool)
+        return self._encode(prefixed)
 
     def embed_queries(self, texts: Sequence[str]) -> Float32:
         """Encode questions. One longer than ``max_tokens`` is read up to there; callers say so."""
         return self._encode([self._query_prefix + text for text in texts])
 
-    def _encode(self, texts: list[str]) -> Float32:
+    def close(self) -> None:
+        """Stop the processes of further devices, if there are any."""
+        if self._pool is not None:
+            self._model.stop_multi_process_pool(self._pool)
+            self._pool = None
+
+    def _encode(self, texts: list[str], pool: Any = None) -> Float32:
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
         vectors = self._model.encode(
@@ -111,7 +126,7 @@ class SentenceTransformerEmbedder:
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,
-            device=self._devices if len(self._devices) > 1 else None,
+            pool=pool,
         )
         return np.asarray(vectors, dtype=np.float32)
 
@@ -141,6 +156,9 @@ class FakeEmbedder:
     def embed_queries(self, texts: Sequence[str]) -> Float32:
         """Embed like a passage."""
         return self.embed_passages(texts)
+
+    def close(self) -> None:
+        """Hold nothing, free nothing."""
 
 
 def choose_devices(device: str, torch: Any) -> list[str]:

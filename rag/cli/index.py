@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -124,7 +125,7 @@ def reembed(
     with status("loading the embedder"):
         embedder = make_embedder(resolved.config)
         chunker = make_chunker(resolved.config, embedder)
-    with opened.writing("rag index reembed"), progress_bar() as show:
+    with opened.writing("rag index reembed"), progress_bar() as show, closing(embedder):
         report = reembed_index(opened, embedder, chunker, index_settings(resolved.config, embedder), show)
     if as_json:
         out_json(report_json(report, str(index)))

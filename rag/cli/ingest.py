@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +45,7 @@ def ingest(
         embedder = make_embedder(resolved.config)
         chunker = make_chunker(resolved.config, embedder)
     opened = open_or_create(index, resolved.config, embedder)
-    with opened.writing("rag ingest"), progress_bar() as show:
+    with opened.writing("rag ingest"), progress_bar() as show, closing(embedder):
         report = Ingestor(opened, embedder, chunker, show).run(paths)
     _print_report(report, str(index), as_json)
     if report.failed:

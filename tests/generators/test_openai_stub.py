@@ -1,0 +1,144 @@
+"""The openai generator against a small local server that misbehaves in the ways that endpoints do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from rag.errors import GeneratorError, RagError
+from rag.generators import Prompt, Sampling
+from rag.generators.base import Message
+from rag.generators.openai_endpoint import OpenAIGenerator
+
+
+class Server:
+    """Answers `/v1/models` and completions; `statuses` are given out first, one a completion request."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.requests: list[dict[str, Any]] = []
+        self.most_at_once = self._now = 0
+        self._lock = threading.Lock()
+        self.barrier: threading.Barrier | None = None
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class names it
+                pass
+
+            def do_GET(self) -> None:
+                status = 200 if self.headers["Authorization"] != "Bearer wrong" else 401
+                self.reply(status, {"object": "list", "data": [{"id": "m", "object": "model"}]})
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path == "/tokenize":
+                    self.reply(404, {"error": {"message": "no such path"}})
+                    return
+                with outer._lock:
+                    outer.requests.append(body)
+                    status = outer.statuses.pop(0) if outer.statuses else 200
+                    outer._now += 1
+                    outer.most_at_once = max(outer.most_at_once, outer._now)
+                if outer.barrier is not None:
+                    outer.barrier.wait(timeout=20)
+                with outer._lock:
+                    outer._now -= 1
+                usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+                text = f"echo {body.get('prompt', '')}"
+                choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "text": text}
+                if "messages" in body:
+                    choice = {"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": "hi"}}
+                answer = {"id": "1", "object": "x", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+                self.reply(status, answer if status == 200 else {"error": {"message": f"status {status}"}})
+
+            def reply(self, status: int, value: dict[str, Any]) -> None:
+                data = json.dumps(value).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def generator(server: Server) -> Iterator[OpenAIGenerator]:
+    made = OpenAIGenerator("m", base_url=server.url, concurrency=4, timeout_s=30, retries=1)
+    yield made
+    made.close()
+
+
+def test_answers_come_in_the_order_of_their_prompts(generator: OpenAIGenerator) -> None:
+    completions = generator.generate([Prompt(str(n)) for n in range(20)], Sampling())
+    assert [c.text for c in completions] == [f"echo {n}" for n in range(20)]
+    assert completions[0].usage.prompt_tokens == 5
+
+
+def test_as_many_requests_are_under_way_as_allowed(server: Server, generator: OpenAIGenerator) -> None:
+    server.barrier = threading.Barrier(4)  # would break after its timeout if fewer than four came at once
+    generator.generate([Prompt(str(n)) for n in range(8)], Sampling())
+    assert server.most_at_once == 4
+
+
+def test_a_failing_server_is_tried_again(server: Server, generator: OpenAIGenerator) -> None:
+    server.statuses = [500]
+    assert generator.generate([Prompt("x")], Sampling())[0].text == "echo x"
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_keeps_failing_is_unreachable(server: Server, generator: OpenAIGenerator) -> None:
+    server.statuses = [500, 500]
+    with pytest.raises(GeneratorError, match="cannot be reached"):
+        generator.generate([Prompt("x")], Sampling())
+
+
+def test_a_refused_request_is_no_outage(server: Server, generator: OpenAIGenerator) -> None:
+    server.statuses = [400]
+    with pytest.raises(RagError, match="refused") as caught:
+        generator.generate([Prompt("x")], Sampling())
+    assert caught.value.exit_code == 1
+
+
+def test_without_a_tokenizer_at_the_server_counts_are_estimated_from_above(generator: OpenAIGenerator) -> None:
+    assert generator.estimates_tokens
+    assert generator.count_tokens(["abcdef", "ж", ""]) == [2, 1, 0]
+    assert generator.context_length == 4096
+
+
+def test_chat_goes_to_the_chat_endpoint_with_its_limits(server: Server, generator: OpenAIGenerator) -> None:
+    prompt = Prompt(messages=(Message("user", "hello"),))
+    completion = generator.generate([prompt], Sampling(max_tokens=7, temperature=0.5, stop=("\n",)))[0]
+    assert (completion.text, completion.finish_reason) == ("hi", "length")
+    sent = server.requests[-1]
+    assert sent["messages"] == [{"role": "user", "content": "hello"}]
+    assert (sent["max_tokens"], sent["temperature"], sent["stop"]) == (7, 0.5, ["\n"])
+
+
+def test_a_wrong_key_names_the_variable(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "wrong")
+    with pytest.raises(RagError, match="wants a key") as caught:
+        OpenAIGenerator("m", base_url=server.url, api_key_env="MY_KEY", retries=0)
+    assert "MY_KEY" in caught.value.remedy
