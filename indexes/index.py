@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 _SEARCH_ONLY = ("ef_search", "nprobe")
 _LEXICAL_BATCH = 20_000
 _ATTEMPTS = 5
+_SCRATCH_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,15 @@ class Snapshot:
 class Index:
     """One index folder. ``options`` choose the dense index's type, ``languages`` the stemmers."""
 
-    def __init__(self, store: Store, options: FaissOptions, languages: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: FaissOptions,
+        languages: tuple[str, ...],
+        asked: Mapping[str, Any] | None = None,
+    ) -> None:
         self.store = store
+        self._asked = asked
         self.folder = store.folder
         self.options = options
         self.languages = languages
@@ -92,12 +100,17 @@ class Index:
         store = Store.open(folder, write=write)
         if settings is not None:
             compare_settings(folder, store.settings, settings)
-        return cls(store, options or FaissOptions(), languages)
+        return cls(store, options or FaissOptions(), languages, settings)
 
     @contextmanager
     def writing(self, purpose: str) -> Iterator[None]:
-        """Hold the writer lock. Raises :class:`~indexes.errors.IndexLockedError`."""
+        """Hold the writer lock. Raises :class:`~indexes.errors.IndexLockedError`.
+
+        Settings that were asked for at opening are compared again: another writer may have changed them since.
+        """
         with writer_lock(self.folder, purpose):
+            if self._asked is not None:
+                compare_settings(self.folder, self.store.settings, self._asked)
             yield
 
     # Derived indexes ----------------------------------------------------------------------------------------
@@ -280,6 +293,8 @@ class IndexReader:
         scratch = tempfile.TemporaryDirectory(prefix="rag-lexical-", ignore_cleanup_errors=True)
         index = self._index._lexical_into(Path(scratch.name), base)
         self._scratch.append(scratch)
+        if len(self._scratch) > _SCRATCH_KEPT:  # a search on an older snapshot keeps its files open
+            self._scratch.pop(0).cleanup()
         return index
 
     def _on_gpu(self, dense: DenseIndex) -> DenseIndex:

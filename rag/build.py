@@ -88,17 +88,16 @@ def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *
 
 def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
     """Open an index for writing, or make it."""
+    from indexes.lock import writer_lock
     from indexes.store import Store
 
-    if Store.exists(folder):
-        return open_index(folder, config, embedder, write=True)
-    return Index.create(
-        folder,
-        index_settings(config, embedder),
-        embedder=embedder.fingerprint,
-        dimension=embedder.dimension,
-        **_index_options(config),
-    )
+    if not Store.exists(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with writer_lock(folder, "making the index"):
+            if not Store.exists(folder):
+                settings = index_settings(config, embedder)
+                Store.create(folder, settings, embedder=embedder.fingerprint, dimension=embedder.dimension).close()
+    return open_index(folder, config, embedder, write=True)
 
 
 def _index_options(config: Config) -> dict[str, Any]:

@@ -69,13 +69,12 @@ class Chunker:
         for section in document.sections:
             context = self._context(document, section)
             room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
-            spans = self._spans(document.text[section.start : section.end], min(self._size, room))
-            for start, end in _without_bare_heading(document.text, section, spans):
-                text = document.text[section.start + start : section.start + end]
+            for start, end in self._section_spans(document.text, section, min(self._size, room)):
+                text = document.text[start:end]
                 chunks.append(
                     NewChunk(
-                        start=section.start + start,
-                        end=section.start + end,
+                        start=start,
+                        end=end,
                         text=text,
                         vector_key=hashlib.sha256(embedded_text(context, text).encode()).digest(),
                         page=section.page,
@@ -100,7 +99,18 @@ class Chunker:
         return _SEPARATOR_OF_HEADINGS.join(parts)
 
     def _count_one(self, text: str) -> int:
-        return self._counter.count_tokens([text])[0] - self._special
+        # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
+        return max(self._counter.count_tokens([text])[0] - self._special, 1) if text else 0
+
+    def _section_spans(self, text: str, section: Section, room: int) -> list[tuple[int, int]]:
+        """Return the spans of a section, as characters of the whole text.
+
+        A section that must be cut leaves its heading line out: its words stand in every chunk's heading path.
+        """
+        begin, body = section.start, text[section.start : section.end]
+        if self._count(body) > room:
+            begin += _heading_length(body, section.headings)
+        return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room)]
 
     def _spans(self, text: str, room: int) -> list[tuple[int, int]]:
         """Return spans of at most ``room`` tokens that cover every character of ``text`` but white space."""
@@ -166,14 +176,12 @@ def embedded_text(context: str, text: str) -> str:
     return f"{context}\n{text}" if context else text
 
 
-def _without_bare_heading(text: str, section: Section, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Leave out a first span that is only the heading line: its words stand in every chunk's heading path."""
-    if len(spans) > 1 and section.headings:
-        start, end = spans[0]
-        first = text[section.start + start : section.start + end]
-        if "\n" not in first and first.strip("#= \t").endswith(section.headings[-1]):
-            return spans[1:]
-    return spans
+def _heading_length(text: str, headings: tuple[str, ...]) -> int:
+    """Return the length of the heading line a section begins with, 0 where it holds more than the heading's words."""
+    if not headings:
+        return 0
+    line = re.match(rf"\s*#{{1,6}}[ \t]+{re.escape(headings[-1])}[ \t]*#*[ \t]*(?:\n|$)", text)
+    return line.end() if line else 0
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:

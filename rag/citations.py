@@ -23,6 +23,7 @@ __all__ = ["Cited", "cite", "content_stems", "strip_markers"]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # Lines up to one that is blank or begins a list item, a heading or a table row.
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
+_LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 _MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 # Function words carry no evidence. Short lists of the commonest ones, in our own selection.
 _STOP_WORDS = frozenset(
@@ -290,15 +291,18 @@ def strip_markers(answer: str) -> str:
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence, white space left out.
 
-    A blank line, a list item, a heading and a table row end a sentence too; any other line break is only layout.
+    A blank line, a list item, a heading and a table row end a sentence too; any other line break is only layout. The
+    mark or number of a list item is not part of its sentence.
     """
     import sentencex
 
     for block in _BLOCK.finditer(text):
-        for boundary in sentencex.get_sentence_boundaries("en", block.group().replace("\n", " ")):
+        mark = _LIST_MARK.match(block.group())
+        begin = mark.end() if mark else 0
+        for boundary in sentencex.get_sentence_boundaries("en", block.group()[begin:].replace("\n", " ")):
             piece = boundary["text"]
             if piece.strip():
-                start = block.start() + boundary["start_index"] + len(piece) - len(piece.lstrip())
+                start = block.start() + begin + boundary["start_index"] + len(piece) - len(piece.lstrip())
                 yield start, start + len(piece.strip())
 
 

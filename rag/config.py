@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from indexes.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
 
 __all__ = ["Config", "Resolved", "load_config", "preset_names"]
@@ -51,6 +52,11 @@ class ChunkingConfig(_Part):
     embed_headings: bool = True
 
 
+def _yaml_off(value: object) -> object:
+    """Take YAML's reading of ``off``, which is false, back."""
+    return "off" if value is False else value
+
+
 class DenseConfig(_Part):
     """The FAISS index and where it lives."""
 
@@ -62,7 +68,7 @@ class DenseConfig(_Part):
     nprobe: int = Field(16, ge=1)
     sq_bits: Literal[4, 6, 8, 16] = 8
     pq_m: int = Field(48, ge=1)
-    gpu: Literal["auto", "off", "replicate", "shard"] = "auto"
+    gpu: Annotated[Literal["auto", "off", "replicate", "shard"], BeforeValidator(_yaml_off)] = "auto"
     gpu_fp16: bool = True
 
 
@@ -70,7 +76,7 @@ class IndexConfig(_Part):
     """The two derived indexes."""
 
     dense: DenseConfig = DenseConfig()
-    languages: tuple[str, ...] = ("english", "russian")
+    languages: tuple[Literal[LANGUAGES], ...] = ("english", "russian")  # type: ignore[valid-type]
 
 
 class RetrievalConfig(_Part):
@@ -181,15 +187,19 @@ def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> 
     for origin, layer in [*_layers(name, ()), *(_assignment(text) for text in assignments)]:
         known = _flatten(Config().model_dump())
         for key, value in _flatten(layer).items():
+            if value is None and any(name.startswith(f"{key}.") for name in known):
+                continue  # a group with nothing in it
             if key not in known:
                 raise _unknown_key(key, known, origin)
+            if isinstance(value, bool) and isinstance(known[key], int | float) and not isinstance(known[key], bool):
+                raise UsageError(f"{key} = {value!r} ({origin}): a number is wanted", "run `rag config show`")
             values[key] = value
             origins[key] = origin
     try:
         config = Config.model_validate(_nest(values))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         raise UsageError(
             f"{key} = {first['input']!r} ({origins.get(key, name)}): {first['msg']}",
             "run `rag config show` for every key and its value",
@@ -209,6 +219,8 @@ def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]
     if not isinstance(layer, dict):
         raise UsageError(f"{origin} holds a {type(layer).__name__}, not keys and values")
     parent = layer.pop("extends", None)
+    if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
+        parent = Path(name).parent / str(parent)  # as seen from the file that says it
     return [*(_layers(str(parent), (*seen, name)) if parent else []), (origin, layer)]
 
 
@@ -230,11 +242,28 @@ def _assignment(text: str) -> tuple[str, dict[str, Any]]:
     key, equals, raw = text.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set {text!r} is not of the form key=value", "for example: --set retrieval.k=8")
+    return "--set", _nest({key.strip(): _parse(key.strip(), raw)})
+
+
+def _parse(key: str, raw: str) -> Any:
+    """Read a value as its key needs it: text stays text, also ``off``, ``12345678`` and ``query: ``."""
+    node: type[BaseModel] | None = Config
+    annotation: Any = None
+    for part in key.split("."):
+        field = node.model_fields.get(part) if node else None
+        annotation = field.annotation if field else None
+        node = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
     try:
         value = yaml.safe_load(raw)
     except yaml.YAMLError:
-        value = raw  # a plain string that happens not to be YAML
-    return "--set", _nest({key.strip(): value})
+        return raw  # such as `query: `; where no text is wanted, the validation says so
+    kinds = get_args(annotation)
+    wants_text = annotation is str or (str in kinds and get_origin(annotation) is not tuple)
+    if get_origin(annotation) is Literal:
+        wants_text = isinstance(kinds[0], str)
+    if wants_text and not isinstance(value, str):
+        return None if raw == "null" and type(None) in kinds else raw
+    return value
 
 
 def _unknown_key(key: str, known: Mapping[str, Any], origin: str) -> UsageError:

@@ -29,7 +29,10 @@ Fusion = Literal["zscore", "rrf", "dense", "lexical"]
 
 @dataclass(frozen=True)
 class Retrieved:
-    """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none."""
+    """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none.
+
+    Lexical retrieval alone has no cosine: there it is 1 if any passage shares a word with the question.
+    """
 
     question: str
     passages: tuple[Passage, ...]
@@ -103,7 +106,10 @@ class Retriever:
         results = []
         for question, dense_hits, lexical_hits in zip(questions, dense, lexical, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, k or self._k)
-            relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
+            if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
+                relevance = float(len(lexical_hits) > 0)
+            else:
+                relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
             results.append(Retrieved(question, passages, relevance, snapshot.generation, self._notes(question)))
         clock.append(time.monotonic())
         share = {

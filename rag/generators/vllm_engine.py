@@ -141,9 +141,9 @@ class VllmGenerator:
             try:
                 sinks[name] = sink
                 self._engine.add_request(name, prompt, params)
-            except ValueError as error:  # vLLM's word for a prompt it cannot take
+            except Exception as error:  # noqa: BLE001 - one refused request must not end the others
                 del sinks[name]
-                sink.put(PromptTooLongError(f"vLLM refused the prompt: {_one_line(error)}", "ask something shorter"))
+                sink.put(GeneratorError(f"vLLM refused the prompt: {_one_line(error)}", "run `rag doctor`"))
 
     # Callers ------------------------------------------------------------------------------------------------
 
@@ -166,8 +166,9 @@ class VllmGenerator:
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """Give the engine all prompts at once and wait for them all."""
-        streams = [self._submit(prompt, sampling, whole=True) for prompt in prompts]
+        streams: list[VllmStream] = []
         try:
+            streams.extend(self._submit(prompt, sampling, whole=True) for prompt in prompts)
             for stream in streams:
                 for _ in stream:
                     pass
@@ -187,6 +188,12 @@ class VllmGenerator:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        ids = self._token_ids(prompt)
+        if len(ids) >= self.context_length:
+            raise PromptTooLongError(
+                f"the prompt has {len(ids)} tokens, and the model reads {self.context_length} with its answer",
+                "ask something shorter, or set a larger generator.vllm.max_model_len",
+            )
         params = SamplingParams(
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
@@ -195,7 +202,7 @@ class VllmGenerator:
         )
         name = f"request-{next(self._numbers)}"
         sink: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._inbox.put((name, {"prompt_token_ids": self._token_ids(prompt)}, params, sink))
+        self._inbox.put((name, {"prompt_token_ids": ids}, params, sink))
         return VllmStream(self, name, sink)
 
     def abort(self, name: str, sink: queue.SimpleQueue[Any]) -> None:
