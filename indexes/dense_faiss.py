@@ -28,7 +28,7 @@ DENSE_TYPES = ("flat", "hnsw", "ivf", "sq", "pq", "ivfpq")
 _INDEX = "index.faiss"
 _STATE = "state.json"
 _REBUILD_SHARE = 0.2  # of tombstones
-_EXACT_BELOW = 0.05  # an HNSW walk through a filter this narrow finds too little: compare exactly instead
+_EXACT_BELOW = 0.05  # of the index: through a filter this narrow an approximate walk finds too little
 _PQ_TRAINING = 39 * 256  # FAISS asks for 39 training points a centroid, and product quantisation has 256
 
 
@@ -116,6 +116,7 @@ class FaissIndex:
         index._index = faiss.read_index(str(folder / _INDEX))
         index._removed = np.array(state["removed"], dtype=np.int64)
         index.built_type = state["built_type"]
+        index._set_nprobe()
         return index
 
     def _build(self, n: int, training: Float32 | None = None) -> None:
@@ -127,9 +128,17 @@ class FaissIndex:
         inner = self._faiss.index_factory(self.dimension, description, self._faiss.METRIC_INNER_PRODUCT)
         if self.built_type == "hnsw":
             inner.hnsw.efConstruction = self.options.ef_construction
+        if self.built_type in ("pq", "ivfpq"):
+            inner.do_polysemous_training = False  # minutes of work for a search mode that is not used here
         if needed and training is not None:
             inner.train(training)
         self._index = self._faiss.IndexIDMap(inner)
+        self._set_nprobe()
+
+    def _set_nprobe(self) -> None:
+        """Set on the index itself what a search passes along, for a GPU copy to take over."""
+        if self.built_type in ("ivf", "ivfpq"):
+            self.inner.nprobe = self.options.nprobe
 
     def __len__(self) -> int:
         return int(self._index.ntotal) - len(self._removed)
@@ -196,10 +205,15 @@ class FaissIndex:
         if self.built_type == "hnsw":
             return faiss.SearchParametersHNSW(sel=selector, efSearch=self.options.ef_search)
         if self.built_type == "ivfpq":
-            return faiss.IVFPQSearchParameters(sel=selector, nprobe=self.options.nprobe)
+            return faiss.IVFPQSearchParameters(sel=selector, nprobe=self._nprobe(allowed))
         if self.built_type == "ivf":
-            return faiss.SearchParametersIVF(sel=selector, nprobe=self.options.nprobe)
+            return faiss.SearchParametersIVF(sel=selector, nprobe=self._nprobe(allowed))
         return faiss.SearchParameters(sel=selector)
+
+    def _nprobe(self, allowed: Int64 | None) -> int:
+        """Return how many lists to look into: all of them where a narrow filter would leave most of them empty."""
+        narrow = allowed is not None and len(allowed) < _EXACT_BELOW * len(self)
+        return int(self.inner.nlist) if narrow else self.options.nprobe
 
     def _search_and_drop(self, queries: Float32, k: int, allowed: Int64 | None) -> list[Hits]:
         total = int(self._index.ntotal)

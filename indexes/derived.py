@@ -20,7 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Published", "file_sha256", "newest", "publish", "published_folders", "remove_all_but", "verify"]
+__all__ = [
+    "Published",
+    "file_names",
+    "file_sha256",
+    "newest",
+    "publish",
+    "published_folders",
+    "remove_all_but",
+    "verify",
+]
 
 _MANIFEST = "manifest.json"
 _TEMPORARY = ".tmp-"
@@ -36,9 +45,14 @@ class Published:
 
 
 def publish(
-    root: Path, store_id: str, generation: int, options: Mapping[str, Any], fill: Callable[[Path], None]
+    root: Path,
+    store_id: str,
+    head: tuple[int, str],
+    options: Mapping[str, Any],
+    fill: Callable[[Path], None],
 ) -> Published:
     """Let ``fill`` write an index into a new folder below ``root`` and put it into place durably."""
+    generation, commit = head
     root.mkdir(parents=True, exist_ok=True)
     nonce = uuid.uuid4().hex[:8]
     temporary = root / f"{_TEMPORARY}{generation}-{nonce}"
@@ -49,6 +63,7 @@ def publish(
         "version": _VERSION,
         "store_id": store_id,
         "generation": generation,
+        "commit": commit,
         "options": dict(options),
         "files": {p.name: file_sha256(p) for p in files},
     }
@@ -62,14 +77,21 @@ def publish(
     return Published(final, generation)
 
 
-def newest(root: Path, store_id: str, options: Mapping[str, Any]) -> Published | None:
-    """Return the newest folder below ``root`` that belongs to this store, was built with ``options`` and verifies."""
+def newest(
+    root: Path, store_id: str, options: Mapping[str, Any], nonce: Callable[[int], str | None]
+) -> Published | None:
+    """Return the newest folder below ``root`` that belongs to this store, was built with ``options`` and verifies.
+
+    ``nonce`` gives the nonce of a commit of the store: a folder of another history, or of a commit that the caller
+    does not see yet, is passed over.
+    """
     for folder in _folders(root):
         manifest = _manifest(folder)
         if manifest is None or manifest["store_id"] != store_id or manifest["options"] != dict(options):
             continue
-        if verify(folder) is None:
-            return Published(folder, int(manifest["generation"]))
+        generation = int(manifest["generation"])
+        if nonce(generation) == manifest["commit"] and verify(folder) is None:
+            return Published(folder, generation)
     return None
 
 
@@ -98,6 +120,14 @@ def remove_all_but(root: Path, keep: Path | None) -> None:
 def published_folders(root: Path) -> list[Path]:
     """Return the folders in place below ``root``, newest first, verified or not."""
     return _folders(root)
+
+
+def file_names(folder: Path) -> list[str]:
+    """Return the names a published folder's manifest lists. Raises ``FileNotFoundError`` if it has none any more."""
+    manifest = _manifest(folder)
+    if manifest is None:
+        raise FileNotFoundError(f"{folder} has no manifest")
+    return sorted(name for name in manifest["files"] if not name.endswith(".lock"))
 
 
 def file_sha256(path: Path) -> str:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,19 @@ _SCRATCH_KEPT = 2
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Both indexes at one generation. Nothing in it changes; searching it from many threads is safe."""
+    """Both indexes at one generation; ``head`` is its commit's number and nonce.
 
-    generation: int
+    Nothing in it changes; searching it from many threads is safe.
+    """
+
+    head: tuple[int, str]
     dense: DenseIndex
     lexical: LexicalIndex
+
+    @property
+    def generation(self) -> int:
+        """The number of the last commit in it."""
+        return self.head[0]
 
 
 class Index:
@@ -128,8 +136,8 @@ class Index:
     def published(self) -> dict[str, derived.Published | None]:
         """Return the newest verified folder of each derived index, or None where it must be built."""
         return {
-            "dense": derived.newest(self._root("dense"), self._store_id, self._dense_options()),
-            "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options()),
+            "dense": derived.newest(self._root("dense"), self._store_id, self._dense_options(), self.store.nonce),
+            "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options(), self.store.nonce),
         }
 
     def sync(self) -> int:
@@ -138,18 +146,19 @@ class Index:
         The caller holds the writer lock. What is published already and current is left alone.
         """
         base = self.published()
-        generation = self.store.generation
+        head = self.store.head()
+        generation = head[0]
         dense, lexical = base["dense"], base["lexical"]
         if dense is None or dense.generation != generation:
             index = self._dense(dense)
-            dense = derived.publish(self._root("dense"), self._store_id, generation, self._dense_options(), index.save)
+            dense = derived.publish(self._root("dense"), self._store_id, head, self._dense_options(), index.save)
         if lexical is None or lexical.generation != generation:
             before = lexical
 
             def fill(folder: Path) -> None:
                 self._lexical_into(folder, before)
 
-            lexical = derived.publish(self._root("lexical"), self._store_id, generation, self._lexical_options(), fill)
+            lexical = derived.publish(self._root("lexical"), self._store_id, head, self._lexical_options(), fill)
         derived.remove_all_but(self._root("dense"), dense.folder)
         derived.remove_all_but(self._root("lexical"), lexical.folder)
         return generation
@@ -239,12 +248,11 @@ class IndexReader:
 
         Raises :class:`~indexes.errors.SettingsMismatchError` if the index was re-embedded in the meantime.
         """
-        current = self._current
-        generation = self.store.generation
-        if current is not None and current.generation == generation:
+        current, head = self._current, self.store.head()
+        if current is not None and current.head == head:
             return current
         with self._lock:
-            if self._current is None or self._current.generation != self.store.generation:
+            if self._current is None or self._current.head != self.store.head():
                 self._current = self._next()
             return self._current
 
@@ -260,38 +268,48 @@ class IndexReader:
         self.store.close()
 
     def _next(self) -> Snapshot:
-        """Make a snapshot of one generation; a writer that moves on meanwhile makes it start again."""
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
-            generation = self.store.generation
+        for _ in range(_ATTEMPTS):
             try:
-                snapshot = self._build(generation)
-            except (OSError, RuntimeError, ValueError):
+                return self._build(self._index.published())
+            except (OSError, RuntimeError, ValueError) as error:
                 # The writer removed the published folder while it was being read (FAISS raises RuntimeError and
-                # tantivy ValueError for a missing file).
-                if last:
-                    raise
-                continue
-            if last or self.store.generation == generation:
-                return snapshot
-        raise AssertionError("unreachable")
+                # tantivy ValueError for a missing file). The next try finds the newer one.
+                log.debug("a published index went away while it was read: %s", error)
+        return self._build({"dense": None, "lexical": None})
 
-    def _build(self, generation: int) -> Snapshot:
-        embedder = self.store.meta("embedder")
-        if embedder != self._embedder:
-            raise SettingsMismatchError(self._index.folder, {"embedder": (embedder, self._embedder)})
-        base = self._index.published()
-        current = self._current
-        dense = self._index._dense(
-            base["dense"], current.dense if current else None, current.generation if current else 0
-        )
-        return Snapshot(generation, self._on_gpu(dense), self._lexical(base["lexical"], generation))
+    def _build(self, base: Mapping[str, derived.Published | None]) -> Snapshot:
+        """Make a snapshot in one read transaction, so that all of it is of one generation.
+
+        Checksums were compared before it begins, because a writer waits for its end.
+        """
+        with self.store.reading():
+            embedder = self.store.meta("embedder")
+            if embedder != self._embedder:
+                raise SettingsMismatchError(self._index.folder, {"embedder": (embedder, self._embedder)})
+            head = self.store.head()
+            current = self._current
+            if current is not None and self.store.nonce(current.head[0]) != current.head[1]:
+                current = None  # the database was put back from a copy: what was searched has another history
+            dense = self._index._dense(
+                base["dense"], current.dense if current else None, current.generation if current else 0
+            )
+            lexical = self._lexical(base["lexical"], head[0])
+            chunks = self.store.counts()["chunks"]
+            if not len(dense) == len(lexical) == chunks:
+                # Tantivy makes an empty index of a folder whose files are gone.
+                raise OSError(f"{len(dense)} and {len(lexical)} chunks were read of {chunks}")
+            return Snapshot(head, self._on_gpu(dense), lexical)
 
     def _lexical(self, base: derived.Published | None, generation: int) -> TantivyIndex:
-        if base is not None and base.generation == generation:
-            return TantivyIndex(base.folder, self._index.languages)
+        if base is not None and base.generation == generation and os.access(base.folder, os.W_OK):
+            with suppress(ValueError):  # tantivy wants to lock even to read, and may not: take a copy
+                return TantivyIndex(base.folder, self._index.languages)
         scratch = tempfile.TemporaryDirectory(prefix="rag-lexical-", ignore_cleanup_errors=True)
-        index = self._index._lexical_into(Path(scratch.name), base)
+        try:
+            index = self._index._lexical_into(Path(scratch.name), base)
+        except BaseException:
+            scratch.cleanup()
+            raise
         self._scratch.append(scratch)
         if len(self._scratch) > _SCRATCH_KEPT:  # a search on an older snapshot keeps its files open
             self._scratch.pop(0).cleanup()
@@ -327,15 +345,13 @@ def _link_files(source: Path, target: Path) -> None:
     """Put a published folder's files into an empty one, by hard link where the file system allows it.
 
     Tantivy never changes a file in place (segments are immutable, its two JSON files are replaced by renaming),
-    so the published folder stays what its manifest says.
+    so the published folder stays what its manifest says. Raises ``OSError`` if it is being removed meanwhile.
     """
-    for path in source.iterdir():
-        if path.name == "manifest.json" or path.suffix == ".lock":
-            continue
+    for name in derived.file_names(source):
         try:
-            os.link(path, target / path.name)
-        except OSError:  # another file system, or one without hard links
-            shutil.copyfile(path, target / path.name)
+            os.link(source / name, target / name)
+        except OSError:  # another file system, or one without hard links; a file that is gone fails again here
+            shutil.copyfile(source / name, target / name)
 
 
 @contextmanager

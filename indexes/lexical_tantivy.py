@@ -104,6 +104,18 @@ class TantivyIndex:
             return [no_hits() for _ in queries]
         return [self._search_one(query, k, allowed) for query in queries]
 
+    def _best(self, query: Any, k: int) -> list[tuple[float, Any]]:
+        """Return at least the best ``k`` hits and every one that scores the same as the last of them.
+
+        Tantivy breaks a tie by where a text happens to be stored; the contract breaks it by id.
+        """
+        fetch = k
+        while True:
+            fetch = min(2 * fetch, len(self))
+            found = self._searcher.search(query, limit=fetch, count=False).hits
+            if len(found) < fetch or fetch == len(self) or found[-1][0] < found[k - 1][0]:
+                return list(found)
+
     def _search_one(self, text: str, k: int, allowed: Int64 | None) -> Hits:
         from tantivy import Occur, Query
 
@@ -117,6 +129,6 @@ class TantivyIndex:
         if allowed is not None:
             among = Query.const_score_query(Query.term_set_query(schema, "id", allowed.tolist()), 0.0)
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])
-        found = self._searcher.search(query, limit=k, count=False).hits
+        found = self._best(query, min(k, len(self)))
         ids = self._searcher.fast_field_values("id", [address for _, address in found])
         return top_hits(np.array(ids, dtype=np.int64), np.array([s for s, _ in found], dtype=np.float32), k)

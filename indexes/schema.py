@@ -4,13 +4,17 @@ Durability rests on two settings: ``synchronous=FULL``, and a rollback journal b
 write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other.
+each copy checks the other. A commit's ``nonce`` tells it from one of the same number in another history, after a
+database was put back from a copy.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any, NoReturn, Self
+
+from indexes.errors import IndexDamagedError
 
 __all__ = ["FORMAT_VERSION", "connect", "journal_mode"]
 
@@ -26,6 +30,7 @@ CREATE TABLE meta (
 
 CREATE TABLE commits (
     generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    nonce TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))),
     committed_at TEXT NOT NULL,
     added INTEGER NOT NULL,
     changed INTEGER NOT NULL,
@@ -44,6 +49,7 @@ CREATE TABLE documents (
     modified_ns INTEGER NOT NULL,
     pages INTEGER,
     generation INTEGER NOT NULL REFERENCES commits (generation),
+    failed_sha256 BLOB,
     reason TEXT,
     message TEXT,
     remedy TEXT
@@ -97,6 +103,51 @@ CREATE INDEX tombstones_by_generation ON tombstones (generation);
 """
 
 
+class _Cursor(sqlite3.Cursor):
+    """A cursor that calls a broken file damaged, wherever in a read that shows."""
+
+    def execute(self, *arguments: Any) -> Self:
+        try:
+            return super().execute(*arguments)
+        except sqlite3.DatabaseError as error:
+            _raise_named(error, self.connection)
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except sqlite3.DatabaseError as error:
+            _raise_named(error, self.connection)
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except sqlite3.DatabaseError as error:
+            _raise_named(error, self.connection)
+
+    def fetchall(self) -> list[Any]:
+        return list(self)
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose cursors are :class:`_Cursor`; ``execute`` goes through them."""
+
+    path: Path
+
+    def cursor(self, *_: Any, **__: Any) -> Any:
+        return super().cursor(_Cursor)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+
+def _raise_named(error: sqlite3.DatabaseError, connection: sqlite3.Connection) -> NoReturn:
+    """Raise IndexDamagedError for SQLite's word for a broken file, and any other error as it is."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        where = getattr(connection, "path", "the database")
+        raise IndexDamagedError(f"{where} is damaged: {error}") from error
+    raise error
+
+
 def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:
     """Return the journal mode that is safe with this SQLite: ``delete``, or ``wal`` from 3.51.3 on."""
     return "wal" if version >= WAL_IS_SOUND_FROM else "delete"
@@ -128,11 +179,16 @@ def connect(path: Path, *, create: bool = False, write: bool = False) -> sqlite3
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        factory=_Connection,
     )
+    connection.path = path
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, IndexDamagedError):
         connection.close()
         raise
     return connection

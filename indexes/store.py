@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from indexes import schema
-from indexes.errors import FormatTooNewError, IndexDamagedError, IndexMissingError
+from indexes.errors import FormatTooNewError, IndexDamagedError, IndexMissingError, StoreError
 from indexes.rows import (
     ChunkRow,
     CommitRow,
@@ -38,7 +38,7 @@ from indexes.rows import (
     NewDocument,
     Section,
 )
-from indexes.write_rows import put_document, put_failure, remove_document
+from indexes.write_rows import put_document, put_failure, recut_document, remove_document
 
 __all__ = ["DATABASE", "Changes", "Store"]
 
@@ -67,9 +67,12 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any], *, embedder: str, dimension: int) -> Store:
-        """Make a new, empty index in ``folder`` and return it open for writing."""
+        """Make a new, empty index in ``folder`` and return it open for writing.
+
+        Raises :class:`~indexes.errors.StoreError` where one stands already.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        connection = schema.connect(folder / DATABASE, create=True, write=True)
+        schema.connect(folder / DATABASE, create=True, write=True).close()
         values = {
             "format_version": schema.FORMAT_VERSION,
             "store_id": uuid.uuid4().hex,
@@ -78,18 +81,22 @@ class Store:
             "embedder": embedder,
             "dimension": dimension,
         }
+        store = cls(folder, write=True)
         # One transaction: a process killed here leaves an empty database, which counts as "no index".
-        statements = schema.SCHEMA.strip().split(";\n")
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in statements:
-            connection.execute(statement)
-        connection.executemany(
-            "INSERT INTO meta (key, value) VALUES (?, ?)",
-            [(key, json.dumps(value)) for key, value in values.items()],
-        )
-        connection.execute("COMMIT")
-        connection.close()
-        return cls(folder, write=True)
+        try:
+            with store.transaction() as db:
+                if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]:
+                    raise StoreError(f"there is an index in {folder} already")
+                for statement in schema.SCHEMA.strip().split(";\n"):
+                    db.execute(statement)
+                db.executemany(
+                    "INSERT INTO meta (key, value) VALUES (?, ?)",
+                    [(key, json.dumps(value)) for key, value in values.items()],
+                )
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> Store:
@@ -101,8 +108,7 @@ class Store:
         if not cls.exists(folder):
             raise IndexMissingError(folder)
         store = cls(folder, write=write)
-        with damage_named(store.path):
-            found = int(store.meta("format_version"))
+        found = int(store.meta("format_version"))
         if found > schema.FORMAT_VERSION:
             raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
         return store
@@ -113,12 +119,11 @@ class Store:
         path = folder / DATABASE
         if not path.is_file():
             return False
-        with damage_named(path):
-            connection = schema.connect(path)
-            try:
-                return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
-            finally:
-                connection.close()
+        connection = schema.connect(path)
+        try:
+            return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
+        finally:
+            connection.close()
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -142,15 +147,22 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")  # inside: a reader that holds it up must not leave the transaction open
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Let all reads of a block see one generation. Keep the block short: a writer waits for its end."""
+        """Let all reads of a block see one generation. Keep the block short: a writer waits for its end.
+
+        A block inside another is part of it.
+        """
         db = self._db
+        if db.in_transaction:
+            yield
+            return
         db.execute("BEGIN")
         try:
             yield
@@ -164,7 +176,10 @@ class Store:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise IndexDamagedError(f"{self.path} has no record of its {key}")
-        return json.loads(row[0])
+        try:
+            return json.loads(row[0])
+        except ValueError:
+            raise IndexDamagedError(f"{self.path} is damaged: its record of {key} cannot be read") from None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -176,6 +191,18 @@ class Store:
         """The number of the last commit, 0 before the first."""
         row = self._db.execute("SELECT max(generation) FROM commits").fetchone()
         return int(row[0] or 0)
+
+    def head(self) -> tuple[int, str]:
+        """Return the last commit's number and nonce, (0, "") before the first."""
+        row = self._db.execute("SELECT generation, nonce FROM commits ORDER BY generation DESC LIMIT 1").fetchone()
+        return (0, "") if row is None else (int(row[0]), str(row[1]))
+
+    def nonce(self, generation: int) -> str | None:
+        """Return the nonce of a commit, None if this history has no commit of that number."""
+        if generation == 0:
+            return ""
+        row = self._db.execute("SELECT nonce FROM commits WHERE generation = ?", (generation,)).fetchone()
+        return None if row is None else str(row[0])
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of documents by state, of chunks and of vectors."""
@@ -205,10 +232,10 @@ class Store:
         )
         return [DocumentRow(*row) for row in rows]
 
-    def content_hashes(self) -> dict[str, tuple[str, bytes | None]]:
-        """Map each source to its state and the hash of the content that was last read from it."""
-        rows = self._db.execute("SELECT source, state, content_sha256 FROM documents")
-        return {source: (state, sha) for source, state, sha in rows}
+    def content_hashes(self) -> dict[str, tuple[str, bytes | None, bytes | None]]:
+        """Map each source to its state, the hash of the content that answers, and of the content that failed last."""
+        rows = self._db.execute("SELECT source, state, content_sha256, failed_sha256 FROM documents")
+        return {source: (state, sha, failed) for source, state, sha, failed in rows}
 
     def text(self, source: str) -> str:
         """Return a document's extracted text. Raises ``KeyError`` for an unknown source."""
@@ -253,7 +280,8 @@ class Store:
 
         Raises :class:`~indexes.errors.IndexDamagedError` if one of them has none.
         """
-        wanted = [int(i) for i in ids]
+        unique, inverse = np.unique(np.fromiter(ids, dtype=np.int64), return_inverse=True)
+        wanted: list[int] = unique.tolist()
         embedder, dimension = self.meta("embedder"), int(self.meta("dimension"))
         out = np.empty((len(wanted), dimension), dtype=np.float32)
         position = {chunk_id: n for n, chunk_id in enumerate(wanted)}
@@ -272,7 +300,7 @@ class Store:
                 filled += 1
         if filled != len(position):
             raise IndexDamagedError(f"{self.path}: {len(position) - filled} chunks have no vector")
-        return out
+        return np.asarray(out[inverse], dtype=np.float32)
 
     def known_vectors(self, embedder: str, keys: Iterable[bytes]) -> set[bytes]:
         """Return those of the keys whose text this embedder has already embedded."""
@@ -350,7 +378,7 @@ class Store:
                 (_now(),),
             )
             generation = int(cursor.lastrowid or 0)
-            changed = sum(put_document(db, document, generation) for document in documents)
+            changed = sum(recut_document(db, document, generation) for document in documents)
             self._require_vectors(db, generation)
             db.execute("UPDATE commits SET changed = ? WHERE generation = ?", (changed, generation))
         return generation
@@ -375,23 +403,11 @@ class Store:
     def _require_vectors(self, db: sqlite3.Connection, generation: int) -> None:
         missing = db.execute(
             "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
-            "WHERE c.generation = ? AND v.key IS NULL",
-            (self.meta("embedder"), generation),
+            "WHERE c.generation = ? AND (v.key IS NULL OR length(v.vector) <> ?)",
+            (self.meta("embedder"), generation, 2 * int(self.meta("dimension"))),
         ).fetchone()[0]
         if missing:
-            raise ValueError(f"{missing} chunks were committed without a vector")
-
-
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Turn SQLite's word for a broken file into :class:`~indexes.errors.IndexDamagedError`."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        # OperationalError covers "locked" and "disk full", which are not damage, but also "malformed schema".
-        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-            raise
-        raise IndexDamagedError(f"{path} is damaged: {error}") from error
+            raise ValueError(f"{missing} chunks were committed without a vector of the index's dimension")
 
 
 def _id_array(rows: Iterable[tuple[int]]) -> Int64:

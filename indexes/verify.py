@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes import derived
+from indexes.errors import IndexDamagedError
 from indexes.rows import Int64
 from indexes.schema import connect
 from indexes.store import Store
@@ -32,7 +33,7 @@ def check_store(store: Store) -> list[Problem]:
     connection = connect(store.path)
     try:
         return [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, IndexDamagedError) as error:
         return [Problem("database", str(error), repairable=False)]
     finally:
         connection.close()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from indexes.rows import FailedDocument, NewDocument
 
-__all__ = ["put_document", "put_failure", "remove_document", "text_sha256"]
+__all__ = ["put_document", "put_failure", "recut_document", "remove_document", "text_sha256"]
 
 
 def put_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
@@ -34,11 +34,23 @@ def put_document(db: sqlite3.Connection, document: NewDocument, generation: int)
         _remove_content(db, document_id, generation)
         db.execute(
             "UPDATE documents SET content_sha256 = ?, media_type = ?, title = ?, state = 'ready', size = ?, "
-            "modified_ns = ?, pages = ?, generation = ?, reason = NULL, message = NULL, remedy = NULL WHERE id = ?",
+            "modified_ns = ?, pages = ?, generation = ?, failed_sha256 = NULL, reason = NULL, message = NULL, "
+            "remedy = NULL WHERE id = ?",
             (*values, document_id),
         )
     _put_content(db, document_id, document, generation)
     return known is not None and known[1] != "failed"
+
+
+def recut_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
+    """Replace a stored document's chunks; its state and what is known of its file stay. Return whether it was there."""
+    known = db.execute("SELECT id FROM documents WHERE source = ?", (document.source,)).fetchone()
+    if known is None:
+        return False
+    _remove_content(db, known[0], generation)
+    db.execute("UPDATE documents SET generation = ? WHERE id = ?", (generation, known[0]))
+    _put_content(db, known[0], document, generation)
+    return True
 
 
 def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument, generation: int) -> None:
@@ -93,9 +105,10 @@ def remove_document(db: sqlite3.Connection, source: str, generation: int) -> boo
 def put_failure(db: sqlite3.Connection, failure: FailedDocument, generation: int) -> None:
     """Record a failure; content that was read earlier keeps answering, and its document is called stale."""
     db.execute(
-        "INSERT INTO documents (source, content_sha256, media_type, title, state, size, modified_ns, generation, "
+        "INSERT INTO documents (source, failed_sha256, media_type, title, state, size, modified_ns, generation, "
         "reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, ?, ?, ?, ?) "
-        "ON CONFLICT (source) DO UPDATE SET reason = excluded.reason, message = excluded.message, "
+        "ON CONFLICT (source) DO UPDATE SET failed_sha256 = excluded.failed_sha256, reason = excluded.reason, "
+        "message = excluded.message, "
         "remedy = excluded.remedy, state = CASE state WHEN 'failed' THEN 'failed' ELSE 'stale' END",
         (failure.source, failure.content_sha256, generation, failure.reason, failure.message, failure.remedy),
     )

@@ -8,8 +8,9 @@ becomes an answer line with an ``error``; the others go on.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,17 @@ from rag.serialise import answer_json
 
 __all__ = ["BatchReport", "answer_file"]
 
+_ANSWER_LINE = re.compile(r'^\{"line": \d', re.MULTILINE)
 _WINDOW = 64  # questions in flight: enough to fill an engine, little enough to lose
 
 
 @dataclass
 class BatchReport:
-    """How many lines were answered now, stood in the output already, or failed; ``failed`` names them."""
+    """How many lines were answered now or stood there already, and (line number, message) of those that failed."""
 
     answered: int = 0
     resumed: int = 0
-    failed: list[tuple[int, str]] | None = None
-
-    def failures(self) -> list[tuple[int, str]]:
-        """Return (line number, message) of each failed line."""
-        return self.failed or []
+    failed: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,16 @@ def answer_file(
     if not lines:
         raise InputError(f"{questions} holds no question", 'each line is a JSON object such as {"question": "…"}')
     kept = _resume(out, lines, config_digest)
-    report = BatchReport(resumed=len(kept), failed=[])
+    report = BatchReport(resumed=len(kept))
     waiting = [line for line in lines if line.number not in kept]
     tell = progress or (lambda *_: None)
     tell(len(kept), len(lines))
-    with out.open("a", encoding="utf-8") as handle:
+    with out.open("a", encoding="utf-8", errors="replace") as handle:
         for start in range(0, len(waiting), _WINDOW):
             window = waiting[start : start + _WINDOW]
             for row in _answer_window(pipeline, window, config_digest, source_glob):
                 if "error" in row:
-                    report.failures().append((row["line"], row["error"]))
+                    report.failed.append((row["line"], row["error"]))
                 else:
                     report.answered += 1
                 handle.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -114,7 +112,7 @@ def _read_questions(path: Path) -> Iterator[_Line]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield _Line(number, {}, f"not JSON: {error}")
             continue
         if not isinstance(row, dict) or not isinstance(row.get("question"), str):
@@ -133,30 +131,27 @@ def _resume(out: Path, lines: list[_Line], config_digest: str) -> set[int]:
     asked = {line.number: line.row.get("question") for line in lines if not line.error}
     kept: dict[int, str] = {}
     try:
-        text = out.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{out} cannot be read: {error}", "choose another --out") from None
-    for line in text.splitlines():
+        text = out.read_bytes().decode("utf-8", "replace")  # an interruption may have cut a letter
+    except OSError as error:
+        raise InputError(f"{out} cannot be read: {error.strerror}", "choose another --out") from None
+    for line in text.split("\n"):  # not splitlines: an answer may hold other separators
         try:
             row = json.loads(line)
-            number, question, digest = row["line"], row["question"], row.get("config_digest")
-        except (ValueError, KeyError, TypeError):
+            number, question, digest = int(row["line"]), row["question"], row.get("config_digest")
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # the line that the interruption cut
-        if "error" in row or asked.get(number) != question:
+        if "error" in row:
             continue
         if digest != config_digest:
             raise InputError(
                 f"{out} holds answers made with another configuration ({digest}, now {config_digest})",
                 "choose another --out, or delete it to start over",
             )
-        kept[number] = line
-    if text and not kept and not _looks_like_answers(text):
+        if asked.get(number) == question:
+            kept[number] = line
+    if text and not _ANSWER_LINE.search(text):
         raise InputError(f"{out} is not a file of answers and is not overwritten", "choose another --out")
     temporary = out.with_name(out.name + ".part")
     temporary.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
     temporary.replace(out)
     return set(kept)
-
-
-def _looks_like_answers(text: str) -> bool:
-    return text.lstrip().startswith('{"line"')

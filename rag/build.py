@@ -62,7 +62,10 @@ def make_chunker(config: Config, embedder: Embedder) -> Chunker:
     try:
         return Chunker(embedder, size=part.size, overlap=part.overlap, embed_headings=part.embed_headings)
     except ValueError as error:
-        raise UsageError(str(error), "set a smaller chunking.size, for example --set chunking.size=128") from None
+        key = "chunking.overlap" if part.overlap >= part.size else "chunking.size"
+        raise UsageError(
+            str(error), f"set a smaller {key}, for example --set {key}={32 if 'overlap' in key else 128}"
+        ) from None
 
 
 def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
@@ -91,6 +94,7 @@ def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
     from indexes.lock import writer_lock
     from indexes.store import Store
 
+    _check_dense(config, embedder)
     if not Store.exists(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(folder, "making the index"):
@@ -110,6 +114,7 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
 
     Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
     """
+    _check_dense(config, embedder)
     dense, part = config.index.dense, config.retrieval
     if dense.gpu in ("replicate", "shard"):
         _require_faiss_gpu(dense.gpu)
@@ -122,6 +127,15 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
         dense_weight=part.dense_weight,
         rrf_k=part.rrf_k,
     )
+
+
+def _check_dense(config: Config, embedder: Embedder) -> None:
+    dense = config.index.dense
+    if dense.type in ("pq", "ivfpq") and embedder.dimension % dense.pq_m:
+        raise UsageError(
+            f"index.dense.pq_m is {dense.pq_m}, which does not divide the embedder's dimension, {embedder.dimension}",
+            "for example: --set index.dense.pq_m=16",
+        )
 
 
 def _require_faiss_gpu(mode: str) -> None:

@@ -210,14 +210,19 @@ def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> 
 def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
     """Return the layers of a preset or file, its ancestors first."""
     if name in seen:
-        raise UsageError(f"{' -> '.join((*seen, name))}: configurations extend each other in a circle")
+        raise UsageError(
+            f"{' -> '.join((*seen, name))}: configurations extend each other in a circle", "remove one `extends`"
+        )
     origin, text = _read(name)
     try:
         layer = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise UsageError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+        told = " ".join(str(error).split())
+        raise UsageError(f"{origin} is not YAML: {told}", "mend the file; `rag config show` shows the form") from None
     if not isinstance(layer, dict):
-        raise UsageError(f"{origin} holds a {type(layer).__name__}, not keys and values")
+        raise UsageError(
+            f"{origin} holds a {type(layer).__name__}, not keys and values", "`rag config show` shows every key"
+        )
     parent = layer.pop("extends", None)
     if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
         parent = Path(name).parent / str(parent)  # as seen from the file that says it
@@ -235,7 +240,10 @@ def _read(name: str) -> tuple[str, str]:
     try:
         return f"file {name}", path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the configuration file {name} cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(
+            f"the configuration file {name} cannot be read: {why}", "check its path and encoding"
+        ) from None
 
 
 def _assignment(text: str) -> tuple[str, dict[str, Any]]:

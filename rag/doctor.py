@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from indexes import IndexMissingError, StoreError
+from indexes import FormatTooNewError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
 from rag.config import Config
 from rag.errors import RagError
@@ -190,22 +190,20 @@ def _disk(index: Path) -> Iterator[Finding]:
 def _index(config: Config, index: Path) -> Iterator[Finding]:
     from rag.build import open_index
 
+    new_folder = "put it back from a copy, or ingest into a new folder: `rag ingest PATH --index NEW`"
     try:
         opened = open_index(index, config)
         problems = opened.verify()
+        counts = opened.store.counts()
     except IndexMissingError:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
         return
     except StoreError as error:
-        yield Finding("index", "fail", str(error), "run `rag index verify`")
+        newer = isinstance(error, FormatTooNewError)
+        yield Finding("index", "fail", str(error), "install a newer version of rag-qa" if newer else new_folder)
         return
-    counts = opened.store.counts()
     if problems:
-        yield Finding(
-            "index",
-            "fail",
-            f"{len(problems)} problems, first: {problems[0].message}",
-            "rag index verify --repair",
-        )
+        fix = "rag index verify --repair" if all(p.repairable for p in problems) else new_folder
+        yield Finding("index", "fail", f"{len(problems)} problems, first: {problems[0].message}", fix)
     else:
         yield Finding("index", "ok", f"{counts['ready']} documents, {counts['chunks']} chunks, verified")

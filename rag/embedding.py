@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rag.errors import ModelError
 from rag.models import resolve_model
 
 __all__ = ["Embedder", "FakeEmbedder", "SentenceTransformerEmbedder", "choose_devices", "choose_dtype"]
@@ -73,30 +74,34 @@ class SentenceTransformerEmbedder:
         self._devices = choose_devices(device, torch)
         self._batch_size = batch_size
         self._query_prefix, self._passage_prefix = query_prefix, passage_prefix
-        self._model = SentenceTransformer(
-            str(local.path),
-            device=self._devices[0],
-            local_files_only=True,
-            model_kwargs={
-                "dtype": getattr(torch, choose_dtype(dtype, self._devices[0], torch)),
-                "use_safetensors": True,
-            },
-        )
+        try:
+            self._model = SentenceTransformer(
+                str(local.path),
+                device=self._devices[0],
+                local_files_only=True,
+                model_kwargs={
+                    "dtype": getattr(torch, choose_dtype(dtype, self._devices[0], torch)),
+                    "use_safetensors": True,
+                },
+            )
+        except Exception as error:  # whatever kind the libraries choose, the model or the device is what is wrong
+            told = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"the embedder {model} cannot be loaded on {self._devices[0]}: {told}",
+                "check embedding.model and embedding.device, or use bundled:minilm",
+            ) from error
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
         parts = (local.fingerprint, query_prefix, passage_prefix, str(self.max_tokens))
         self.fingerprint = f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
-        self._tokenizer: Any = self._model.tokenizer
+        self._counter = _counter(self._model.tokenizer)
         self._pool: Any = None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count in one call of the fast tokenizer; its own truncation is off."""
         if not texts:
             return []
-        backend = self._tokenizer.backend_tokenizer
-        backend.no_truncation()
-        backend.no_padding()
-        return [len(e.ids) for e in backend.encode_batch([self._passage_prefix + text for text in texts])]
+        return [len(e.ids) for e in self._counter.encode_batch([self._passage_prefix + text for text in texts])]
 
     def embed_passages(self, texts: Sequence[str]) -> Float32:
         """Encode, sorted by length inside sentence-transformers, on all devices."""
@@ -129,6 +134,16 @@ class SentenceTransformerEmbedder:
             pool=pool,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _counter(tokenizer: Any) -> Any:
+    """Return a copy of a fast tokenizer that neither cuts nor pads: the model's own goes on doing both."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
 
 
 class FakeEmbedder:
@@ -177,5 +192,5 @@ def choose_dtype(dtype: str, device: str, torch: Any) -> str:
     if dtype != "auto":
         return dtype
     if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "float32"

@@ -50,8 +50,9 @@ def _zscore(scores: Array) -> Array:
     if not len(known):
         return np.zeros(len(scores))
     filled = np.where(np.isnan(scores), known.min(), scores)
-    spread = known.std()
-    return np.zeros(len(scores)) if spread == 0 else (filled - known.mean()) / spread
+    if known.min() == known.max():  # equal scores say nothing, and their rounded spread even less
+        return np.zeros(len(scores))
+    return np.asarray((filled - known.mean()) / known.std(), dtype=np.float64)
 
 
 FUSIONS = ("zscore", "rrf", "dense", "lexical")

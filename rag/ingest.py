@@ -116,9 +116,9 @@ class Ingestor:
                 batch = _Batch()
         yield batch
 
-    def _read(self, file: SourceFile, known: dict[str, tuple[str, bytes | None]], batch: _Batch) -> None:
+    def _read(self, file: SourceFile, known: dict[str, tuple[str, bytes | None, bytes | None]], batch: _Batch) -> None:
         """Add one file to the batch, as a document, as a failure, or not at all if it has not changed."""
-        state, known_sha = known.get(file.source, ("", None))
+        state, known_sha, failed_sha = known.get(file.source, ("", None, None))
         sha: bytes | None = None
         try:
             data, modified_ns = _read_file(file.path)
@@ -126,11 +126,15 @@ class Ingestor:
             if state == "ready" and sha == known_sha:
                 self._report.unchanged += 1
                 return
-            document = _load(data, file.source)
+            document, chunks = self._parse(data, file.source)
         except DocumentError as error:
-            batch.failures.append(FailedDocument(file.source, error.reason, error.message, error.remedy, sha))
+            failure = FailedDocument(file.source, error.reason, error.message, error.remedy, sha)
+            if state in ("failed", "stale") and sha == failed_sha:  # recorded already: nothing to commit
+                self._report.failures.append(failure)
+                self._report.failed += 1
+            else:
+                batch.failures.append(failure)
             return
-        chunks = self._chunker.chunk(document)
         batch.documents.append(_new_document(document, chunks, sha, len(data), modified_ns))
         batch.texts.update(
             (chunk.vector_key, text)
@@ -141,6 +145,17 @@ class Ingestor:
             self._report.changed += 1
         else:
             self._report.added += 1
+
+    def _parse(self, data: bytes, source: str) -> tuple[Document, tuple[NewChunk, ...]]:
+        try:
+            document = load_bytes(data, source)
+            return document, self._chunker.chunk(document)
+        except DocumentError:
+            raise
+        except Exception as error:
+            told = " ".join(str(error).split())[:200]
+            message = f"its parser failed: {type(error).__name__}: {told}"
+            raise DocumentError("parser", message, "report the file") from error
 
     def _commit(self, batch: _Batch) -> None:
         if not batch.documents and not batch.failures:
@@ -244,18 +259,6 @@ def _read_file(path: Path) -> tuple[bytes, int]:
         return path.read_bytes(), path.stat().st_mtime_ns
     except OSError as error:
         raise DocumentError("unreadable", f"it cannot be read: {error.strerror}", "check its permissions") from None
-
-
-def _load(data: bytes, source: str) -> Document:
-    try:
-        return load_bytes(data, source)
-    except DocumentError:
-        raise
-    except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise DocumentError(
-            "parser", f"its parser failed: {type(error).__name__}: {told}", "report the file"
-        ) from error
 
 
 def _new_document(

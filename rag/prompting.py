@@ -9,6 +9,7 @@ The completion form is for small base-like models, the chat form for instruction
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -158,6 +159,6 @@ def _render_passage(passage: Passage) -> str:
     """Return a passage as the model reads it: where it stands, then its text with blank lines closed up."""
     place = " > ".join(passage.headings or (passage.title,))
     lines = [line for line in passage.text.splitlines() if line.strip()]
-    if passage.headings and lines and lines[0].startswith("#"):
+    if passage.headings and lines and re.fullmatch(rf"#+\s+{re.escape(passage.headings[-1])}[\s#]*", lines[0].strip()):
         lines = lines[1:]  # the heading itself: it stands in the place
     return "\n".join([place, *lines])

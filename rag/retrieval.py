@@ -45,6 +45,10 @@ class Retrieved:
 def check_question(question: str) -> str:
     """Return the question without white space at its ends. Raises :class:`~rag.errors.InputError`."""
     stripped = question.strip()
+    try:
+        stripped.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError("the question is not valid Unicode text", "type it again, as UTF-8") from None
     if not stripped:
         raise InputError("the question is empty", 'ask something: rag ask "What is …?"')
     if len(stripped) > MAX_QUESTION_CHARS:
@@ -73,7 +77,7 @@ class Retriever:
             raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
         self._reader = reader
         self._embedder = embedder
-        self._k, self._candidates = k, max(candidates, k)
+        self._k, self._candidates = k, candidates
         self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
 
     @property
@@ -92,25 +96,27 @@ class Retriever:
         if not questions:
             return []
         clock = [time.monotonic()]
+        depth = max(self._candidates, k or self._k)
         snapshot = self._reader.snapshot()
         allowed = None if source_glob is None else self._reader.store.chunk_ids(source_glob)
         dense = lexical = [no_hits()] * len(questions)
         if self._fusion != "lexical":
             vectors = self._embedder.embed_queries(questions)
             clock.append(time.monotonic())
-            dense = snapshot.dense.search(vectors, self._candidates, allowed=allowed)
+            dense = snapshot.dense.search(vectors, depth, allowed=allowed)
         else:
             clock.append(time.monotonic())
         if self._fusion != "dense":
-            lexical = snapshot.lexical.search(questions, self._candidates, allowed=allowed)
+            lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         results = []
-        for question, dense_hits, lexical_hits in zip(questions, dense, lexical, strict=True):
-            passages = self._fuse(dense_hits, lexical_hits, k or self._k)
+        notes = self._notes(questions)
+        for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
+            passages = self._fuse(dense_hits, lexical_hits, k or self._k, depth)
             if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
                 relevance = float(len(lexical_hits) > 0)
             else:
                 relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
-            results.append(Retrieved(question, passages, relevance, snapshot.generation, self._notes(question)))
+            results.append(Retrieved(question, passages, relevance, snapshot.generation, told))
         clock.append(time.monotonic())
         share = {
             "embed": (clock[1] - clock[0]) / len(questions),
@@ -120,13 +126,15 @@ class Retriever:
             result.timings.update(share)
         return results
 
-    def _fuse(self, dense: Hits, lexical: Hits, k: int) -> tuple[Passage, ...]:
+    def _fuse(self, dense: Hits, lexical: Hits, k: int, depth: int) -> tuple[Passage, ...]:
         ids = np.union1d(dense.ids, lexical.ids)
         dense_scores, lexical_scores = _aligned(ids, dense), _aligned(ids, lexical)
+        # A list that was not cut off names every text that shares a word: the others' BM25 score is 0, not unknown.
+        fusible = lexical_scores if len(lexical) >= depth else np.nan_to_num(lexical_scores, nan=0.0)
         if self._fusion == "rrf":
             scores = reciprocal_rank(dense_scores, lexical_scores, self._dense_weight, self._rrf_k)
         elif self._fusion == "zscore":
-            scores = zscore_sum(dense_scores, lexical_scores, self._dense_weight)
+            scores = zscore_sum(dense_scores, fusible, self._dense_weight)
         else:
             scores = dense_scores if self._fusion == "dense" else lexical_scores
         order = np.lexsort((ids, -scores))
@@ -146,15 +154,17 @@ class Retriever:
                 break
         return tuple(passages)
 
-    def _notes(self, question: str) -> tuple[str, ...]:
-        if self._fusion == "lexical" or len(question) < self._embedder.max_tokens:  # a token has a character at least
-            return ()
-        tokens = self._embedder.count_tokens([question])[0]
-        if tokens <= self._embedder.max_tokens:
-            return ()
-        return (
-            f"the question has {tokens} tokens; dense retrieval read the first {self._embedder.max_tokens} of them",
-        )
+    def _notes(self, questions: Sequence[str]) -> list[tuple[str, ...]]:
+        """Say of each question whether the embedder could not read all of it."""
+        if self._fusion == "lexical":
+            return [()] * len(questions)
+        most = self._embedder.max_tokens
+        return [
+            (f"the question has {tokens} tokens; dense retrieval read the first {most} of them",)
+            if tokens > most
+            else ()
+            for tokens in self._embedder.count_tokens(questions)
+        ]
 
 
 def _aligned(ids: Int64, hits: Hits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -55,7 +55,7 @@ def find_sources(paths: Iterable[Path], root: Path) -> Found:
 
 def source_name(path: Path, root: Path) -> str:
     """Return a file's name in the index, with forward slashes; undecodable bytes become escapes."""
-    absolute = path.resolve()
+    absolute = path.absolute().parent.resolve() / path.name  # a link is called by its own name
     try:
         name = absolute.relative_to(root.resolve()).as_posix()
     except ValueError:

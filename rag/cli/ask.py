@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
 from rag.cli.output import note, out, out_json, print_sources, status
-from rag.errors import InputError, UsageError
+from rag.errors import InputError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
     from rag.config import Resolved
@@ -55,11 +56,9 @@ def ask(
         if batch is not None and out_file is not None:
             _answer_file(pipeline, batch, out_file, glob, resolved, as_json)
         elif question == "-":
-            for line in sys.stdin:
-                if line.strip():
-                    if not as_json:
-                        out(f"\n> {line.strip()}")
-                    _answer_one(pipeline, line, glob, resolved, as_json, indent=None)
+            if isinstance(sys.stdin, io.TextIOWrapper):
+                sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # what is not UTF-8 is refused below
+            _answer_lines(pipeline, glob, resolved, as_json)
         else:
             _answer_one(pipeline, str(question), glob, resolved, as_json, indent=2)
     finally:
@@ -81,6 +80,23 @@ def _start(index: Path, resolved: Resolved) -> Pipeline:
     open_index(index, resolved.config)  # a missing index is said before models are loaded
     embedder = make_embedder(resolved.config)
     return make_pipeline(open_index(index, resolved.config, embedder), resolved.config, embedder=embedder)
+
+
+def _answer_lines(pipeline: Pipeline, glob: str | None, resolved: Resolved, as_json: bool) -> None:
+    """Answer each line of stdin; a line that cannot be asked is named, and the others go on."""
+    failed = False
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        if not as_json:
+            out(f"\n> {line.strip()}")
+        try:
+            _answer_one(pipeline, line, glob, resolved, as_json, indent=None)
+        except (InputError, PromptTooLongError) as error:
+            note(f"failed: {error.message}; {error.remedy}")
+            failed = True
+    if failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _answer_one(
@@ -129,12 +145,12 @@ def _answer_file(
             source_glob=glob,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    for line, message in report.failures():
+    for line, message in report.failed:
         note(f"failed: line {line} of {batch}: {message}")
     if as_json:
-        failed = [{"line": line, "message": message} for line, message in report.failures()]
+        failed = [{"line": line, "message": message} for line, message in report.failed]
         out_json({"answered": report.answered, "resumed": report.resumed, "failed": failed, "out": str(out_file)})
     else:
-        out(f"{report.answered} answered, {report.resumed} already there, {len(report.failures())} failed · {out_file}")
-    if report.failures():
+        out(f"{report.answered} answered, {report.resumed} already there, {len(report.failed)} failed · {out_file}")
+    if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)

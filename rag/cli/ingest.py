@@ -23,7 +23,7 @@ _MOST_SHOWN = 20
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders to read.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders to read.", show_default=False, readable=False)],
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -69,9 +69,10 @@ app.add_typer(index.app, name="index")
 app.add_typer(config.app, name="config")
 
 # What happened is said by the error; what to type next, for errors of the storage layer, is said here.
+NEW_FOLDER = "put the folder back from a copy, or ingest the documents into a new one: `rag ingest PATH --index NEW`"
 STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
     (IndexMissingError, 4, "run `rag ingest PATH` first, or name another folder with --index"),
-    (IndexDamagedError, 5, "run `rag index verify` to see what is damaged"),
+    (IndexDamagedError, 5, NEW_FOLDER),
     (IndexLockedError, EXIT_LOCKED, "wait until it is done and run the command again"),
     (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),
     (
@@ -88,10 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=None if arguments is None else list(arguments), standalone_mode=True)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
-    except KeyboardInterrupt:
-        note("interrupted; what was committed is kept, and the same command goes on from there")
-        return EXIT_INTERRUPTED
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if code == EXIT_INTERRUPTED:
+            note("interrupted; what was committed is kept, and the same command goes on from there")
+        return code
     except RagError as error:
         return _fail(error.message, error.remedy, error.exit_code)
     except StoreError as error:
@@ -101,21 +102,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         locked = "locked" in str(error)
         remedy = "wait for the other process and try again" if locked else "check the disk's free space and permissions"
         return _fail(f"the index's database cannot be used: {error}", remedy, EXIT_LOCKED if locked else 1)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone; let the exit not complain about it
-        return 0
     except OSError as error:
         return _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions", 1)
     return 0
 
 
 def _fail(message: str, remedy: str, code: int) -> int:
-    note(f"error: {message}" + (f"\n  {remedy}" if remedy else ""))
+    note(f"error: {message}")
+    if remedy:
+        note(f"  {remedy}")
     return code
 
 
 def run() -> None:
     """Entry point of the ``rag`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     code = main()
     sys.stdout.flush()
     sys.exit(code)

@@ -43,7 +43,7 @@ def parse_filter(text: str | None) -> str | None:
     if text is None:
         return None
     key, equals, glob = text.partition("=")
-    if key.strip() != "source" or not equals or not glob:
+    if key.strip() != "source" or not equals or not glob or any("\ud800" <= c <= "\udfff" for c in glob):
         raise UsageError(
             f"--filter {text!r} is not of the form source=GLOB", "for example: --filter 'source=docs/*.md'"
         )

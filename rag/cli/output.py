@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from rag.records import Answer, Citation, Passage
 __all__ = ["clean", "note", "out", "out_json", "place", "print_passage", "print_sources", "status"]
 
 
+# In JSON these stand only inside strings, where an escape means the same.
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
 def clean(text: str) -> str:
     """Return the text without control characters: a document must not be able to move the cursor or set colours."""
     return "".join(c for c in text if c in "\n\t" or (c.isprintable() or c in "\u00a0\u202f\u00ad\u200b"))
@@ -23,19 +28,27 @@ def clean(text: str) -> str:
 
 def out(text: str = "", *, newline: bool = True) -> None:
     """Write text to stdout."""
-    sys.stdout.write(clean(text) + ("\n" if newline else ""))
-    sys.stdout.flush()
+    _write(clean(text) + ("\n" if newline else ""))
 
 
 def out_json(value: Any, *, indent: int | None = 2) -> None:
     """Write one JSON value to stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    _write(_UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has gone, which is no error: `rag search … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(0) from None
 
 
 def note(text: str) -> None:
-    """Write one line to stderr."""
-    typer.echo(clean(text), err=True)
+    """Write one line to stderr, whatever is in the text."""
+    typer.echo(clean(text).replace("\n", " "), err=True)
 
 
 @contextmanager
@@ -58,7 +71,7 @@ def place(passage: Passage) -> str:
         parts.append(f"page {passage.page}")
     if passage.headings:
         parts.append(" > ".join(passage.headings))
-    return " · ".join(parts)
+    return " ".join(" · ".join(parts).splitlines())
 
 
 def print_passage(number: int, passage: Passage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def search(
     with status("loading the embedder"):
         embedder = make_embedder(resolved.config)
     retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
-    found = retriever.retrieve(question, source_glob=glob, k=k)
+    with closing(retriever.reader):
+        found = retriever.retrieve(question, source_glob=glob, k=k)
     for text in found.notes:
         note(f"note: {text}")
     if as_json:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
+from functools import lru_cache
+from typing import Any
 
 from rag.loaders.markdown import markdown_document
 from rag.loaders.text import normalise, title_from
@@ -11,17 +14,18 @@ from rag.records import Document
 __all__ = ["load_html"]
 
 _DROPPED = [
-    "script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "embed", "nav", "form", "button",
+    "script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "embed", "nav", "button",
     "input", "select", "textarea", "dialog", "head",
 ]  # fmt: skip
 
 
 def load_html(data: bytes, source: str) -> Document:
     """Read an HTML page: its ``main`` or only ``article`` where it has one, else its body."""
-    from bs4 import BeautifulSoup, Comment
-    from markdownify import MarkdownConverter
+    from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
 
-    soup = BeautifulSoup(data, "lxml")  # finds the encoding itself: byte order mark, meta tag, then the bytes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a short page is not a file name
+        soup = BeautifulSoup(data, "lxml")  # finds the encoding itself: byte order mark, meta tag, then the bytes
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for node in soup(_DROPPED):
         node.decompose()
@@ -35,8 +39,21 @@ def load_html(data: bytes, source: str) -> Document:
         root = soup.body or soup
         for node in root.find_all(["footer", "aside"]):
             node.decompose()
-    markdown = MarkdownConverter(
-        heading_style="ATX", strip=["a", "img"], escape_asterisks=False, escape_underscores=False, bullets="-"
-    ).convert_soup(root)
+    markdown = _converter().convert_soup(root)
     text = re.sub(r"\n{3,}", "\n\n", normalise(markdown)).strip() + "\n"
     return markdown_document(text, source, "text/html", normalise(title) or title_from(source))
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Any:
+    from markdownify import MarkdownConverter
+
+    class Converter(MarkdownConverter):
+        """Text as it stands, but for what would turn a paragraph into a heading or a rule."""
+
+        def escape(self, text: str, parent_tags: object) -> str:
+            """Put a backslash before marks at the beginning of a text node."""
+            del parent_tags
+            return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
+
+    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-")

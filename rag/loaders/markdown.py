@@ -6,6 +6,7 @@ left out of the sections, and its ``title`` becomes the document's.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -18,12 +19,13 @@ from rag.records import Document, Section
 __all__ = ["load_markdown", "markdown_document"]
 
 
-@lru_cache(maxsize=1)
-def _parser() -> Any:
+@lru_cache(maxsize=2)
+def _parser(*, front_matter: bool) -> Any:
     from markdown_it import MarkdownIt
     from mdit_py_plugins.front_matter import front_matter_plugin
 
-    return MarkdownIt("commonmark").use(front_matter_plugin)
+    parser = MarkdownIt("commonmark")
+    return parser.use(front_matter_plugin) if front_matter else parser
 
 
 def load_markdown(data: bytes, source: str) -> Document:
@@ -33,12 +35,16 @@ def load_markdown(data: bytes, source: str) -> Document:
 
 def markdown_document(text: str, source: str, media_type: str, title: str = "") -> Document:
     """Cut Markdown text into sections; also what other formats are read through once they are Markdown."""
-    tokens = _parser().parse(text)
+    tokens = _parser(front_matter=media_type == "text/markdown").parse(text)
     lines = _line_starts(text)
     begin = 0
     if tokens and tokens[0].type == "front_matter":
-        begin = lines[tokens[0].map[1]]
-        title = title or _front_matter_title(tokens[0].content)
+        values = _front_matter(tokens[0].content)
+        if values is None:  # only text between two rules
+            tokens = _parser(front_matter=False).parse(text)
+        else:
+            begin = lines[tokens[0].map[1]]
+            title = title or str(values.get("title") or "").strip()
     marks: list[tuple[int, tuple[str, ...]]] = [(begin, ())]
     path: list[tuple[int, str]] = []
     for token, inline in pairwise(tokens):
@@ -68,7 +74,8 @@ def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ..
 
 def _plain(inline: Any) -> str:
     """Return a heading's words without its markup."""
-    parts = (child.content for child in inline.children or () if child.type in ("text", "code_inline", "softbreak"))
+    shown = ("text", "code_inline", "softbreak", "hardbreak")
+    parts = (child.content or " " for child in inline.children or () if child.type in shown)
     return " ".join("".join(parts).split())
 
 
@@ -80,10 +87,10 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _front_matter_title(content: str) -> str:
+def _front_matter(content: str) -> dict[str, Any] | None:
+    """Return front matter's keys, or None for what merely stands between two rules."""
     try:
         values = yaml.safe_load(content)
-    except yaml.YAMLError:
-        return ""  # front matter that is not YAML holds no title; the text below it is read all the same
-    title = values.get("title") if isinstance(values, dict) else None
-    return str(title).strip() if title else ""
+    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
+        return {} if re.match(r"\s*[\w-]+:", content) else None
+    return values if isinstance(values, dict) else None

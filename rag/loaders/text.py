@@ -36,7 +36,13 @@ def decode(data: bytes) -> str:
         pass
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
+    matches = from_bytes(data)
+    best = matches.best()
+    for match in matches:  # of two code pages that fit equally well, the Western European one is the commoner
+        if best is not None and match.encoding == "cp1252" and best.encoding == "cp1250":
+            if match.chaos <= best.chaos and match.coherence >= best.coherence:
+                best = match
+            break
     if best is None:
         raise DocumentError("encoding", "no known text encoding fits the file", "save it as UTF-8")
     return normalise(str(best))

@@ -1,0 +1,685 @@
+"""An index folder as a whole: writers, readers, damage and its repair."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from index_samples import (
+    DIMENSION,
+    EMBEDDER,
+    SETTINGS,
+    document,
+    flip_bit,
+    key_of,
+    nearest,
+    new_index,
+    put,
+    vector_of,
+)
+
+from indexes import (
+    Index,
+    IndexLockedError,
+    IndexReader,
+    NewChunk,
+    SettingsMismatchError,
+    Snapshot,
+    derived,
+)
+from indexes.dense_faiss import FaissIndex, FaissOptions
+from indexes.index import lexical_text
+from indexes.rows import Float32
+from indexes.store import DATABASE, Store
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    return new_index(tmp_path / "index")
+
+
+@contextmanager
+def reading(folder: Path, **options: Any) -> Iterator[IndexReader]:
+    """Open the folder as another process would."""
+    with closing(Index.open(folder, **options).reader()) as reader:
+        yield reader
+
+
+def dense_texts(reader: IndexReader, text: str, k: int = 1) -> list[str]:
+    """Return the texts nearest to ``text``."""
+    hits = nearest(reader.snapshot().dense, text, k)
+    rows = reader.chunks(hits.ids)
+    return [rows[i].text for i in hits.ids.tolist()]
+
+
+def lexical_texts(reader: IndexReader, query: str, k: int = 10) -> list[str]:
+    hits = reader.snapshot().lexical.search([query], k)[0]
+    rows = reader.chunks(hits.ids)
+    return [rows[i].text for i in hits.ids.tolist()]
+
+
+def assert_right(reader: IndexReader) -> None:
+    """Both indexes hold exactly the store's chunks, and find each of them."""
+    snapshot, ids = reader.snapshot(), reader.store.chunk_ids()
+    assert snapshot.generation == reader.store.generation
+    assert snapshot.dense.ids().tolist() == snapshot.lexical.ids().tolist() == ids.tolist()
+    for chunk_id, row in reader.chunks(ids).items():
+        assert nearest(snapshot.dense, row.text).ids.tolist() == [chunk_id]
+        assert chunk_id in snapshot.lexical.search([row.text], len(ids))[0].ids
+
+
+# Writing and reading ----------------------------------------------------------------------------------------
+
+
+def test_an_empty_index_can_be_synced_read_and_checked(index: Index) -> None:
+    assert index.sync() == 0
+    with reading(index.folder) as reader:
+        assert len(nearest(reader.snapshot().dense, "any", 5)) == 0
+        assert lexical_texts(reader, "any") == []
+    assert index.verify() == []
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced", "not synced"])
+def test_a_reader_finds_what_was_committed(index: Index, synced: bool) -> None:
+    put(index.store, document("a", "the cat sat", "the dog ran"), document("b", "birds fly"))
+    if synced:
+        assert index.sync() == 1
+    with reading(index.folder) as reader:
+        assert dense_texts(reader, "the dog ran") == ["the dog ran"]
+        assert lexical_texts(reader, "flying bird") == ["birds fly"]
+        assert_right(reader)
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"], ids=["scratch elsewhere", "scratch linked"])
+def test_a_reader_replays_what_was_committed_after_the_last_sync(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, where: str
+) -> None:
+    index = new_index(tmp_path if where == "memory" else tmp_path_factory.mktemp("index"))
+    put(index.store, document("a", "one"), document("b", "two"), document("c", "three"))
+    index.sync()
+    published = index.published()
+    put(index.store, document("a", "four"))
+    index.store.commit(removals=["b"])
+    with reading(index.folder) as reader:
+        assert_right(reader)
+        assert lexical_texts(reader, "one two three four") == ["three", "four"]
+    assert index.published() == published, "reading published nothing and damaged nothing"
+    assert index.verify() == []
+
+
+def test_a_reader_picks_up_each_new_generation_by_itself(index: Index) -> None:
+    with reading(index.folder) as reader:
+        for generation in range(1, 6):
+            put(index.store, document("a", f"version {generation}"), document(f"b{generation}", f"{generation} more"))
+            if generation % 2:
+                index.sync()
+            assert reader.snapshot().generation == generation
+            assert_right(reader)
+            assert lexical_texts(reader, "version") == [f"version {generation}"]
+
+
+def test_a_snapshot_stays_what_it_was_and_is_made_once(index: Index) -> None:
+    put(index.store, document("a", "old words"))
+    with reading(index.folder) as reader:
+        old = reader.snapshot()
+        assert reader.snapshot() is old
+        put(index.store, document("a", "new words"))
+        index.sync()
+        new = reader.snapshot()
+        assert (old.generation, new.generation) == (1, 2)
+        assert [s.dense.ids().tolist() for s in (old, new)] == [[1], [2]]
+        assert [s.lexical.search(["words"], 9)[0].ids.tolist() for s in (old, new)] == [[1], [2]]
+
+
+def test_a_deleted_document_is_gone_from_the_readers_chunks_at_once(index: Index) -> None:
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.sync()
+    with reading(index.folder) as reader:
+        hits = nearest(reader.snapshot().dense, "one", 2)
+        assert sorted(reader.chunks(hits.ids)) == [1, 2]
+        index.store.commit(removals=["a"])
+        assert list(reader.chunks(hits.ids)) == [2]
+
+
+def test_synced_folders_hold_one_index_each_and_are_left_alone_when_current(index: Index) -> None:
+    for generation in range(1, 4):
+        put(index.store, document("a", f"version {generation}"))
+        assert index.sync() == generation
+    before = index.published()
+    assert index.sync() == 3
+    assert index.published() == before
+    for kind in ("dense", "lexical"):
+        found = before[kind]
+        assert found is not None
+        assert derived.published_folders(index.folder / kind) == [found.folder]
+
+
+def test_many_removals_are_followed_by_a_rebuild(index: Index) -> None:
+    put(index.store, *(document(f"{n}", f"text {n}") for n in range(20)))
+    index.sync()
+    index.store.commit(removals=[str(n) for n in range(10)])
+    index.sync()
+    published = index.published()["dense"]
+    assert published is not None
+    dense = FaissIndex.load(published.folder, index.options)
+    assert (len(dense), dense.removed.tolist()) == (10, [])
+    with reading(index.folder) as reader:
+        assert_right(reader)
+
+
+def test_a_type_is_trained_once_there_is_enough_to_train_on(tmp_path: Path) -> None:
+    options = FaissOptions("ivf", nlist=2, nprobe=2)
+    index = Index.create(tmp_path, SETTINGS, embedder=EMBEDDER, dimension=DIMENSION, options=options)
+    built = []
+    for n in (0, 77, 1):
+        put(index.store, document(f"{n}", *(f"text {n} {i}" for i in range(n))))
+        index.sync()
+        published = index.published()["dense"]
+        assert published is not None
+        built.append(FaissIndex.load(published.folder, options).built_type)
+    assert built == ["flat", "flat", "ivf"]
+    with reading(tmp_path, options=options) as reader:
+        assert_right(reader)
+
+
+def test_title_and_headings_are_searched_with_the_text(index: Index) -> None:
+    new = document("a", "some text", title="Zebra")
+    chunk = replace(new.chunks[0], headings=("Zebra", "Giraffe"))
+    put(index.store, replace(new, chunks=(chunk,)), document("b", "other text"))
+    with reading(index.folder) as reader:
+        assert lexical_texts(reader, "zebra") == lexical_texts(reader, "giraffe") == ["some text"]
+        assert lexical_text(reader.chunks([1])[1]) == "Zebra\nGiraffe\nsome text"
+
+
+def test_rebuilding_gives_the_same_answers(index: Index) -> None:
+    put(index.store, document("a", "one", "two"), document("b", "three"))
+    index.sync()
+    before = index.published()
+    assert index.rebuild() == 1
+    assert index.published()["dense"] != before["dense"]
+    assert index.verify() == []
+    with reading(index.folder) as reader:
+        assert_right(reader)
+
+
+# A generation is one generation -----------------------------------------------------------------------------
+
+
+class RestlessStore(Store):
+    """A store that another writer commits to again and again while it is read, until it is told to rest.
+
+    While a read transaction is open that writer has to wait: it gives up, and tries again another time.
+    """
+
+    rest = True
+    other: Store
+
+    def head(self) -> tuple[int, str]:
+        head = super().head()
+        self.commit_elsewhere()
+        return head
+
+    def vectors(self, ids: Iterable[int]) -> Float32:
+        vectors = super().vectors(ids)
+        self.commit_elsewhere()
+        return vectors
+
+    def commit_elsewhere(self) -> None:
+        if not self.rest:
+            with suppress(sqlite3.OperationalError):
+                put(self.other, document("a", f"version after {self.other.generation}"))
+
+
+@pytest.fixture
+def restless(tmp_path: Path) -> Iterator[tuple[RestlessStore, IndexReader]]:
+    index = new_index(tmp_path)
+    put(index.store, document("a", "first version"), document("b", "version of another"))
+    store = RestlessStore.open(tmp_path)
+    assert isinstance(store, RestlessStore)
+    with index.store.transaction() as db:
+        db.execute("UPDATE meta SET value = value")
+    db.execute("PRAGMA busy_timeout = 0")
+    store.other, store.rest = index.store, False
+    with closing(Index(store, index.options, index.languages).reader()) as reader:
+        yield store, reader
+
+
+def test_a_snapshot_is_of_the_generation_it_names_though_a_writer_never_rests(
+    restless: tuple[RestlessStore, IndexReader],
+) -> None:
+    store, reader = restless
+    snapshots = [reader.snapshot() for _ in range(3)]
+    store.rest = True
+    for each in (*snapshots, reader.snapshot()):
+        expected = [1, 2] if each.generation == 1 else [2, each.generation + 1]  # each commit adds one chunk
+        assert (each.dense.ids().tolist(), each.lexical.ids().tolist()) == (expected, expected)
+
+
+def test_no_chunk_is_twice_in_the_snapshot_after_a_restless_one(
+    restless: tuple[RestlessStore, IndexReader],
+) -> None:
+    store, reader = restless
+    reader.snapshot()
+    store.rest = True
+    put(Store.open(store.folder, write=True), document("c", "one more"))
+    hits = nearest(reader.snapshot().dense, "one more", 10)
+    assert sorted(hits.ids.tolist()) == store.chunk_ids().tolist()
+    assert_right(reader)
+
+
+def test_threads_searching_while_a_writer_commits_see_one_whole_generation_each(index: Index) -> None:
+    """Every commit replaces one document, so exactly one chunk of any generation is about the token."""
+    commits, threads = 20, 8
+    chunk_of = {}
+    done = threading.Event()
+    reader = Index.open(index.folder).reader()
+
+    def commit() -> int:
+        generation = put(index.store, document("a", f"token {index.store.generation}"))
+        chunk_of[generation] = index.store.chunk_ids().tolist()
+        return generation
+
+    def search(_: int) -> list[tuple[int, list[int], list[int]]]:
+        seen = []
+        while not done.is_set() or not seen:
+            snapshot = reader.snapshot()
+            lexical = snapshot.lexical.search(["token"], 10)[0].ids
+            dense = nearest(snapshot.dense, "token", 10).ids
+            rows = reader.chunks(lexical)
+            assert all(row.text.startswith("token ") for row in rows.values())
+            seen.append((snapshot.generation, dense.tolist(), lexical.tolist()))
+        reader.store.close()
+        return seen
+
+    commit()
+    index.sync()
+    with ThreadPoolExecutor(threads) as pool:
+        searching = [pool.submit(search, n) for n in range(threads)]
+        try:
+            for _ in range(commits):
+                generation = commit()
+                index.sync()
+                assert reader.snapshot().generation == generation
+        finally:
+            done.set()
+        seen = [each for future in searching for each in future.result()]
+    reader.close()
+    assert {(len(d), len(x)) for _, d, x in seen} == {(1, 1)}
+    assert [(g, d, x) for g, d, x in seen if not d == x == chunk_of[g]] == []
+    assert len({g for g, _, _ in seen}) > 2
+
+
+class VanishingIndex(Index):
+    """An index whose published folder goes away, in whole or so far in part, once a reader has checked it."""
+
+    vanish: Callable[[Path], None] | None = None
+    kind = "dense"
+
+    def published(self) -> dict[str, derived.Published | None]:
+        found = super().published()
+        chosen = found[self.kind]
+        if self.vanish is not None and chosen is not None:
+            self.vanish(chosen.folder)
+            self.vanish = None
+        return found
+
+
+def only(name: str) -> Callable[[Path], None]:
+    def vanish(folder: Path) -> None:
+        next(folder.glob(name)).unlink()
+
+    return vanish
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced", "not synced"])
+@pytest.mark.parametrize(
+    ("kind", "vanish"),
+    [
+        pytest.param("dense", shutil.rmtree, id="dense"),
+        pytest.param("dense", only("index.faiss"), id="dense, its index first"),
+        pytest.param("dense", only("state.json"), id="dense, its state first"),
+        pytest.param("lexical", shutil.rmtree, id="lexical"),
+        pytest.param("lexical", only("meta.json"), id="lexical, its meta first"),
+        pytest.param("lexical", only("*.term"), id="lexical, its terms first"),
+    ],
+)
+def test_a_folder_that_a_writer_removes_while_it_is_read_is_not_missed(
+    index: Index, synced: bool, kind: str, vanish: Callable[[Path], None]
+) -> None:
+    put(index.store, document("a", "one", "two"))
+    index.sync()
+    if not synced:
+        put(index.store, document("b", "three"))
+    other = VanishingIndex.open(index.folder)
+    assert isinstance(other, VanishingIndex)
+    other.kind, other.vanish = kind, vanish
+    with closing(other.reader()) as reader:
+        assert_right(reader)
+    assert other.vanish is None, "it did vanish"
+
+
+# Damage and repair ------------------------------------------------------------------------------------------
+
+
+def flip_largest_file(folder: Path) -> None:
+    flip_bit(max(folder.iterdir(), key=lambda p: (p.name != "manifest.json", p.stat().st_size)))
+
+
+def truncate_every_file(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+def lose_a_file(folder: Path) -> None:
+    max(folder.iterdir(), key=lambda p: (p.name != "manifest.json", p.stat().st_size)).unlink()
+
+
+def lose_the_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize("kind", ["dense", "lexical"])
+@pytest.mark.parametrize("damage", [flip_largest_file, truncate_every_file, lose_a_file, lose_the_manifest])
+def test_a_damaged_derived_index_costs_nothing_but_time(
+    index: Index, kind: str, damage: Callable[[Path], None]
+) -> None:
+    put(index.store, document("a", "one", "two"), document("b", "three"))
+    index.sync()
+    (folder,) = (index.folder / kind).iterdir()
+    damage(folder)
+
+    assert index.published()[kind] is None
+    with reading(index.folder) as reader:
+        assert_right(reader)
+    (problem,) = index.verify()
+    assert (problem.part, problem.repairable) == (kind, True)
+    assert folder.name in problem.message
+
+    assert index.sync() == 1
+    assert index.verify() == []
+    assert None not in index.published().values()
+    assert not folder.exists()
+    with reading(index.folder) as reader:
+        assert_right(reader)
+
+
+def test_a_lost_derived_folder_is_built_again(index: Index) -> None:
+    put(index.store, document("a", "one"))
+    index.sync()
+    shutil.rmtree(index.folder / "dense")
+    shutil.rmtree(index.folder / "lexical")
+    assert index.verify() == []
+    with reading(index.folder) as reader:
+        assert_right(reader)
+    index.sync()
+    assert None not in index.published().values()
+
+
+def test_a_derived_index_that_lacks_a_chunk_is_named(index: Index) -> None:
+    put(index.store, document("a", "one", "two"))
+    index.sync()
+    vectors = np.stack([vector_of("one"), vector_of("never stored")])
+    wrong = FaissIndex.build(DIMENSION, index.options, np.array([1, 9]), vectors)
+    derived.remove_all_but(index.folder / "dense", None)
+    options = {"type": "any"}
+    derived.publish(index.folder / "dense", str(index.store.meta("store_id")), index.store.head(), options, wrong.save)
+    (problem,) = index.verify()
+    assert (problem.part, problem.message) == ("dense", "1 chunks are missing and 1 do not exist")
+
+
+def test_an_older_derived_index_is_no_problem(index: Index) -> None:
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.sync()
+    put(index.store, document("a", "three"))
+    index.store.commit(removals=["b"])
+    assert index.verify() == []
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["as it was", "and written to since"])
+def test_a_database_put_back_from_a_copy_is_searched_as_it_is_now(index: Index, tmp_path: Path, goes_on: bool) -> None:
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.sync()
+    index.store.close()
+    shutil.copy(index.folder / DATABASE, tmp_path / "copy")
+    put(index.store, document("a", "later"), document("c", "lost"))
+    index.sync()
+    index.store.close()
+    shutil.copy(tmp_path / "copy", index.folder / DATABASE)
+    if goes_on:
+        put(index.store, document("a", "other"), document("d", "new"))
+    with reading(index.folder) as reader:
+        assert_right(reader)
+    index.sync()
+    assert index.verify() == []
+    with reading(index.folder) as reader:
+        assert_right(reader)
+
+
+def test_a_running_reader_notices_that_the_database_was_put_back_from_a_copy(index: Index, tmp_path: Path) -> None:
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.store.close()
+    shutil.copy(index.folder / DATABASE, tmp_path / "copy")
+    put(index.store, document("a", "later"), document("c", "lost"))
+    index.store.close()
+    with reading(index.folder) as reader:
+        assert_right(reader)
+        reader.store.close()
+        shutil.copy(tmp_path / "copy", index.folder / DATABASE)
+        put(index.store, document("b", "other"), document("d", "new"))
+        assert reader.snapshot().generation == 2, "as before, but of another history"
+        assert_right(reader)
+
+
+def tampered(folder: Path, statement: str, *values: object) -> None:
+    connection = sqlite3.connect(folder / DATABASE)
+    with connection:
+        assert connection.execute(statement, values).rowcount == 1
+    connection.close()
+
+
+TAMPERING = [
+    ("UPDATE chunks SET text = 'twO' WHERE id = 2", "chunk 2 of a is not the text it claims to be"),
+    ("UPDATE chunks SET start = start - 1 WHERE id = 2", "chunk 2 of a is not the text it claims to be"),
+    ("UPDATE chunks SET sha256 = x'00' WHERE id = 2", "chunk 2 of a is not the text it claims to be"),
+    ("UPDATE texts SET text = 'one two' WHERE document_id = 1", "the text of a does not match its checksum"),
+    ("DELETE FROM texts WHERE document_id = 1", "the text of a does not match its checksum"),
+    ("DELETE FROM vectors WHERE rowid_is_key_of_two", "1 chunks have no vector"),
+    ("UPDATE vectors SET vector = x'0000' WHERE rowid_is_key_of_two", "1 vectors have the wrong size"),
+    ("UPDATE chunks SET document_id = 77 WHERE id = 2", "row 2 of chunks points nowhere"),
+]
+
+
+@pytest.mark.parametrize(("statement", "message"), TAMPERING, ids=[message for _, message in TAMPERING])
+def test_a_tampered_database_is_named_and_not_called_repairable(index: Index, statement: str, message: str) -> None:
+    put(index.store, document("a", "one", "two"), document("b", "three"))
+    index.sync()
+    assert index.verify() == []
+    index.store.close()
+    tampered(index.folder, statement.replace("rowid_is_key_of_two", f"key = x'{key_of('two').hex()}'"))
+    problems = index.verify()
+    assert message in [p.message for p in problems]
+    assert {(p.part, p.repairable) for p in problems} == {("database", False)}
+
+
+def test_overwritten_pages_are_named_by_verify(index: Index) -> None:
+    put(index.store, *(document(f"{n}", f"text {n} " * 200) for n in range(50)))
+    index.sync()
+    index.store.close()
+    path = index.folder / DATABASE
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + b"\xaa" * (len(data) - len(data) // 2))
+    problems = Index.open(index.folder).verify()
+    assert {(p.part, p.repairable) for p in problems} == {("database", False)}
+
+
+# Locks and settings -----------------------------------------------------------------------------------------
+
+HOLDER = """
+import os, sys
+from pathlib import Path
+from indexes import Index
+
+with Index.open(Path(sys.argv[1]), write=True).writing("ingesting docs"):
+    print(os.getpid(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_second_writer_is_told_who_is_first_and_a_killed_one_holds_nothing(index: Index) -> None:
+    command = [sys.executable, "-c", HOLDER, str(index.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        pid = int(first.stdout.readline())
+        with pytest.raises(IndexLockedError) as refused, index.writing("second"):
+            pass
+        first.send_signal(signal.SIGKILL)
+    assert "ingesting docs" in str(refused.value)
+    assert f"process {pid} " in str(refused.value)
+    assert str(index.folder) in str(refused.value)
+    with index.writing("second"):
+        put(index.store, document("a", "one"))
+    assert index.store.generation == 1
+
+
+def test_one_process_cannot_write_twice_at_once_but_can_again_after_an_error(index: Index) -> None:
+    def fail() -> None:
+        with index.writing("failing"):
+            raise KeyboardInterrupt
+
+    with index.writing("first"):
+        other = Index.open(index.folder, write=True)
+        with pytest.raises(IndexLockedError, match=f"first .process {os.getpid()} "), other.writing("second"):
+            pass
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    with index.writing("third"):
+        pass
+
+
+def test_readers_need_no_lock(index: Index) -> None:
+    put(index.store, document("a", "one"))
+    with index.writing("ingesting"), reading(index.folder) as reader:
+        assert_right(reader)
+
+
+def test_other_settings_are_refused_by_name(index: Index) -> None:
+    Index.open(index.folder, SETTINGS)
+    Index.open(index.folder)
+    with pytest.raises(SettingsMismatchError) as refused:
+        Index.open(index.folder, {"embedder": EMBEDDER, "chunk_size": 300, "overlap": 5})
+    assert refused.value.differences == {"chunk_size": (200, 300), "overlap": (None, 5)}
+    assert "chunk_size is 200 there and 300 here" in str(refused.value)
+    assert "embedder" not in str(refused.value)
+
+
+def test_a_writer_that_waited_does_not_go_on_under_settings_changed_meanwhile(index: Index) -> None:
+    put(index.store, document("a", "one"))
+    waited = Index.open(index.folder, SETTINGS, write=True)
+    reembed(index)
+    with pytest.raises(SettingsMismatchError, match="embedder is 'other' there"), waited.writing("late"):
+        pass
+    with Index.open(index.folder, write=True).writing("free again"):
+        pass
+
+
+def reembed(index: Index) -> None:
+    """Store every text under another embedder, of another dimension."""
+    new = [
+        replace(d, chunks=(NewChunk(0, len(d.text), d.text, key_of(d.text)),)) for d in index.store.stored_documents()
+    ]
+    index.store.put_vectors("other", {key_of(d.text): np.ones(4, np.float32) for d in new})
+    index.store.replace_all(new, {"embedder": "other"}, embedder="other", dimension=4)
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced", "not synced"])
+def test_a_running_reader_does_not_mix_embedders(index: Index, synced: bool) -> None:
+    put(index.store, document("a", "one", "two"))
+    index.sync()
+    with reading(index.folder) as reader:
+        assert_right(reader)
+        reembed(index)
+        if synced:
+            index.sync()
+        for _ in range(2):
+            with pytest.raises(SettingsMismatchError, match="embedder is 'other' there and 'signs' here"):
+                reader.snapshot()
+    with reading(index.folder) as new:
+        assert new.snapshot().dense.search(np.ones((1, 4), np.float32), 9)[0].ids.tolist() == [3]
+    assert index.verify() == []
+
+
+# Reading changes nothing ------------------------------------------------------------------------------------
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced", "not synced"])
+def test_readers_and_checks_leave_the_folder_as_it_was(index: Index, synced: bool) -> None:
+    put(index.store, document("a", "one"))
+    index.sync()
+    if not synced:
+        put(index.store, document("a", "two"), document("b", "three"))
+    index.store.close()
+    before = contents(index.folder)
+    with reading(index.folder) as reader:
+        assert_right(reader)
+    assert Index.open(index.folder).verify() == []
+    assert contents(index.folder) == before
+
+
+@contextmanager
+def nobody_may_write(folder: Path) -> Iterator[None]:
+    """Take every right to write, and the rights of root where the tests have them."""
+    inside = [folder, *folder.rglob("*")]
+    for path in inside:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        for path in inside:
+            path.chmod(0o755)
+
+
+@pytest.mark.parametrize("synced", [True, False], ids=["synced", "not synced"])
+def test_a_folder_nobody_may_write_to_can_be_searched(synced: bool) -> None:
+    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders are closed to other users
+        Path(outer).chmod(0o755)
+        index = new_index(Path(outer) / "index")
+        put(index.store, document("a", "one"))
+        index.sync()
+        if not synced:
+            put(index.store, document("b", "two"))
+        index.store.close()
+        load_everything = index.reader()
+        load_everything.snapshot()
+        load_everything.close()
+        with nobody_may_write(index.folder), reading(index.folder) as reader:
+            assert_right(reader)
+
+
+def test_a_snapshot_is_frozen(index: Index) -> None:
+    with reading(index.folder) as reader:
+        snapshot = reader.snapshot()
+        with pytest.raises(AttributeError):
+            snapshot.generation = 5  # type: ignore[misc]
+        assert isinstance(snapshot, Snapshot)

@@ -1,0 +1,322 @@
+"""Ingestion: nothing is done twice, one bad file stops nothing, and an interruption loses nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rag_project import FOG, CountingEmbedder, Project
+
+from rag.build import index_settings, make_chunker, open_index
+from rag.config import load_config
+from rag.embedding import FakeEmbedder
+from rag.errors import InputError
+from rag.ingest import Ingestor, IngestReport, Progress, reembed
+
+PDF_HEADER = b"%PDF-1.7\nbroken"
+
+
+def counts(report: IngestReport) -> tuple[int, int, int, int]:
+    return report.added, report.changed, report.unchanged, report.failed
+
+
+def found(project: Project, question: str) -> list[str]:
+    return [passage.text for passage in project.retriever().retrieve(question).passages]
+
+
+# Counting and skipping --------------------------------------------------------------------------------------
+
+
+def test_a_run_counts_what_it_did(project: Project) -> None:
+    project.write({"a.md": "# A\n\nfog\n", "b.txt": "soup\n", "c.txt": b"\x00\x01\x02" * 99})
+    report = project.ingest()
+    assert counts(report) == (2, 0, 0, 1)
+    assert (report.chunks, report.embedded, report.generation) == (2, 2, 1)
+    assert set(report.stages) == {"read", "embed", "commit", "index"}
+    project.write({"b.txt": "stew\n", "d.txt": "bread\n"})
+    report = project.ingest()
+    assert counts(report) == (1, 1, 1, 1)
+    assert (report.chunks, report.embedded, report.generation) == (2, 2, 2)
+
+
+def test_a_second_run_embeds_and_commits_nothing(fog: Project) -> None:
+    embedder = CountingEmbedder()
+    before = fog.contents()
+    report = fog.ingest(embedder=embedder)
+    assert counts(report) == (0, 0, 3, 0)
+    assert embedder.calls == []
+    assert fog.index.store.generation == 1
+    assert fog.contents() == before
+
+
+def test_touching_a_file_does_not_change_it(fog: Project) -> None:
+    os.utime(fog.folder / "fog.md", (1, 1))
+    assert counts(fog.ingest()) == (0, 0, 3, 0)
+
+
+def test_identical_text_in_two_files_is_embedded_once(project: Project) -> None:
+    embedder = CountingEmbedder()
+    project.write({"one/notes.txt": "The net hangs still.\n", "two/notes.txt": "The net hangs still.\n"})
+    report = project.ingest(embedder=embedder)
+    assert (report.chunks, report.embedded) == (2, 1)
+    assert len(embedder.texts) == 1
+
+
+def test_a_text_that_comes_back_needs_no_new_vector(project: Project) -> None:
+    project.write({"a.txt": "The net hangs still.\n"}).ingest()
+    project.write({"a.txt": "The cup tips over.\n"}).ingest()
+    embedder = CountingEmbedder()
+    project.write({"a.txt": "The net hangs still.\n"}).ingest(embedder=embedder)
+    assert embedder.calls == []
+    assert found(project, "net") == ["The net hangs still."]
+
+
+def test_a_changed_file_answers_with_its_new_text_only(fog: Project) -> None:
+    fog.write({"canteen.txt": "Pea soup is served on Thursdays.\n"})
+    assert counts(fog.ingest()) == (0, 1, 2, 0)
+    assert "Pea soup is served on Thursdays." in found(fog, "soup")
+    assert not any("Lentil" in text for text in found(fog, "lentil soup"))
+
+
+def test_progress_counts_every_file_and_ends_with_indexing(project: Project) -> None:
+    project.write({f"{n}.txt": f"text number {n}\n" for n in range(3)})
+    seen: list[Progress] = []
+    ingestor = Ingestor(project.index, FakeEmbedder(), make_chunker(project.config, FakeEmbedder()), seen.append)
+    ingestor.run([project.folder])
+    assert [p.files_done for p in seen if p.stage == "reading"] == [1, 2, 3]
+    assert seen[-1] == Progress(3, 3, 3, "indexing")
+
+
+# Bad files --------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_file_does_not_stop_the_others(project: Project) -> None:
+    project.write({"a.txt": "fog\n", "b.pdf": PDF_HEADER, "c.txt": "", "d.txt": "net\n"})
+    report = project.ingest()
+    assert counts(report) == (2, 0, 0, 2)
+    assert [(f.source, f.reason) for f in report.failures] == [("b.pdf", "broken"), ("c.txt", "empty")]
+    assert project.states() == {"a.txt": "ready", "b.pdf": "failed", "c.txt": "failed", "d.txt": "ready"}
+
+
+def test_front_matter_with_an_impossible_date_does_not_fail_the_file(project: Project) -> None:
+    project.write({"a.md": "---\nrevised: 2031-02-30\n---\n\nfog\n"})
+    assert counts(project.ingest()) == (1, 0, 0, 0)
+
+
+class _BlindToZeroWidth(FakeEmbedder):
+    """Passes over zero-width spaces, as every BERT tokenizer does."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return super().count_tokens([text.replace("\u200b", "") for text in texts])
+
+
+def test_a_text_with_zero_width_spaces_does_not_stop_the_run(project: Project) -> None:
+    project.write({"a.txt": "fog net mast \u200b\n\n\u200b\n\n" * 120, "b.txt": "soup\n"})
+    report = project.ingest(embedder=_BlindToZeroWidth())
+    assert report.added + report.failed == 2
+    assert project.states()["b.txt"] == "ready"
+
+
+@pytest.mark.parametrize(("name", "state"), [("bad.txt", "failed"), ("canteen.txt", "stale")])
+def test_a_file_that_still_fails_is_reported_and_commits_nothing_new(fog: Project, name: str, state: str) -> None:
+    fog.write({name: b""})
+    assert fog.ingest().generation == 2
+    report = fog.ingest()
+    assert (report.failed, len(report.failures), report.generation) == (1, 1, 2)
+    assert fog.states()[name] == state
+
+
+def test_a_good_file_that_breaks_is_stale_and_still_answers(fog: Project) -> None:
+    fog.write({"canteen.txt": b""})
+    assert counts(fog.ingest()) == (0, 0, 2, 1)
+    assert fog.states()["canteen.txt"] == "stale"
+    assert any("Lentil soup" in text for text in found(fog, "soup"))
+
+
+@pytest.mark.parametrize("content", ["Lentil soup is served on Mondays. A bowl costs four tokens.\n", "Pea soup.\n"])
+def test_a_stale_file_that_is_mended_is_ready_again(fog: Project, content: str) -> None:
+    fog.write({"canteen.txt": b""}).ingest()
+    assert counts(fog.write({"canteen.txt": content}).ingest()) == (0, 1, 2, 0)
+    assert fog.states()["canteen.txt"] == "ready"
+    assert [d.reason for d in fog.index.store.documents() if d.source == "canteen.txt"] == [None]
+    assert content.strip() in found(fog, "soup")
+
+
+def test_a_file_that_was_never_good_becomes_added_when_mended(project: Project) -> None:
+    project.write({"a.txt": ""}).ingest()
+    assert counts(project.write({"a.txt": "fog\n"}).ingest()) == (1, 0, 0, 0)
+    assert project.states() == {"a.txt": "ready"}
+
+
+def test_a_link_to_nothing_becomes_a_failed_row(project: Project) -> None:
+    project.write({"a.txt": "fog\n"})
+    (project.folder / "gone.txt").symlink_to(project.folder / "nowhere.txt")
+    report = project.ingest()
+    assert counts(report) == (1, 0, 0, 1)
+    assert report.failures[0].reason == "not a file"
+
+
+def test_a_pipe_is_not_waited_for(project: Project) -> None:
+    project.write({"a.txt": "fog\n"})
+    os.mkfifo(project.folder / "pipe.txt")
+    assert counts(project.ingest()) == (1, 0, 0, 1)
+
+
+def test_a_file_name_that_is_not_utf8_becomes_a_failed_row(project: Project) -> None:
+    project.write({"a.txt": "fog\n"})
+    try:
+        (project.folder / os.fsdecode(b"caf\xe9.txt")).write_text("soup\n")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    report = project.ingest()
+    assert counts(report) == (1, 0, 0, 1)
+    assert (report.failures[0].source, report.failures[0].reason) == (r"caf\xe9.txt", "file name")
+
+
+# Which files ------------------------------------------------------------------------------------------------
+
+
+def test_hidden_and_foreign_files_are_passed_over(project: Project) -> None:
+    project.write(
+        {"a.txt": "fog\n", ".b.txt": "x\n", ".git/c.txt": "x\n", "d.py": "x\n", "e.py": "x\n", "Makefile": "x\n"}
+    )
+    report = project.ingest()
+    assert list(project.states()) == ["a.txt"]
+    assert report.skipped == {".py": 2, "Makefile": 1}
+
+
+def test_a_file_that_is_named_is_read_whatever_its_name(project: Project) -> None:
+    project.write({".hidden.py": "fog\n"})
+    assert counts(project.ingest(project.folder / ".hidden.py")) == (1, 0, 0, 0)
+
+
+def test_a_folder_that_is_called_like_a_file_is_walked(project: Project) -> None:
+    project.write({"x.txt/a.txt": "fog\n"}).ingest()
+    assert list(project.states()) == ["x.txt/a.txt"]
+
+
+def test_a_path_that_does_not_exist_stops_before_anything_is_done(project: Project) -> None:
+    project.write({"a.txt": "fog\n"})
+    with pytest.raises(InputError, match="does not exist"):
+        project.ingest(project.folder / "a.txt", project.folder / "nowhere")
+    assert project.states() == {}
+
+
+def test_a_folder_without_documents_says_which_endings_count(project: Project) -> None:
+    with pytest.raises(InputError, match="no document") as caught:
+        project.ingest()
+    assert ".md" in caught.value.remedy
+
+
+def test_a_file_given_twice_is_read_once(project: Project) -> None:
+    project.write({"a.txt": "fog\n"})
+    file = project.folder / "a.txt"
+    assert counts(project.ingest(file, project.folder, project.folder / "." / "a.txt", file)) == (1, 0, 0, 0)
+
+
+def test_sources_are_named_from_the_folder_that_holds_the_index(project: Project, tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere.txt"
+    outside.write_text("net\n")
+    project.write({"deep/er/a.txt": "fog\n"}).ingest(project.folder, outside)
+    assert sorted(project.states()) == sorted(["deep/er/a.txt", outside.resolve().as_posix()])
+
+
+def test_project_and_index_move_together(fog: Project, tmp_path: Path) -> None:
+    fog.index.store.close()
+    fog.folder.rename(tmp_path / "moved")
+    moved = Project(tmp_path / "moved")
+    assert counts(moved.ingest()) == (0, 0, 3, 0)
+
+
+# Interruption -----------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_keeps_its_batches_and_the_next_completes_it(project: Project, tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {f"{n:03}.txt": f"note {n} on fog\n" for n in range(300)}
+    with pytest.raises(KeyboardInterrupt):
+        project.write(files).ingest(embedder=CountingEmbedder(interrupt_at=2))
+    kept = len(project.states())
+    assert 0 < kept < 300
+    embedder = CountingEmbedder()
+    report = project.ingest(embedder=embedder)
+    assert counts(report) == (300 - kept, 0, kept, 0)
+    assert len(embedder.texts) == 300 - kept
+    clean = Project(tmp_path / "clean").write(files)
+    clean.ingest()
+    assert project.contents() == clean.contents()
+    assert project.index.verify() == []
+    assert found(project, "note 17") == found(clean, "note 17")
+
+
+def test_an_interruption_inside_a_huge_file_keeps_the_vectors_that_were_made(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", "chunking.size=16", "chunking.overlap=0", "chunking.embed_headings=false")
+    project.write(
+        {"huge.txt": "\n\n".join(f"paragraph {n} tells of fog and of the net on the quay" for n in range(1100))}
+    )
+    first, second = CountingEmbedder(interrupt_at=2), CountingEmbedder()
+    with pytest.raises(KeyboardInterrupt):
+        project.ingest(embedder=first)
+    assert project.states() == {}
+    report = project.ingest(embedder=second)
+    assert len(first.calls[0]) > 0
+    assert set(second.texts).isdisjoint(first.calls[0])
+    assert report.embedded == report.chunks - len(first.calls[0])
+
+
+# Embedding anew ---------------------------------------------------------------------------------------------
+
+
+def reembedded(project: Project, *assignments: str) -> tuple[Project, IngestReport]:
+    config = load_config("test", assignments).config
+    embedder = FakeEmbedder()
+    with project.index.writing("test"):
+        report = reembed(project.index, embedder, make_chunker(config, embedder), index_settings(config, embedder))
+    project.index.store.close()
+    project.config = config
+    project._index = open_index(project.folder / ".rag", config, embedder, write=True)
+    return project, report
+
+
+def test_embedding_anew_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -> None:
+    long: dict[str, str | bytes] = {
+        "long.md": "# A\n\n" + "The net hangs still on the quay. " * 40 + "\n\n## B\n\nIt is old.\n"
+    }
+    fog.write(long).ingest()
+    settings = ("chunking.size=32", "chunking.overlap=8", "chunking.embed_headings=false")
+    changed, report = reembedded(fog, *settings)
+    fresh = Project(tmp_path / "fresh", *settings).write({**FOG, **long})
+    fresh.ingest()
+    assert changed.contents() == fresh.contents()
+    assert (report.changed, report.chunks) == (4, len(fresh.chunks()))
+    assert changed.index.verify() == []
+    assert found(changed, "net quay") == found(fresh, "net quay")
+    assert counts(changed.ingest()) == (0, 0, 4, 0)
+
+
+def test_embedding_anew_needs_no_files(fog: Project) -> None:
+    for path in (fog.folder / "fog.md", fog.folder / "canteen.txt"):
+        path.unlink()
+    changed, report = reembedded(fog, "chunking.size=64", "chunking.overlap=0")
+    assert report.changed == 3
+    assert any("Lentil soup" in text for text in found(changed, "soup"))
+
+
+def test_embedding_anew_leaves_stale_and_failed_documents_as_they_are(fog: Project) -> None:
+    fog.write({"canteen.txt": b"", "bad.pdf": PDF_HEADER}).ingest()
+    before = fog.states()
+    changed, _ = reembedded(fog, "chunking.size=64", "chunking.overlap=0")
+    assert changed.states() == before
+
+
+def test_vectors_of_removed_documents_are_never_needed(fog: Project) -> None:
+    fog.index.store.commit(removals=["fog.md"])
+    with fog.index.store.transaction() as db:
+        db.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM chunks)")
+    fog.index.sync()
+    assert fog.index.verify() == []
+    assert fog.index.rebuild() == 2
+    assert not any("sensor" in text for text in found(fog, "fog sensor"))
+    changed, report = reembedded(fog, "chunking.size=64", "chunking.overlap=0")
+    assert (report.changed, sorted(changed.states())) == (2, ["canteen.txt", "ru/mast.txt"])
