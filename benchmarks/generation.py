@@ -110,7 +110,7 @@ def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> P
 def overhead() -> None:
     """Alternate the product and raw vLLM, each in a fresh process, and compare their best times."""
     seconds: dict[str, list[float]] = {"pipeline": [], "raw": []}
-    for number in range(ROUNDS):
+    for number in range(ROUNDS - 1):
         for name in seconds:
             command = [sys.executable, "-m", "benchmarks.generation", f"_{name}"]
             done = subprocess.run(command, capture_output=True, text=True, check=True)

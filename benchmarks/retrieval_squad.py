@@ -85,7 +85,6 @@ def main() -> None:
         ("zscore", 0.4),
         ("zscore", 0.5),
         ("zscore", 0.6),
-        ("zscore", 0.7),
     ]
     remembering = Remembering(embedder)
     for fusion, weight in settings:

@@ -645,8 +645,8 @@ def test_an_argument_that_is_not_utf8(indexed: Path, rag: Rag, arguments: tuple[
 def test_questions_on_stdin_that_are_not_utf8(indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?\n"), encoding="utf-8"))
     ran = rag("ask", "-")
-    assert ran.code == 1
-    error_of(ran)
+    assert ran.code == 7
+    assert "not valid Unicode" in failed_of(ran)
 
 
 # Batch files ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from index_samples import NONE, document, new_index, put
 
 from indexes import Index
-from indexes.dense_faiss import DENSE_TYPES, FaissIndex, FaissOptions, factory, load_faiss
+from indexes.dense_faiss import DENSE_TYPES, FaissIndex, FaissOptions
 from indexes.dense_numpy import NumpyIndex
 from indexes.protocols import DenseIndex, Hits
 from indexes.rows import Float32, Int64
@@ -53,9 +53,9 @@ KINDS = (
     Kind("sq4", FaissOptions("sq", sq_bits=4), recall=0.6),
     Kind("hnsw", FaissOptions("hnsw"), recall=0.95, exhaustive=False),
     Kind("ivf", FaissOptions("ivf", nlist=32, nprobe=16), recall=0.85, exhaustive=False),
-    # 9984 is the fewest that product quantisation is trained on; few and short subvectors, for its time grows with both
+    # 9984 vectors are the fewest that product quantisation is trained on
     Kind("pq", FaissOptions("pq", pq_m=2), recall=0.3, n=9984, dimension=8),
-    Kind("ivfpq", FaissOptions("ivfpq", pq_m=1, nlist=32), recall=0.25, exhaustive=False, n=9984, dimension=4),
+    Kind("ivfpq", FaissOptions("ivfpq", pq_m=2, nlist=32), recall=0.3, exhaustive=False, n=9984, dimension=8),
 )
 
 
@@ -301,9 +301,10 @@ def test_pq_m_must_divide_the_dimension(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["pq", "ivfpq"])
 def test_no_time_is_spent_on_training_that_no_search_uses(kind: str) -> None:
-    faiss = load_faiss()
-    description, _ = factory(FaissOptions(kind, pq_m=4, nlist=4), 16, 10_000)
-    assert not faiss.index_factory(16, description, faiss.METRIC_INNER_PRODUCT).do_polysemous_training
+    vectors = exact_in_half(np.random.default_rng(8), (9984, 4))
+    index = FaissIndex.build(4, FaissOptions(kind, pq_m=1, nlist=4), np.arange(len(vectors)), vectors)
+    assert index.built_type == kind
+    assert not index.inner.do_polysemous_training
 
 
 def test_an_unknown_type_is_refused_with_the_known_ones() -> None:

@@ -330,11 +330,12 @@ def test_a_document_that_was_never_read_has_failed(store: Store) -> None:
     store.commit(failures=[failure("a")])
     (row,) = store.documents()
     assert (row.state, row.reason, row.message, row.remedy) == ("failed", "unreadable", "it is broken", "mend it")
-    assert store.content_hashes() == {"a": ("failed", key_of("it is broken"))}
+    assert store.content_hashes() == {"a": ("failed", None, key_of("it is broken"))}
     with pytest.raises(KeyError, match="a"):
         store.text("a")
     store.commit(failures=[failure("a", "still broken")])
     assert [(d.state, d.message) for d in store.documents()] == [("failed", "still broken")]
+    assert store.content_hashes() == {"a": ("failed", None, key_of("still broken"))}
 
 
 def test_a_document_that_can_no_longer_be_read_is_stale_and_keeps_answering(store: Store) -> None:
@@ -343,6 +344,7 @@ def test_a_document_that_can_no_longer_be_read_is_stale_and_keeps_answering(stor
         store.commit(failures=[failure("a", message)])
         (row,) = store.documents()
         assert (row.state, row.message, row.content_sha256) == ("stale", message, key_of("one"))
+        assert store.content_hashes() == {"a": ("stale", key_of("one"), key_of(message))}
         assert texts_of(store) == {1: "one"}
     assert store.changes_since(1).removed.tolist() == []
     assert store.counts() == {"ready": 0, "failed": 0, "stale": 1, "chunks": 1, "vectors": 1, "tombstones": 0}
@@ -356,6 +358,7 @@ def test_reading_a_document_again_clears_its_failure(store: Store, read_before: 
     put(store, document("a", "two"))
     (row,) = store.documents()
     assert (row.state, row.reason, row.message, row.remedy) == ("ready", None, None, None)
+    assert store.content_hashes() == {"a": ("ready", key_of("two"), None)}
     last = store.commits(1)[0]
     assert (last.added, last.changed) == ((0, 1) if read_before else (1, 0))
     assert list(texts_of(store).values()) == ["two"]
