@@ -24,6 +24,7 @@ __all__ = [
     "Published",
     "file_names",
     "file_sha256",
+    "generation_of",
     "newest",
     "publish",
     "published_folders",
@@ -120,6 +121,14 @@ def remove_all_but(root: Path, keep: Path | None) -> None:
 def published_folders(root: Path) -> list[Path]:
     """Return the folders in place below ``root``, newest first, verified or not."""
     return _folders(root)
+
+
+def generation_of(folder: Path) -> int:
+    """Return the generation a verified folder reflects."""
+    manifest = _manifest(folder)
+    if manifest is None:
+        raise FileNotFoundError(f"{folder} has no manifest")
+    return int(manifest["generation"])
 
 
 def file_names(folder: Path) -> list[str]:

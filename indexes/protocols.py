@@ -1,6 +1,6 @@
 """The two seams of search: a dense and a lexical index. Both speak in chunk ids and scores and know no text store.
 
-Contract, held by ``tests/test_dense_contract.py`` and ``tests/test_lexical_contract.py`` against brute force:
+Contract, held by ``tests/indexes/test_dense_contract.py`` and ``test_lexical_contract.py`` against brute force:
 
 * a higher score is better; hits come best first, equal scores in ascending order of id;
 * fewer than ``k`` hits are an answer, never an error, and an empty index answers with none;

@@ -330,7 +330,7 @@ class Store:
         """Store vectors ahead of the commit that uses them, so that an interruption loses no embedding work."""
         with self.transaction() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO vectors (embedder, key, vector) VALUES (?, ?, ?)",
+                "INSERT OR REPLACE INTO vectors (embedder, key, vector) VALUES (?, ?, ?)",
                 [(embedder, key, np.asarray(v, dtype="<f2").tobytes()) for key, v in vectors.items()],
             )
 
@@ -379,7 +379,7 @@ class Store:
             )
             generation = int(cursor.lastrowid or 0)
             changed = sum(recut_document(db, document, generation) for document in documents)
-            self._require_vectors(db, generation)
+            self._require_vectors(db, 0)  # of every chunk: a document left out has vectors of the old embedder
             db.execute("UPDATE commits SET changed = ? WHERE generation = ?", (changed, generation))
         return generation
 
@@ -401,9 +401,10 @@ class Store:
             yield NewDocument(*values)
 
     def _require_vectors(self, db: sqlite3.Connection, generation: int) -> None:
+        """Refuse a commit whose chunks, from ``generation`` on, lack a vector."""
         missing = db.execute(
             "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
-            "WHERE c.generation = ? AND (v.key IS NULL OR length(v.vector) <> ?)",
+            "WHERE c.generation >= ? AND (v.key IS NULL OR length(v.vector) <> ?)",
             (self.meta("embedder"), generation, 2 * int(self.meta("dimension"))),
         ).fetchone()[0]
         if missing:

@@ -89,7 +89,7 @@ def check_derived(kind: str, root: Path, store: Store, load_ids: Callable[[str, 
     if fault is not None:
         return [Problem(kind, f"{folders[0].name}: {fault}", repairable=True)]
     with store.reading():
-        changes = store.changes_since(int(folders[0].name.split("-")[0]))
+        changes = store.changes_since(derived.generation_of(folders[0]))
         expected = store.chunk_ids()
     found = np.union1d(np.setdiff1d(load_ids(kind, folders[0]), changes.removed), changes.added)
     if np.array_equal(found, expected):

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,6 +255,14 @@ def test_a_vector_of_another_size_is_refused_before_it_is_committed(store: Store
         put_short()
 
 
+def test_a_vector_of_another_size_does_not_stand_in_the_way_of_the_right_one(store: Store) -> None:
+    with suppress(ValueError):
+        store.put_vectors(EMBEDDER, {key_of("one"): vector_of("one")[:-1]})
+    assert store.known_vectors(EMBEDDER, [key_of("one")]) == set()
+    assert put(store, document("a", "one")) == 1
+    assert store.vectors([1]).tolist() == [vector_of("one").tolist()]
+
+
 def test_an_exception_in_a_transaction_leaves_nothing(store: Store) -> None:
     put(store, document("a", "one"))
 
@@ -447,6 +456,14 @@ def test_replace_all_without_all_vectors_changes_nothing(store: Store) -> None:
         store.replace_all(rechunked(store), {"chunk_size": 9}, embedder="other", dimension=4)
     assert (store.settings, store.meta("embedder"), store.meta("dimension")) == (SETTINGS, EMBEDDER, DIMENSION)
     assert texts_of(store) == {1: "1", 2: "2", 3: "3"}
+
+
+def test_replace_all_leaves_no_document_behind_without_vectors(store: Store) -> None:
+    put(store, document("a", "1"), document("b", "2"))
+    store.put_vectors("other", {key_of("1"): np.ones(4, np.float32)})
+    with pytest.raises(ValueError, match="without a vector"):
+        store.replace_all(rechunked(store)[:1], {"chunk_size": 9}, embedder="other", dimension=4)
+    assert store.meta("embedder") == EMBEDDER
 
 
 def test_a_stale_document_is_still_stale_when_its_old_text_was_cut_anew(store: Store) -> None:
