@@ -303,13 +303,18 @@ class Store:
         return np.asarray(out[inverse], dtype=np.float32)
 
     def known_vectors(self, embedder: str, keys: Iterable[bytes]) -> set[bytes]:
-        """Return those of the keys whose text this embedder has already embedded."""
+        """Return those of the keys whose text this embedder has already embedded.
+
+        A vector of the index's own embedder that has another size than the index's is as good as none.
+        """
+        own, size = self.meta("embedder"), 2 * int(self.meta("dimension"))
         known: set[bytes] = set()
         for part in _slices(list(keys)):
             marks = ",".join("?" * len(part))
             rows = self._db.execute(
-                f"SELECT key FROM vectors WHERE embedder = ? AND key IN ({marks})",  # noqa: S608 - only marks
-                [embedder, *part],
+                "SELECT key FROM vectors WHERE embedder = ? AND (embedder <> ? OR length(vector) = ?) "  # noqa: S608
+                f"AND key IN ({marks})",
+                [embedder, own, size, *part],
             )
             known.update(row[0] for row in rows)
         return known
