@@ -16,6 +16,8 @@ from pathlib import Path
 
 from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
 from rag.build import make_chunker, make_embedder, open_or_create
+from rag.config import Config
+from rag.embedding import Embedder
 from rag.ingest import Ingestor
 from rag.loaders import load_bytes
 
@@ -52,7 +54,7 @@ def main() -> None:
     print(f"sqlite {sqlite3.sqlite_version}; {len(texts)} chunks; rag ingest / bare = {max(product) / max(bare):.3f}")
 
 
-def _ingest(folder: Path, documents: Path, config, embedder, expected: int) -> float:  # type: ignore[no-untyped-def]
+def _ingest(folder: Path, documents: Path, config: Config, embedder: Embedder, expected: int) -> float:
     index = open_or_create(folder, config, embedder)
     with index.writing("benchmarks.ingest_overhead"):
         report = Ingestor(index, embedder, make_chunker(config, embedder)).run([documents])

@@ -152,7 +152,7 @@ class Ingestor:
             return document, self._chunker.chunk(document)
         except DocumentError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a parser trips over, the other files must go on
             told = " ".join(str(error).split())[:200]
             message = f"its parser failed: {type(error).__name__}: {told}"
             raise DocumentError("parser", message, "report the file") from error

@@ -125,6 +125,10 @@ class Pipeline:
         completion: Completion | None = None,
         seconds: float = 0.0,
     ) -> Answer:
+        if completion is not None:
+            reason = completion.finish_reason
+        else:
+            reason = "no passage fits" if built else "nothing relevant"
         return Answer(
             question=retrieved.question,
             text=ABSTENTION,
@@ -132,11 +136,7 @@ class Pipeline:
             confidence=0.0,
             passages=built.shown if built and built.shown else retrieved.passages,
             dropped=built.dropped if built else (),
-            finish_reason=completion.finish_reason
-            if completion
-            else "no passage fits"
-            if built
-            else "nothing relevant",
+            finish_reason=reason,
             notes=tuple(notes),
             usage=completion.usage if completion else Usage(),
             timings={**retrieved.timings, "generate": seconds},
