@@ -6,11 +6,13 @@
 Needs the index that `python -m benchmarks.retrieval_squad` makes. Every measurement uses questions of its own, so
 that none profits from what another left in the prefix cache. The last figures are in docs/benchmarks.md.
 
-* batch: `Pipeline.ask_batch` of 16 questions against 16 calls of `Pipeline.ask`.
+* batch: `Pipeline.ask_batch` of 16 questions against 16 calls of `Pipeline.ask`; as shipped (answers of a few tokens),
+  and with every answer written to 64 tokens (no stop string), as a longer-winded model or prompt would.
 * prefix: five questions for each of 12 paragraphs; the product's order (passages before the question, prompts sorted)
   against the question before the passages and prompts shuffled.
 * overhead: `Pipeline.ask_batch` of 64 questions against `vllm.LLM.generate` on the very prompts that it built, each in
-  a fresh process, alternating.
+  a fresh process, alternating; the median of five each, and the processor seconds of both, which a noisy neighbour
+  on the host disturbs less than the clock.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ import random
 import subprocess
 import sys
 import time
+from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
 from rag.build import make_embedder, make_pipeline, open_index
-from rag.generators import Prompt
+from rag.generators import Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
@@ -49,19 +52,33 @@ def _questions(count: int, seed: int) -> list[str]:
 def batch() -> None:
     """Compare 16 questions in one batch with 16 single ones, on different questions each time."""
     pipeline = _pipeline()
+    shipped = pipeline.reader.builder.sampling
+    for name, sampling in (("as shipped", shipped), ("64 tokens", Sampling(64))):
+        pipeline.reader.builder.sampling = sampling
+        _compare_batch(pipeline, name)
+    pipeline.close()
+
+
+def _compare_batch(pipeline: Pipeline, name: str) -> None:
     single = batched = 0.0
-    sets = [_questions(16, seed) for seed in range(2 * ROUNDS)]
+    tokens = 0
+    base = 0 if name == "as shipped" else 100
+    sets = [_questions(16, base + seed) for seed in range(2 * ROUNDS)]
     for one, many in zip(sets[::2], sets[1::2], strict=True):
         started = time.monotonic()
         for question in one:
             pipeline.ask(question)
         middle = time.monotonic()
-        pipeline.ask_batch(many)
+        answers = pipeline.ask_batch(many)
         single += middle - started
         batched += time.monotonic() - middle
+        tokens += sum(a.usage.completion_tokens for a in answers)
     asked = 16 * ROUNDS
-    print(f"one by one {asked / single:.2f} questions/s, batched {asked / batched:.2f}, ratio {single / batched:.2f}")
-    pipeline.close()
+    print(
+        f"{name} ({tokens / asked:.1f} tokens an answer): one by one {asked / single:.2f} questions/s, "
+        f"batched {asked / batched:.2f}, ratio {single / batched:.2f}",
+        flush=True,
+    )
 
 
 def prefix() -> None:
@@ -85,7 +102,7 @@ def prefix() -> None:
         if name == "friendly":
             prompts = [prompts[n] for n in cache_order(prompts)]
         started = time.monotonic()
-        completions = pipeline.generator.generate(prompts, pipeline._builder.sampling)
+        completions = pipeline.generator.generate(prompts, pipeline.reader.builder.sampling)
         totals[name][0] += time.monotonic() - started
         totals[name][1] += sum(c.usage.cached_tokens for c in completions)
         totals[name][2] += sum(c.usage.prompt_tokens for c in completions)
@@ -99,7 +116,7 @@ def prefix() -> None:
 
 def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> Prompt:
     found = pipeline.retriever.retrieve(question, source_glob=source, k=1)
-    text = pipeline._builder.build(question, found.passages).prompt.text
+    text = pipeline.reader.builder.build(question, found.passages).prompt.text
     if not naive:
         return Prompt(text)
     head, _, rest = text.rpartition("Text:\n")
@@ -108,15 +125,18 @@ def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> P
 
 
 def overhead() -> None:
-    """Alternate the product and raw vLLM, each in a fresh process, and compare their best times."""
-    seconds: dict[str, list[float]] = {"pipeline": [], "raw": []}
-    for number in range(ROUNDS - 1):
-        for name in seconds:
+    """Alternate the product and raw vLLM, each in a fresh process, and compare their medians."""
+    seconds: dict[str, list[tuple[float, float]]] = {"pipeline": [], "raw": []}
+    for number in range(5):
+        for name in seconds if number % 2 == 0 else reversed(seconds):
             command = [sys.executable, "-m", "benchmarks.generation", f"_{name}"]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            seconds[name].append(float(done.stdout.strip().splitlines()[-1]))
-            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", flush=True)
-    print(f"pipeline / raw vLLM = {min(seconds['pipeline']) / min(seconds['raw']):.3f} over 64 questions")
+            wall, processor = map(float, done.stdout.strip().splitlines()[-1].split())
+            seconds[name].append((wall, processor))
+            print(f"round {number + 1}: {name} {wall:.2f} s, {processor:.2f} processor s", flush=True)
+    for column, label in enumerate(("clock", "processor")):
+        ours, raw = (median(pair[column] for pair in seconds[name]) for name in ("pipeline", "raw"))
+        print(f"{label}: pipeline {ours:.2f} s / raw vLLM {raw:.2f} s = {ours / raw:.3f} over 64 questions")
 
 
 def _run_pipeline() -> None:
@@ -129,9 +149,9 @@ def _run_pipeline() -> None:
         return inner(prompts, sampling)
 
     pipeline.generator.generate = generate  # type: ignore[method-assign]
-    started = time.monotonic()
+    started, before = time.monotonic(), time.process_time()
     pipeline.ask_batch(_questions(64, 99))
-    print(time.monotonic() - started)
+    print(time.monotonic() - started, time.process_time() - before)
     (WORK / "overhead-prompts.json").write_text(json.dumps(seen), encoding="utf-8")
 
 
@@ -159,9 +179,9 @@ def _run_raw() -> None:
     engine.generate(
         [f"{head}Text:\nWarm.\n\nQuestion: {q}\nAnswer:" for q in ("What?", "Who?")], sampling, use_tqdm=False
     )
-    started = time.monotonic()
+    started, before = time.monotonic(), time.process_time()
     engine.generate(prompts, sampling, use_tqdm=False)
-    print(time.monotonic() - started)
+    print(time.monotonic() - started, time.process_time() - before)
 
 
 PARTS = {"batch": batch, "prefix": prefix, "overhead": overhead, "_pipeline": _run_pipeline, "_raw": _run_raw}

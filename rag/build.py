@@ -14,12 +14,13 @@ from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder
 from rag.errors import MissingPackageError, UsageError
 from rag.generators import Generator, make_generator
 from rag.pipeline import Pipeline
-from rag.prompting import PromptBuilder
+from rag.prompting import PromptBuilder, PromptCounter
 from rag.retrieval import Retriever
 
 __all__ = [
     "forbid_downloads",
     "index_settings",
+    "make_builder",
     "make_chunker",
     "make_embedder",
     "make_pipeline",
@@ -158,18 +159,24 @@ def make_pipeline(
     retriever = make_retriever(index, config, embedder)
     retriever.reader.snapshot()
     generator = generator or make_generator(config.generator)
-    prompt = config.prompt
-    builder = PromptBuilder(
-        generator,
-        form=prompt.form,
-        context_tokens=prompt.context_tokens,
-        max_tokens=prompt.max_tokens,
-        temperature=prompt.temperature,
-    )
+    builder = make_builder(config, generator)
     return Pipeline(
         retriever,
         builder,
         generator,
         min_relevance=config.retrieval.min_relevance,
         min_support=config.citations.min_support,
+        min_confidence=config.answers.min_confidence,
+    )
+
+
+def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> PromptBuilder:
+    """Make the prompt builder; with ``whole``, passages may fill all that the generator reads."""
+    part = config.prompt
+    return PromptBuilder(
+        counter,
+        form=part.form,
+        context_tokens=None if whole else part.context_tokens,
+        max_tokens=part.max_tokens,
+        temperature=part.temperature,
     )

@@ -22,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from indexes.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
+from rag.prompt_forms import FORMS
 
 __all__ = ["Config", "Resolved", "load_config", "preset_names"]
 
@@ -129,7 +130,7 @@ class GeneratorConfig(_Part):
 class PromptConfig(_Part):
     """The form of the prompt and its budget."""
 
-    form: Literal["completion", "chat"] = "completion"
+    form: Literal[tuple(FORMS)] = "completion"  # type: ignore[valid-type]
     context_tokens: int = Field(256, ge=64)
     max_tokens: int = Field(48, ge=1)
     temperature: float = Field(0.0, ge=0)
@@ -139,6 +140,12 @@ class CitationConfig(_Part):
     """When a sentence counts as supported: the share of its content words found in one span."""
 
     min_support: float = Field(0.6, gt=0, le=1)
+
+
+class AnswersConfig(_Part):
+    """When to say nothing: an answer of less confidence than this becomes an abstention (`rag eval calibrate`)."""
+
+    min_confidence: float = Field(0.0, ge=0, le=1)
 
 
 class Config(_Part):
@@ -151,6 +158,7 @@ class Config(_Part):
     generator: GeneratorConfig = GeneratorConfig()
     prompt: PromptConfig = PromptConfig()
     citations: CitationConfig = CitationConfig()
+    answers: AnswersConfig = AnswersConfig()
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""

@@ -85,18 +85,28 @@ class Retriever:
         """The index being searched."""
         return self._reader
 
-    def retrieve(self, question: str, *, source_glob: str | None = None, k: int | None = None) -> Retrieved:
+    def retrieve(
+        self, question: str, *, source_glob: str | None = None, k: int | None = None, depth: int | None = None
+    ) -> Retrieved:
         """Answer one question; see :meth:`retrieve_batch`."""
-        return self.retrieve_batch([question], source_glob=source_glob, k=k)[0]
+        return self.retrieve_batch([question], source_glob=source_glob, k=k, depth=depth)[0]
 
     def retrieve_batch(
-        self, questions: Sequence[str], *, source_glob: str | None = None, k: int | None = None
+        self,
+        questions: Sequence[str],
+        *,
+        source_glob: str | None = None,
+        k: int | None = None,
+        depth: int | None = None,
     ) -> list[Retrieved]:
-        """Return the best passages for each question, from documents whose source matches the glob if given."""
+        """Return the best passages for each question, from documents whose source matches the glob if given.
+
+        ``depth`` is how many candidates each index gives, by default as configured and at least ``k``.
+        """
         if not questions:
             return []
         clock = [time.monotonic()]
-        depth = max(self._candidates, k or self._k)
+        depth = depth or max(self._candidates, k or self._k)
         snapshot = self._reader.snapshot()
         allowed = None if source_glob is None else self._reader.store.chunk_ids(source_glob)
         dense = lexical = [no_hits()] * len(questions)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rag.records import Answer, Citation, Passage
 
-__all__ = ["answer_json", "citation_json", "passage_json"]
+if TYPE_CHECKING:
+    from rag.explain import Attribution
+
+__all__ = ["answer_json", "attribution_json", "citation_json", "passage_json"]
 
 
 def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
@@ -70,3 +74,17 @@ def passage_json(passage: Passage) -> dict[str, Any]:
         "dense_rank": passage.dense_rank,
         "lexical_rank": passage.lexical_rank,
     }
+
+
+def attribution_json(attributions: Sequence[Attribution]) -> list[dict[str, Any]]:
+    """Return what the answer becomes without each passage."""
+    return [
+        {
+            "passage": a.passage.id,
+            "source": a.passage.source,
+            "without": a.without,
+            "abstained": a.abstained,
+            "similarity": round(a.similarity, 4),
+        }
+        for a in attributions
+    ]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.calibration import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
-from rag.cli.output import note, out, out_json, print_sources, status
+from rag.cli.output import note, out, out_json, print_attribution, print_sources, status
 from rag.errors import InputError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def ask(
         Path | None, typer.Option("--out", help="Where --batch writes its answers.", metavar="FILE")
     ] = None,
     only: Filter = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Answer again without each passage, to see which one it came from.")
+    ] = False,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -43,9 +47,13 @@ def ask(
     The answer streams; then come the numbered sources: file, page, heading and the quoted span. A sentence that no
     passage supports is named. Where nothing relevant is found the answer is "not in the documents".
     """
-    resolved = resolve(config, settings)
+    resolved, told = apply_calibration(resolve(config, settings), index)
+    if told:
+        note(f"note: {told}")
     glob = parse_filter(only)
     _check_usage(question, batch, out_file)
+    if explain and question in (None, "-"):
+        raise UsageError("--explain goes with one QUESTION", 'for example: rag ask "What is …?" --explain')
     if question not in (None, "-"):
         from rag.retrieval import check_question
 
@@ -60,7 +68,7 @@ def ask(
                 sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # what is not UTF-8 is refused below
             _answer_lines(pipeline, glob, resolved, as_json)
         else:
-            _answer_one(pipeline, str(question), glob, resolved, as_json, indent=2)
+            _answer_one(pipeline, str(question), glob, resolved, as_json, indent=2, explain=explain)
     finally:
         pipeline.close()
 
@@ -107,11 +115,17 @@ def _answer_one(
     as_json: bool,
     *,
     indent: int | None,
+    explain: bool = False,
 ) -> None:
-    from rag.serialise import answer_json
+    from rag.explain import leave_one_out
+    from rag.serialise import answer_json, attribution_json
 
     if as_json:
-        out_json(answer_json(pipeline.ask(question, source_glob=glob), resolved.config.digest()), indent=indent)
+        answer = pipeline.ask(question, source_glob=glob)
+        value = answer_json(answer, resolved.config.digest())
+        if explain and not answer.abstained:
+            value["attribution"] = attribution_json(leave_one_out(pipeline.reader, answer))
+        out_json(value, indent=indent)
         return
     stream = pipeline.stream(question, source_glob=glob)
     try:
@@ -123,7 +137,10 @@ def _answer_one(
         print_sources(stream.answer)
         raise
     out()
-    print_sources(stream.answer)
+    answer = stream.answer
+    print_sources(answer)
+    if explain and not answer.abstained:
+        print_attribution(leave_one_out(pipeline.reader, answer))
 
 
 def _answer_file(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from eval.errors import EvalError
 from indexes.errors import (
     FormatTooNewError,
     IndexDamagedError,
@@ -22,16 +23,19 @@ from rag import __version__
 from rag.cli import config, index
 from rag.cli.ask import ask
 from rag.cli.doctor import doctor
+from rag.cli.evaluation.app import app as evaluation
 from rag.cli.ingest import ingest
 from rag.cli.output import note
 from rag.cli.search import search
+from rag.cli.why import why
 from rag.errors import RagError
 
-__all__ = ["app", "main", "run"]
+__all__ = ["app", "guarded", "main", "run"]
 
 EPILOG = (
     "Exit codes: 0 ok, 1 error, 2 usage, 4 no index, 5 index damaged, 6 generator unreachable, 7 some files failed, "
-    "75 index locked, 130 interrupted. Data goes to stdout, everything else to stderr."
+    "8 significantly worse (`rag eval compare --fail-if-worse`), 75 index locked, 130 interrupted. Data goes to "
+    "stdout, everything else to stderr."
 )
 EXIT_INTERRUPTED = 130
 EXIT_LOCKED = 75
@@ -64,9 +68,11 @@ def options(
 app.command()(ingest)
 app.command()(search)
 app.command()(ask)
+app.command()(why)
 app.command()(doctor)
 app.add_typer(index.app, name="index")
 app.add_typer(config.app, name="config")
+app.add_typer(evaluation, name="eval")
 
 # What happened is said by the error; what to type next, for errors of the storage layer, is said here.
 NEW_FOLDER = "put the folder back from a copy, or ingest the documents into a new one: `rag ingest PATH --index NEW`"
@@ -86,8 +92,13 @@ STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    return guarded(lambda: app(args=None if arguments is None else list(arguments), standalone_mode=True))
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Do the work and return its exit code, every error told in one sentence."""
     try:
-        app(args=None if arguments is None else list(arguments), standalone_mode=True)
+        work()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == EXIT_INTERRUPTED:
@@ -95,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except RagError as error:
         return _fail(error.message, error.remedy, error.exit_code)
+    except EvalError as error:
+        return _fail(error.message, error.remedy, 1)
     except StoreError as error:
         code, remedy = next((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
         return _fail(str(error), remedy, code)

@@ -6,15 +6,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from rag.records import Answer, Citation, Passage
 
-__all__ = ["clean", "note", "out", "out_json", "place", "print_passage", "print_sources", "status"]
+if TYPE_CHECKING:
+    from rag.explain import Attribution
+
+__all__ = ["clean", "note", "out", "out_json", "place", "print_attribution", "print_passage", "print_sources", "status"]
 
 
 # In JSON these stand only inside strings, where an escape means the same.
@@ -105,6 +108,16 @@ def print_sources(answer: Answer) -> None:
             out(f"[{number}] {place(passage)}")
     for text in answer.notes:
         note(f"note: {text}")
+
+
+def print_attribution(attributions: Sequence[Attribution]) -> None:
+    """Print what the answer becomes without each passage."""
+    out("\nWithout each passage, the one that changes most first")
+    for attribution in attributions:
+        text = " ".join(attribution.without.split())
+        same = "the same" if attribution.similarity == 1.0 else f"similarity {attribution.similarity:.2f}"
+        out(f"- {place(attribution.passage)}")
+        out(f"    {same}: {text}")
 
 
 def _print_citation(number: int, citation: Citation) -> None:

@@ -42,11 +42,16 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``."""
+    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``.
+
+    ``seconds`` runs from handing the prompt over to its last token, waiting for others in its batch included; 0 where
+    the generator does not say.
+    """
 
     text: str
     finish_reason: str
     usage: Usage
+    seconds: float = 0.0
 
 
 class TextStream(Protocol):

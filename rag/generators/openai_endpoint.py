@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -128,10 +129,12 @@ class OpenAIGenerator:
             raise
 
     def _complete(self, prompt: Prompt, sampling: Sampling) -> Completion:
+        started = time.monotonic()
         answer = self._asked(lambda: self._request(prompt, sampling))
+        seconds = time.monotonic() - started
         choice = answer.choices[0]
         text = choice.message.content if prompt.messages else choice.text
-        return Completion(text or "", choice.finish_reason or "stop", _usage(answer.usage))
+        return Completion(text or "", choice.finish_reason or "stop", _usage(answer.usage), seconds)
 
     def _request(self, prompt: Prompt, sampling: Sampling, **more: Any) -> Any:
         options: dict[str, Any] = {

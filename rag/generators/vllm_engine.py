@@ -16,6 +16,7 @@ import itertools
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -115,7 +116,7 @@ class VllmGenerator:
                 for output in self._engine.step():
                     sink = sinks.get(output.request_id)
                     if sink is not None:
-                        sink.put(output)
+                        sink.put((output, time.monotonic()))
                         if output.finished:
                             del sinks[output.request_id]
         except BaseException as error:  # noqa: BLE001 - a dead engine must wake everyone who waits on it
@@ -235,6 +236,7 @@ class VllmStream:
         self._text = ""
         self._reason = ""
         self._usage = Usage()
+        self._submitted = self._finished = time.monotonic()
 
     def __iter__(self) -> Iterator[str]:
         try:
@@ -262,6 +264,9 @@ class VllmStream:
         if isinstance(output, Exception):
             self._reason = "error"
             raise output
+        if output is None:
+            return None
+        output, self._finished = output
         return output
 
     def _take(self, output: Any) -> str:
@@ -285,7 +290,7 @@ class VllmStream:
         """The whole completion, once there is one."""
         if not self._reason:
             raise RuntimeError("the stream is still running")
-        return Completion(self._text, self._reason, self._usage)
+        return Completion(self._text, self._reason, self._usage, self._finished - self._submitted)
 
 
 def machine_arguments(torch: Any, dtype: str, enforce_eager: bool | None, memory_share: float | None) -> dict[str, Any]:

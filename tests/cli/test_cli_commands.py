@@ -464,7 +464,9 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(path) for path, _ in COMMANDS] == [
-        "ask", "config", "config show", "doctor", "index", "index info", "index reembed", "index verify", "ingest",
+        "ask", "config", "config show", "doctor",
+        "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
+        "index", "index info", "index reembed", "index verify", "ingest",
         "search",
     ]  # fmt: skip
 

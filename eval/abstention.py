@@ -1,0 +1,240 @@
+"""When it is better to say nothing: AUROC, the risk-coverage curve, no-answer rates, and a threshold that is fitted.
+
+A confidence is any number, higher meaning surer; where it comes from is not known here. Arrays hold one value a
+question; NaN is a ``ValueError``. Rows are those of a run (``docs/evaluation.md``), their measures between 0 and 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from eval.errors import EvalError
+from eval.statistics import wilson
+
+__all__ = [
+    "Calibration",
+    "area_under_risk_coverage",
+    "auroc",
+    "calibrate",
+    "no_answer_rates",
+    "risk_coverage",
+]
+
+Bool = NDArray[np.bool_]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold fitted on one half of the questions and what it does to the other; all shares from 0 to 1.
+
+    ``coverage`` is the share of answerable questions that get an answer (None: there are none in that half).
+    """
+
+    threshold: float
+    max_false_answer: float
+    seed: int
+    fitted_on: int
+    reported_on: int
+    unanswerable: int
+    false_answer_rate_before: float
+    false_answer_rate: float
+    false_answer_low: float
+    false_answer_high: float
+    coverage_before: float | None
+    coverage: float | None
+    em_before: float
+    em: float
+    f1_before: float
+    f1: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return asdict(self)
+
+
+def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
+    """Return the chance that a positive scores above a negative, a tie counting half (Mann and Whitney 1947).
+
+    None where there are only positives or only negatives.
+    """
+    values, positive = _column(scores), np.asarray(labels, dtype=bool)
+    _require_same_length(values, positive)
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    if not positives or not negatives:
+        return None
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    middle_ranks = np.cumsum(sizes) - (sizes - 1) / 2
+    above = float(middle_ranks[group][positive].sum()) - positives * (positives + 1) / 2
+    return above / (positives * negatives)
+
+
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[Float64, Float64]:
+    """Return the curve of El-Yaniv and Wiener 2010: the share answered, and the share of the answers that is wrong.
+
+    A point for every confidence that occurs, the highest first: equal confidences cannot be told apart by a threshold.
+    """
+    values, right = _column(confidence), _column(correct)
+    _require_same_length(values, right)
+    order = np.argsort(-values, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) if len(order) else np.empty(0, dtype=np.int64)
+    answered = last + 1
+    return answered / max(1, len(values)), 1 - np.cumsum(right[order])[last] / answered
+
+
+def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Return the risk averaged over all coverages (Geifman, Uziel and El-Yaniv 2019); lower is better.
+
+    Without ties it is the mean of the risks after each question; tied ones all count with the risk behind the last.
+    """
+    coverage, risk = risk_coverage(confidence, correct)
+    if not len(coverage):
+        raise ValueError("no question, no area")
+    return float((np.diff(coverage, prepend=0.0) * risk).sum())
+
+
+def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, float | None]:
+    """Return precision, recall and F1 of abstaining, and the share of unanswerable questions that got an answer.
+
+    A rate without anything to divide by is None.
+    """
+    silent, hopeless = np.asarray(abstained, dtype=bool), np.asarray(impossible, dtype=bool)
+    _require_same_length(silent, hopeless)
+    both = int((silent & hopeless).sum())
+    precision = _share(both, int(silent.sum()))
+    recall = _share(both, int(hopeless.sum()))
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": None if precision is None or recall is None else 2 * both / int(silent.sum() + hopeless.sum()),
+        "false_answer_rate": _share(int((~silent & hopeless).sum()), int(hopeless.sum())),
+    }
+
+
+def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float, seed: int) -> Calibration:
+    """Fit the lowest threshold that answers at most this share of the unanswerable questions; report it on others.
+
+    The halves are drawn by the seed, answerable and unanswerable questions apart. A question is answered if its
+    confidence (at most 1) is at or above the threshold; one on which the run abstained stays unanswered. Where no
+    threshold up to 1 will do, that is an error.
+    """
+    if not 0 <= max_false_answer <= 1:
+        raise EvalError(f"{max_false_answer} is no share of the questions", "give one between 0 and 1, such as 0.05")
+    if not rows:
+        raise EvalError("the run has no rows", "evaluate a dataset with unanswerable questions, such as squad_v2")
+    impossible = sum(bool(row["impossible"]) for row in rows)
+    if impossible < 2:
+        message = f"the run has {impossible} unanswerable questions of {len(rows)}, and each half needs one"
+        raise EvalError(message, "evaluate a dataset that has some, such as squad_v2, or raise --limit")
+    fit_rows, report_rows = _halves(rows, seed)
+    threshold = _lowest_threshold(fit_rows, max_false_answer)
+    before = _effect(report_rows, None)
+    after = _effect(report_rows, threshold)
+    rate = wilson(after.false_answers, after.impossible)
+    return Calibration(
+        threshold=threshold,
+        max_false_answer=max_false_answer,
+        seed=seed,
+        fitted_on=len(fit_rows),
+        reported_on=len(report_rows),
+        unanswerable=after.impossible,
+        false_answer_rate_before=before.false_answers / before.impossible,
+        false_answer_rate=rate.mean,
+        false_answer_low=rate.low,
+        false_answer_high=rate.high,
+        coverage_before=before.coverage,
+        coverage=after.coverage,
+        em_before=before.em,
+        em=after.em,
+        f1_before=before.f1,
+        f1=after.f1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    impossible: int
+    false_answers: int
+    coverage: float | None
+    em: float
+    f1: float
+
+
+def _effect(rows: Sequence[Mapping[str, Any]], threshold: float | None) -> _Effect:
+    """Return what is right and answered if answers below the threshold are withheld."""
+    confidence = _values(rows, "confidence")
+    impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
+    withheld = ~abstained & (confidence < (-np.inf if threshold is None else threshold))
+    answered = ~abstained & ~withheld
+    answerable = ~impossible
+    return _Effect(
+        impossible=int(impossible.sum()),
+        false_answers=int((answered & impossible).sum()),
+        coverage=_share(int((answered & answerable).sum()), int(answerable.sum())),
+        em=float(np.where(withheld, impossible, _values(rows, "em")).mean()),
+        f1=float(np.where(withheld, impossible, _values(rows, "f1")).mean()),
+    )
+
+
+def _lowest_threshold(rows: Sequence[Mapping[str, Any]], max_false_answer: float) -> float:
+    confidence = _values(rows, "confidence")
+    impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
+    allowed = int(np.floor(max_false_answer * int(impossible.sum()) + 1e-9))  # 0.29 * 100 is 28.999999999999996
+    wrong = np.sort(confidence[impossible & ~abstained])[::-1]
+    if len(wrong) <= allowed:
+        return min(0.0, float(confidence.min()))
+    barred = float(wrong[allowed])  # the surest false answer that must go, and with it all that are as sure
+    higher = confidence[confidence > barred]
+    if not len(higher) and barred >= 1:
+        message = f"{len(wrong)} unanswerable questions were answered with full confidence, more than {allowed}"
+        raise EvalError(message, "no threshold holds this back: allow a greater share of false answers")
+    return float(higher.min()) if len(higher) else float(np.nextafter(barred, np.inf))
+
+
+def _halves(rows: Sequence[Mapping[str, Any]], seed: int) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    halves: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
+    for impossible in (False, True):
+        stratum = sorted((row for row in rows if bool(row["impossible"]) is impossible), key=lambda r: _draw(seed, r))
+        halves[0].extend(stratum[: len(stratum) // 2])
+        halves[1].extend(stratum[len(stratum) // 2 :])
+    return halves
+
+
+def _draw(seed: int, row: Mapping[str, Any]) -> bytes:
+    # Another salt than that of datasets.sample: else a sample's halves would be its first and second half.
+    return hashlib.sha256(f"calibrate\0{seed}\0{row['id']}".encode()).digest()
+
+
+def _values(rows: Sequence[Mapping[str, Any]], key: str) -> Float64:
+    values = np.array([row[key] for row in rows], dtype=np.float64)
+    if not np.isfinite(values).all():
+        row = rows[int(np.flatnonzero(~np.isfinite(values))[0])]
+        raise EvalError(f"{key} of the question {row['id']!r} is {row[key]!r}", "evaluate again, with answers")
+    return values
+
+
+def _flags(rows: Sequence[Mapping[str, Any]], key: str) -> Bool:
+    return np.array([bool(row[key]) for row in rows], dtype=bool)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _column(values: ArrayLike) -> Float64:
+    array = np.asarray(values, dtype=np.float64)
+    if np.isnan(array).any():
+        raise ValueError("a value is NaN")
+    return array
+
+
+def _require_same_length(one: NDArray[Any], other: NDArray[Any]) -> None:
+    if one.ndim != 1 or one.shape != other.shape:
+        raise ValueError(f"two columns of one length are needed, not of the shapes {one.shape} and {other.shape}")

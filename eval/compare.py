@@ -1,0 +1,227 @@
+"""Two runs over the same questions: did a change help, or could chance have done it?
+
+The comparison is paired, question by question: bootstrap intervals of the differences, McNemar's test on exact match,
+who wins how often by F1, and the questions that flipped. It knows runs as data only (:class:`~eval.records.RunData`).
+Slower is never worse here: how much latency a point of F1 is worth is not a matter of statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eval.errors import EvalError
+from eval.records import RunData
+from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
+
+__all__ = ["GUARDED", "Comparison", "compare_runs", "to_markdown"]
+
+GUARDED = ("em", "f1", "ndcg@10")  # what `--fail-if-worse` looks at
+# Metric -> where it stands in a row, and the factor to its unit: percent, as everywhere in reports, where it is 100.
+_METRICS: dict[str, tuple[str | None, float]] = {
+    "em": (None, 100.0),
+    "f1": (None, 100.0),
+    "contains": (None, 100.0),
+    "ndcg@10": ("retrieval", 1.0),
+    "recall@5": ("retrieval", 100.0),
+    "latency_s": (None, 1.0),
+}
+_SAME = 1e-9  # F1 values nearer than this are a tie: they differ by rounding
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What :func:`compare_runs` found. ``differences`` are b - a; em, f1, contains and recall in percent.
+
+    ``only_in_a`` and ``only_in_b`` count questions that were left out; ``not_compared`` names metrics that one run has
+    for all common questions and the other has not. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED`
+    whose whole 95 % interval lies below zero. ``mcnemar`` is None where a run holds no answers.
+    """
+
+    name_a: str
+    name_b: str
+    n: int
+    only_in_a: int
+    only_in_b: int
+    samples: int
+    seed: int
+    differences: dict[str, Difference]
+    not_compared: list[str]
+    mcnemar: McNemar | None
+    wins: int = 0
+    ties: int = 0
+    losses: int = 0
+    flipped: list[dict[str, Any]] = field(default_factory=list)
+    worse: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON holds it."""
+        return {
+            **{key: value for key, value in vars(self).items() if key not in {"differences", "mcnemar"}},
+            "differences": {name: difference.as_dict() for name, difference in self.differences.items()},
+            "mcnemar": self.mcnemar.as_dict() if self.mcnemar else None,
+        }
+
+
+def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0) -> Comparison:
+    """Compare ``b``, which may replace ``a``, with it. Raises :class:`~eval.errors.EvalError` for unlike runs."""
+    _require_same_dataset(a, b)
+    by_id_a, by_id_b = _by_id(a), _by_id(b)
+    common = [key for key in by_id_a if key in by_id_b]
+    if not common:
+        raise EvalError(
+            f"{_name(a)} and {_name(b)} have no question in common", "evaluate both with the same --limit and --seed"
+        )
+    rows_a, rows_b = [by_id_a[key] for key in common], [by_id_b[key] for key in common]
+    columns_a, columns_b = _columns(rows_a, _name(a)), _columns(rows_b, _name(b))
+    shared = [name for name in _METRICS if name in columns_a and name in columns_b]
+    if not shared:
+        raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
+    differences = paired_bootstrap(
+        {name: columns_a[name] for name in shared},
+        {name: columns_b[name] for name in shared},
+        samples=samples,
+        seed=seed,
+    )
+    answered = "em" in shared and "f1" in shared
+    gain = np.subtract(columns_b["f1"], columns_a["f1"]) if answered else np.empty(0)
+    return Comparison(
+        name_a=_name(a),
+        name_b=_name(b),
+        n=len(common),
+        only_in_a=len(by_id_a) - len(common),
+        only_in_b=len(by_id_b) - len(common),
+        samples=samples,
+        seed=seed,
+        differences=differences,
+        not_compared=[name for name in _METRICS if (name in columns_a) != (name in columns_b)],
+        mcnemar=mcnemar(np.array(columns_a["em"]) > 0, np.array(columns_b["em"]) > 0) if answered else None,
+        wins=int((gain > _SAME).sum()),
+        ties=int((np.abs(gain) <= _SAME).sum()),
+        losses=int((gain < -_SAME).sum()),
+        flipped=_flipped(rows_a, rows_b) if answered else [],
+        worse=[name for name in GUARDED if name in differences and differences[name].high < 0],
+    )
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Return the comparison as a Markdown table with the sentences that go with it."""
+    c = comparison
+    lines = [
+        f"# {_plain(c.name_b)} (b) against {_plain(c.name_a)} (a)",
+        "",
+        f"{c.n} questions, paired; {c.samples} bootstrap samples, seed {c.seed}.",
+    ]
+    if c.only_in_a or c.only_in_b:
+        lines.append(f"Left out, as only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
+    if c.not_compared:
+        lines.append(f"Not compared, as only one run has them for every question: {', '.join(c.not_compared)}.")
+    lines += ["", "| metric | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---|"]
+    lines += [_table_row(name, difference) for name, difference in c.differences.items()]
+    lines.append("")
+    if c.mcnemar is not None:
+        lines += [
+            f"Exact match: only a is right on {c.mcnemar.only_a} questions, only b on {c.mcnemar.only_b} "
+            f"(McNemar, p = {_digits(c.mcnemar.p)}).",
+            f"By F1, b wins {c.wins}, ties {c.ties} and loses {c.losses}.",
+        ]
+    guarded = [name for name in GUARDED if name in c.differences]
+    verdicts = {name: _verdict(name, c.differences[name]) for name in guarded}
+    if guarded and all(verdict == "" for verdict in verdicts.values()):
+        lines.append(f"There is no significant difference in {', '.join(guarded)}.")
+    for word in ("better", "worse"):
+        if named := [name for name in guarded if verdicts[name] == word]:
+            lines.append(f"b is significantly {word} in {', '.join(named)}.")
+    return "\n".join(lines) + "\n"
+
+
+def _table_row(name: str, d: Difference) -> str:
+    interval = f"{_signed(d.low)} to {_signed(d.high)}"
+    verdict = _verdict(name, d) or "no significant difference"
+    cells = [_digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), verdict]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _verdict(name: str, d: Difference) -> str:
+    """Return what the interval says, or nothing where it spans zero."""
+    up, down = ("slower", "faster") if name == "latency_s" else ("better", "worse")
+    return up if d.low > 0 else down if d.high < 0 else ""
+
+
+def _digits(value: float) -> str:
+    """Return three significant digits without an exponent where that stays short: 0.0123, 12.3, 123."""
+    text = f"{value:#.3g}"  # "#" keeps the zeros at the end: 0.480
+    return f"{value:.0f}" if "e+" in text else text.rstrip(".")
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{_digits(value)}"
+
+
+def _plain(name: str) -> str:
+    """Return a name that does not break out of a heading."""
+    return " ".join(name.split())
+
+
+def _name(run: RunData) -> str:
+    return str(run.manifest.get("name") or "a run without a name")
+
+
+def _require_same_dataset(a: RunData, b: RunData) -> None:
+    found = []
+    for run in (a, b):
+        dataset = run.manifest.get("dataset")
+        if not isinstance(dataset, Mapping) or not dataset.get("sha256"):
+            raise EvalError(f"the manifest of {_name(run)} does not say its dataset", "run the evaluation again")
+        found.append((str(dataset["sha256"]), dataset.get("name")))
+    if found[0][0] != found[1][0]:
+        raise EvalError(
+            f"{_name(a)} is about {found[0][1]} ({found[0][0][:12]}), {_name(b)} about {found[1][1]} "
+            f"({found[1][0][:12]})",
+            "compare two runs over the same dataset file",
+        )
+
+
+def _by_id(run: RunData) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for row in run.rows:
+        if row["id"] in rows:
+            raise EvalError(f"{_name(run)} holds the question {row['id']!r} twice", "run the evaluation again")
+        rows[row["id"]] = row
+    return rows
+
+
+def _columns(rows: list[Row], name: str) -> dict[str, list[float]]:
+    """Return the metrics that every row has."""
+    columns = {}
+    for metric, (part, scale) in _METRICS.items():
+        values = [(row if part is None else row.get(part) or {}).get(metric) for row in rows]
+        if any(value is None for value in values):
+            continue
+        for row, value in zip(rows, values, strict=True):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                message = f"{name}: {metric} of the question {row['id']!r} is {value!r}"
+                raise EvalError(message, "run the evaluation again")
+        columns[metric] = [scale * float(value) for value in values if value is not None]
+    return columns
+
+
+def _flipped(rows_a: list[Row], rows_b: list[Row]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": a["id"],
+            "question": a.get("question"),
+            "a": a.get("prediction"),
+            "b": b.get("prediction"),
+            "golds": list(a.get("answers") or []),
+            "better": "a" if a["em"] > b["em"] else "b",
+        }
+        for a, b in zip(rows_a, rows_b, strict=True)
+        if a["em"] != b["em"]
+    ]

@@ -1,0 +1,182 @@
+"""Questions with their gold answers: SQuAD-shaped JSON (v1.1, v2.0 and what shares it), and JSONL of a team's own.
+
+A file is read strictly: what is missing or of a wrong type is an :class:`~eval.errors.EvalError` that says which key
+and where, never a row that is silently left out. Keys that SQuAD does not know are passed over. The module knows
+nothing of predictions, and nothing of how paragraphs become an index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from eval.errors import EvalError
+from eval.official import OFFICIAL, Fetch, official_file
+from eval.reading import decode, is_text, parse, read_bytes
+
+__all__ = ["Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
+
+Version = Literal["1.1", "2.0", "jsonl"]
+T = TypeVar("T")
+
+_NAMES = " or ".join(f"`{name}`" for name in OFFICIAL)
+_REMEDY = "correct the file; docs/evaluation.md shows both formats"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question. ``answers`` empty: it cannot be answered from the documents.
+
+    ``starts`` are the answers' character offsets in the paragraph (-1: its text is not there), and empty for JSONL.
+    ``paragraph`` is an index into ``Dataset.paragraphs``, None for JSONL; ``source`` names the document that holds
+    the answer, where that is known.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    starts: tuple[int, ...] = ()
+    paragraph: int | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A text that questions were asked about. ``source`` is unique in the dataset and safe as a relative file path."""
+
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Questions in the file's order. ``sha256`` is the file's; ``misplaced`` counts the answers that are not in their
+    paragraph's text.
+    """
+
+    name: str
+    version: Version
+    sha256: str
+    questions: tuple[Question, ...]
+    paragraphs: tuple[Paragraph, ...]
+    misplaced: int = 0
+
+    @property
+    def has_unanswerable(self) -> bool:
+        """Whether any question has no answer."""
+        return any(not question.answers for question in self.questions)
+
+    @property
+    def official(self) -> bool:
+        """Whether the file has SQuAD's shape, and so an official script."""
+        return self.version != "jsonl"
+
+
+def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: Fetch | None = None) -> Dataset:
+    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.official`), a SQuAD-shaped .json or a .jsonl file.
+
+    ``fetch`` gets an address and returns its content; an ``OSError`` says that it could not.
+    """
+    from eval.squad import squad_dataset
+
+    name = str(name_or_path)
+    path = official_file(name, cache=cache, fetch=fetch) if name in OFFICIAL else Path(name_or_path)
+    suffix = path.suffix.lower()
+    if suffix not in {".json", ".jsonl"}:
+        raise EvalError(f"{name} is no dataset", f"name a .json file of SQuAD's shape, a .jsonl file, or {_NAMES}")
+    content = read_bytes(path, f"name a file that is there, or {_NAMES}")
+    text = decode(content, str(path), "save it as UTF-8")
+    if suffix == ".json":
+        dataset = squad_dataset(parse(text, str(path), _REMEDY), str(path))
+    else:
+        dataset = Dataset("", "jsonl", "", _jsonl(text, path), ())
+    _require_sound(dataset, path)
+    return replace(dataset, name=path.stem, sha256=hashlib.sha256(content).hexdigest())
+
+
+def sample(dataset: Dataset, limit: int | None, seed: int) -> Dataset:
+    """Return ``limit`` questions drawn by the seed, in the file's order; None or more than there are: all of them.
+
+    Answerable and unanswerable questions keep their shares (largest remainder), and a smaller sample of the same seed
+    is a part of the larger one. The draw is by a hash of seed and id, so that neither a release of NumPy nor the
+    order of the file changes it. The paragraphs stay whole: searching them does not become easier.
+    """
+    if limit is not None and limit < 1:
+        raise EvalError(f"a sample of {limit} questions is none", "give a limit of 1 or more")
+    total = len(dataset.questions)
+    if limit is None or limit >= total:
+        return dataset
+    strata = [[q for q in dataset.questions if q.answers], [q for q in dataset.questions if not q.answers]]
+    # With two strata the largest remainder is rounding to the nearest; a half goes to the answerable ones.
+    answerable = (2 * limit * len(strata[0]) + total) // (2 * total)
+    kept = {
+        question.id
+        for questions, count in zip(strata, (answerable, limit - answerable), strict=True)
+        for question in sorted(questions, key=lambda question: _draw(seed, question.id))[:count]
+    }
+    return replace(dataset, questions=tuple(q for q in dataset.questions if q.id in kept))
+
+
+def corpus_sha256(dataset: Dataset) -> str:
+    """Return a digest of the paragraphs alone: the same for every sample, and an index's key."""
+    digest = hashlib.sha256()
+    for paragraph in dataset.paragraphs:
+        parts = (paragraph.source, paragraph.title, paragraph.text)
+        digest.update(json.dumps(parts, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _draw(seed: int, identity: str) -> bytes:
+    return hashlib.sha256(f"{seed}\0{identity}".encode()).digest()
+
+
+def _jsonl(text: str, path: Path) -> tuple[Question, ...]:
+    # Not splitlines(): U+2028 and its like are no end of a line in JSON.
+    lines = enumerate(text.split("\n"), start=1)
+    return tuple(_jsonl_question(line, number, f"{path}, line {number}") for number, line in lines if line.strip())
+
+
+def _jsonl_question(line: str, number: int, where: str) -> Question:
+    row = parse(line, where, _REMEDY, unique_keys=True)
+    if not isinstance(row, dict):
+        raise EvalError(f"{where} is not an object", _REMEDY)
+    source = row.get("source")
+    if source is not None:
+        source = _jsonl_text(row, "source", where)
+    identity = _jsonl_text(row, "id", where) if row.get("id") is not None else f"line-{number}"
+    return Question(identity, _jsonl_text(row, "question", where), _jsonl_answers(row, where), source=source)
+
+
+def _jsonl_text(row: dict[str, Any], key: str, where: str) -> str:
+    if key not in row:
+        raise EvalError(f'{where}: "{key}" is missing', _REMEDY)
+    value = row[key]
+    if key == "id" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # prediction files are keyed by strings, and JSON's keys always are
+    if not is_text(value) or not value.strip():
+        raise EvalError(f'{where}: "{key}" must be a text that is not blank, not {value!r}', _REMEDY)
+    return str(value)
+
+
+def _jsonl_answers(row: dict[str, Any], where: str) -> tuple[str, ...]:
+    if "answers" not in row:
+        raise EvalError(f'{where}: "answers" is missing', "add it; an empty list says that there is no answer")
+    answers = [row["answers"]] if isinstance(row["answers"], str) else row["answers"]
+    if not isinstance(answers, list) or not all(is_text(answer) and answer.strip() for answer in answers):
+        message = f'{where}: "answers" must be a text or a list of texts, none of them blank, not {row["answers"]!r}'
+        raise EvalError(message, "an empty list says that there is no answer")
+    return tuple(answers)
+
+
+def _require_sound(dataset: Dataset, path: Path) -> None:
+    if not dataset.questions:
+        raise EvalError(f"{path} holds no question", "name a dataset with at least one")
+    seen: set[str] = set()
+    for question in dataset.questions:
+        if question.id in seen:
+            raise EvalError(f"{path}: two questions have the id {question.id!r}", "give each question its own id")
+        seen.add(question.id)

@@ -1,0 +1,14 @@
+"""The one error of the evaluation: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+__all__ = ["EvalError"]
+
+
+class EvalError(Exception):
+    """Bad input to an evaluation. ``message`` says what and where, ``remedy`` what to type or change next."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(f"{message}; {remedy}")
+        self.message = message
+        self.remedy = remedy

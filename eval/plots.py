@@ -1,0 +1,241 @@
+"""The figures of a report: pure functions from numbers of a run to plotly figures, or None where nothing can be drawn.
+
+A figure holds plain lists, so that its data can be read and tested. Only SVG traces are used: the WebGL ones compile
+code at run time, which the page's security policy forbids. Plotly is imported when the first figure is made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from eval.plot_style import COLOURS, axis, categories, figure, light, numbers_beside, plain, wrapped
+from eval.plots_sweep import sweep_parallel, sweep_scatter
+from eval.report_values import METRICS, interval_of, percentile, sentence, show, show_interval
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+__all__ = [
+    "COLOURS",
+    "latency_histogram",
+    "loss_waterfall",
+    "metric_bars",
+    "plain",
+    "recall_curve",
+    "risk_coverage_curve",
+    "sweep_parallel",
+    "sweep_scatter",
+]
+
+_BINS = 40
+
+
+def metric_bars(metrics: Mapping[str, Any]) -> Figure | None:
+    """Draw the means with their intervals on one scale of 0 to 100; MRR and nDCG are drawn at 100 times their value."""
+    names = [name for name in METRICS if METRICS[name].unit != "seconds" and interval_of(metrics, name)]
+    if not names:
+        return None
+    labels, highs, texts = [METRICS[name].label for name in names], [], []
+    bars: dict[str, list[Any]] = {"x": [], "colour": [], "plus": [], "minus": [], "hover": []}
+    for name in names:
+        entry, metric = interval_of(metrics, name) or {}, METRICS[name]
+        scale = 100.0 if metric.unit == "ratio" else 1.0
+        bars["x"].append(scale * entry["mean"])
+        bars["plus"].append(scale * (entry["high"] - entry["mean"]))
+        bars["minus"].append(scale * (entry["mean"] - entry["low"]))
+        bars["colour"].append(light(metric.family))
+        bars["hover"].append(
+            f"{metric.label}: {show(entry['mean'], metric.unit)}, 95 % interval "
+            f"{show_interval(entry, metric.unit)}, n = {int(entry['n']):,}"
+        )
+        highs.append(max(bars["x"][-1], scale * entry["high"]))
+        texts.append(show(entry["mean"], metric.unit))
+    error = {"type": "data", "symmetric": False, "array": bars["plus"], "arrayminus": bars["minus"]}
+    data: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": "mean",
+            "x": bars["x"],
+            "y": labels,
+            "width": 0.62,
+            "marker": {"color": bars["colour"]},
+            "error_x": error | {"color": light("text"), "thickness": 1.2, "width": 3},
+            "hovertext": bars["hover"],
+            "hoverinfo": "text",
+        },
+        numbers_beside([high + 1.5 for high in highs], labels, texts),
+    ]
+    x_axis = axis("%, MRR and nDCG × 100") | {"range": [0, 112], "tickvals": [0, 20, 40, 60, 80, 100]}
+    return figure(data, x_axis, categories(labels), height=70 + 30 * len(labels))
+
+
+def recall_curve(metrics: Mapping[str, Any]) -> Figure | None:
+    """Draw recall@k over k with the band of its intervals, for every ``recall@k`` among the metrics."""
+    found = {}
+    for name in metrics:
+        entry = interval_of(metrics, name)
+        if name.startswith("recall@") and name[7:].isdecimal() and entry:
+            found[int(name[7:])] = entry
+    if not found:
+        return None
+    ks = sorted(found)
+    means, lows, highs = ([found[k][side] for k in ks] for side in ("mean", "low", "high"))
+    hidden = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    data: list[dict[str, Any]] = [
+        hidden | {"name": "low", "x": ks, "y": lows},
+        hidden | {"name": "high", "x": ks, "y": highs, "fill": "tonexty", "fillcolor": light("retrieval_band")},
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "recall",
+            "x": ks,
+            "y": means,
+            "line": {"color": light("retrieval"), "width": 2},
+            "marker": {"color": light("retrieval"), "size": 7},
+            "hovertext": [
+                f"Recall@{k}: {show(found[k]['mean'], 'percent')} %, 95 % interval {show_interval(found[k], 'percent')}"
+                for k in ks
+            ],
+            "hoverinfo": "text",
+        },
+    ]
+    y_axis = axis("recall@k (%)", grid=True) | {"range": [0, 103]}
+    return figure(data, axis("k, passages looked at") | {"tickvals": ks, "rangemode": "tozero"}, y_axis)
+
+
+def loss_waterfall(lost: Sequence[tuple[str, str, int, float]]) -> Figure | None:
+    """Draw the way from 100 % down to the EM; ``lost`` comes from :func:`~eval.report_values.em_lost`."""
+    if not lost:
+        return None
+    steps = [(wrapped(sentence(label)), count, points) for _, label, count, points in lost if count]
+    remaining = max(0.0, 100.0 - sum(points for *_, points in steps))
+    labels = ["All questions", *(label for label, *_ in steps), "Exact match"]
+    texts, hover, ends, level = ["100"], ["All questions: 100 %"], [100.0], 100.0
+    for label, count, points in steps:
+        texts.append(f"−{points:.1f}")
+        hover.append(f"{label.replace('<br>', ' ')}: {count:,} question{'s' * (count != 1)}, {points:.1f} points")
+        ends.append(level)
+        level -= points
+    texts.append(f"{remaining:.1f}")
+    hover.append(f"Exact match: {remaining:.1f} %")
+    ends.append(remaining)
+    data: list[dict[str, Any]] = [
+        {
+            "type": "waterfall",
+            "orientation": "h",
+            "name": "points of EM",
+            "measure": ["absolute", *("relative" for _ in steps), "total"],
+            "x": [100.0, *(-points for *_, points in steps), remaining],
+            "y": labels,
+            "width": 0.62,
+            "decreasing": {"marker": {"color": light("loss")}},
+            "totals": {"marker": {"color": light("answer")}},
+            "increasing": {"marker": {"color": light("answer")}},
+            "connector": {"line": {"color": light("muted"), "width": 1}},
+            "hovertext": hover,
+            "hoverinfo": "text",
+        },
+        numbers_beside([end + 1.5 for end in ends], labels, texts),
+    ]
+    x_axis = axis("questions (%)") | {"range": [0, 114], "tickvals": [0, 20, 40, 60, 80, 100]}
+    return figure(data, x_axis, categories(labels), height=80 + 36 * len(labels))
+
+
+def risk_coverage_curve(curve: object) -> Figure | None:
+    """Draw the share of wrong answers over the share of questions answered, the most confident answers first."""
+    coverage = list((curve.get("coverage") if isinstance(curve, Mapping) else None) or [])
+    risk = list((curve.get("risk") if isinstance(curve, Mapping) else None) or [])
+    if not coverage or len(coverage) != len(risk):
+        return None
+    xs, ys = [100.0 * value for value in coverage], [100.0 * value for value in risk]
+    line = {"color": light("answer"), "width": 2}
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines" if len(xs) > 1 else "markers",
+            "name": "risk",
+            "x": xs,
+            "y": ys,
+            "line": line,
+            "marker": {"color": light("answer"), "size": 8},
+            "hovertemplate": "%{x:.0f} % answered: %{y:.1f} % of them wrong<extra></extra>",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "answering everything",
+            "x": [0.0, 100.0],
+            "y": [ys[-1], ys[-1]],
+            "line": {"color": light("muted"), "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        },
+    ]
+    top = min(103.0, 1.15 * max(ys) + 2)
+    x_axis, y_axis = axis("coverage: questions answered (%)"), axis("risk: wrong among them (%)", grid=True)
+    return figure(data, x_axis | {"range": [0, 102]}, y_axis | {"range": [0, top]})
+
+
+def latency_histogram(seconds: Sequence[float]) -> Figure | None:
+    """Draw how many questions took how long, with p50 and p95 marked; a long tail is gathered in the last bar."""
+    if not seconds:
+        return None
+    p50, p95 = percentile(seconds, 50), percentile(seconds, 95)
+    low, high = min(seconds), max(seconds)
+    cap = high if high <= 3 * p95 else 1.5 * p95
+    bins = max(1, min(_BINS, math.ceil(2 * math.sqrt(len(seconds))))) if cap > low else 1
+    width = (cap - low) / bins or max(low, 1e-3) / 10
+    counts = [0] * bins
+    for value in seconds:
+        counts[min(bins - 1, int((min(value, cap) - low) / width))] += 1
+    edges = [low + width * number for number in range(bins + 1)]
+    hover = [f"{show(left, 'seconds')} to {show(right, 'seconds')} s" for left, right in pairwise(edges)]
+    if cap < high:
+        hover[-1] = f"{show(edges[-2], 'seconds')} s and more, up to {show(high, 'seconds')} s"
+    marks = [("p50", p50, "right"), ("p95", p95, "left")]
+    data: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "name": "questions",
+            "x": [(left + right) / 2 for left, right in pairwise(edges)],
+            "y": counts,
+            "width": [0.92 * width] * bins,
+            "marker": {"color": light("answer")},
+            "hovertext": [
+                f"{count:,} question{'s' * (count != 1)}: {text}" for count, text in zip(counts, hover, strict=True)
+            ],
+            "hoverinfo": "text",
+        }
+    ]
+    layout = {
+        "shapes": [
+            {
+                "type": "line",
+                "x0": at,
+                "x1": at,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "name": name,
+                "line": {"color": light("text"), "width": 1.2, "dash": "dot"},
+            }
+            for name, at, _ in marks
+        ],
+        "annotations": [
+            {
+                "x": at,
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "xanchor": side,
+                "showarrow": False,
+                "text": f"{name} {show(at, 'seconds')} s",
+                "font": {"color": light("text"), "size": 12},
+            }
+            for name, at, side in marks
+        ],
+    }
+    return figure(data, axis("seconds per question"), axis("questions", grid=True), layout=layout, top=30)

@@ -1,0 +1,122 @@
+"""Writes the report of a run or of a sweep: Markdown, JSON, and one self-contained HTML file.
+
+It reads nothing but what it is given, and writes each file whole or not at all. Names, paths and settings are hostile
+in Markdown too: they are escaped so that they show as they are, in one line, and load nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.errors import EvalError
+from eval.records import write_text
+from eval.report_html import render_run, render_sweep
+from eval.report_tables import Section, Table, run_sections, sweep_section
+from eval.report_values import METRICS, em_lost, latencies, percentile, sweep_settings
+
+__all__ = ["report_json", "run_markdown", "sweep_markdown", "write_report", "write_sweep_report"]
+
+_AGAIN = "delete the folder and run the evaluation again"
+_SPECIAL = re.compile(r"([\\`*\[\]|~$#!])|(?<!\w)(_)|(_)(?!\w)")
+
+
+def write_report(folder: Path, manifest: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Write ``report.md``, ``report.json`` and ``report.html`` of a run into a folder.
+
+    Raises :class:`~eval.errors.EvalError` for a number that is none, and where plotly is not installed.
+    """
+    try:
+        texts = {
+            "report.md": run_markdown(manifest, rows),
+            "report.json": report_json(manifest, rows),
+            "report.html": render_run(manifest, rows),
+        }
+    except ValueError as error:
+        raise EvalError(f"the run for {folder} holds a value that JSON lacks: {error}", _AGAIN) from None
+    _write(folder, texts)
+
+
+def write_sweep_report(folder: Path, points: list[dict[str, Any]]) -> None:
+    """Write ``sweep.md`` and ``sweep.html`` into a folder. Raises :class:`~eval.errors.EvalError` without a point."""
+    if not points:
+        raise EvalError(f"the sweep for {folder} has no finished point", "give the sweep at least one setting to try")
+    try:
+        json.dumps(points, allow_nan=False)
+        texts = {"sweep.md": sweep_markdown(folder.name, points), "sweep.html": render_sweep(folder.name, points)}
+    except ValueError as error:
+        raise EvalError(f"the sweep for {folder} holds a value that JSON lacks: {error}", _AGAIN) from None
+    _write(folder, texts)
+
+
+def run_markdown(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return ``report.md``."""
+    sections = run_sections(manifest, rows)
+    made = next(section for section in sections if section.key == "made")
+    ordered = [made, *(section for section in sections if section.key != "made")]
+    return _markdown(str(manifest.get("name") or "Evaluation"), ordered)
+
+
+def sweep_markdown(name: str, points: Sequence[Mapping[str, Any]]) -> str:
+    """Return ``sweep.md``."""
+    varying, _ = sweep_settings(points)
+    how = f"{len(points):,} point{'' if len(points) == 1 else 's'}, varying {', '.join(varying) or 'nothing'}."
+    return _markdown(f"Sweep {name}", [Section("how", "What was tried", (how,)), sweep_section(points)])
+
+
+def report_json(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return ``report.json``: the manifest, the points lost, and per metric the value of every question, no texts.
+
+    Values are in 0–1 (latency in seconds) and in the order of ``values.id``; null where a metric does not apply.
+    """
+    seconds = latencies(rows)
+    timed = {f"p{q}": percentile(seconds, q) for q in (50, 95, 99)} if seconds else None
+    values: dict[str, list[Any]] = {"id": [row["id"] for row in rows]}
+    for name in METRICS:
+        column = [_value(row, name) for row in rows]
+        if any(value is not None for value in column):
+            values[name] = column
+    lost = [
+        {"stage": stage, "label": label, "questions": count, "points": points}
+        for stage, label, count, points in em_lost(manifest, rows)
+    ]
+    whole = {"format": 1, "manifest": dict(manifest), "em_lost": lost, "latency_s": timed, "values": values}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def _value(row: Mapping[str, Any], name: str) -> Any:
+    if name in row:
+        return row[name]
+    return (row.get("retrieval") or {}).get(name)
+
+
+def _markdown(title: str, sections: Sequence[Section]) -> str:
+    parts = [f"# {_inline(title)}"]
+    for section in sections:
+        parts.append(f"## {_inline(section.title)}")
+        parts += [_inline(line) for line in section.text]
+        if section.table:
+            parts.append(_md_table(section.table))
+    return "\n\n".join(parts) + "\n"
+
+
+def _md_table(table: Table) -> str:
+    rule = [":---" if index in table.text_columns else "---:" for index in range(len(table.columns))]
+    lines = [[_inline(cell) for cell in table.columns], rule, *([_inline(cell) for cell in row] for row in table.rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _inline(text: str) -> str:
+    """Return a text as one line of Markdown that shows as it is."""
+    line = " ".join(text.split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda match: "\\" + match[0], line)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_text(folder / name, text)

@@ -1,0 +1,171 @@
+"""A run: questions through a system under test into a folder, with every figure and what it was computed from.
+
+The system is a callable from a list of questions to a list of predictions. Questions go through it in windows of a
+fixed size and order. Whatever is expensive is the system's own to remember; a run that was killed is started again
+in the same folder and asks the system for everything, so a system that remembers makes resuming cheap and exact.
+
+This module knows nothing of models, retrieval or configuration: the caller describes them in the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.abstention import auroc, no_answer_rates, risk_coverage
+from eval.datasets import Dataset, Question
+from eval.errors import EvalError
+from eval.losses import count_losses
+from eval.predictions import Prediction, row_of
+from eval.records import FORMAT, RunData, write_json, write_text
+from eval.scoring import score_squad
+from eval.statistics import bootstrap_means
+
+__all__ = ["PERCENT", "Answerer", "Progress", "evaluate", "find_incomplete", "summarise"]
+
+Answerer = Callable[[Sequence[Question]], Sequence[Prediction]]
+Progress = Callable[[int, int, float, float], None]
+
+PERCENT = ("em", "f1", "contains", "recall@1", "recall@5", "recall@10", "recall@20", "cited_contains",
+    "cited_overlaps", "grounded")  # fmt: skip
+_CURVE_POINTS = 101
+
+
+def evaluate(
+    dataset: Dataset,
+    answer: Answerer,
+    folder: Path,
+    describe: Callable[[], Mapping[str, Any]],
+    *,
+    key: str,
+    window: int = 64,
+    progress: Progress | None = None,
+    retrieval_only: bool = False,
+) -> RunData:
+    """Ask every question and write the run's folder, the reports excepted.
+
+    ``describe`` is called at the start and again at the end (a system may know its models only then) and gives the
+    manifest's entries about it. ``key`` identifies what is being run, for :func:`find_incomplete`. With
+    ``retrieval_only`` no answer is scored. Raises :class:`~eval.errors.EvalError` where the system returns another
+    number of predictions.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest: dict[str, Any] = {**describe(), "format": FORMAT, "status": "incomplete", "key": key}
+    write_json(folder / "run.json", manifest)
+    started = time.monotonic()
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(dataset.questions), window):
+        part = dataset.questions[start : start + window]
+        predictions = answer(part)
+        if len(predictions) != len(part):
+            raise EvalError(f"{len(part)} questions got {len(predictions)} answers", "mend the system under test")
+        rows += [row_of(q, p) for q, p in zip(part, predictions, strict=True)]
+        if progress is not None:
+            progress(len(rows), len(dataset.questions), _mean(rows, "em"), _mean(rows, "f1"))
+    if retrieval_only:
+        rows = [_without_answer(row) for row in rows]
+    seconds = time.monotonic() - started
+    _write_predictions(folder, dataset, rows, retrieval_only)
+    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    write_text(folder / "rows.jsonl", text)
+    manifest |= dict(describe())
+    manifest |= {"seconds": round(seconds, 3), **summarise(dataset, rows, seed=int(manifest.get("seed") or 0))}
+    # Written last: a folder with a complete manifest is whole.
+    write_json(folder / "run.json", {**manifest, "status": "complete"})
+    return RunData({**manifest, "status": "complete"}, rows)
+
+
+def find_incomplete(out: Path, key: str) -> Path | None:
+    """Return the newest folder below ``out`` of a run with this key that was not finished, or None."""
+    for path in sorted(out.glob("*/run.json"), reverse=True):
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(manifest, dict) and manifest.get("key") == key and manifest.get("status") == "incomplete":
+            return path.parent
+    return None
+
+
+def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any]:
+    """Return the manifest's figures: metrics with intervals, official scores, losses and abstention."""
+    answered = bool(rows) and rows[0].get("em") is not None
+    return {
+        "metrics": _metrics(rows, seed),
+        "official": _official(dataset, rows) if answered else None,
+        "losses": count_losses(row["loss"] for row in rows) if answered else None,
+        "abstention": _abstention(rows) if answered else None,
+    }
+
+
+def _metrics(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, dict[str, float]]:
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        values = {name: row.get(name) for name in ("em", "f1", "contains")}
+        values |= row.get("retrieval") or {}
+        values |= {name: row.get(name) for name in ("cited_contains", "cited_overlaps", "grounded", "latency_s")}
+        for name, value in values.items():
+            if value is not None:
+                columns.setdefault(name, []).append(value)
+    by_length: dict[int, dict[str, np.ndarray[Any, np.dtype[np.float64]]]] = {}
+    for name, column in columns.items():
+        if not all(math.isfinite(value) for value in column):
+            raise EvalError(f"{name} holds a value that is no number", "mend the system under test")
+        scaled = np.asarray(column, dtype=np.float64) * (100.0 if name in PERCENT else 1.0)
+        by_length.setdefault(len(column), {})[name] = scaled
+    intervals = {}
+    for group in by_length.values():  # columns of one length share their resampling
+        intervals.update(bootstrap_means(group, seed=seed))
+    return {name: intervals[name].as_dict() for name in columns}
+
+
+def _official(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
+    predictions = {row["id"]: row["prediction"] for row in rows}
+    na_probs = {row["id"]: _na_prob(row) for row in rows} if dataset.version == "2.0" else None
+    return score_squad(dataset, predictions, na_probs).official
+
+
+def _abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    abstained = np.array([row["abstained"] for row in rows], dtype=bool)
+    impossible = np.array([row["impossible"] for row in rows], dtype=bool)
+    confidence = np.array([row["confidence"] for row in rows], dtype=np.float64)
+    correct = np.array([row["em"] for row in rows], dtype=np.float64)
+    rates = no_answer_rates(abstained, impossible)
+    given = ~abstained
+    coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
+    coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
+    points = np.unique(np.linspace(0, len(coverage) - 1, min(_CURVE_POINTS, len(coverage))).round().astype(int))
+    return {
+        # How well the confidence tells right answers from wrong ones, among the answers that were given.
+        "auroc": auroc(confidence[given], correct[given] > 0),
+        # How well it tells answerable questions from the others, abstentions counting as no confidence.
+        "auroc_answerable": auroc(confidence, ~impossible),
+        **rates,
+        "risk_coverage": {"coverage": coverage[points].tolist(), "risk": risk[points].tolist()},
+    }
+
+
+def _write_predictions(folder: Path, dataset: Dataset, rows: Sequence[Mapping[str, Any]], retrieval_only: bool) -> None:
+    if retrieval_only:
+        return
+    write_json(folder / "predictions.json", {row["id"]: row["prediction"] for row in rows})
+    if dataset.version == "2.0":
+        write_json(folder / "na_prob.json", {row["id"]: _na_prob(row) for row in rows})
+
+
+def _na_prob(row: Mapping[str, Any]) -> float:
+    return 1.0 if row["abstained"] else round(1.0 - float(row["confidence"]), 6)
+
+
+def _without_answer(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "em": None, "f1": None, "contains": None, "prediction": None, "text": None, "loss": None}
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    return float(sum(row[name] for row in rows) / len(rows))

@@ -1,0 +1,75 @@
+"""The abstention threshold that ``rag eval calibrate`` fitted, kept beside the index it is for.
+
+The file is ``calibration.json`` in the index folder. It holds for one way of answering (generator, prompt, citation
+rule): under another, confidences mean something else, and the threshold is left alone with a word why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rag.config import Config, Resolved
+from rag.errors import UsageError
+
+__all__ = ["CALIBRATION_FILE", "answering_digest", "apply_calibration", "save_calibration"]
+
+CALIBRATION_FILE = "calibration.json"
+_KEY = "answers.min_confidence"
+
+
+class _Calibration(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    min_confidence: float = Field(ge=0, le=1)
+    answering: str
+    run: str
+
+
+def answering_digest(config: Config) -> str:
+    """Return 16 hex digits of everything that a confidence depends on."""
+    tree = config.model_dump(mode="json")
+    parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save_calibration(index: Path, config: Config, min_confidence: float, run: str, report: Mapping[str, Any]) -> Path:
+    """Write the threshold beside an index; return the file."""
+    path = index / CALIBRATION_FILE
+    value = {
+        "min_confidence": min_confidence,
+        "answering": answering_digest(config),
+        "run": run,
+        "report": dict(report),
+    }
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def apply_calibration(resolved: Resolved, index: Path) -> tuple[Resolved, str | None]:
+    """Return the configuration with the index's threshold, and a note where it has one that does not apply.
+
+    A threshold that the user gave stands. Raises :class:`~rag.errors.UsageError` for a file that cannot be read.
+    """
+    path = index / CALIBRATION_FILE
+    if not path.is_file() or _KEY in resolved.origins:
+        return resolved, None
+    try:
+        found = _Calibration.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError):
+        raise UsageError(
+            f"{path} is not a calibration", "delete it, or make it again with `rag eval calibrate`"
+        ) from None
+    if found.answering != answering_digest(resolved.config):
+        return resolved, f"the threshold in {path} was fitted for other settings of generator or prompt; it is not used"
+    answers = resolved.config.answers.model_copy(update={"min_confidence": found.min_confidence})
+    config = resolved.config.model_copy(update={"answers": answers})
+    origins = {**resolved.origins, _KEY: f"calibration from {found.run}"}
+    return Resolved(config, resolved.name, origins), None

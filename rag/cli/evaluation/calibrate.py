@@ -1,0 +1,68 @@
+"""``rag eval calibrate``: the confidence below which it is better to say nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import AsJson, IndexFolder
+from rag.cli.output import out, out_json
+from rag.errors import UsageError
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    run: Annotated[Path, typer.Argument(help="A run over questions of which some have no answer, such as squad_v2.")],
+    max_false_answer: Annotated[
+        str, typer.Option("--max-false-answer", help="Answer at most this share of the questions without an answer.")
+    ] = "5%",
+    index: IndexFolder = Path(".rag"),
+    seed: Annotated[int, typer.Option("--seed", help="Draws the two halves.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the abstention threshold on one half of a run, report it on the other, and let `rag ask` use it.
+
+    It is written beside the index (calibration.json) and holds for the generator, prompt and citation settings of the
+    run; `--set answers.min_confidence=…` overrides it.
+    """
+    from eval.abstention import calibrate as fit
+    from eval.errors import EvalError
+    from eval.records import load_run
+    from indexes.errors import IndexMissingError
+    from indexes.store import Store
+    from rag.calibration import save_calibration
+    from rag.config import Config
+
+    share = _share(max_false_answer)
+    data = load_run(run)
+    config = Config.model_validate(data.manifest["config"])
+    if config.answers.min_confidence > 0:
+        raise EvalError(
+            f"the run {run} was made with answers.min_confidence={config.answers.min_confidence}, which hides what "
+            "lies below it",
+            "evaluate again with --set answers.min_confidence=0",
+        )
+    if not Store.exists(index):
+        raise IndexMissingError(index)
+    fitted = fit(data.rows, max_false_answer=share, seed=seed)
+    report = fitted.as_dict()
+    path = save_calibration(index, config, fitted.threshold, run.name, report)
+    if as_json:
+        out_json({"file": str(path), **report})
+        return
+    for name, value in report.items():
+        out(f"{name:<32}{value}")
+    out(f"\nwritten to {path}: `rag ask --index {index}` abstains below a confidence of {fitted.threshold:.3f}")
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"--max-false-answer {text!r} is no share", "for example 5% or 0.05")
+    return value

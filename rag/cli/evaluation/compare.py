@@ -1,0 +1,40 @@
+"""``rag eval compare``: did a change help, or could chance have done it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import AsJson
+from rag.cli.output import note, out, out_json
+
+__all__ = ["EXIT_WORSE", "compare"]
+
+EXIT_WORSE = 8
+
+
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="The run that is there, a folder below runs/.")],
+    run_b: Annotated[Path, typer.Argument(help="The run that may replace it.")],
+    fail_if_worse: Annotated[
+        bool, typer.Option("--fail-if-worse", help="Exit 8 if EM, F1 or nDCG@10 is significantly worse, for CI.")
+    ] = False,
+    samples: Annotated[int, typer.Option("--samples", help="Bootstrap samples.", min=100)] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", help="Draws the bootstrap.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
+    from eval.compare import compare_runs, to_markdown
+    from eval.records import load_run
+
+    comparison = compare_runs(load_run(run_a), load_run(run_b), samples=samples, seed=seed)
+    if as_json:
+        out_json(comparison.as_dict())
+    else:
+        out(to_markdown(comparison))
+    if comparison.worse:
+        note(f"significantly worse: {', '.join(comparison.worse)}")
+        if fail_if_worse:
+            raise typer.Exit(EXIT_WORSE)

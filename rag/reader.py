@@ -1,0 +1,174 @@
+"""Passages to answer: pack, generate, cite. Single, streamed and batched questions share every step.
+
+When nothing relevant was retrieved, or the generator itself says so, the answer is a plain "not in the documents" with
+the nearest passages. ``confidence`` is the mean support of the answer's sentences (see :mod:`rag.citations`), 0 for
+an abstention: a measure of evidence. Below ``min_confidence``, which ``rag eval calibrate`` fits, the reader abstains.
+
+A reader knows nothing of indexes: where passages come from is the caller's affair.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.citations import cite, strip_markers
+from rag.generators.base import Completion, Generator, TextStream
+from rag.prompt_forms import ABSTENTION
+from rag.prompting import BuiltPrompt, PromptBuilder, cache_order
+from rag.records import Answer, DroppedPassage, Usage
+from rag.retrieval import Retrieved
+
+__all__ = ["AnswerStream", "Reader"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question on its way: ``built`` is None where nothing relevant was retrieved, or none of it fits a prompt."""
+
+    retrieved: Retrieved
+    built: BuiltPrompt | None
+    dropped: tuple[DroppedPassage, ...] = ()
+
+
+class Reader:
+    """Answers from passages that were retrieved already. Safe to call from many threads."""
+
+    def __init__(
+        self,
+        builder: PromptBuilder,
+        generator: Generator,
+        *,
+        min_relevance: float = 0.3,
+        min_support: float = 0.6,
+        min_confidence: float = 0.0,
+    ) -> None:
+        self.generator = generator
+        self.builder = builder
+        self._min_relevance = min_relevance
+        self._min_support = min_support
+        self._min_confidence = min_confidence
+
+    def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
+        """Answer all questions, the generator working on all of them at once.
+
+        With ``closed_book`` no passage is shown and nothing can be cited: what the generator knows by itself, as a
+        control for an evaluation. Raises what the generator raises.
+        """
+        asked = [self._prepare(r, closed_book) for r in retrieved]
+        waiting = [(n, a.built) for n, a in enumerate(asked) if a.built is not None]
+        order = cache_order([built.prompt for _, built in waiting])
+        started = time.monotonic()
+        prompts = [waiting[i][1].prompt for i in order]
+        completions = self.generator.generate(prompts, self.builder.sampling) if prompts else []
+        seconds = time.monotonic() - started
+        by_position = {waiting[i][0]: c for i, c in zip(order, completions, strict=True)}
+        return [self._finish(a, by_position.get(n), seconds) for n, a in enumerate(asked)]
+
+    def stream(self, retrieved: Retrieved) -> AnswerStream:
+        """Answer one question piece by piece; the checked answer is there at the end."""
+        asked = self._prepare(retrieved, False)
+        stream = None
+        started = time.monotonic()
+        if asked.built is not None:
+            stream = self.generator.stream(asked.built.prompt, self.builder.sampling)
+        return AnswerStream(self, asked, stream, started)
+
+    def _prepare(self, retrieved: Retrieved, closed_book: bool) -> _Asked:
+        started = time.monotonic()
+        built = None
+        if closed_book:
+            built = self.builder.build(retrieved.question, ())
+        elif retrieved.passages and retrieved.relevance >= self._min_relevance:
+            built = self.builder.build(retrieved.question, retrieved.passages)
+        fits = built is not None and bool(built.shown or closed_book)
+        timings = {**retrieved.timings, "prompt": time.monotonic() - started}
+        return _Asked(replace(retrieved, timings=timings), built if fits else None, built.dropped if built else ())
+
+    def _finish(self, asked: _Asked, completion: Completion | None, seconds: float) -> Answer:
+        retrieved, built = asked.retrieved, asked.built
+        notes = list(retrieved.notes)
+        if built is None or completion is None:
+            reason = "no passage fits" if asked.dropped else "nothing relevant"
+            return self._abstention(asked, notes, reason, Usage(), 0.0)
+        started = time.monotonic()
+        seconds = completion.seconds or seconds
+        text = strip_markers(completion.text)
+        if not text or _says_no(text):
+            return self._abstention(asked, notes, completion.finish_reason, completion.usage, seconds)
+        if completion.finish_reason == "length":
+            notes.append(f"the answer was cut at {self.builder.sampling.max_tokens} tokens (prompt.max_tokens)")
+        cited = cite(text, built.shown, retrieved.question, min_support=self._min_support)
+        if built.shown and cited.support < self._min_confidence:
+            return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
+        return Answer(
+            question=retrieved.question,
+            text=text,
+            abstained=False,
+            confidence=round(cited.support, 4),
+            sentences=cited.sentences,
+            citations=cited.citations,
+            passages=built.shown,
+            dropped=built.dropped,
+            finish_reason=completion.finish_reason,
+            notes=tuple(notes),
+            usage=completion.usage,
+            timings={**retrieved.timings, "generate": seconds, "cite": time.monotonic() - started},
+        )
+
+    def _abstention(self, asked: _Asked, notes: list[str], reason: str, usage: Usage, seconds: float) -> Answer:
+        return Answer(
+            question=asked.retrieved.question,
+            text=ABSTENTION,
+            abstained=True,
+            confidence=0.0,
+            passages=asked.built.shown if asked.built else asked.retrieved.passages,
+            dropped=asked.dropped,
+            finish_reason=reason,
+            notes=tuple(notes),
+            usage=usage,
+            timings={**asked.retrieved.timings, "generate": seconds},
+        )
+
+
+class AnswerStream:
+    """Pieces of text, then :attr:`answer`. Closing it aborts the generation and keeps what came."""
+
+    def __init__(self, reader: Reader, asked: _Asked, stream: TextStream | None, started: float) -> None:
+        self._reader, self._asked, self._stream = reader, asked, stream
+        self._started = started
+        self.first_token_s: float | None = None
+        self._seconds: float | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        if self._stream is None:
+            yield ABSTENTION
+            return
+        for piece in self._stream:
+            if self.first_token_s is None:
+                self.first_token_s = time.monotonic() - self._started
+                piece = piece.lstrip()
+            yield piece
+        self._seconds = time.monotonic() - self._started
+
+    def close(self) -> None:
+        """Stop generating."""
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def answer(self) -> Answer:
+        """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
+        if self._stream is None:
+            return self._reader._finish(self._asked, None, 0.0)
+        completion = self._stream.completion
+        seconds = time.monotonic() - self._started if self._seconds is None else self._seconds
+        answer = self._reader._finish(self._asked, completion, seconds)
+        if self.first_token_s is None:
+            return answer
+        return replace(answer, timings={**answer.timings, "first_token": self.first_token_s})
+
+
+def _says_no(text: str) -> bool:
+    return ABSTENTION in text.lower()[: len(ABSTENTION) + 12]

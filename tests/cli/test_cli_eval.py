@@ -1,0 +1,399 @@
+"""``rag eval`` and its commands on fakes: runs, resuming, comparing, calibrating, sweeping, and bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runner import Rag
+
+from rag.generators import FakeGenerator
+
+NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch", "Maple", "Oak")
+
+
+def squad(*, impossible: bool = False) -> dict[str, Any]:
+    """Twelve invented beacons, two questions each; with ``impossible``, a third that no text answers."""
+    articles = []
+    for number, name in enumerate(NAMES):
+        text = f"The beacon of {name} is {20 + number} metres tall. The lamp of {name} was lit in {1850 + number}."
+        qas = [
+            _qa(f"{name}-tall", f"How many metres tall is the beacon of {name}?", f"{20 + number} metres", text),
+            _qa(f"{name}-lit", f"When was the lamp of {name} lit?", str(1850 + number), text),
+        ]
+        if impossible:
+            qas.append({"id": f"{name}-who", "question": f"Who painted {name}?", "is_impossible": True, "answers": []})
+        articles.append({"title": name, "paragraphs": [{"context": text, "qas": qas}]})
+    return {"version": "v2.0" if impossible else "1.1", "data": articles}
+
+
+def _qa(key: str, question: str, answer: str, text: str) -> dict[str, Any]:
+    return {"id": key, "question": question, "answers": [{"text": answer, "answer_start": text.index(answer)}]}
+
+
+@pytest.fixture
+def beacons(work: Path) -> str:
+    (work / "beacons.json").write_text(json.dumps(squad()), encoding="utf-8")
+    return "beacons.json"
+
+
+@pytest.fixture
+def beacons2(work: Path) -> str:
+    (work / "beacons2.json").write_text(json.dumps(squad(impossible=True)), encoding="utf-8")
+    return "beacons2.json"
+
+
+def rows_of(folder: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(folder) / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def untimed(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("timings", "latency_s")}
+
+
+def test_an_open_run_is_a_folder_with_everything_in_it(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--json")
+    assert ran.code == 0
+    folder = Path(ran.json["run"])
+    assert {path.name for path in folder.iterdir()} == {
+        "predictions.json", "rows.jsonl", "run.json", "report.md", "report.json", "report.html",
+    }  # fmt: skip
+    for name in ("em", "f1", "contains", "recall@1", "recall@5", "mrr", "ndcg@10", "cited_contains", "latency_s"):
+        interval = ran.json["metrics"][name]
+        assert interval["low"] <= interval["mean"] <= interval["high"]
+        assert interval["n"] == 24
+    assert ran.json["metrics"]["contains"]["mean"] == 100.0  # the fake answers with the sentence that holds it
+    assert ran.json["losses"]["phrased_differently"] == 24
+    manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "complete"
+    assert manifest["index"]["ready"] == 12
+    assert manifest["dataset"]["asked"] == manifest["dataset"]["questions"] == 24
+    predictions = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+    assert set(predictions) == {f"{name}-{kind}" for name in NAMES for kind in ("tall", "lit")}
+    row = rows_of(str(folder))[0]
+    assert (row["id"], row["source"]) == ("Alder-tall", "Alder/001.md")
+    assert [p["rank"] for p in row["passages"]] == list(range(1, len(row["passages"]) + 1))
+    assert any(p["relevant"] and p["shown"] for p in row["passages"])
+    assert row["citations"][0]["contains_gold"] is True
+
+
+def test_anyone_can_score_the_predictions_of_a_run(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--mode", "gold", "--json")
+    official = rag("eval", "score", str(Path(ran.json["run"]) / "predictions.json"), beacons, "--json")
+    assert official.json == ran.json["official"]
+    assert official.json["exact"] == pytest.approx(ran.json["metrics"]["em"]["mean"])
+    assert official.json["f1"] == pytest.approx(ran.json["metrics"]["f1"]["mean"])
+
+
+def test_gold_mode_reads_the_own_paragraph_alone(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--mode", "gold", "--json")
+    for row in rows_of(ran.json["run"]):
+        assert [p["source"] for p in row["passages"]] == [row["source"]]
+    assert "recall@1" not in ran.json["metrics"]
+
+
+def test_closed_book_shows_nothing_and_cites_nothing(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--mode", "closed-book", "--json")
+    for row in rows_of(ran.json["run"]):
+        assert (row["passages"], row["citations"], row["cited_contains"]) == ([], [], None)
+    assert ran.json["metrics"]["em"]["mean"] == 0.0
+
+
+def test_retrieval_alone_answers_nothing(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--retrieval-only", "--json")
+    assert set(ran.json["metrics"]) == {
+        "recall@1", "recall@5", "recall@10", "recall@20", "mrr", "ndcg@10", "latency_s",
+    }  # fmt: skip
+    assert ran.json["official"] is None
+    assert not (Path(ran.json["run"]) / "predictions.json").exists()
+
+
+def test_a_sample_is_seeded_and_limits_the_questions_not_the_corpus(beacons: str, rag: Rag) -> None:
+    first, again, other = (
+        rows_of(rag("eval", beacons, "--limit", "6", "--seed", seed, "--json").json["run"]) for seed in ("1", "1", "2")
+    )
+    assert len(first) == 6
+    assert [row["id"] for row in first] == [row["id"] for row in again]
+    assert [row["id"] for row in first] != [row["id"] for row in other]
+    assert len({p["source"] for row in first for p in row["passages"]}) > 6
+
+
+def test_a_repeated_run_generates_nothing(beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = rag("eval", beacons, "--json")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("generated again")
+
+    monkeypatch.setattr(FakeGenerator, "generate", refuse)
+    second = rag("eval", beacons, "--json")
+    assert second.code == 0
+    assert second.json["run"] != first.json["run"]
+    assert [untimed(r) for r in rows_of(second.json["run"])] == [untimed(r) for r in rows_of(first.json["run"])]
+
+
+@pytest.mark.parametrize("killed_at", [1, 2, 3])
+def test_an_interrupted_run_goes_on_to_the_same_figures(
+    beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    whole = rag("eval", beacons, "--out", "whole", "--window", "6", "--json")
+    real, calls, made = FakeGenerator.generate, [0], [0]
+
+    def dying(self: FakeGenerator, prompts: Any, sampling: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == killed_at:
+            raise KeyboardInterrupt
+        made[0] += len(prompts)
+        return real(self, prompts, sampling)
+
+    monkeypatch.setattr(FakeGenerator, "generate", dying)
+    assert rag("eval", beacons, "--window", "6", "--json").code == 130
+    ran = rag("eval", beacons, "--window", "6", "--json")
+    assert ran.code == 0
+    assert "going on with" in ran.err
+    assert len(list(Path("runs").glob("*-beacons-open"))) == 1
+    assert made[0] == 24  # nothing was answered twice
+    assert [untimed(r) for r in rows_of(ran.json["run"])] == [untimed(r) for r in rows_of(whole.json["run"])]
+    same = {name: value for name, value in whole.json["metrics"].items() if name != "latency_s"}
+    assert {name: value for name, value in ran.json["metrics"].items() if name != "latency_s"} == same
+
+
+def test_the_index_is_made_once_and_anew_for_other_chunks(beacons: str, rag: Rag) -> None:
+    rag("eval", beacons)
+    folders = set(Path("runs/corpora").glob("*/index-*"))
+    rag("eval", beacons, "--set", "retrieval.k=2")
+    assert set(Path("runs/corpora").glob("*/index-*")) == folders
+    rag("eval", beacons, "--set", "chunking.size=16", "--set", "chunking.overlap=0")
+    assert len(set(Path("runs/corpora").glob("*/index-*"))) == len(folders) + 1
+
+
+def test_a_half_made_index_is_finished(beacons: str, rag: Rag) -> None:
+    rag("eval", beacons, "--retrieval-only")
+    [marker] = Path("runs/corpora").glob("*/index-*/complete")
+    marker.unlink()
+    ran = rag("eval", beacons, "--retrieval-only", "--json")
+    assert ran.code == 0
+    assert marker.exists()
+
+
+def test_questions_over_the_users_own_index(indexed: Path, rag: Rag) -> None:
+    rows = [
+        {
+            "id": "a",
+            "question": "What is the lantern glass wiped with?",
+            "answers": ["vinegar"],
+            "source": "lantern.md",
+        },
+        {"question": "Where was the compressor built?", "answers": "Narvik", "source": "docs/horn.txt"},
+        {"question": "What colour is the moon house?", "answers": []},
+    ]
+    (indexed / "own.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    ran = rag("eval", "own.jsonl", "--json")
+    assert ran.code == 0
+    assert ran.json["metrics"]["recall@5"] == {"mean": 100.0, "low": 100.0, "high": 100.0, "n": 2}
+    found = rows_of(ran.json["run"])
+    assert found[1]["answers"] == ["Narvik"]
+    assert found[2]["impossible"] is True
+
+
+def test_version_two_writes_probabilities_and_measures_abstention(beacons2: str, rag: Rag) -> None:
+    ran = rag("eval", beacons2, "--json")
+    folder = Path(ran.json["run"])
+    probabilities = json.loads((folder / "na_prob.json").read_text(encoding="utf-8"))
+    assert len(probabilities) == 36
+    assert "best_exact_thresh" in ran.json["official"]
+    manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert {"auroc", "precision", "recall", "false_answer_rate", "risk_coverage"} <= manifest["abstention"].keys()
+
+
+def test_every_loss_is_classed(beacons2: str, rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeGenerator, "_complete", _always("something else"))
+    losses = rag("eval", beacons2, "--json").json["losses"]
+    assert sum(losses.values()) == 36
+    assert losses["answered_unanswerable"] == 12
+    assert losses["reader_wrong"] == 24
+    monkeypatch.setattr(FakeGenerator, "_complete", _always("not in the documents"))
+    losses = rag("eval", beacons2, "--out", "two", "--json").json["losses"]
+    assert {k: v for k, v in losses.items() if v} == {"abstained_wrongly": 24}
+    small = ["--set", "retrieval.k=1", "--set", "retrieval.candidates=1", "--set", "retrieval.fusion=dense"]
+    lost = rag("eval", beacons2, "--out", "three", *small, "--json").json["losses"]
+    assert lost["not_a_candidate"] + lost["lost_in_fusion"] > 0
+
+
+def _always(text: str) -> Any:
+    from rag.generators import Completion
+    from rag.records import Usage
+
+    return lambda self, prompt, sampling: Completion(text, "stop", Usage(10, 2))
+
+
+def test_text_that_is_not_in_the_index_is_said_to_be_missing(indexed: Path, rag: Rag) -> None:
+    rows = [
+        {"question": "How long does the fog horn sound?", "answers": ["nine hours"], "source": "horn.txt"},
+        {"question": "Who wrote the novel?", "answers": ["Nobody Known"], "source": "novel.md"},
+    ]
+    (indexed / "own.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    assert rag("eval", "own.jsonl", "--json").json["losses"]["not_ingested"] == 2
+
+
+def test_a_planted_regression_fails_and_the_same_again_does_not(beacons: str, rag: Rag) -> None:
+    good = rag("eval", beacons, "--json").json["run"]
+    again = rag("eval", beacons, "--json").json["run"]
+    bad = rag("eval", beacons, "--set", "retrieval.min_relevance=1", "--json").json["run"]
+    assert rag("eval", "compare", good, again, "--fail-if-worse").code == 0
+    worse = rag("eval", "compare", good, bad, "--fail-if-worse")
+    assert worse.code == 8
+    assert "significantly worse: f1" in worse.err
+    assert rag("eval", "compare", good, bad).code == 0
+    assert rag("eval", "compare", bad, good, "--fail-if-worse").code == 0
+    assert rag("eval", "compare", good, bad, "--json").json["worse"] == ["f1"]
+
+
+def test_calibration_is_written_beside_the_index_and_read_by_ask(
+    indexed: Path, beacons2: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FakeGenerator._complete
+
+    def unsure(self: FakeGenerator, prompt: Any, sampling: Any) -> Any:
+        asked = prompt.text.rpartition("Question:")[2]
+        return (
+            _always("a painter from abroad")(self, prompt, sampling)
+            if "painted" in asked
+            else real(self, prompt, sampling)
+        )
+
+    monkeypatch.setattr(FakeGenerator, "_complete", unsure)
+    run = rag("eval", beacons2, "--json").json["run"]
+    ran = rag("eval", "calibrate", run, "--max-false-answer", "5%", "--json")
+    assert ran.code == 0
+    written = json.loads((indexed / ".rag" / "calibration.json").read_text(encoding="utf-8"))
+    threshold = written["min_confidence"]
+    question = "What is the lantern glass wiped with?"
+    plain = rag("ask", question, "--json", "--set", "answers.min_confidence=0").json
+    assert not plain["abstained"]
+    asked = rag("ask", question, "--json").json
+    assert asked["abstained"] is (plain["confidence"] < threshold)
+    assert asked["config_digest"] != plain["config_digest"] or threshold == 0
+    other = rag("ask", question, "--json", "--set", "prompt.max_tokens=20")
+    assert "fitted for other settings" in other.err
+    (indexed / ".rag" / "calibration.json").write_text("{}", encoding="utf-8")
+    broken = rag("ask", question)
+    assert broken.code == 2
+    assert "is not a calibration" in broken.err
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [("lots", "is no share"), ("150%", "is no share"), ("-1", "is no share"), ("", "is no share")]
+)
+def test_a_share_that_is_none(beacons2: str, rag: Rag, share: str, told: str) -> None:
+    ran = rag("eval", "calibrate", "runs/none", f"--max-false-answer={share}")
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_a_sweep_compares_points_on_the_same_questions(beacons: str, work: Path, rag: Rag) -> None:
+    (work / "sweep.yaml").write_text(
+        "dataset: beacons.json\nlimit: 10\nconfig: test\n"
+        "grid:\n  retrieval.k: [1, 3]\n  prompt.form: [completion, chat]\n",
+        encoding="utf-8",
+    )
+    ran = rag("eval", "sweep", "sweep.yaml", "--json")
+    assert ran.code == 0, ran.err
+    points = ran.json["points"]
+    assert [point["settings"] for point in points] == [
+        {"retrieval.k": k, "prompt.form": form} for k in (1, 3) for form in ("completion", "chat")
+    ]
+    assert any(point["pareto"] for point in points)
+    assert {path.name for path in Path(ran.json["sweep"]).iterdir()} >= {"sweep.md", "sweep.html"}
+    ids = [[row["id"] for row in rows_of(f"runs/{point['run']}")] for point in points]
+    assert all(found == ids[0] for found in ids)
+
+
+def test_points_with_different_generators_run_apart(beacons: str, work: Path, rag: Rag) -> None:
+    (work / "sweep.yaml").write_text(
+        "dataset: beacons.json\nlimit: 4\nconfig: test\npoints:\n  - {retrieval.k: 1}\n"
+        "  - {name: other, retrieval.k: 2, generator.model: another}\n",
+        encoding="utf-8",
+    )
+    ran = rag("eval", "sweep", "sweep.yaml", "--json")
+    assert ran.code == 0, ran.err
+    assert [point["name"] for point in ran.json["points"]] == ["k=1", "other"]
+
+
+def test_throughput_is_measured_by_batch_size(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", beacons, "--throughput", "--json")
+    assert ran.code == 0, ran.err
+    assert [row["batch"] for row in ran.json["throughput"]["table"]] == [1]  # 24 questions: enough for no more
+    assert ran.json["throughput"]["table"][0]["questions_per_s"] > 0
+
+
+BAD = [
+    (["nowhere.json"], 1, "nowhere.json"),
+    (["beacons.json", "--mode", "gold", "--index", ".rag"], 2, "--index has no meaning in gold mode"),
+    (["beacons.json", "--mode", "gold", "--retrieval-only"], 2, "--retrieval-only has no meaning"),
+    (["beacons.json", "--retrieval-only", "--throughput"], 2, "--throughput"),
+    (["beacons.json", "--throughput", "--precisions", "float7"], 2, "no precision 'float7'"),
+    (["own.jsonl", "--mode", "gold"], 1, "gold mode needs the paragraph"),
+    (["own.jsonl"], 4, "no index"),
+    (["beacons.json", "--mode", "silver"], 2, "silver"),
+    (["beacons.json", "--limit", "0"], 2, "limit"),
+    (["score", "nowhere.json", "beacons.json"], 1, "nowhere.json"),
+    (["score", "beacons.json", "beacons.json"], 1, "beacons.json"),
+    (["compare", "runs/a", "runs/b"], 1, "is not a run"),
+    (["calibrate", "runs/a"], 1, "is not a run"),
+    (["sweep", "nowhere.yaml"], 1, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "told"), BAD, ids=[" ".join(b[0]) for b in BAD])
+def test_bad_input_gets_one_sentence_and_a_remedy(
+    beacons: str, work: Path, rag: Rag, arguments: list[str], code: int, told: str
+) -> None:
+    (work / "own.jsonl").write_text('{"question": "Why?", "answers": ["so"]}\n', encoding="utf-8")
+    ran = rag("eval", *arguments)
+    assert ran.code == code
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+
+
+SWEEPS = [
+    ("[1, 2]", "holds no keys"),
+    ("dataset: beacons.json\nlimt: 3", "there is no key 'limt'"),
+    ("limit: 3", "dataset must name one"),
+    ("dataset: beacons.json", "compares at least two"),
+    ("dataset: beacons.json\ngrid: {retrieval.k: 3}", "must be a list of values"),
+    ("dataset: beacons.json\nmode: silver", "mode is 'silver'"),
+    ("dataset: beacons.json\nlimit: few\ngrid: {retrieval.k: [1, 2]}", "limit is 'few'"),
+    ("dataset: beacons.json\nconfig: test\ngrid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
+    ("dataset: beacons.json\npoints: [{retrieval.k: 1}, {retrieval.k: 1}]", "two points are called"),
+    ("dataset: [", "is not YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), SWEEPS, ids=[told for _, told in SWEEPS])
+def test_a_sweep_file_that_is_wrong(beacons: str, work: Path, rag: Rag, text: str, told: str) -> None:
+    (work / "sweep.yaml").write_text(text, encoding="utf-8")
+    ran = rag("eval", "sweep", "sweep.yaml")
+    assert ran.code in (1, 2)
+    assert told in ran.err
+    assert not Path("runs").exists()
+
+
+def test_an_incomplete_run_is_not_compared(beacons: str, rag: Rag) -> None:
+    good = Path(rag("eval", beacons, "--json").json["run"])
+    lines = (good / "rows.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (good / "rows.jsonl").write_text("".join(lines[:-1]), encoding="utf-8")
+    ran = rag("eval", "compare", str(good), str(good))
+    assert ran.code == 1
+    assert "23 rows of 24" in ran.err
+
+
+def test_a_row_that_holds_no_number_is_an_error(beacons: str, rag: Rag) -> None:
+    good = Path(rag("eval", beacons, "--json").json["run"])
+    text = (good / "rows.jsonl").read_text(encoding="utf-8")
+    (good / "rows.jsonl").write_text(text.replace('"f1": ', '"f1": NaN, "was": ', 1), encoding="utf-8")
+    ran = rag("eval", "compare", str(good), str(good))
+    assert ran.code == 1
+    assert "line 1" in ran.err

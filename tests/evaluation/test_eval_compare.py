@@ -1,0 +1,164 @@
+"""Comparing runs: a planted regression is found, two identical runs are not, unlike runs are refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eval.compare import compare_runs, to_markdown
+from eval.errors import EvalError
+from eval.records import RunData
+
+
+def run_of(
+    name: str, n: int = 400, *, right: float = 0.6, seed: int = 0, start: int = 0, sha256: str = "d1" * 32
+) -> RunData:
+    """A run in which the share ``right`` of the questions is answered; the same questions are hard in every run."""
+    hardness = np.random.default_rng(0).random(n + start)
+    noise = np.random.default_rng(seed).normal(0, 0.02, n + start)
+    rows = []
+    for number in range(start, n + start):
+        em = float(hardness[number] + noise[number] < right)
+        rows.append({"id": f"q{number}", "question": f"Question {number}?", "answers": ["gold"],
+            "prediction": "gold" if em else "other", "em": em, "f1": max(em, 0.25), "contains": em,
+            "latency_s": 0.1 + float(hardness[number]), "retrieval": {"ndcg@10": em, "recall@5": em}})  # fmt: skip
+    return RunData({"name": name, "dataset": {"name": "dev", "sha256": sha256}}, rows)
+
+
+def changed(run: RunData, **values: Any) -> RunData:
+    return RunData(run.manifest, [{**row, **values} for row in run.rows])
+
+
+def test_a_planted_regression_is_found() -> None:
+    found = compare_runs(run_of("good"), run_of("bad", right=0.5, seed=1))
+    assert found.worse == ["em", "f1", "ndcg@10"]
+    assert found.differences["em"].difference == pytest.approx(-10, abs=3)  # percent
+    assert found.differences["ndcg@10"].difference == pytest.approx(-0.1, abs=0.03)
+    assert found.mcnemar is not None
+    assert found.mcnemar.only_a > found.mcnemar.only_b
+    assert found.mcnemar.p < 0.01
+    assert found.losses > found.wins
+    assert found.wins + found.ties + found.losses == found.n == 400
+    text = to_markdown(found)
+    assert "b is significantly worse in em, f1, ndcg@10." in text
+    assert f"| em | {found.differences['em'].mean_a:.1f} | " in text
+
+
+def test_the_same_change_the_other_way_round_is_better_and_fails_nothing() -> None:
+    found = compare_runs(run_of("bad", right=0.5, seed=1), run_of("good"))
+    assert found.worse == []
+    assert "b is significantly better in em, f1, ndcg@10." in to_markdown(found)
+
+
+def test_two_identical_runs_do_not_differ() -> None:
+    found = compare_runs(run_of("a"), run_of("b"))
+    assert found.worse == found.flipped == found.not_compared == []
+    assert (found.wins, found.ties, found.losses) == (0, 400, 0)
+    assert all((d.difference, d.low, d.high, d.p) == (0, 0, 0, 1) for d in found.differences.values())
+    assert "There is no significant difference in em, f1, ndcg@10." in to_markdown(found)
+
+
+def test_noise_is_called_no_significant_difference() -> None:
+    found = compare_runs(run_of("a", seed=1), run_of("b", seed=2))
+    assert found.flipped
+    assert found.worse == []
+    assert "no significant difference" in to_markdown(found)
+
+
+def test_latency_never_fails_a_comparison() -> None:
+    slow = run_of("slow")
+    slow = RunData(slow.manifest, [{**row, "latency_s": 9 * row["latency_s"]} for row in slow.rows])
+    found = compare_runs(run_of("a"), slow)
+    assert found.differences["latency_s"].low > 0
+    assert found.worse == []
+    assert "| slower |" in to_markdown(found)
+
+
+def test_flipped_questions_tell_both_answers() -> None:
+    a, b = run_of("a"), run_of("b")
+    row = next(row for row in b.rows if row["em"])
+    row.update(em=0.0, f1=0.0, prediction="wrong now")
+    assert compare_runs(a, b).flipped == [
+        {"id": row["id"], "question": row["question"], "a": "gold", "b": "wrong now", "golds": ["gold"], "better": "a"}
+    ]
+    assert compare_runs(b, a).flipped[0]["better"] == "b"
+
+
+def test_the_common_questions_are_compared_whatever_their_order() -> None:
+    a, b = run_of("a", 100), run_of("b", 60, start=80)
+    found = compare_runs(a, RunData(b.manifest, b.rows[::-1]))
+    assert (found.n, found.only_in_a, found.only_in_b) == (20, 80, 40)
+    assert found.flipped == []
+    assert "80 of a, 40 of b" in to_markdown(found)
+
+
+def test_retrieval_is_compared_only_where_every_row_has_it() -> None:
+    without = run_of("b")
+    without.rows[3]["retrieval"] = None
+    found = compare_runs(run_of("a"), without)
+    assert set(found.differences) == {"em", "f1", "contains", "latency_s"}
+    assert found.not_compared == ["ndcg@10", "recall@5"]
+    assert "ndcg@10, recall@5" in to_markdown(found)
+
+
+def test_runs_of_retrieval_alone_are_compared_by_it() -> None:
+    none = {"em": None, "f1": None, "contains": None}
+    found = compare_runs(changed(run_of("a"), **none), changed(run_of("b", right=0.4), **none))
+    assert found.mcnemar is None
+    assert found.worse == ["ndcg@10"]
+    assert "McNemar" not in to_markdown(found)
+
+
+def test_the_dictionary_is_json_and_the_draws_are_seeded() -> None:
+    a, b = run_of("a"), run_of("b", right=0.58, seed=1)
+    found = compare_runs(a, b, samples=500, seed=3)
+    assert found == compare_runs(a, b, samples=500, seed=3)
+    tree = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert tree["differences"]["em"]["n"] == 400
+    assert (tree["samples"], tree["seed"], tree["mcnemar"]["only_a"]) == (500, 3, found.mcnemar.only_a)  # type: ignore[union-attr]
+
+
+def test_three_digits_and_no_exponent_for_large_numbers() -> None:
+    a, b = changed(run_of("a"), latency_s=12345.678), changed(run_of("b\n# x"), latency_s=0.48)
+    text = to_markdown(compare_runs(a, b))
+    assert "| latency_s | 12346 | 0.480 | -12345 |" in text
+    assert text.startswith("# b # x (b) against a (a)\n")
+
+
+def test_another_dataset_is_refused() -> None:
+    with pytest.raises(EvalError, match="about dev"):
+        compare_runs(run_of("a"), run_of("b", sha256="e2" * 32))
+
+
+def test_a_manifest_without_dataset_is_refused() -> None:
+    with pytest.raises(EvalError, match="does not say its dataset"):
+        compare_runs(run_of("a"), RunData({"name": "b"}, []))
+
+
+def test_no_common_question_is_refused() -> None:
+    with pytest.raises(EvalError, match="no question in common"):
+        compare_runs(run_of("a", 10), run_of("b", 10, start=10))
+
+
+def test_no_common_metric_is_refused() -> None:
+    none = {"em": None, "f1": None, "contains": None, "latency_s": None, "retrieval": None}
+    with pytest.raises(EvalError, match="no metric in common"):
+        compare_runs(run_of("a"), changed(run_of("b"), **none))
+
+
+def test_a_question_that_stands_there_twice_is_refused() -> None:
+    twice = run_of("b")
+    twice.rows.append(twice.rows[0])
+    with pytest.raises(EvalError, match="'q0' twice"):
+        compare_runs(run_of("a"), twice)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1.0", True])
+def test_a_value_that_is_no_number_is_refused(value: object) -> None:
+    bad = run_of("b")
+    bad.rows[5]["f1"] = value
+    with pytest.raises(EvalError, match="b: f1 of the question 'q5'"):
+        compare_runs(run_of("a"), bad)
