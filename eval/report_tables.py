@@ -55,7 +55,13 @@ class Section:
 def run_sections(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Section]:
     """Return the report of a run, part by part."""
     sections = [_metrics(manifest), _losses(manifest, rows), _retrieval(manifest), _abstention(manifest)]
-    sections += [_latency(rows), _throughput(manifest), _official(manifest), _made(manifest), _caveats(manifest)]
+    sections += [
+        _latency(manifest, rows),
+        _throughput(manifest),
+        _official(manifest),
+        _made(manifest),
+        _caveats(manifest),
+    ]
     return sections
 
 
@@ -135,7 +141,7 @@ def _abstention(manifest: Mapping[str, Any]) -> Section:
     return Section("abstention", title, text, Table(("Figure", "Value"), lines) if lines else None)
 
 
-def _latency(rows: Sequence[Mapping[str, Any]]) -> Section:
+def _latency(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Section:
     stages = {key: _TIMINGS.get(key, key) for row in rows for key in (row.get("timings") or {})}
     lines = []
     for label, values in [
@@ -148,7 +154,13 @@ def _latency(rows: Sequence[Mapping[str, Any]]) -> Section:
     if not lines:
         return Section("latency", "Latency", ("No question was timed.",))
     cached = sum(1 for row in rows if row.get("cached"))
-    text = ["Milliseconds per question and stage; the questions of a batch share its time."]
+    text = ["Milliseconds per question and stage."]
+    window = manifest.get("window")
+    if isinstance(window, int) and window > 1:
+        text.append(
+            f"Up to {window} questions were in flight at once, and the time of each includes waiting for the others: "
+            "`--window 1` measures single questions."
+        )
     if cached:
         text.append(f"{cached:,} of {len(rows):,} answers came from the cache, with the times of their first run.")
     table = Table(("Stage", "p50 (ms)", "p95 (ms)", "Mean (ms)"), tuple(lines))

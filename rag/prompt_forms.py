@@ -87,6 +87,30 @@ _TUNNEL = Example(
     "Where did the mail come from?",
     "Obermoos",
 )
+_CHOIR = Example(
+    "The choir of Saint Orrin was founded in 1788 and sang at the opening of the canal, forty years later. It had"
+    " twelve voices then and has thirty today, most of them bargees.",
+    "When was the choir of Saint Orrin founded?",
+    "1788",
+)
+_MOTH = Example(
+    "The pale hook moth lays its eggs on willow, never on alder. Its caterpillars spin a roof of silk before the "
+    "autumn rains, which the people of the marsh call the first snow.",
+    "What do the people of the marsh call the caterpillars' roof of silk?",
+    "the first snow",
+)
+_MILL = Example(
+    "In the treaty of Lunn the two towns agreed to share the mill. Upper Lunn was to grind on odd days and Lower "
+    "Lunn on even ones, and a quarrel about the thirty-first lasted for nine years.",
+    "How long did the quarrel last?",
+    "nine years",
+)
+_GLASS = Example(
+    "Window glass in the old school is wavy because it was blown and not rolled. When a pane breaks, the glazier "
+    "Tom Ferrer takes one of the same age from a barn that he bought for its windows.",
+    "What kind of glass does the old school have in its windows?",
+    "blown",
+)
 _UNANSWERED = Example(
     "The library of Teal opened in 1932. Its reading room has forty seats and a clock that was a gift of the guild.",
     "How many books does the library of Teal hold?",
@@ -100,6 +124,8 @@ FORMS: dict[str, Form] = {
     "two-shot": Form("", (_LIGHTHOUSE, _FERRY)),
     "four-shot": Form("", _FOUR),
     "six-shot": Form("", (*_FOUR, _ORCHARD, _TUNNEL)),
+    "ten-shot": Form("", (*_FOUR, _ORCHARD, _TUNNEL, _CHOIR, _MOTH, _MILL, _GLASS)),
+    "ten-shot-abstain": Form("", (*_FOUR, _UNANSWERED, _TUNNEL, _CHOIR, _MOTH, _MILL, _GLASS)),
     "six-shot-abstain": Form(_BRIEF, (*_FOUR, _UNANSWERED, _TUNNEL)),
     "zero-shot": Form(_BRIEF),
     "chat": Form(_CHAT, chat=True),

@@ -12,6 +12,7 @@ from rag.embedding import Embedder
 from rag.errors import PromptTooLongError
 from rag.generators import Generator, Prompt, Sampling
 from rag.generators.base import Message
+from rag.generators.counting import make_counter
 
 pytestmark = pytest.mark.engine
 
@@ -118,3 +119,18 @@ def test_ask_cites_spans_of_the_documents(
     for citation in cited.citations:
         assert index.store.text(citation.passage.source)[citation.start : citation.end] == citation.quote
     assert abstained.abstained and abstained.text == "not in the documents" and abstained.passages
+
+
+def test_counting_without_the_engine_agrees_with_it(engine: Generator, cpu_config: Config) -> None:
+    counter = make_counter(cpu_config.generator)
+    prompts = [ask("Which colour?"), Prompt(messages=(Message("system", "Be brief."), Message("user", STORY)))]
+    texts = ["", "one", STORY, "Датчик тумана"]
+    assert counter.count_tokens(texts) == engine.count_tokens(texts)
+    assert counter.count_prompts(prompts) == engine.count_prompts(prompts)
+    assert counter.context_length == engine.context_length
+
+
+def test_a_completion_says_how_long_it_took(engine: Generator) -> None:
+    short, long = engine.generate([ask("Which colour?"), ask("How heavy?")], Sampling(max_tokens=24))
+    assert 0 < short.seconds < 60
+    assert 0 < long.seconds < 60
