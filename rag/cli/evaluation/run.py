@@ -35,6 +35,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Draws the sample and the boot
 
 _COMPLETIONS = "completions.sqlite"
 _CPU_WINDOW = 64
+_RETRIEVAL_WINDOW = 512
 _WINDOWS_A_BATCH = 8  # an engine stays full while the last of a window are finished
 
 
@@ -60,6 +61,8 @@ class Job:
         """How many questions are in flight, and saved, together: few on a CPU, where they take minutes."""
         if self.asked_window is not None:
             return self.asked_window
+        if self.retrieval_only:
+            return _RETRIEVAL_WINDOW
         part = self.resolved.config.generator
         if part.type == "openai":
             return _WINDOWS_A_BATCH * part.openai.concurrency
