@@ -17,6 +17,7 @@ install: $(STAMP)  ## Create .venv and install everything for the CPU
 # torchvision, torchaudio and torchcodec, which do not load beside a CPU torch and which text models do not need.
 $(STAMP): pyproject.toml constraints-cpu.txt Makefile
 	@$(PYTHON) --version >/dev/null 2>&1 || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=..."; exit 1; }
+	@echo "Installing about 4 GB of packages into $(VENV), once: 3 to 6 minutes, most of them silent ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip==26.2
 	$(BIN)/pip install -q -c constraints-cpu.txt torch==2.13.0
@@ -26,7 +27,9 @@ $(STAMP): pyproject.toml constraints-cpu.txt Makefile
 	@touch $(STAMP)
 
 demo: install  ## Ingest examples/docs and answer three questions from them
+	@echo "Reading examples/docs into the index .rag-demo (about 20 s) ..."
 	@$(BIN)/rag ingest examples/docs --index .rag-demo
+	@echo "Starting the language model (about 20 s; once more 40 s the first time) and asking three questions ..."
 	@$(BIN)/rag ask - --index .rag-demo < examples/demo-questions.txt
 
 test: install  ## Run the whole test suite

@@ -8,7 +8,7 @@ Slower is never worse here: how much latency a point of F1 is worth is not a mat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,18 +30,21 @@ _METRICS: dict[str, tuple[str | None, float]] = {
     "recall@5": ("retrieval", 100.0),
     "latency_s": (None, 1.0),
 }
+_LEVEL = 0.05
 _SAME = 1e-9  # F1 values nearer than this are a tie: they differ by rounding
 
 Row = Mapping[str, Any]
+_Columns = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What :func:`compare_runs` found. ``differences`` are b - a; em, f1, contains and recall in percent.
 
-    ``only_in_a`` and ``only_in_b`` count questions that were left out; ``not_compared`` names metrics that one run has
-    for all common questions and the other has not. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED`
-    whose whole 95 % interval lies below zero. ``mcnemar`` is None where a run holds no answers.
+    ``only_in_a`` and ``only_in_b`` count questions that were left out. A metric is compared over the questions that
+    both runs have it for (one without a source has no nDCG), its own ``n``; ``not_compared`` names those that the
+    runs have for different questions. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED` whose whole 95 %
+    interval lies below zero. ``mcnemar`` is None where a run holds no answers.
     """
 
     name_a: str
@@ -80,17 +83,18 @@ def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0
         )
     rows_a, rows_b = [by_id_a[key] for key in common], [by_id_b[key] for key in common]
     columns_a, columns_b = _columns(rows_a, _name(a)), _columns(rows_b, _name(b))
-    shared = [name for name in _METRICS if name in columns_a and name in columns_b]
+    timed = all(run.manifest.get("mode") != "retrieval" for run in (a, b))  # there, a window shares one time
+    shared = {
+        name: list(columns_a[name])
+        for name in _METRICS
+        if columns_a[name] and columns_a[name].keys() == columns_b[name].keys() and (timed or name != "latency_s")
+    }
     if not shared:
         raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
-    differences = paired_bootstrap(
-        {name: columns_a[name] for name in shared},
-        {name: columns_b[name] for name in shared},
-        samples=samples,
-        seed=seed,
-    )
-    answered = "em" in shared and "f1" in shared
-    gain = np.subtract(columns_b["f1"], columns_a["f1"]) if answered else np.empty(0)
+    differences = _differences(columns_a, columns_b, shared, samples, seed)
+    em_a, em_b, f1_a, f1_b = (list(c[m].values()) for m in ("em", "f1") for c in (columns_a, columns_b))
+    answered = {"em", "f1"} <= shared.keys() and len(em_a) == len(common)
+    gain = np.subtract(f1_b, f1_a) if answered else np.empty(0)
     return Comparison(
         name_a=_name(a),
         name_b=_name(b),
@@ -100,13 +104,17 @@ def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0
         samples=samples,
         seed=seed,
         differences=differences,
-        not_compared=[name for name in _METRICS if (name in columns_a) != (name in columns_b)],
-        mcnemar=mcnemar(np.array(columns_a["em"]) > 0, np.array(columns_b["em"]) > 0) if answered else None,
+        not_compared=[
+            name
+            for name in _METRICS
+            if name not in shared and name != "latency_s" and (columns_a[name] or columns_b[name])
+        ],
+        mcnemar=mcnemar(np.array(em_a) > 0, np.array(em_b) > 0) if answered else None,
         wins=int((gain > _SAME).sum()),
         ties=int((np.abs(gain) <= _SAME).sum()),
         losses=int((gain < -_SAME).sum()),
         flipped=_flipped(rows_a, rows_b) if answered else [],
-        worse=[name for name in GUARDED if name in differences and differences[name].high < 0],
+        worse=[name for name in GUARDED if name in differences and _verdict(name, differences[name]) == "worse"],
     )
 
 
@@ -121,8 +129,8 @@ def to_markdown(comparison: Comparison) -> str:
     if c.only_in_a or c.only_in_b:
         lines.append(f"Left out, as only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
     if c.not_compared:
-        lines.append(f"Not compared, as only one run has them for every question: {', '.join(c.not_compared)}.")
-    lines += ["", "| metric | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---|"]
+        lines.append(f"Not compared, as the runs have them for different questions: {', '.join(c.not_compared)}.")
+    lines += ["", "| metric | n | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---:|---|"]
     lines += [_table_row(name, difference) for name, difference in c.differences.items()]
     lines.append("")
     if c.mcnemar is not None:
@@ -144,13 +152,15 @@ def to_markdown(comparison: Comparison) -> str:
 def _table_row(name: str, d: Difference) -> str:
     interval = f"{_signed(d.low)} to {_signed(d.high)}"
     verdict = _verdict(name, d) or "no significant difference"
-    cells = [_digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), verdict]
+    cells = [str(d.n), _digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), verdict]
     return f"| {name} | {' | '.join(cells)} |"
 
 
 def _verdict(name: str, d: Difference) -> str:
     """Return what the interval says, or nothing where it spans zero."""
     up, down = ("slower", "faster") if name == "latency_s" else ("better", "worse")
+    if d.p >= _LEVEL:
+        return ""  # a handful of questions that all changed alike has an interval of no width
     return up if d.low > 0 else down if d.high < 0 else ""
 
 
@@ -170,7 +180,7 @@ def _plain(name: str) -> str:
 
 
 def _name(run: RunData) -> str:
-    return str(run.manifest.get("name") or "a run without a name")
+    return run.label or str(run.manifest.get("name") or "a run without a name")
 
 
 def _require_same_dataset(a: RunData, b: RunData) -> None:
@@ -197,18 +207,37 @@ def _by_id(run: RunData) -> dict[str, Row]:
     return rows
 
 
-def _columns(rows: list[Row], name: str) -> dict[str, list[float]]:
-    """Return the metrics that every row has."""
-    columns = {}
-    for metric, (part, scale) in _METRICS.items():
-        values = [(row if part is None else row.get(part) or {}).get(metric) for row in rows]
-        if any(value is None for value in values):
-            continue
-        for row, value in zip(rows, values, strict=True):
+def _differences(
+    a: _Columns, b: _Columns, shared: Mapping[str, Sequence[str]], samples: int, seed: int
+) -> dict[str, Difference]:
+    """Compare each metric over its own questions; those with the same questions share their resampling."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, ids in shared.items():
+        groups.setdefault(tuple(ids), []).append(name)
+    found: dict[str, Difference] = {}
+    for ids, names in groups.items():
+        side_a, side_b = ({name: [columns[name][key] for key in ids] for name in names} for columns in (a, b))
+        found |= paired_bootstrap(side_a, side_b, samples=samples, seed=seed)
+    return {name: found[name] for name in shared}
+
+
+def _columns(rows: list[Row], name: str) -> _Columns:
+    """Return, by metric, the value of every question that has one."""
+    columns: _Columns = {metric: {} for metric in _METRICS}
+    for row in rows:
+        for metric, (part, scale) in _METRICS.items():
+            holder = row if part is None else row.get(part)
+            if not isinstance(holder, Mapping | None):
+                raise EvalError(
+                    f"{name}: {part} of the question {row['id']!r} is {holder!r}", "run the evaluation again"
+                )
+            value = (holder or {}).get(metric)
+            if value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 message = f"{name}: {metric} of the question {row['id']!r} is {value!r}"
                 raise EvalError(message, "run the evaluation again")
-        columns[metric] = [scale * float(value) for value in values if value is not None]
+            columns[metric][row["id"]] = scale * float(value)
     return columns
 
 

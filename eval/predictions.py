@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from eval.datasets import Question
 from eval.errors import EvalError
 from eval.losses import Trace, classify
-from eval.metrics import best_over, contains, exact_match, normalise, token_f1
+from eval.metrics import Rule, best_over, contains, exact_match, normalise, stands_in, token_f1
 from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
 
 __all__ = ["RECALL_AT", "CitedSpan", "Prediction", "RankedPassage", "row_of"]
@@ -72,13 +73,16 @@ class Prediction:
     notes: tuple[str, ...] = ()
 
 
-def row_of(question: Question, prediction: Prediction) -> dict[str, Any]:
-    """Score one prediction and return its row. Raises :class:`~eval.errors.EvalError` for a number that is none."""
-    golds = list(question.answers) or [""]
+def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") -> dict[str, Any]:
+    """Score one prediction and return its row, by the official script that ``rule`` names.
+
+    Raises :class:`~eval.errors.EvalError` for a number that is none.
+    """
+    golds = [gold for gold in question.answers if rule == "1.1" or normalise(gold)] or [""]
     scored = "" if prediction.abstained else prediction.text
     impossible = not question.answers
     em = best_over(exact_match, scored, golds)
-    f1 = best_over(token_f1, scored, golds)
+    f1 = best_over(partial(token_f1, rule=rule), scored, golds)
     holds = best_over(contains, scored, golds)
     timings = {name: round(seconds, 6) for name, seconds in prediction.timings.items()}
     row = {
@@ -128,7 +132,8 @@ def same_source(found: str, gold: str | None) -> bool:
 def _retrieval(question: Question, sources: Sequence[str] | None) -> dict[str, float] | None:
     if sources is None or question.source is None:
         return None
-    ranked = ["gold" if same_source(source, question.source) else source for source in sources]
+    named = ("gold" if same_source(source, question.source) else source for source in sources)
+    ranked = list(dict.fromkeys(named))  # the end of a path may be that of several documents: the first one counts
     gold = {"gold"}
     measures = {f"recall@{k}": recall_at_k(ranked, gold, k) for k in RECALL_AT}
     return measures | {"mrr": reciprocal_rank(ranked, gold), "ndcg@10": ndcg_at_k(ranked, gold, 10)}
@@ -137,13 +142,13 @@ def _retrieval(question: Question, sources: Sequence[str] | None) -> dict[str, f
 def _citations(prediction: Prediction, golds: Sequence[str]) -> dict[str, Any]:
     """Return the citations, each compared with the golds, and the question's own shares; None where undefined.
 
-    A span contains a gold answer if the gold's normalised tokens stand in it in a row, and overlaps it if they share a
-    token at all (an F1 above 0).
+    A span contains a gold answer as :func:`~eval.metrics.stands_in` says, and overlaps it if they share a token at all
+    (an F1 above 0).
     """
     spans = [
         {
             **asdict(span),
-            "contains_gold": any(contains(span.quote, gold) == 1.0 for gold in golds if normalise(gold)),
+            "contains_gold": any(stands_in(span.quote, gold) for gold in golds),
             "overlaps_gold": any(token_f1(span.quote, gold) > 0 for gold in golds if normalise(gold)),
         }
         for span in prediction.citations

@@ -25,8 +25,13 @@ def reciprocal_rank(ranked: Sequence[Hashable], relevant: Set[Hashable]) -> floa
 
 
 def ndcg_at_k(ranked: Sequence[Hashable], relevant: Set[Hashable], k: int) -> float:
-    """Return DCG@k over the best possible DCG@k, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002)."""
+    """Return DCG@k over the best possible DCG@k, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002).
+
+    Raises ``ValueError`` if an item is ranked twice: it would gain twice, and the measure could exceed 1.
+    """
     _require(relevant)
+    if len(set(ranked)) != len(ranked):
+        raise ValueError("an item is ranked twice")
     gained = sum(1.0 / math.log2(rank + 1) for rank, item in enumerate(ranked[:k], start=1) if item in relevant)
     ideal = sum(1.0 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))
     return gained / ideal

@@ -6,6 +6,7 @@ what made them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -23,10 +24,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class RunData:
-    """A finished run: ``manifest`` is ``run.json``, ``rows`` the questions in the dataset's order."""
+    """A finished run: ``manifest`` is ``run.json``, ``rows`` are in the dataset's order, ``label`` names its folder."""
 
     manifest: dict[str, Any]
     rows: list[dict[str, Any]]
+    label: str = ""
 
 
 def load_run(folder: Path) -> RunData:
@@ -46,10 +48,15 @@ def load_run(folder: Path) -> RunData:
             "run the same `rag eval` command again: it goes on where it stopped",
         )
     rows = read_rows(folder / "rows.jsonl")
-    asked = manifest["dataset"]["asked"]
+    dataset = manifest.get("dataset")
+    asked = dataset.get("asked") if isinstance(dataset, dict) else None
+    if not isinstance(asked, int):
+        raise EvalError(f"{path} does not say its dataset", "run the evaluation again")
     if len(rows) != asked:
         raise EvalError(f"{folder} has {len(rows)} rows of {asked}", "run the same `rag eval` command again")
-    return RunData(manifest, rows)
+    if hashlib.sha256((folder / "rows.jsonl").read_bytes()).hexdigest() != manifest.get("rows_sha256"):
+        raise EvalError(f"{folder / 'rows.jsonl'} was changed after the run", "run the evaluation again")
+    return RunData(manifest, rows, folder.name)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -74,6 +81,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 continue  # a run that measured retrieval alone
             if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
                 raise EvalError(f"{path}, line {number}: {name} is {value!r}", "run the evaluation again")
+            if name != "latency_s" and not 0 <= value <= 1:
+                raise EvalError(f"{path}, line {number}: {name} is {value!r}, not 0 to 1", "run the evaluation again")
         rows.append(row)
     return rows
 

@@ -9,6 +9,7 @@ This module knows nothing of models, retrieval or configuration: the caller desc
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -22,6 +23,7 @@ from eval.abstention import auroc, no_answer_rates, risk_coverage
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
 from eval.losses import count_losses
+from eval.metrics import Rule
 from eval.predictions import Prediction, row_of
 from eval.records import FORMAT, RunData, write_json, write_text
 from eval.scoring import score_squad
@@ -60,12 +62,13 @@ def evaluate(
     write_json(folder / "run.json", manifest)
     started = time.monotonic()
     rows: list[dict[str, Any]] = []
+    rule: Rule = "1.1" if dataset.version == "1.1" else "2.0"
     for start in range(0, len(dataset.questions), window):
         part = dataset.questions[start : start + window]
         predictions = answer(part)
         if len(predictions) != len(part):
             raise EvalError(f"{len(part)} questions got {len(predictions)} answers", "mend the system under test")
-        rows += [row_of(q, p) for q, p in zip(part, predictions, strict=True)]
+        rows += [row_of(q, p, rule=rule) for q, p in zip(part, predictions, strict=True)]
         if progress is not None:
             progress(len(rows), len(dataset.questions), _mean(rows, "em"), _mean(rows, "f1"))
     if retrieval_only:
@@ -74,6 +77,7 @@ def evaluate(
     _write_predictions(folder, dataset, rows, retrieval_only)
     text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     write_text(folder / "rows.jsonl", text)
+    manifest["rows_sha256"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     manifest |= dict(describe())
     manifest |= {"seconds": round(seconds, 3), **summarise(dataset, rows, seed=int(manifest.get("seed") or 0))}
     # Written last: a folder with a complete manifest is whole.
@@ -98,7 +102,7 @@ def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int 
     answered = bool(rows) and rows[0].get("em") is not None
     return {
         "metrics": _metrics(rows, seed),
-        "official": _official(dataset, rows) if answered else None,
+        "official": _official(dataset, rows) if answered and dataset.official else None,
         "losses": count_losses(row["loss"] for row in rows) if answered else None,
         "abstention": _abstention(rows) if answered else None,
     }

@@ -119,7 +119,8 @@ def paired_bootstrap(
     found = {}
     for column, name in enumerate(a):
         mean, low, high = _constant_or(gaps[:, column], lows[column], highs[column])
-        p = _two_sided(drawn[:, column]) if low < high else float(mean == 0)
+        # Where all differ by the same amount there is nothing to draw: the sign test says how likely that is by chance.
+        p = _two_sided(drawn[:, column]) if low < high else min(1.0, 2.0 * 0.5 ** len(gaps)) if mean else 1.0
         means = float(values_a[:, column].mean()), float(values_b[:, column].mean())
         found[name] = Difference(*means, mean, low, high, p, len(gaps))
     return found

@@ -48,7 +48,7 @@ def read_sweep(path: Path) -> Sweep:
 
     remedy = "see docs/evaluation.md for the form of a sweep"
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = _load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise EvalError(f"{path} cannot be read: {error}", "check the path") from None
     except yaml.YAMLError as error:
@@ -84,6 +84,24 @@ def pareto(rows: Sequence[Mapping[str, float]], *, more: Sequence[str], less: Se
         return all(gain >= 0 for gain in gains) and any(gain > 0 for gain in gains)
 
     return [not any(beats(other, row) for other in rows) for row in rows]
+
+
+def _load_yaml(text: str) -> Any:
+    """Read YAML in which no mapping names a key twice: the later would silently replace half of a grid."""
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        pass
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        keys = [loader.construct_object(key) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} is there twice", node.start_mark)
+        return loader.construct_mapping(node, deep=True)
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    return yaml.load(text, Strict)  # noqa: S506 - a safe loader
 
 
 def _points(tree: Mapping[str, Any], path: Path, remedy: str) -> list[Point]:

@@ -9,9 +9,11 @@ opaque settings.
 
 from indexes.errors import (
     FormatTooNewError,
+    FormatTooOldError,
     IndexDamagedError,
     IndexLockedError,
     IndexMissingError,
+    IndexWriteError,
     SettingsMismatchError,
     StoreError,
 )
@@ -23,11 +25,13 @@ __all__ = [
     "DocumentRow",
     "FailedDocument",
     "FormatTooNewError",
+    "FormatTooOldError",
     "Index",
     "IndexDamagedError",
     "IndexLockedError",
     "IndexMissingError",
     "IndexReader",
+    "IndexWriteError",
     "NewChunk",
     "NewDocument",
     "Problem",

@@ -168,16 +168,20 @@ class FaissIndex:
 
     def remove(self, ids: Int64) -> None:
         """Mask ids from now on."""
-        known = np.intersect1d(ids, self.position_ids())
-        self._removed = np.union1d(self._removed, known)
+        self._removed = self._removed_with(ids)
 
-    def needs_rebuild(self) -> bool:
+    def _removed_with(self, ids: Int64) -> Int64:
+        return np.union1d(self._removed, np.intersect1d(ids, self.position_ids()))
+
+    def needs_rebuild(self, added: int = 0, removed: Int64 | None = None) -> bool:
         """Many tombstones, or enough vectors at last for the type that was asked for."""
-        total = int(self._index.ntotal)
-        if len(self._removed) > _REBUILD_SHARE * max(total, 1):
+        total = int(self._index.ntotal) + added
+        tombstones = len(self._removed if removed is None else self._removed_with(removed))
+        if tombstones > _REBUILD_SHARE * max(total, 1):
             return True
-        _, needed = factory(self.options, self.dimension, len(self))
-        return self.built_type != self.options.type and len(self) >= needed
+        left = total - tombstones
+        _, needed = factory(self.options, self.dimension, left)
+        return self.built_type != self.options.type and left >= needed
 
     def search(self, queries: Float32, k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Search with the tombstones masked and, where given, only ``allowed`` ids considered."""

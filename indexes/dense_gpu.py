@@ -88,9 +88,9 @@ class GpuIndex:
         """Return a private copy of the CPU index, to change and to copy to the GPUs again."""
         return self._cpu.clone()
 
-    def needs_rebuild(self) -> bool:
+    def needs_rebuild(self, added: int = 0, removed: Int64 | None = None) -> bool:
         """As the CPU index says."""
-        return self._cpu.needs_rebuild()
+        return self._cpu.needs_rebuild(added, removed)
 
     def save(self, folder: Path) -> None:
         """Write the CPU index."""

@@ -61,8 +61,9 @@ class NumpyIndex:
         copy._ids, copy._vectors = self._ids, self._vectors
         return copy
 
-    def needs_rebuild(self) -> bool:
+    def needs_rebuild(self, added: int = 0, removed: Int64 | None = None) -> bool:
         """An exact index is always as good as a new one."""
+        del added, removed
         return False
 
     def save(self, folder: Path) -> None:

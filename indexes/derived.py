@@ -3,7 +3,10 @@
 Each is a folder ``<kind>/<generation>-<nonce>`` with its files and, written last, a manifest that holds the
 generation it reflects, the store it belongs to, the options it was built with, every file's SHA-256 and its own. A
 folder is filled under a temporary name, every file and the folder itself are fsynced, and only then is it renamed into
-place and its parent fsynced: a kill at any moment leaves the last good one untouched.
+place and its parent fsynced: a kill or a full disk at any moment leaves the last good one untouched.
+
+Only folders with names that :func:`publish` gives are ever looked at or deleted: an index folder may be somebody's
+project folder, with a folder ``dense`` of their own in it.
 
 Nothing here is the truth. What does not verify is passed over, and the caller builds it again from the store.
 """
@@ -13,12 +16,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from indexes.errors import IndexWriteError
 
 __all__ = [
     "Published",
@@ -34,6 +40,8 @@ __all__ = [
 
 _MANIFEST = "manifest.json"
 _TEMPORARY = ".tmp-"
+_PUBLISHED_NAME = re.compile(r"\d{12}-[0-9a-f]{8}")
+_TEMPORARY_NAME = re.compile(r"\.tmp-\d+-[0-9a-f]{8}")
 _VERSION = 1
 
 
@@ -52,14 +60,34 @@ def publish(
     options: Mapping[str, Any],
     fill: Callable[[Path], None],
 ) -> Published:
-    """Let ``fill`` write an index into a new folder below ``root`` and put it into place durably."""
+    """Let ``fill`` write an index into a new folder below ``root`` and put it into place durably.
+
+    Raises :class:`~indexes.errors.IndexWriteError` where it cannot be written; nothing of the attempt is left.
+    """
     generation, commit = head
-    root.mkdir(parents=True, exist_ok=True)
     nonce = uuid.uuid4().hex[:8]
     temporary = root / f"{_TEMPORARY}{generation}-{nonce}"
-    temporary.mkdir()
-    fill(temporary)
-    files = sorted(p for p in temporary.iterdir() if p.is_file())
+    final = root / f"{generation:012d}-{nonce}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        fill(temporary)
+        _seal(temporary, store_id, generation, commit, options)
+        temporary.rename(final)
+        _fsync(root)
+    except (OSError, RuntimeError, ValueError) as error:
+        # A full disk is a RuntimeError to FAISS and a ValueError to tantivy.
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise IndexWriteError(root, _reason(error)) from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return Published(final, generation)
+
+
+def _seal(folder: Path, store_id: str, generation: int, commit: str, options: Mapping[str, Any]) -> None:
+    """Write the manifest of a filled folder and wait until all of it is on the disk."""
+    files = sorted(p for p in folder.iterdir() if p.is_file())
     manifest = {
         "version": _VERSION,
         "store_id": store_id,
@@ -69,13 +97,16 @@ def publish(
         "files": {p.name: file_sha256(p) for p in files},
     }
     manifest["self"] = _digest(manifest)
-    (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    for path in (*files, temporary / _MANIFEST, temporary):
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    for path in (*files, folder / _MANIFEST, folder):
         _fsync(path)
-    final = root / f"{generation:012d}-{nonce}"
-    temporary.rename(final)
-    _fsync(root)
-    return Published(final, generation)
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong as one short line: FAISS puts its own source lines before the system's words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).rpartition("failed: ")[2].split())[-200:]
 
 
 def newest(
@@ -111,10 +142,13 @@ def verify(folder: Path) -> str | None:
 
 
 def remove_all_but(root: Path, keep: Path | None) -> None:
-    """Delete every other folder below ``root``; readers that have one open keep its files until they let go."""
+    """Delete every other folder that :func:`publish` made below ``root``, whole or half.
+
+    Readers that have one open keep its files until they let go.
+    """
     if root.is_dir():
         for folder in root.iterdir():
-            if folder != keep and folder.is_dir():
+            if folder != keep and (_is_published(folder) or _is_leftover(folder)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -148,8 +182,15 @@ def file_sha256(path: Path) -> str:
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
-    named = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    return sorted(named, key=lambda p: p.name, reverse=True)
+    return sorted((p for p in root.iterdir() if _is_published(p)), key=lambda p: p.name, reverse=True)
+
+
+def _is_published(path: Path) -> bool:
+    return _PUBLISHED_NAME.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
+
+
+def _is_leftover(path: Path) -> bool:
+    return _TEMPORARY_NAME.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

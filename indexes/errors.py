@@ -6,7 +6,9 @@
     ├── IndexMissingError      nothing here yet
     ├── IndexDamagedError      the database itself cannot be trusted
     ├── IndexLockedError       another process is writing; says which
+    ├── IndexWriteError        a derived index cannot be written: the disk is full, a file too large
     ├── FormatTooNewError      written by a later version of this software
+    ├── FormatTooOldError      written by an earlier one whose format is no longer read
     └── SettingsMismatchError  made with other settings than the ones asked for
 
 The messages say what happened. What to type next is added by whoever owns the command line.
@@ -19,9 +21,11 @@ from pathlib import Path
 
 __all__ = [
     "FormatTooNewError",
+    "FormatTooOldError",
     "IndexDamagedError",
     "IndexLockedError",
     "IndexMissingError",
+    "IndexWriteError",
     "SettingsMismatchError",
     "StoreError",
 ]
@@ -51,11 +55,26 @@ class IndexLockedError(StoreError):
         self.holder = holder
 
 
+class IndexWriteError(StoreError):
+    """A derived index cannot be written; what was committed is safe, and the last good index is still in place."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"the {folder.name} index cannot be written into {folder}: {reason}")
+        self.folder = folder
+
+
 class FormatTooNewError(StoreError):
     """The folder's format version is later than this software reads."""
 
     def __init__(self, folder: Path, found: int, known: int) -> None:
         super().__init__(f"the index in {folder} has format {found}, and this version reads formats up to {known}")
+
+
+class FormatTooOldError(StoreError):
+    """The folder's format version is earlier than this software reads."""
+
+    def __init__(self, folder: Path, found: int, known: int) -> None:
+        super().__init__(f"the index in {folder} has format {found}, and this version reads format {known} only")
 
 
 class SettingsMismatchError(StoreError):

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,13 +29,14 @@ from indexes.lexical_tantivy import TantivyIndex
 from indexes.lock import writer_lock
 from indexes.protocols import DenseIndex, LexicalIndex
 from indexes.rows import ChunkRow, Int64
-from indexes.store import Store
+from indexes.store import Changes, Store
 from indexes.verify import Problem, check_derived, check_store
 
 __all__ = ["Index", "IndexReader", "Problem", "Snapshot", "lexical_text"]
 
 log = logging.getLogger(__name__)
 
+_KINDS = ("dense", "lexical")
 _SEARCH_ONLY = ("ef_search", "nprobe")
 _LEXICAL_BATCH = 20_000
 _ATTEMPTS = 5
@@ -146,56 +147,78 @@ class Index:
         The caller holds the writer lock. What is published already and current is left alone.
         """
         base = self.published()
-        head = self.store.head()
-        generation = head[0]
-        dense, lexical = base["dense"], base["lexical"]
-        if dense is None or dense.generation != generation:
-            index = self._dense(dense)
-            dense = derived.publish(self._root("dense"), self._store_id, head, self._dense_options(), index.save)
-        if lexical is None or lexical.generation != generation:
-            before = lexical
-
-            def fill(folder: Path) -> None:
-                self._lexical_into(folder, before)
-
-            lexical = derived.publish(self._root("lexical"), self._store_id, head, self._lexical_options(), fill)
-        derived.remove_all_but(self._root("dense"), dense.folder)
-        derived.remove_all_but(self._root("lexical"), lexical.folder)
+        generation = self.store.generation
+        for kind in _KINDS:
+            published = base[kind]
+            if published is None or published.generation != generation:
+                published = self._publish(kind, published)
+            derived.remove_all_but(self._root(kind), published.folder)
         return generation
 
-    def _dense(self, base: derived.Published | None, current: DenseIndex | None = None, at: int = 0) -> DenseIndex:
-        """Return a private dense index of the current generation, from ``base`` or a clone of ``current``."""
-        with self.store.reading():
-            index: DenseIndex
-            if base is not None and base.generation >= at:
-                index, at = FaissIndex.load(base.folder, self.options), base.generation
-            elif current is not None:
-                index = current.clone()
-            else:
-                return self._dense_from_store()
-            changes = self.store.changes_since(at)
+    def _publish(self, kind: str, base: derived.Published | None) -> derived.Published:
+        """Make one derived index of the store's generation, out of ``base`` where there is one, and publish it.
+
+        No transaction is held: under the writer lock nothing changes.
+        """
+        head = self.store.head()
+        if kind == "dense":
+            start = FaissIndex.load(base.folder, self.options) if base else None
+            index = self._read_dense(start, base.generation if base else 0)()
+            return derived.publish(self._root(kind), self._store_id, head, self._dense_options(), index.save)
+        changes = self.store.changes_since(base.generation if base else 0)
+
+        def fill(folder: Path) -> None:
+            self._lexical_into(folder, base, changes, self._lexical_texts(changes.added))
+
+        return derived.publish(self._root(kind), self._store_id, head, self._lexical_options(), fill)
+
+    def _read_dense(self, start: DenseIndex | None, at: int) -> Callable[[], DenseIndex]:
+        """Read what a dense index of generation ``at`` needs to become one of the current generation.
+
+        What is returned makes it, which can take long and does not touch the store: call it after the transaction.
+        """
+        if start is None:
+            return self._read_dense_whole()
+        changes = self.store.changes_since(at)
+        if start.needs_rebuild(len(changes.added), changes.removed):
+            return self._read_dense_whole()
+        index, vectors = start, self.store.vectors(changes.added)
+
+        def change() -> DenseIndex:
             index.remove(changes.removed)
-            index.add(changes.added, self.store.vectors(changes.added))
-            return self._dense_from_store() if index.needs_rebuild() else index
+            index.add(changes.added, vectors)
+            return index
 
-    def _dense_from_store(self) -> FaissIndex:
+        return change
+
+    def _read_dense_whole(self) -> Callable[[], DenseIndex]:
         ids = self.store.chunk_ids()
-        return FaissIndex.build(int(self.store.meta("dimension")), self.options, ids, self.store.vectors(ids))
+        vectors, dimension = self.store.vectors(ids), int(self.store.meta("dimension"))
+        return lambda: FaissIndex.build(dimension, self.options, ids, vectors)
 
-    def _lexical_into(self, folder: Path, base: derived.Published | None) -> TantivyIndex:
-        """Make a lexical index of the current generation in an empty folder, out of ``base`` where there is one."""
+    def _lexical_texts(self, ids: Int64) -> Iterator[tuple[Int64, list[str]]]:
+        """Read what the lexical index needs of these chunks, batch by batch."""
+        for part in _batches(ids):
+            rows = self.store.chunks(part)
+            yield part, [lexical_text(rows[i]) for i in part.tolist()]
+
+    def _lexical_into(
+        self,
+        folder: Path,
+        base: derived.Published | None,
+        changes: Changes,
+        texts: Iterable[tuple[Int64, list[str]]],
+    ) -> TantivyIndex:
+        """Make a lexical index in an empty folder, out of ``base`` where there is one and what changed since."""
         if base is not None:
             _link_files(base.folder, folder)
         index = TantivyIndex(folder, self.languages)
-        with self.store.reading():
-            changes = self.store.changes_since(base.generation if base else 0)
-            removed = changes.removed
-            for part in _batches(changes.added):
-                rows = self.store.chunks(part)
-                index.apply(part, [lexical_text(rows[i]) for i in part.tolist()], removed)
-                removed = np.empty(0, dtype=np.int64)
-            if not len(changes.added) and len(removed):
-                index.apply(changes.added, [], removed)
+        removed = changes.removed
+        for part, batch in texts:
+            index.apply(part, batch, removed)
+            removed = np.empty(0, dtype=np.int64)
+        if len(removed):
+            index.apply(removed[:0], [], removed)
         return index
 
     # Checking -----------------------------------------------------------------------------------------------
@@ -205,7 +228,7 @@ class Index:
         problems = check_store(self.store)
         if any(not p.repairable for p in problems):
             return problems
-        for kind in ("dense", "lexical"):
+        for kind in _KINDS:
             problems += check_derived(kind, self._root(kind), self.store, self._load_ids)
         return problems
 
@@ -215,10 +238,13 @@ class Index:
         with _scratch_copy(folder) as copy:
             return TantivyIndex(copy, self.languages).ids()
 
-    def rebuild(self) -> int:
-        """Throw both derived indexes away and build them from the store. The caller holds the writer lock."""
-        for kind in ("dense", "lexical"):
-            derived.remove_all_but(self._root(kind), None)
+    def rebuild(self, kinds: Collection[str] = _KINDS) -> int:
+        """Build derived indexes anew from the store, and only then remove what stood there before.
+
+        The caller holds the writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
+        """
+        for kind in (k for k in _KINDS if k in kinds):
+            derived.remove_all_but(self._root(kind), self._publish(kind, None).folder)
         return self.sync()
 
     def reader(self, *, gpu: str = "off", gpu_fp16: bool = True) -> IndexReader:
@@ -278,35 +304,54 @@ class IndexReader:
         return self._build({"dense": None, "lexical": None})
 
     def _build(self, base: Mapping[str, derived.Published | None]) -> Snapshot:
-        """Make a snapshot in one read transaction, so that all of it is of one generation.
+        """Make a snapshot of what one read transaction sees, so that all of it is of one generation.
 
-        Checksums were compared before it begins, because a writer waits for its end.
+        Inside it rows are read and no more, because a writer waits for its end: checksums are compared and files
+        loaded before, FAISS trains and tantivy builds after.
         """
-        with self.store.reading():
-            embedder = self.store.meta("embedder")
+        index, store, lexical_base = self._index, self.store, base["lexical"]
+        start, at, current = self._start(base["dense"])
+        with store.reading():
+            embedder = store.meta("embedder")
             if embedder != self._embedder:
-                raise SettingsMismatchError(self._index.folder, {"embedder": (embedder, self._embedder)})
-            head = self.store.head()
-            current = self._current
-            if current is not None and self.store.nonce(current.head[0]) != current.head[1]:
-                current = None  # the database was put back from a copy: what was searched has another history
-            dense = self._index._dense(
-                base["dense"], current.dense if current else None, current.generation if current else 0
-            )
-            lexical = self._lexical(base["lexical"], head[0])
-            chunks = self.store.counts()["chunks"]
-            if not len(dense) == len(lexical) == chunks:
-                # Tantivy makes an empty index of a folder whose files are gone.
-                raise OSError(f"{len(dense)} and {len(lexical)} chunks were read of {chunks}")
-            return Snapshot(head, self._on_gpu(dense), lexical)
+                raise SettingsMismatchError(index.folder, {"embedder": (embedder, self._embedder)})
+            head = store.head()
+            if current is not None and not self._in_history(current):
+                start = None
+            make_dense = index._read_dense(start, at)
+            changes = store.changes_since(lexical_base.generation if lexical_base else 0)
+            texts = list(index._lexical_texts(changes.added))
+            chunks = store.counts()["chunks"]
+        dense, lexical = make_dense(), self._lexical(lexical_base, changes, texts)
+        if not len(dense) == len(lexical) == chunks:
+            # Tantivy makes an empty index of a folder whose files are gone.
+            raise OSError(f"{len(dense)} and {len(lexical)} chunks were read of {chunks}")
+        return Snapshot(head, self._on_gpu(dense), lexical)
 
-    def _lexical(self, base: derived.Published | None, generation: int) -> TantivyIndex:
-        if base is not None and base.generation == generation and os.access(base.folder, os.W_OK):
+    def _start(self, base: derived.Published | None) -> tuple[DenseIndex | None, int, Snapshot | None]:
+        """Return a private dense index to go on from, its generation, and the snapshot it was copied from, if any."""
+        current = self._current
+        if current is not None and not self._in_history(current):
+            current = None
+        if base is not None and (current is None or base.generation >= current.generation):
+            return FaissIndex.load(base.folder, self._index.options), base.generation, None
+        if current is not None:
+            return current.dense.clone(), current.generation, current
+        return None, 0, None
+
+    def _in_history(self, snapshot: Snapshot) -> bool:
+        """Tell whether a snapshot's commit is in the store: not so once the database was put back from a copy."""
+        return self.store.nonce(snapshot.head[0]) == snapshot.head[1]
+
+    def _lexical(
+        self, base: derived.Published | None, changes: Changes, texts: list[tuple[Int64, list[str]]]
+    ) -> TantivyIndex:
+        if base is not None and base.generation == changes.generation and os.access(base.folder, os.W_OK):
             with suppress(ValueError):  # tantivy wants to lock even to read, and may not: take a copy
                 return TantivyIndex(base.folder, self._index.languages)
         scratch = tempfile.TemporaryDirectory(prefix="rag-lexical-", ignore_cleanup_errors=True)
         try:
-            index = self._index._lexical_into(Path(scratch.name), base)
+            index = self._index._lexical_into(Path(scratch.name), base, changes, texts)
         except BaseException:
             scratch.cleanup()
             raise

@@ -56,8 +56,8 @@ class DenseIndex(Protocol):
     def clone(self) -> DenseIndex:
         """Return a private copy that may be changed."""
 
-    def needs_rebuild(self) -> bool:
-        """Tell whether building anew from all vectors would give a better index than going on."""
+    def needs_rebuild(self, added: int = 0, removed: Int64 | None = None) -> bool:
+        """Tell whether, after that change, building anew from all vectors would give a better index than going on."""
 
     def save(self, folder: Path) -> None:
         """Write the index into an existing, empty folder."""

@@ -4,8 +4,9 @@ Durability rests on two settings: ``synchronous=FULL``, and a rollback journal b
 write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. A commit's ``nonce`` tells it from one of the same number in another history, after a
-database was put back from a copy.
+each copy checks the other. Every ``sha256`` is of its whole row, as :func:`indexes.write_rows.row_sha256` makes it
+of the columns that :mod:`indexes.write_rows` names; a text's also covers its document's sections. A commit's
+``nonce`` tells it from one of the same number in another history, after a database was put back from a copy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from indexes.errors import IndexDamagedError
 
 __all__ = ["FORMAT_VERSION", "connect", "journal_mode"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the only one that is read: 1 was never released
 WAL_IS_SOUND_FROM = (3, 51, 3)
 BUSY_TIMEOUT_S = 30.0
 
@@ -44,6 +45,7 @@ CREATE TABLE documents (
     content_sha256 BLOB,
     media_type TEXT NOT NULL,
     title TEXT NOT NULL,
+    sha256 BLOB NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('ready', 'failed', 'stale')),
     size INTEGER NOT NULL,
     modified_ns INTEGER NOT NULL,
@@ -59,6 +61,7 @@ CREATE INDEX documents_by_content ON documents (content_sha256);
 CREATE TABLE texts (
     document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
     text TEXT NOT NULL,
+    chunks INTEGER NOT NULL,
     sha256 BLOB NOT NULL
 ) STRICT;
 
@@ -87,11 +90,13 @@ CREATE TABLE chunks (
     UNIQUE (document_id, ordinal)
 ) STRICT;
 CREATE INDEX chunks_by_generation ON chunks (generation);
+CREATE INDEX chunks_by_vector ON chunks (vector_key);
 
 CREATE TABLE vectors (
     embedder TEXT NOT NULL,
     key BLOB NOT NULL,
     vector BLOB NOT NULL,
+    sha256 BLOB NOT NULL,
     PRIMARY KEY (embedder, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -141,8 +146,9 @@ class _Connection(sqlite3.Connection):
 
 
 def _raise_named(error: sqlite3.DatabaseError, connection: sqlite3.Connection) -> NoReturn:
-    """Raise IndexDamagedError for SQLite's word for a broken file, and any other error as it is."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    """Raise IndexDamagedError for a broken file in SQLite's words or Python's, and any other error as it is."""
+    corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    if corrupt or str(error).startswith("Could not decode to UTF-8"):
         where = getattr(connection, "path", "the database")
         raise IndexDamagedError(f"{where} is damaged: {error}") from error
     raise error

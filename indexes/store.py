@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from indexes import schema
-from indexes.errors import FormatTooNewError, IndexDamagedError, IndexMissingError, StoreError
+from indexes.errors import FormatTooNewError, FormatTooOldError, IndexDamagedError, IndexMissingError, StoreError
 from indexes.rows import (
     ChunkRow,
     CommitRow,
@@ -38,7 +38,7 @@ from indexes.rows import (
     NewDocument,
     Section,
 )
-from indexes.write_rows import put_document, put_failure, recut_document, remove_document
+from indexes.write_rows import put_document, put_failure, put_vector, recut_document, remove_document
 
 __all__ = ["DATABASE", "Changes", "Store"]
 
@@ -102,8 +102,8 @@ class Store:
     def open(cls, folder: Path, *, write: bool = False) -> Store:
         """Open the index in ``folder``.
 
-        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError` or
-        :class:`~indexes.errors.IndexDamagedError`.
+        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError`,
+        :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
         """
         if not cls.exists(folder):
             raise IndexMissingError(folder)
@@ -111,6 +111,8 @@ class Store:
         found = int(store.meta("format_version"))
         if found > schema.FORMAT_VERSION:
             raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
+        if found < schema.FORMAT_VERSION:
+            raise FormatTooOldError(folder, found, schema.FORMAT_VERSION)
         return store
 
     @staticmethod
@@ -212,6 +214,15 @@ class Store:
             counts[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - fixed names
         return counts
 
+    def unused_vectors(self) -> int:
+        """Return how many vectors no chunk of the index needs now: they are kept, should their text come back."""
+        row = self._db.execute(
+            "SELECT count(*) FROM vectors v WHERE v.embedder <> ? "
+            "OR NOT EXISTS (SELECT 1 FROM chunks c WHERE c.vector_key = v.key)",
+            (self.meta("embedder"),),
+        ).fetchone()
+        return int(row[0])
+
     def commits(self, limit: int = 10) -> list[CommitRow]:
         """Return the last commits, newest first."""
         rows = self._db.execute(
@@ -247,8 +258,21 @@ class Store:
             raise KeyError(source)
         return str(row[0])
 
+    def _headings(self, stored: str, where: str) -> tuple[str, ...]:
+        """Read a heading path. Raises :class:`~indexes.errors.IndexDamagedError` if it is none."""
+        try:
+            headings = json.loads(stored)
+        except ValueError:
+            headings = None
+        if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
+            raise IndexDamagedError(f"{self.path} is damaged: the headings of {where} cannot be read")
+        return tuple(headings)
+
     def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
-        """Return the chunks that still exist among ``ids``; one deleted since is simply not there."""
+        """Return the chunks that still exist among ``ids``; one deleted since is simply not there.
+
+        Raises :class:`~indexes.errors.IndexDamagedError` for one whose headings cannot be read.
+        """
         wanted = [int(i) for i in ids]
         found: dict[int, ChunkRow] = {}
         for part in _slices(wanted):
@@ -259,7 +283,7 @@ class Store:
                 part,
             )
             for row in rows:
-                values = [*row[:7], tuple(json.loads(row[7])), row[8]]
+                values = [*row[:7], self._headings(row[7], f"chunk {row[0]}"), row[8]]
                 found[row[0]] = ChunkRow(*values)
         return found
 
@@ -334,10 +358,8 @@ class Store:
     def put_vectors(self, embedder: str, vectors: Mapping[bytes, Float32]) -> None:
         """Store vectors ahead of the commit that uses them, so that an interruption loses no embedding work."""
         with self.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO vectors (embedder, key, vector) VALUES (?, ?, ?)",
-                [(embedder, key, np.asarray(v, dtype="<f2").tobytes()) for key, v in vectors.items()],
-            )
+            for key, vector in vectors.items():
+                put_vector(db, embedder, key, np.asarray(vector, dtype="<f2").tobytes())
 
     def commit(
         self,
@@ -401,7 +423,9 @@ class Store:
                 "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
-            spans = tuple(Section(s, e, page, tuple(json.loads(headings))) for s, e, page, headings in sections)
+            spans = tuple(
+                Section(s, e, page, self._headings(h, f"a section of {row[0]}")) for s, e, page, h in sections
+            )
             values = [*row, spans, ()]
             yield NewDocument(*values)
 

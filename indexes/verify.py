@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,13 @@ from indexes.errors import IndexDamagedError
 from indexes.rows import Int64
 from indexes.schema import connect
 from indexes.store import Store
-from indexes.write_rows import text_sha256
+from indexes.write_rows import CHUNK_COLUMNS, DOCUMENT_COLUMNS, SECTION_COLUMNS, row_sha256
 
 __all__ = ["Problem", "check_derived", "check_store"]
+
+_ATTEMPTS = 5
+_PAUSE_S = 0.05
+_VECTORS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class Problem:
 
 
 def check_store(store: Store) -> list[Problem]:
-    """Check the database's pages and keys, then every text, chunk and vector."""
+    """Check the database's pages and keys, then every document, text, chunk and vector."""
     connection = connect(store.path)
     try:
         return [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
     except (sqlite3.DatabaseError, IndexDamagedError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise  # that says nothing about what is in it
         return [Problem("database", str(error), repairable=False)]
     finally:
         connection.close()
@@ -45,14 +52,12 @@ def _store_faults(db: sqlite3.Connection, store: Store) -> Iterator[str]:
             yield message
     for table, rowid, *_ in db.execute("PRAGMA foreign_key_check"):
         yield f"row {rowid} of {table} points nowhere"
-    yield from _text_faults(db)
-    size = 2 * int(store.meta("dimension"))
-    for (count,) in db.execute(
-        "SELECT count(*) FROM vectors WHERE embedder = ? AND length(vector) <> ?",
-        (store.meta("embedder"), size),
-    ):
-        if count:
-            yield f"{count} vectors have the wrong size"
+    # A transaction a document, and a page of vectors at a time: a writer must not have to wait for the whole check.
+    for (document_id,) in db.execute("SELECT id FROM documents ORDER BY id").fetchall():
+        db.execute("BEGIN")
+        yield from list(_document_faults(db, document_id))
+        db.execute("COMMIT")
+    yield from _vector_faults(db, str(store.meta("embedder")), 2 * int(store.meta("dimension")))
     for (count,) in db.execute(
         "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
         "WHERE v.key IS NULL",
@@ -62,37 +67,93 @@ def _store_faults(db: sqlite3.Connection, store: Store) -> Iterator[str]:
             yield f"{count} chunks have no vector"
 
 
-def _text_faults(db: sqlite3.Connection) -> Iterator[str]:
-    documents = db.execute(
-        "SELECT d.id, d.source, t.text, t.sha256 FROM documents d LEFT JOIN texts t ON t.document_id = d.id "
-        "WHERE d.state <> 'failed'"
-    )
-    for document_id, source, text, sha in documents:
-        if text is None or text_sha256(text) != sha:
-            yield f"the text of {source} does not match its checksum"
-            continue
-        chunks = db.execute("SELECT id, start, end, text, sha256 FROM chunks WHERE document_id = ?", (document_id,))
-        for chunk_id, start, end, chunk, chunk_sha in chunks:
-            if text[start:end] != chunk or text_sha256(chunk) != chunk_sha:
-                yield f"chunk {chunk_id} of {source} is not the text it claims to be"
+def _document_faults(db: sqlite3.Connection, document_id: int) -> Iterator[str]:
+    """Compare a document and all that belongs to it with the checksums; one deleted meanwhile is no fault."""
+    document = db.execute(
+        f"SELECT state, sha256, {', '.join(DOCUMENT_COLUMNS)} FROM documents WHERE id = ?",  # noqa: S608 - fixed names
+        (document_id,),
+    ).fetchone()
+    if document is None:
+        return
+    state, sha, *values = document
+    source = values[0]
+    if row_sha256(*values) != sha:
+        yield f"what is recorded of {source} does not match its checksum"
+    if state == "failed":
+        return
+    stored = db.execute("SELECT chunks, text, sha256 FROM texts WHERE document_id = ?", (document_id,)).fetchone()
+    sections = db.execute(
+        f"SELECT {', '.join(SECTION_COLUMNS)} FROM sections WHERE document_id = ? ORDER BY ordinal",  # noqa: S608
+        (document_id,),
+    ).fetchall()
+    chunk_count, text, text_sha = stored or (0, "", b"")
+    if row_sha256(document_id, chunk_count, text, *(value for row in sections for value in row)) != text_sha:
+        yield f"the text of {source} does not match its checksum"
+        return
+    chunks = db.execute(
+        f"SELECT id, sha256, {', '.join(CHUNK_COLUMNS)} FROM chunks WHERE document_id = ?",  # noqa: S608 - fixed names
+        (document_id,),
+    ).fetchall()
+    if len(chunks) != chunk_count:
+        yield f"{source} has {len(chunks)} chunks, and {chunk_count} were stored"
+    for chunk_id, chunk_sha, *row in chunks:
+        start, end, chunk = row[2], row[3], row[6]
+        if text[start:end] != chunk or row_sha256(*row) != chunk_sha:
+            yield f"chunk {chunk_id} of {source} is not what it claims to be"
+
+
+def _vector_faults(db: sqlite3.Connection, embedder: str, size: int) -> Iterator[str]:
+    """Compare every vector with its checksum, and those of the index's embedder with the index's dimension."""
+    damaged = wrong_size = 0
+    last = ("", b"")
+    while rows := db.execute(
+        "SELECT embedder, key, vector, sha256 FROM vectors WHERE (embedder, key) > (?, ?) "
+        "ORDER BY embedder, key LIMIT ?",
+        (*last, _VECTORS_AT_ONCE),
+    ).fetchall():
+        damaged += sum(row_sha256(owner, key, vector) != sha for owner, key, vector, sha in rows)
+        wrong_size += sum(owner == embedder and len(vector) != size for owner, _, vector, _ in rows)
+        last = (rows[-1][0], rows[-1][1])
+    if wrong_size:
+        yield f"{wrong_size} vectors have the wrong size"
+    if damaged:
+        yield f"{damaged} vectors do not match their checksums"
 
 
 def check_derived(kind: str, root: Path, store: Store, load_ids: Callable[[str, Path], Int64]) -> list[Problem]:
     """Check the newest published index of one kind: its checksums, and that replaying it gives the store's chunks.
 
-    An index that was never published, or that is of an earlier generation, is no problem: readers replay.
+    An index that was never published, or that is of an earlier generation, is no problem: readers replay. Nor is
+    one that a writer replaced while it was looked at: the newest is looked at then, as a reader would.
     """
-    folders = derived.published_folders(root)
-    if not folders:
-        return []
-    fault = derived.verify(folders[0])
+    message = ""
+    for attempt in range(_ATTEMPTS):
+        folders = derived.published_folders(root)
+        if not folders:
+            return []
+        try:
+            message = _derived_fault(kind, folders[0], store, load_ids)
+        except (OSError, RuntimeError, ValueError) as error:  # as FAISS and tantivy call a file that is missing
+            message = f"{folders[0].name}: it cannot be loaded: {' '.join(str(error).split())}"
+        if not message:
+            return []
+        time.sleep(_PAUSE_S * (attempt + 1))  # time for a writer to be done with removing it
+        if derived.published_folders(root)[:1] == folders[:1]:
+            break
+    return [Problem(kind, message, repairable=True)]
+
+
+def _derived_fault(kind: str, folder: Path, store: Store, load_ids: Callable[[str, Path], Int64]) -> str:
+    """Return what is wrong with a published folder, or nothing."""
+    fault = derived.verify(folder)
     if fault is not None:
-        return [Problem(kind, f"{folders[0].name}: {fault}", repairable=True)]
+        return f"{folder.name}: {fault}"
+    generation = derived.generation_of(folder)
     with store.reading():
-        changes = store.changes_since(derived.generation_of(folders[0]))
+        changes = store.changes_since(generation)
         expected = store.chunk_ids()
-    found = np.union1d(np.setdiff1d(load_ids(kind, folders[0]), changes.removed), changes.added)
+    found = np.union1d(np.setdiff1d(load_ids(kind, folder), changes.removed), changes.added)
     if np.array_equal(found, expected):
-        return []
+        return ""
     missing, extra = len(np.setdiff1d(expected, found)), len(np.setdiff1d(found, expected))
-    return [Problem(kind, f"{missing} chunks are missing and {extra} do not exist", repairable=True)]
+    return f"{missing} chunks are missing and {extra} do not exist"

@@ -1,6 +1,9 @@
 """How one document's rows are put into, replaced in and taken out of an open transaction.
 
 Every function takes the connection of a transaction that :mod:`indexes.store` began; none begins or ends one.
+
+Each row whose content can reach a reader carries a checksum of the columns named here, so that a change that SQLite
+itself does not notice is found by :mod:`indexes.verify`, which reads the same columns and compares.
 """
 
 from __future__ import annotations
@@ -12,31 +15,48 @@ from collections.abc import Sequence
 
 from indexes.rows import FailedDocument, NewDocument
 
-__all__ = ["put_document", "put_failure", "recut_document", "remove_document", "text_sha256"]
+__all__ = [
+    "CHUNK_COLUMNS",
+    "DOCUMENT_COLUMNS",
+    "SECTION_COLUMNS",
+    "put_document",
+    "put_failure",
+    "put_vector",
+    "recut_document",
+    "remove_document",
+    "row_sha256",
+]
+
+Value = str | int | bytes | None
+
+DOCUMENT_COLUMNS = ("source", "content_sha256", "media_type", "title", "size", "modified_ns", "pages")
+SECTION_COLUMNS = ("ordinal", "start", "end", "page", "headings")
+CHUNK_COLUMNS = ("document_id", "ordinal", "start", "end", "page", "headings", "text", "vector_key")
 
 
 def put_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
     """Insert or replace one document; return whether one stood there with content before."""
     known = db.execute("SELECT id, state FROM documents WHERE source = ?", (document.source,)).fetchone()
-    values = (
-        document.content_sha256, document.media_type, document.title, document.size, document.modified_ns,
-        document.pages, generation,
+    values: tuple[Value, ...] = (
+        document.source, document.content_sha256, document.media_type, document.title, document.size,
+        document.modified_ns, document.pages,
     )  # fmt: skip
+    sha = row_sha256(*values)
     if known is None:
         cursor = db.execute(
-            "INSERT INTO documents (source, content_sha256, media_type, title, state, size, modified_ns, pages, "
-            "generation) VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?)",
-            (document.source, *values),
+            "INSERT INTO documents (source, content_sha256, media_type, title, size, modified_ns, pages, sha256, "
+            "state, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'ready', ?)",
+            (*values, sha, generation),
         )
         document_id = int(cursor.lastrowid or 0)
     else:
         document_id = int(known[0])
         _remove_content(db, document_id, generation)
         db.execute(
-            "UPDATE documents SET content_sha256 = ?, media_type = ?, title = ?, state = 'ready', size = ?, "
-            "modified_ns = ?, pages = ?, generation = ?, failed_sha256 = NULL, reason = NULL, message = NULL, "
-            "remedy = NULL WHERE id = ?",
-            (*values, document_id),
+            "UPDATE documents SET source = ?, content_sha256 = ?, media_type = ?, title = ?, size = ?, "
+            "modified_ns = ?, pages = ?, sha256 = ?, state = 'ready', generation = ?, failed_sha256 = NULL, "
+            "reason = NULL, message = NULL, remedy = NULL WHERE id = ?",
+            (*values, sha, generation, document_id),
         )
     _put_content(db, document_id, document, generation)
     return known is not None and known[1] != "failed"
@@ -54,32 +74,32 @@ def recut_document(db: sqlite3.Connection, document: NewDocument, generation: in
 
 
 def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument, generation: int) -> None:
+    sections = [(n, s.start, s.end, s.page, _json(s.headings)) for n, s in enumerate(document.sections)]
+    sha = row_sha256(document_id, len(document.chunks), document.text, *(v for row in sections for v in row))
     db.execute(
-        "INSERT INTO texts (document_id, text, sha256) VALUES (?, ?, ?)",
-        (document_id, document.text, text_sha256(document.text)),
+        "INSERT INTO texts (document_id, chunks, text, sha256) VALUES (?, ?, ?, ?)",
+        (document_id, len(document.chunks), document.text, sha),
     )
     db.executemany(
         "INSERT INTO sections (document_id, ordinal, start, end, page, headings) VALUES (?, ?, ?, ?, ?, ?)",
-        [(document_id, n, s.start, s.end, s.page, _json(s.headings)) for n, s in enumerate(document.sections)],
+        [(document_id, *row) for row in sections],
     )
+    chunks = [
+        (document_id, n, c.start, c.end, c.page, _json(c.headings), c.text, c.vector_key)
+        for n, c in enumerate(document.chunks)
+    ]
     db.executemany(
-        "INSERT INTO chunks (document_id, ordinal, start, end, page, headings, text, sha256, vector_key, generation) "
+        "INSERT INTO chunks (document_id, ordinal, start, end, page, headings, text, vector_key, sha256, generation) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                document_id,
-                n,
-                c.start,
-                c.end,
-                c.page,
-                _json(c.headings),
-                c.text,
-                text_sha256(c.text),
-                c.vector_key,
-                generation,
-            )
-            for n, c in enumerate(document.chunks)
-        ],
+        [(*row, row_sha256(*row), generation) for row in chunks],
+    )
+
+
+def put_vector(db: sqlite3.Connection, embedder: str, key: bytes, vector: bytes) -> None:
+    """Store a vector's bytes, or replace them."""
+    db.execute(
+        "INSERT OR REPLACE INTO vectors (embedder, key, vector, sha256) VALUES (?, ?, ?, ?)",
+        (embedder, key, vector, row_sha256(embedder, key, vector)),
     )
 
 
@@ -105,18 +125,26 @@ def remove_document(db: sqlite3.Connection, source: str, generation: int) -> boo
 def put_failure(db: sqlite3.Connection, failure: FailedDocument, generation: int) -> None:
     """Record a failure; content that was read earlier keeps answering, and its document is called stale."""
     db.execute(
-        "INSERT INTO documents (source, failed_sha256, media_type, title, state, size, modified_ns, generation, "
-        "reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, ?, ?, ?, ?) "
+        "INSERT INTO documents (source, failed_sha256, media_type, title, state, size, modified_ns, sha256, "
+        "generation, reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, ?, ?, ?, ?, ?) "
         "ON CONFLICT (source) DO UPDATE SET failed_sha256 = excluded.failed_sha256, reason = excluded.reason, "
         "message = excluded.message, "
         "remedy = excluded.remedy, state = CASE state WHEN 'failed' THEN 'failed' ELSE 'stale' END",
-        (failure.source, failure.content_sha256, generation, failure.reason, failure.message, failure.remedy),
-    )
+        (
+            failure.source, failure.content_sha256, row_sha256(failure.source, None, "", "", 0, 0, None),
+            generation, failure.reason, failure.message, failure.remedy,
+        ),
+    )  # fmt: skip
 
 
-def text_sha256(text: str) -> bytes:
-    """Return the SHA-256 of a text's UTF-8 form."""
-    return hashlib.sha256(text.encode("utf-8")).digest()
+def row_sha256(*values: Value) -> bytes:
+    """Return the SHA-256 of a row: of each value's kind, length and bytes, so that no two rows read the same."""
+    told = hashlib.sha256()
+    for value in values:
+        data = value if isinstance(value, bytes) else str(value).encode("utf-8")
+        told.update(f"{type(value).__name__} {len(data)} ".encode())
+        told.update(data)
+    return told.digest()
 
 
 def _json(value: Sequence[str]) -> str:

@@ -1,36 +1,44 @@
 """A file of questions to a file of answers, the generator kept full, going on where an interruption left off.
 
 The questions are JSON Lines, ``{"question": "…", "id": "…"}`` (``id`` is optional and carried along). Each answer is
-one line, written and flushed when it is known, with the number of its question's line. A line that is no question
-becomes an answer line with an ``error``; the others go on.
+one line with the number of its question's line, and with what it depends on beside the question: the configuration's
+digest, the filter, the index's generation. Answers are written and flushed 64 at a time; after a resumed run they are
+put in the order of the questions. A line that is no question, or whose prompt is not taken, becomes an answer line with
+an ``error``; the others go on, and the next run tries it again.
+
+A file of answers is gone on with only where that loses nothing and mixes nothing: see :func:`plan_batch`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rag.errors import InputError, PromptTooLongError
+from rag.errors import InputError, PromptRefusedError, PromptTooLongError
 from rag.pipeline import Pipeline
+from rag.records import Answer
 from rag.retrieval import check_question
 from rag.serialise import answer_json
 
-__all__ = ["BatchReport", "answer_file"]
+__all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]
 
-_ANSWER_LINE = re.compile(r'^\{"line": \d', re.MULTILINE)
+_LINE_BEGINS = '{"line": '
 _WINDOW = 64  # questions in flight: enough to fill an engine, little enough to lose
 
 
 @dataclass
 class BatchReport:
-    """How many lines were answered now or stood there already, and (line number, message) of those that failed."""
+    """How many lines were answered now or stood there already, and (line number, message) of those that failed.
+
+    ``replaced`` counts the earlier answers whose question has changed since.
+    """
 
     answered: int = 0
     resumed: int = 0
+    replaced: int = 0
     failed: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -39,6 +47,71 @@ class _Line:
     number: int
     row: dict[str, Any]
     error: str = ""
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """What a run has to do: the lines of ``out`` that stay as they are, by number, and the questions still to ask."""
+
+    out: Path
+    config_digest: str
+    source_glob: str | None
+    kept: dict[int, str]
+    waiting: list[_Line]
+    replaced: int
+
+    @property
+    def idle(self) -> bool:
+        """Whether no model is needed: what is left to write, if anything, are errors."""
+        return all(line.error for line in self.waiting)
+
+
+def plan_batch(
+    questions: Path, out: Path, *, config_digest: str, source_glob: str | None = None, generation: int
+) -> BatchPlan:
+    """Read the questions and the answers that are there already, and decide what is to be asked. Nothing is written.
+
+    Raises :class:`~rag.errors.InputError` if the questions cannot be read, if ``out`` cannot be written, if it is no
+    file of answers, if its answers were made with another configuration, another filter or another state of the
+    documents, or if most of them belong to no question of this file.
+    """
+    lines = list(_read_questions(questions))
+    if not lines:
+        raise InputError(f"{questions} holds no question", 'each line is a JSON object such as {"question": "…"}')
+    if not out.parent.is_dir():
+        raise InputError(
+            f"{out} cannot be written: there is no folder {out.parent}", "make the folder, or correct --out"
+        )
+    kept, replaced = _resume(out, lines, (config_digest, source_glob, generation))
+    waiting = [line for line in lines if line.number not in kept]
+    return BatchPlan(out, config_digest, source_glob, kept, waiting, replaced)
+
+
+def answer_planned(
+    pipeline: Pipeline | None, plan: BatchPlan, *, progress: Callable[[int, int], None] | None = None
+) -> BatchReport:
+    """Do what is planned. ``pipeline`` may be None where the plan is idle."""
+    report = BatchReport(resumed=len(plan.kept), replaced=plan.replaced)
+    tell = progress or (lambda *_: None)
+    done, total = len(plan.kept), len(plan.kept) + len(plan.waiting)
+    tell(done, total)
+    _rewrite(plan.out, plan.kept.values())
+    with plan.out.open("a", encoding="utf-8", errors="replace") as handle:
+        for start in range(0, len(plan.waiting), _WINDOW):
+            window = plan.waiting[start : start + _WINDOW]
+            for row in _answer_window(pipeline, window, plan):
+                if "error" in row:
+                    report.failed.append((row["line"], row["error"]))
+                else:
+                    report.answered += 1
+                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            handle.flush()
+            done += len(window)
+            tell(done, total)
+    if plan.kept and plan.waiting:
+        text = plan.out.read_text(encoding="utf-8").removesuffix("\n")
+        _rewrite(plan.out, sorted(text.split("\n"), key=lambda line: int(json.loads(line)["line"])))
+    return report
 
 
 def answer_file(
@@ -50,54 +123,37 @@ def answer_file(
     source_glob: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
-    """Answer every line of ``questions`` into ``out``.
-
-    Raises :class:`~rag.errors.InputError` if the questions cannot be read, or if ``out`` holds answers that were made
-    with another configuration.
-    """
-    lines = list(_read_questions(questions))
-    if not lines:
-        raise InputError(f"{questions} holds no question", 'each line is a JSON object such as {"question": "…"}')
-    kept = _resume(out, lines, config_digest)
-    report = BatchReport(resumed=len(kept))
-    waiting = [line for line in lines if line.number not in kept]
-    tell = progress or (lambda *_: None)
-    tell(len(kept), len(lines))
-    with out.open("a", encoding="utf-8", errors="replace") as handle:
-        for start in range(0, len(waiting), _WINDOW):
-            window = waiting[start : start + _WINDOW]
-            for row in _answer_window(pipeline, window, config_digest, source_glob):
-                if "error" in row:
-                    report.failed.append((row["line"], row["error"]))
-                else:
-                    report.answered += 1
-                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-            handle.flush()
-            tell(len(kept) + start + len(window), len(lines))
-    return report
+    """Answer every line of ``questions`` into ``out``. Raises what :func:`plan_batch` and the generator raise."""
+    generation = pipeline.retriever.reader.store.generation
+    plan = plan_batch(questions, out, config_digest=config_digest, source_glob=source_glob, generation=generation)
+    return answer_planned(pipeline, plan, progress=progress)
 
 
-def _answer_window(
-    pipeline: Pipeline, window: list[_Line], config_digest: str, source_glob: str | None
-) -> Iterator[dict[str, Any]]:
+def _answer_window(pipeline: Pipeline | None, window: list[_Line], plan: BatchPlan) -> Iterator[dict[str, Any]]:
     good = [line for line in window if not line.error]
-    answers: dict[int, Any] = {}
-    errors = {line.number: line.error for line in window if line.error}
-    try:
-        found = pipeline.ask_batch([line.row["question"] for line in good], source_glob=source_glob)
-        answers = {line.number: answer for line, answer in zip(good, found, strict=True)}
-    except PromptTooLongError:  # one of them does not fit: ask one by one to see which
-        for line in good:
-            try:
-                answers[line.number] = pipeline.ask(line.row["question"], source_glob=source_glob)
-            except PromptTooLongError as error:
-                errors[line.number] = error.message
+    results: dict[int, Answer | str] = {line.number: line.error for line in window if line.error}
+    if pipeline is not None:
+        results |= _ask(pipeline, good, plan.source_glob)
     for line in window:
+        result = results[line.number]
         base = {"line": line.number, "id": line.row.get("id")}
-        if line.number in errors:
-            yield base | {"question": line.row.get("question"), "error": errors[line.number]}
+        if isinstance(result, str):
+            yield base | {"question": line.row.get("question"), "error": result}
         else:
-            yield base | answer_json(answers[line.number], config_digest)
+            made_from = {"filter": plan.source_glob, "generation": result.generation}
+            yield base | answer_json(result, plan.config_digest) | made_from
+
+
+def _ask(pipeline: Pipeline, lines: list[_Line], source_glob: str | None) -> dict[int, Answer | str]:
+    """Return the answer to each line, or why its prompt was not taken: halving the batch finds which."""
+    try:
+        answers = pipeline.ask_batch([line.row["question"] for line in lines], source_glob=source_glob)
+    except (PromptTooLongError, PromptRefusedError) as error:
+        if len(lines) == 1:
+            return {lines[0].number: error.message}
+        middle = len(lines) // 2
+        return _ask(pipeline, lines[:middle], source_glob) | _ask(pipeline, lines[middle:], source_glob)
+    return {line.number: answer for line, answer in zip(lines, answers, strict=True)}
 
 
 def _read_questions(path: Path) -> Iterator[_Line]:
@@ -124,34 +180,91 @@ def _read_questions(path: Path) -> Iterator[_Line]:
             yield _Line(number, row, error.message)
 
 
-def _resume(out: Path, lines: list[_Line], config_digest: str) -> set[int]:
-    """Keep the good answers of an earlier run and drop the rest of the file; return their line numbers."""
-    if not out.exists():
-        return set()
+def _resume(out: Path, lines: list[_Line], now: tuple[str, str | None, int]) -> tuple[dict[int, str], int]:
+    """Return the lines of an earlier run that stay, by number, and how many answers are to be replaced."""
     asked = {line.number: line.row.get("question") for line in lines if not line.error}
     kept: dict[int, str] = {}
+    strangers: list[int] = []
+    for line, row in _read_answers(out):
+        if "error" in row:
+            continue
+        _check_same(out, row, now)
+        if asked.get(row["line"]) == row["question"]:
+            kept[row["line"]] = line
+        else:
+            strangers.append(row["line"])
+    if len(strangers) > len(kept):
+        raise InputError(
+            f"{out} holds answers to other questions: {len(strangers)} of its {len(strangers) + len(kept)} answers are "
+            f"not to what stands in their line of the questions now (line {strangers[0]} is the first)",
+            "choose another --out, or delete it to start over",
+        )
+    return kept, len(strangers)
+
+
+def _read_answers(out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each line with its row, the one that an interruption cut left out. Refuse whatever else is in there."""
+    if not out.exists():
+        return
     try:
         text = out.read_bytes().decode("utf-8", "replace")  # an interruption may have cut a letter
     except OSError as error:
         raise InputError(f"{out} cannot be read: {error.strerror}", "choose another --out") from None
-    for line in text.split("\n"):  # not splitlines: an answer may hold other separators
-        try:
-            row = json.loads(line)
-            number, question, digest = int(row["line"]), row["question"], row.get("config_digest")
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # the line that the interruption cut
-        if "error" in row:
-            continue
-        if digest != config_digest:
-            raise InputError(
-                f"{out} holds answers made with another configuration ({digest}, now {config_digest})",
-                "choose another --out, or delete it to start over",
-            )
-        if asked.get(number) == question:
-            kept[number] = line
-    if text and not _ANSWER_LINE.search(text):
-        raise InputError(f"{out} is not a file of answers and is not overwritten", "choose another --out")
+    *whole, last = text.split("\n")  # not splitlines: an answer may hold other separators
+    for line in whole:
+        yield line, _answer_row(out, line)
+    if last and not _is_cut(last):
+        yield last, _answer_row(out, last)
+
+
+def _is_cut(last: str) -> bool:
+    begins = last.startswith(_LINE_BEGINS) or _LINE_BEGINS.startswith(last)
+    return begins and _parsed(last) is None
+
+
+def _answer_row(out: Path, line: str) -> dict[str, Any]:
+    row = _parsed(line)
+    if (
+        isinstance(row, dict)
+        and type(row.get("line")) is int
+        and "question" in row
+        and ("config_digest" in row or "error" in row)
+    ):
+        return row
+    raise InputError(f"{out} is not a file of answers and is not overwritten", "choose another --out")
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_same(out: Path, row: dict[str, Any], now: tuple[str, str | None, int]) -> None:
+    """Raise if an answer was made from something else than what the run is for."""
+    digest, source_glob, generation = now
+    remedy = "choose another --out, or delete it to start over"
+    if row.get("config_digest") != digest:
+        made = row.get("config_digest")
+        raise InputError(f"{out} holds answers made with another configuration ({made}, now {digest})", remedy)
+    if row.get("filter") != source_glob:
+        before, after = (
+            f"--filter source={glob}" if glob else "no filter" for glob in (row.get("filter"), source_glob)
+        )
+        raise InputError(f"{out} holds answers made with another filter ({before}, now {after})", remedy)
+    if row.get("generation", generation) != generation:
+        raise InputError(
+            f"{out} holds answers from before the documents changed (generation {row['generation']}, now {generation})",
+            remedy,
+        )
+
+
+def _rewrite(out: Path, lines: Iterable[str]) -> None:
+    """Put these lines in place of the file, which is whole at every moment; what is right already is left alone."""
+    text = "".join(line + "\n" for line in lines)
+    if out.exists() and out.read_bytes() == text.encode():
+        return
     temporary = out.with_name(out.name + ".part")
-    temporary.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(out)
-    return set(kept)

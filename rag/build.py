@@ -10,14 +10,16 @@ from indexes import Index
 from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
 from rag.config import Config
-from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder
+from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import MissingPackageError, UsageError
 from rag.generators import Generator, make_generator
+from rag.models import resolve_model
 from rag.pipeline import Pipeline
 from rag.prompting import PromptBuilder, PromptCounter
 from rag.retrieval import Retriever
 
 __all__ = [
+    "check_dense",
     "forbid_downloads",
     "index_settings",
     "make_builder",
@@ -27,6 +29,8 @@ __all__ = [
     "make_retriever",
     "open_index",
     "open_or_create",
+    "open_to_reembed",
+    "open_unless_other",
 ]
 
 
@@ -71,10 +75,14 @@ def make_chunker(config: Config, embedder: Embedder) -> Chunker:
 
 def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
     """Return what an index records and refuses to differ from: what its vectors and its chunks depend on."""
+    return _settings(config, embedder.fingerprint, embedder.dimension)
+
+
+def _settings(config: Config, fingerprint: str, dimension: object) -> dict[str, Any]:
     return {
         "embedding.model": config.embedding.model,
-        "embedding.fingerprint": embedder.fingerprint,
-        "embedding.dimension": embedder.dimension,
+        "embedding.fingerprint": fingerprint,
+        "embedding.dimension": dimension,
         "embedding.normalised": True,
         "embedding.query_prefix": config.embedding.query_prefix,
         "embedding.passage_prefix": config.embedding.passage_prefix,
@@ -85,9 +93,49 @@ def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
 
 
 def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *, write: bool = False) -> Index:
-    """Open an index; with an embedder, refuse one that was made with other settings."""
+    """Open an index; with an embedder, refuse one that was made with other settings.
+
+    Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold its vectors.
+    """
     settings = None if embedder is None else index_settings(config, embedder)
-    return Index.open(folder, settings, write=write, **_index_options(config))
+    index = Index.open(folder, settings, write=write, **_index_options(config))
+    check_dense(config, int(index.store.meta("dimension")))
+    return index
+
+
+def open_unless_other(folder: Path, config: Config) -> Index | None:
+    """Open an index for writing without loading the embedder; None where there is none, or one of other settings.
+
+    What is compared instead of the embedder is the fingerprint of its files, which also decides its dimension.
+    """
+    from indexes.store import Store
+
+    if not Store.exists(folder):
+        return None
+    forbid_downloads(config)
+    part = config.embedding
+    told = FakeEmbedder.fingerprint
+    if part.model != "fake":
+        local = resolve_model(part.model, part.revision)
+        told = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
+    store = Store.open(folder)
+    recorded = store.settings
+    store.close()
+    settings = _settings(config, told, recorded.get("embedding.dimension"))
+    if settings != recorded:
+        return None
+    index = Index.open(folder, settings, write=True, **_index_options(config))
+    check_dense(config, int(index.store.meta("dimension")))
+    return index
+
+
+def open_to_reembed(folder: Path, config: Config, embedder: Embedder) -> Index:
+    """Open an index for writing whatever it was made with.
+
+    Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold this embedder's vectors.
+    """
+    check_dense(config, embedder.dimension)
+    return Index.open(folder, write=True, **_index_options(config))
 
 
 def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
@@ -95,7 +143,7 @@ def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
     from indexes.lock import writer_lock
     from indexes.store import Store
 
-    _check_dense(config, embedder)
+    check_dense(config, embedder.dimension)
     if not Store.exists(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(folder, "making the index"):
@@ -115,7 +163,7 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
 
     Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
     """
-    _check_dense(config, embedder)
+    check_dense(config, embedder.dimension)
     dense, part = config.index.dense, config.retrieval
     if dense.gpu in ("replicate", "shard"):
         _require_faiss_gpu(dense.gpu)
@@ -130,11 +178,12 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
     )
 
 
-def _check_dense(config: Config, embedder: Embedder) -> None:
+def check_dense(config: Config, dimension: int) -> None:
+    """Raise :class:`~rag.errors.UsageError` where a dense index of this type cannot hold vectors of this length."""
     dense = config.index.dense
-    if dense.type in ("pq", "ivfpq") and embedder.dimension % dense.pq_m:
+    if dense.type in ("pq", "ivfpq") and dimension % dense.pq_m:
         raise UsageError(
-            f"index.dense.pq_m is {dense.pq_m}, which does not divide the embedder's dimension, {embedder.dimension}",
+            f"index.dense.pq_m is {dense.pq_m}, which does not divide the embedder's dimension, {dimension}",
             "for example: --set index.dense.pq_m=16",
         )
 

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.config import Config, Resolved
 from rag.errors import UsageError
+from rag.urls import without_userinfo
 
-__all__ = ["CALIBRATION_FILE", "answering_digest", "apply_calibration", "save_calibration"]
+__all__ = ["CALIBRATION_FILE", "answering_digest", "apply_calibration", "public_tree", "save_calibration"]
 
 CALIBRATION_FILE = "calibration.json"
 _KEY = "answers.min_confidence"
@@ -33,9 +34,17 @@ class _Calibration(BaseModel):
 
 def answering_digest(config: Config) -> str:
     """Return 16 hex digits of everything that a confidence depends on."""
-    tree = config.model_dump(mode="json")
+    tree = public_tree(config)
     parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def public_tree(config: Config) -> dict[str, Any]:
+    """Return the configuration as JSON values, without a password that stands in an address."""
+    tree = config.model_dump(mode="json")
+    endpoint = tree["generator"]["openai"]
+    endpoint["base_url"] = without_userinfo(endpoint["base_url"])
+    return tree
 
 
 def save_calibration(index: Path, config: Config, min_confidence: float, run: str, report: Mapping[str, Any]) -> Path:

@@ -1,11 +1,13 @@
 """Answers to citations: each sentence of an answer is looked up in the passages, whatever the model claims.
 
 For every sentence the best-supporting span (one sentence of a passage, or two neighbours) is found by the share of
-the sentence's content words that it contains, compared as Snowball stems. Every number of the sentence must be in the
-span too. A sentence that no span supports well enough is marked unsupported.
+the sentence's content words that it contains, compared as :mod:`rag.words` says. Every number of the sentence must be
+in the span too. A sentence that no span supports well enough is marked unsupported.
 
-This is lexical evidence: it finds quotation and close paraphrase in English and Russian. It cannot see that a
-sentence negates its source, and it does not find a free paraphrase.
+This is lexical evidence: the words occur in a passage, which is not to say that they answer the question. It finds
+quotation and close paraphrase in English and Russian. It cannot see that a sentence negates its source, and it does
+not find a free paraphrase. An answer of one word or number is supported wherever that stands; among several such
+places the one that shares most with the question is cited, so that a reader can judge it.
 """
 
 from __future__ import annotations
@@ -13,232 +15,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 from rag.records import Citation, Passage, Sentence
+from rag.words import content_stems, is_number
 
-__all__ = ["Cited", "cite", "content_stems", "strip_markers"]
+__all__ = ["Cited", "MarkerFilter", "cite", "sentence_spans", "strip_markers"]
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # Lines up to one that is blank or begins a list item, a heading or a table row.
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
-_MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
-# Function words carry no evidence. Short lists of the commonest ones, in our own selection.
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "its",
-        "he",
-        "she",
-        "they",
-        "them",
-        "his",
-        "her",
-        "their",
-        "there",
-        "here",
-        "and",
-        "or",
-        "but",
-        "nor",
-        "so",
-        "if",
-        "then",
-        "than",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "of",
-        "off",
-        "on",
-        "onto",
-        "out",
-        "over",
-        "to",
-        "up",
-        "with",
-        "without",
-        "about",
-        "between",
-        "through",
-        "during",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "having",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "not",
-        "no",
-        "yes",
-        "also",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "i",
-        "you",
-        "we",
-        "my",
-        "your",
-        "our",
-        "me",
-        "us",
-        "и",
-        "в",
-        "во",
-        "не",
-        "что",
-        "он",
-        "на",
-        "я",
-        "с",
-        "со",
-        "как",
-        "а",
-        "то",
-        "все",
-        "она",
-        "так",
-        "его",
-        "но",
-        "да",
-        "ты",
-        "к",
-        "у",
-        "же",
-        "вы",
-        "за",
-        "бы",
-        "по",
-        "только",
-        "ее",
-        "её",
-        "мне",
-        "было",
-        "вот",
-        "от",
-        "меня",
-        "еще",
-        "ещё",
-        "нет",
-        "о",
-        "из",
-        "ему",
-        "теперь",
-        "когда",
-        "даже",
-        "ну",
-        "ли",
-        "если",
-        "уже",
-        "или",
-        "ни",
-        "быть",
-        "был",
-        "него",
-        "до",
-        "вас",
-        "опять",
-        "вам",
-        "ведь",
-        "там",
-        "потом",
-        "себя",
-        "ей",
-        "они",
-        "тут",
-        "где",
-        "есть",
-        "надо",
-        "ней",
-        "для",
-        "мы",
-        "тебя",
-        "их",
-        "чем",
-        "была",
-        "сам",
-        "чтоб",
-        "без",
-        "будто",
-        "чего",
-        "раз",
-        "тоже",
-        "себе",
-        "под",
-        "будет",
-        "ж",
-        "тогда",
-        "кто",
-        "этот",
-        "того",
-        "потому",
-        "этого",
-        "какой",
-        "совсем",
-        "ним",
-        "здесь",
-        "этом",
-        "один",
-        "почти",
-        "мой",
-        "тем",
-        "чтобы",
-        "нее",
-        "неё",
-        "были",
-        "куда",
-        "зачем",
-        "всех",
-        "при",
-        "об",
-        "это",
-        "эта",
-        "эти",
-        "который",
-        "которая",
-        "которое",
-        "которые",
-        "является",
-    ]
-)
+_WHITE = re.compile(r"\s")
+_MARKER = r"\[\d{1,4}(?:\s*,\s*\d{1,4})*\]"
+_MARKERS = re.compile(rf"(?<!\s)\s*{_MARKER}(?:\s*{_MARKER})*")
+# What a text may end in and still become, or go on as, markers with the white space around them.
+_UNDECIDED = re.compile(rf"(?<!\s)\s*(?:{_MARKER}\s*)*(?:\[[\d\s,]*)?\Z")
+_CLAUSE_ENDS = frozenset(".,;:!?…)»”")
 
 
 @dataclass(frozen=True)
@@ -283,9 +74,57 @@ def cite(answer: str, passages: Sequence[Passage], question: str = "", *, min_su
     return Cited(tuple(sentences), tuple(citations), mean)
 
 
-def strip_markers(answer: str) -> str:
+class MarkerFilter:
+    """Takes the source numbers that a model wrote, such as ``[2]``, out of a text that comes in pieces.
+
+    A marker stands at the end of a sentence or clause and names one of the passages that were shown. Whatever else is
+    in brackets stays: ``buffer[12]``, and a number that a passage itself writes so. White space at both ends goes.
+    Pieces add up to the same text however the whole was cut.
+    """
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._texts = [passage.text for passage in passages]
+        self._pending = ""
+        self._before = ""  # the last character before what is pending, white space left out
+        self._begun = False
+
+    def feed(self, piece: str) -> str:
+        """Take a piece; return what is certain by now."""
+        text = self._pending + piece
+        undecided = _UNDECIDED.search(text)
+        end = undecided.start() if undecided else len(text)
+        self._pending = text[end:]
+        return self._pass_on(text[:end])
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        text, self._pending = self._pending, ""
+        return self._pass_on(text).rstrip()
+
+    def _pass_on(self, text: str) -> str:
+        cleaned = _MARKERS.sub(lambda match: "" if self._is_marker(match) else match.group(), text)
+        self._before = (self._before + text).rstrip()[-1:]
+        if not self._begun:
+            cleaned = cleaned.lstrip()
+            self._begun = bool(cleaned)
+        return cleaned
+
+    def _is_marker(self, match: re.Match[str]) -> bool:
+        before = (self._before + match.string[: match.start()])[-1:]
+        after = match.string[match.end() :]
+        ends = not after.strip() or after.lstrip()[0] in _CLAUSE_ENDS or "\n" in after[: -len(after.lstrip())]
+        if not ends and before not in _CLAUSE_ENDS:
+            return False
+        numbers = [int(number) for number in re.findall(r"\d+", match.group())]
+        if not all(1 <= number <= len(self._texts) for number in numbers):
+            return False
+        return not any(marker in text for marker in re.findall(_MARKER, match.group()) for text in self._texts)
+
+
+def strip_markers(answer: str, passages: Sequence[Passage]) -> str:
     """Return the answer without the source numbers that a model wrote: ours are put in after checking."""
-    return _MARKER.sub("", answer).strip()
+    markers = MarkerFilter(passages)
+    return markers.feed(answer) + markers.finish()
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -299,32 +138,12 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     for block in _BLOCK.finditer(text):
         mark = _LIST_MARK.match(block.group())
         begin = mark.end() if mark else 0
-        for boundary in sentencex.get_sentence_boundaries("en", block.group()[begin:].replace("\n", " ")):
+        # Of white space sentencex gets plain spaces only: it panics at "B\u00a0." for example. Offsets stay true.
+        for boundary in sentencex.get_sentence_boundaries("en", _WHITE.sub(" ", block.group()[begin:])):
             piece = boundary["text"]
             if piece.strip():
                 start = block.start() + begin + boundary["start_index"] + len(piece) - len(piece.lstrip())
                 yield start, start + len(piece.strip())
-
-
-def content_stems(text: str) -> frozenset[str]:
-    """Return the Snowball stems of a text's content words; numbers stay whole."""
-    words = (match.group().lower().replace("’", "'") for match in _WORD.finditer(text))
-    return frozenset(_stem(word) for word in words if word not in _STOP_WORDS)
-
-
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    if word.isdigit():
-        return word
-    language = "russian" if re.search("[а-яё]", word) else "english"
-    return str(_stemmer(language).stemWord(word.removesuffix("'s")))
-
-
-@lru_cache(maxsize=2)
-def _stemmer(language: str) -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer(language)
 
 
 def _spans(passage: Passage, rank: int) -> Iterator[_Span]:
@@ -340,7 +159,7 @@ def _best_span(stems: frozenset[str], asked: frozenset[str], spans: Sequence[_Sp
     """Return the best span and its support; numbers that it lacks rule a span out."""
     if not stems:
         return None, 0.0
-    numbers = {stem for stem in stems if stem[0].isdigit()}
+    numbers = {stem for stem in stems if is_number(stem)}
     best: tuple[tuple[float, int, int, int], _Span] | None = None
     for span in spans:
         support = len(stems & span.stems) / len(stems)

@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from indexes.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
 from rag.prompt_forms import FORMS
+from rag.urls import without_userinfo
 
 __all__ = ["Config", "Resolved", "load_config", "preset_names"]
 
@@ -30,7 +31,7 @@ DEFAULT_PRESET = "cpu"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EmbeddingConfig(_Part):
@@ -209,7 +210,7 @@ def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> 
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         raise UsageError(
-            f"{key} = {first['input']!r} ({origins.get(key, name)}): {first['msg']}",
+            f"{key} = {_short(first['input'])} ({origins.get(key, name)}): {first['msg']}",
             "run `rag config show` for every key and its value",
         ) from None
     return Resolved(config, name, origins)
@@ -217,24 +218,36 @@ def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> 
 
 def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
     """Return the layers of a preset or file, its ancestors first."""
-    if name in seen:
+    itself = name if name in preset_names() else str(Path(name).resolve())  # however the path is spelt
+    if itself in seen:
         raise UsageError(
-            f"{' -> '.join((*seen, name))}: configurations extend each other in a circle", "remove one `extends`"
+            f"{' -> '.join((*seen, itself))}: configurations extend each other in a circle", "remove one `extends`"
         )
     origin, text = _read(name)
+    layer = _parse_file(origin, text)
+    parent = layer.pop("extends", None)
+    if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
+        parent = Path(name).parent / str(parent)  # as seen from the file that says it
+    return [*(_layers(str(parent), (*seen, itself)) if parent else []), (origin, layer)]
+
+
+def _parse_file(origin: str, text: str) -> dict[str, Any]:
     try:
         layer = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+        if isinstance(layer, dict):
+            _flatten(layer)  # raises for a tree that holds itself
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
         told = " ".join(str(error).split())
         raise UsageError(f"{origin} is not YAML: {told}", "mend the file; `rag config show` shows the form") from None
+    except RecursionError:
+        raise UsageError(
+            f"{origin} is nested too deeply, or within itself", "mend the file; `rag config show` shows the form"
+        ) from None
     if not isinstance(layer, dict):
         raise UsageError(
             f"{origin} holds a {type(layer).__name__}, not keys and values", "`rag config show` shows every key"
         )
-    parent = layer.pop("extends", None)
-    if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
-        parent = Path(name).parent / str(parent)  # as seen from the file that says it
-    return [*(_layers(str(parent), (*seen, name)) if parent else []), (origin, layer)]
+    return layer
 
 
 def _read(name: str) -> tuple[str, str]:
@@ -271,8 +284,10 @@ def _parse(key: str, raw: str) -> Any:
         node = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
     try:
         value = yaml.safe_load(raw)
-    except yaml.YAMLError:
-        return raw  # such as `query: `; where no text is wanted, the validation says so
+        if isinstance(value, dict):
+            _flatten(value)  # raises for a tree that holds itself
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return raw  # such as `query: `, 2001-13-45 or [[[[…; where no text is wanted, the validation says so
     kinds = get_args(annotation)
     wants_text = annotation is str or (str in kinds and get_origin(annotation) is not tuple)
     if get_origin(annotation) is Literal:
@@ -280,6 +295,12 @@ def _parse(key: str, raw: str) -> Any:
     if wants_text and not isinstance(value, str):
         return None if raw == "null" and type(None) in kinds else raw
     return value
+
+
+def _short(value: object) -> str:
+    """Return a value as an error shows it: cut, and without a password."""
+    text = without_userinfo(repr(value))
+    return text if len(text) <= 100 else text[:99] + "…"
 
 
 def _unknown_key(key: str, known: Mapping[str, Any], origin: str) -> UsageError:

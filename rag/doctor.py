@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from indexes import FormatTooNewError, IndexMissingError, StoreError
+from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
 from rag.config import Config
 from rag.errors import RagError
@@ -43,6 +43,7 @@ def examine(config: Config, index: Path) -> list[Finding]:
         ("torch", _torch),
         ("faiss", _faiss),
         ("tantivy", _tantivy),
+        ("gpu", lambda: _gpu(config)),
         ("generator", lambda: _generator(config)),
         ("models", lambda: _models(config)),
         ("disk", lambda: _disk(index)),
@@ -53,8 +54,21 @@ def examine(config: Config, index: Path) -> list[Finding]:
         try:
             findings += check()
         except Exception as error:  # noqa: BLE001 - a broken package can raise anything, and that is the finding
-            findings.append(Finding(name, "fail", f"{type(error).__name__}: {error}", "run `make install` again"))
+            findings.append(Finding(name, "fail", *_told(error)))
     return findings
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Return what to say of an error that stopped a check, and what mends it."""
+    if isinstance(error, RagError):
+        return error.message, error.remedy
+    if isinstance(error, sqlite3.OperationalError):
+        if "locked" in str(error):
+            return "another process is writing it just now", "wait until it is done and run `rag doctor` again"
+        return f"the database cannot be used: {error}", "check the disk's free space and permissions"
+    if isinstance(error, OSError) and not isinstance(error, ImportError):
+        return f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions"
+    return f"{type(error).__name__}: {error}", "run `make install` again"
 
 
 def _version(*names: str) -> str | None:
@@ -103,6 +117,39 @@ def _faiss() -> Iterator[Finding]:
     from indexes.dense_gpu import gpu_count
 
     yield Finding("faiss", "ok", f"{_version(found[0])}, {gpu_count(load_faiss())} GPUs")
+
+
+def _gpu(config: Config) -> Iterator[Finding]:
+    """Compare what the configuration asks of GPUs with what torch and FAISS see; it is silent where nothing is asked.
+
+    Only what names a GPU needs one. A model for vLLM that is not bundled does not say so, and would run on a CPU if
+    slowly: that is a warning.
+    """
+    if find_spec("torch") is None:
+        return  # said already
+    import torch
+
+    from indexes.dense_faiss import load_faiss
+    from indexes.dense_gpu import gpu_count
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    no_gpu = "no GPU that torch can use"
+    install = "on a machine with a GPU, run `pip install 'rag-qa[gpu]'` in a fresh environment; here, "
+    device, dense, generator = config.embedding.device, config.index.dense.gpu, config.generator
+    if "cuda" in device and not there:
+        yield Finding("gpu", "fail", f"embedding.device is {device}, and there is {no_gpu}", f"{install}--config cpu")
+    if dense in ("replicate", "shard") and not gpu_count(load_faiss()):
+        told = f"index.dense.gpu is {dense}, and this FAISS sees no GPU"
+        yield Finding("gpu", "fail", told, f"{install}--set index.dense.gpu=auto")
+    if generator.type != "vllm":
+        return
+    if generator.vllm.tensor_parallel_size > max(there, 1):
+        told = f"generator.vllm.tensor_parallel_size is {generator.vllm.tensor_parallel_size}, and there is "
+        told += f"{there} GPU" if there else no_gpu
+        yield Finding("gpu", "fail", told, f"{install}--set generator.vllm.tensor_parallel_size=1")
+    elif not there and generator.model not in BUNDLED:
+        told = f"{no_gpu}: {generator.model} would run on the CPU, many times slower, if its weights fit into memory"
+        yield Finding("gpu", "warn", told, f"{install}--config cpu")
 
 
 def _tantivy() -> Iterator[Finding]:
@@ -161,7 +208,7 @@ def _bundled(name: str) -> Finding:
             "model", "ok", f"{name}, to be converted into {cache_folder()} at the first answer (once, ~40 s)"
         )
     try:
-        return Finding("model", "ok", f"{name}, checksum as pinned, in {resolve_model(name).path.name}")
+        return Finding("model", "ok", f"{name}, its files are those that were pinned, in {resolve_model(name).path}")
     except RagError as error:
         return Finding("model", "fail", error.message, error.remedy)
 
@@ -199,8 +246,12 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
         return
     except StoreError as error:
-        newer = isinstance(error, FormatTooNewError)
-        yield Finding("index", "fail", str(error), "install a newer version of rag-qa" if newer else new_folder)
+        fix = new_folder
+        if isinstance(error, FormatTooNewError):
+            fix = "install a newer version of rag-qa"
+        elif isinstance(error, FormatTooOldError):
+            fix = "ingest the documents into a new folder: `rag ingest PATH --index NEW`"
+        yield Finding("index", "fail", str(error), fix)
         return
     if problems:
         fix = "rag index verify --repair" if all(p.repairable for p in problems) else new_folder

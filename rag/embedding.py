@@ -1,14 +1,21 @@
 """Texts to unit vectors: sentence-transformers, or a deterministic fake.
 
 An embedder knows how many tokens it reads and counts them; it refuses to be handed more than it reads without saying
-so: :meth:`Embedder.embed` takes what the chunker made, and the chunker asks :meth:`Embedder.count_tokens`.
+so: :meth:`Embedder.embed_passages` takes what the chunker made, and the chunker asks :meth:`Embedder.count_tokens`.
+
+A tokenizer may take a whole word for one unknown token, however long: WordPiece does so with any word of more than 100
+characters and with any that holds a single character it does not know. A sentence in a script without spaces is such
+a word. What is counted and embedded is therefore a text in which those words are cut up (:func:`legible`): its count
+is honest, and its vector is of all that the model can read. The text that is stored is never changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +24,18 @@ import numpy.typing as npt
 from rag.errors import ModelError
 from rag.models import resolve_model
 
-__all__ = ["Embedder", "FakeEmbedder", "SentenceTransformerEmbedder", "choose_devices", "choose_dtype"]
+__all__ = [
+    "Embedder",
+    "FakeEmbedder",
+    "SentenceTransformerEmbedder",
+    "choose_devices",
+    "choose_dtype",
+    "fingerprint",
+    "legible",
+]
+
+_LONGEST_PIECE = 64  # characters; less than any tokenizer's longest word, so that most pieces are known at once
+_TEXT_FORM = "legible"  # part of every fingerprint: how texts are prepared
 
 Float32 = npt.NDArray[np.float32]
 
@@ -92,8 +110,7 @@ class SentenceTransformerEmbedder:
             ) from error
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
-        parts = (local.fingerprint, query_prefix, passage_prefix, str(self.max_tokens))
-        self.fingerprint = f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+        self.fingerprint = fingerprint(model, local.fingerprint, query_prefix, passage_prefix)
         self._counter = _counter(self._model.tokenizer)
         self._pool: Any = None
 
@@ -101,7 +118,8 @@ class SentenceTransformerEmbedder:
         """Count in one call of the fast tokenizer; its own truncation is off."""
         if not texts:
             return []
-        return [len(e.ids) for e in self._counter.encode_batch([self._passage_prefix + text for text in texts])]
+        prefixed = [self._passage_prefix + text for text in texts]
+        return [len(encoding.ids) for _, encoding in legible(self._counter, prefixed)]
 
     def embed_passages(self, texts: Sequence[str]) -> Float32:
         """Encode, sorted by length inside sentence-transformers, on all devices."""
@@ -113,7 +131,7 @@ class SentenceTransformerEmbedder:
         return self._encode(prefixed)
 
     def embed_queries(self, texts: Sequence[str]) -> Float32:
-        """Encode questions. One longer than ``max_tokens`` is read up to there; callers say so."""
+        """Encode questions, in the same form. One longer than ``max_tokens`` is read up to there; callers say so."""
         return self._encode([self._query_prefix + text for text in texts])
 
     def close(self) -> None:
@@ -126,7 +144,7 @@ class SentenceTransformerEmbedder:
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
         vectors = self._model.encode(
-            texts,
+            [text for text, _ in legible(self._counter, texts)],
             batch_size=self._batch_size,
             normalize_embeddings=True,
             convert_to_numpy=True,
@@ -134,6 +152,12 @@ class SentenceTransformerEmbedder:
             pool=pool,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def fingerprint(model: str, weights: str, query_prefix: str, passage_prefix: str) -> str:
+    """Return the fingerprint of an embedder, for which it need not be loaded: its files decide everything else."""
+    parts = (weights, query_prefix, passage_prefix, _TEXT_FORM)
+    return f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
 def _counter(tokenizer: Any) -> Any:
@@ -144,6 +168,60 @@ def _counter(tokenizer: Any) -> Any:
     copy.no_truncation()
     copy.no_padding()
     return copy
+
+
+def legible(tokenizer: Any, texts: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return each text with spaces in the words that the tokenizer would take for one unknown token, and its encoding.
+
+    Every character is still there and in its place among the others; a text without such a word is returned as it is.
+    """
+    encodings = tokenizer.encode_batch(list(texts))
+    token = getattr(tokenizer.model, "unk_token", None)
+    unknown = None if token is None else tokenizer.token_to_id(token)
+    if unknown is None:
+        return list(zip(texts, encodings, strict=True))
+    read = []
+    for text, encoding in zip(texts, encodings, strict=True):
+        words = _unknown_words(encoding, unknown)
+        if words:
+            text = _cut_up(text, words, tokenizer, unknown)
+            encoding = tokenizer.encode(text)
+        read.append((text, encoding))
+    return read
+
+
+def _unknown_words(encoding: Any, unknown: int) -> list[tuple[int, int]]:
+    """Return the spans of more than one character that became one unknown token."""
+    if unknown not in encoding.ids:
+        return []
+    spans = zip(encoding.ids, encoding.offsets, strict=True)
+    return [(start, end) for token, (start, end) in spans if token == unknown and end - start > 1]
+
+
+def _cut_up(text: str, words: Sequence[tuple[int, int]], tokenizer: Any, unknown: int) -> str:
+    parts, position = [], 0
+    known = lru_cache(maxsize=4096)(lambda piece: unknown not in tokenizer.encode(piece, add_special_tokens=False).ids)
+    for start, end in words:
+        parts += [text[position:start], " ".join(_pieces(text[start:end], known))]
+        position = end
+    return "".join([*parts, text[position:]])
+
+
+def _pieces(word: str, known: Any) -> Iterator[str]:
+    """Yield a word's pieces: unknown characters alone, and between them stretches as long as the tokenizer knows."""
+    stretches = ("".join(group) for _, group in groupby(word, key=lambda c: known(c) or c))
+    for stretch in stretches:
+        for start in range(0, len(stretch), _LONGEST_PIECE):
+            yield from _known_pieces(stretch[start : start + _LONGEST_PIECE], known)
+
+
+def _known_pieces(piece: str, known: Any) -> Iterator[str]:
+    if len(piece) == 1 or known(piece):
+        yield piece
+        return
+    middle = len(piece) // 2
+    yield from _known_pieces(piece[:middle], known)
+    yield from _known_pieces(piece[middle:], known)
 
 
 class FakeEmbedder:

@@ -9,6 +9,7 @@
     ├── MissingPackageError        1   an optional package is not installed
     ├── ModelError                 1   a model that is not here, or not what it should be
     ├── PromptTooLongError         1   a question that does not fit its model
+    ├── PromptRefusedError         1   a prompt that the endpoint does not take; others it may
     └── GeneratorError             6   the generator cannot be reached or died
 
 Exit codes beyond these: 4 no index, 5 index damaged, 7 some files or lines failed, 75 index locked, 130 interrupted.
@@ -22,6 +23,7 @@ __all__ = [
     "InputError",
     "MissingPackageError",
     "ModelError",
+    "PromptRefusedError",
     "PromptTooLongError",
     "RagError",
     "UsageError",
@@ -67,6 +69,10 @@ class ModelError(RagError):
 
 class PromptTooLongError(RagError):
     """Instructions and question alone exceed what the model reads."""
+
+
+class PromptRefusedError(RagError):
+    """The endpoint does not take this prompt. It is there, and may take others."""
 
 
 class GeneratorError(RagError):

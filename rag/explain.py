@@ -7,6 +7,7 @@ passage in turn, all variants in one batch.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Standing:
     """Where the best expected chunk stands; ranks count from 1, None where it is not in that list.
 
     ``dense`` and ``lexical`` are ranks in the whole index as far as it was looked through, ``fused`` the rank among
-    the candidates, ``shown`` whether it is in the prompt, and ``dropped`` why not, where it was retrieved.
+    the candidates, ``shown`` whether it is in the prompt, and ``dropped`` why not, where it was retrieved. A question
+    is ``turned_away`` where nothing at all was found relevant (retrieval.min_relevance).
     """
 
     passage: Passage
@@ -45,6 +47,7 @@ class Standing:
     retrieved: bool
     shown: bool
     dropped: str | None
+    turned_away: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
         retrieved=retrieved,
         shown=built is not None and any(p.id in ids for p in built.shown),
         dropped=dropped,
+        turned_away=not relevant,
     )
 
 
@@ -173,7 +177,9 @@ def _lost_at(standing: Standing) -> str | None:
         return None
     if not standing.candidate:
         return "candidates"
-    return "budget" if standing.retrieved else "fusion"
+    if standing.retrieved:
+        return "relevance" if standing.turned_away else "budget"
+    return "fusion"
 
 
 def _candidates(
@@ -188,6 +194,11 @@ def _candidates(
         base = {"retrieval.candidates": min(2000, *ranks)}
         yield Change(base)
         fused = _fused_rank(question, ids, _with(config, base), make)
+    if standing.turned_away:
+        # The best cosine of this question, rounded down: the gate would let it pass.
+        best = make(_with(config, base)).retrieve(question).relevance
+        base = {**base, "retrieval.min_relevance": math.floor(best * 100) / 100}
+        yield Change(base)
     if fused is not None and fused > part.k:
         for weight in sorted(_WEIGHTS, key=lambda w: abs(w - part.dense_weight)):
             if weight != part.dense_weight:

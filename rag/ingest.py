@@ -8,6 +8,7 @@ commit that uses them. A file that cannot be read becomes a failed row with a re
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +20,9 @@ from rag.embedding import Embedder
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
 from rag.records import Document
-from rag.sources import SourceFile, find_sources
+from rag.sources import Found, SourceFile, find_sources
 
-__all__ = ["IngestReport", "Ingestor", "Progress", "reembed"]
+__all__ = ["IngestReport", "Ingestor", "Progress", "ingest_unchanged", "reembed"]
 
 _BATCH_CHUNKS = 512
 _BATCH_DOCUMENTS = 256
@@ -90,10 +91,15 @@ class Ingestor:
 
     def run(self, paths: Sequence[Path]) -> IngestReport:
         """Ingest every document below ``paths``. Raises :class:`~rag.errors.InputError` for a wrong path."""
+        return self.read(find_sources(paths, self._index.folder.resolve().parent))
+
+    def read(self, found: Found) -> IngestReport:
+        """Ingest what was found."""
         started = time.monotonic()
-        report = self._report = IngestReport()
-        found = find_sources(paths, self._index.folder.resolve().parent)
-        report.skipped = found.skipped
+        report = self._report = IngestReport(skipped=found.skipped)
+        # Only told, not recorded as documents that failed: a folder is no document, and would stay on record for ever.
+        report.failures = [FailedDocument(s, e.reason, e.message, e.remedy) for s, e in found.unreadable]
+        report.failed = len(report.failures)
         self._files, self._done = len(found.files), 0
         for batch in self._batches(found.files):
             self._commit(batch)
@@ -191,6 +197,27 @@ class _Timer:
         self._table[self._name] = self._table.get(self._name, 0.0) + time.monotonic() - self._started
 
 
+def ingest_unchanged(index: Index, found: Found) -> IngestReport | None:
+    """Return the report of a run over files of which not one has changed, or None where an embedder is needed.
+
+    The derived indexes are brought up to date as by any run. The caller holds the writer lock.
+    """
+    started = time.monotonic()
+    known = index.store.content_hashes()
+    if found.unreadable or any(known.get(file.source, ("",))[0] != "ready" for file in found.files):
+        return None
+    for file in found.files:
+        try:
+            data, _ = _read_file(file.path)
+        except DocumentError:
+            return None
+        if hashlib.sha256(data).digest() != known[file.source][1]:
+            return None
+    report = IngestReport(unchanged=len(found.files), skipped=found.skipped, generation=index.sync())
+    report.seconds = time.monotonic() - started
+    return report
+
+
 def embed_missing(index: Index, embedder: Embedder, texts: dict[bytes, str], tell: Callable[[], None]) -> int:
     """Embed and store the texts (by their hash) that this embedder has not embedded before; return how many."""
     known = index.store.known_vectors(embedder.fingerprint, texts)
@@ -254,6 +281,11 @@ def _read_file(path: Path) -> tuple[bytes, int]:
     except UnicodeEncodeError:
         raise DocumentError("file name", "the file's name is not valid UTF-8", "rename it") from None
     try:
+        if path.is_symlink() and not path.exists():
+            target = os.fsencode(path.readlink()).decode("utf-8", "backslashreplace")
+            raise DocumentError(
+                "dangling link", f"it is a link to {target}, which does not exist", "mend or remove the link"
+            )
         if not path.is_file():
             raise DocumentError("not a file", "it is neither a file nor a folder", "name a regular file")
         return path.read_bytes(), path.stat().st_mtime_ns

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from rag.errors import PromptTooLongError
+from rag.errors import PromptTooLongError, UsageError
 from rag.generators.base import Message, Prompt, Sampling
 from rag.prompt_forms import ABSTENTION, FORMS
 from rag.records import DroppedPassage, Passage
@@ -50,7 +50,8 @@ class BuiltPrompt:
 class PromptBuilder:
     """Builds prompts of one form. ``context_tokens`` is the budget for passages, ``max_tokens`` for the answer.
 
-    ``context_tokens`` None means: as much as the model reads. Raises ``ValueError`` for an unknown form.
+    ``context_tokens`` None means: as much as the model reads. Raises ``ValueError`` for an unknown form, and
+    :class:`~rag.errors.UsageError` where the answer alone would fill what the model reads.
     """
 
     def __init__(
@@ -67,6 +68,12 @@ class PromptBuilder:
         self._counter = counter
         self._form = FORMS[form]
         self._most = counter.context_length - max_tokens
+        if self._most < 1:
+            raise UsageError(
+                f"prompt.max_tokens is {max_tokens}, and the model reads {counter.context_length} tokens, prompt and "
+                "answer together",
+                "set a smaller one, for example --set prompt.max_tokens=64",
+            )
         self._context_tokens = self._most if context_tokens is None else context_tokens
         stop = () if self._form.chat else ("\n",)
         self.sampling = Sampling(max_tokens, temperature, stop)

@@ -21,16 +21,32 @@ def held_back() -> Iterator[None]:
         with _onto(1, 2):
             yield
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     with tempfile.TemporaryFile() as log:
         try:
-            with _onto(1, log.fileno()), _onto(2, log.fileno()):
+            with _unproxied(), _onto(1, log.fileno()), _onto(2, log.fileno()):
                 yield
         except BaseException:
             log.seek(0)
             os.write(2, log.read())
             raise
+
+
+@contextmanager
+def _unproxied() -> Iterator[None]:
+    """Take rich's proxies off ``sys.stdout`` and ``sys.stderr`` for a while.
+
+    While its spinner turns, rich hands on what Python code writes to the terminal itself, on a descriptor of its own:
+    library warnings, logs and progress bars would be shown.
+    """
+    saved = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (getattr(stream, "rich_proxied_file", stream) for stream in saved)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = saved
 
 
 @contextmanager
@@ -42,6 +58,7 @@ def _onto(descriptor: int, target: int) -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         os.dup2(saved, descriptor)
         os.close(saved)

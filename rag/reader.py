@@ -4,16 +4,20 @@ When nothing relevant was retrieved, or the generator itself says so, the answer
 the nearest passages. ``confidence`` is the mean support of the answer's sentences (see :mod:`rag.citations`), 0 for
 an abstention: a measure of evidence. Below ``min_confidence``, which ``rag eval calibrate`` fits, the reader abstains.
 
+A stream shows what the checked answer will say: without the model's source numbers, an abstention in our words. Only
+at its end is it known that the evidence is too thin (``low confidence``): then the answer differs from what was shown.
+
 A reader knows nothing of indexes: where passages come from is the caller's affair.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.citations import cite, strip_markers
+from rag.citations import MarkerFilter, cite, strip_markers
 from rag.generators.base import Completion, Generator, TextStream
 from rag.prompt_forms import ABSTENTION
 from rag.prompting import BuiltPrompt, PromptBuilder, cache_order
@@ -21,6 +25,10 @@ from rag.records import Answer, DroppedPassage, Usage
 from rag.retrieval import Retrieved
 
 __all__ = ["AnswerStream", "Reader"]
+
+# How a model may begin to say that it knows nothing; then the answer, or its first sentence or clause, must end.
+_LEADS = ("", "it is ", "this is ", "that is ", "the answer is ")
+_SAYS_NO = re.compile(rf"\W*(?:{'|'.join(_LEADS)}){ABSTENTION}(?:[ \t]*[.,;:!?…)»”\"*_\n—–]|\s*\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,19 +102,22 @@ class Reader:
             return self._abstention(asked, notes, reason, Usage(), 0.0)
         started = time.monotonic()
         seconds = completion.seconds or seconds
-        text = strip_markers(completion.text)
-        if not text or _says_no(text):
+        text = strip_markers(completion.text, built.shown)
+        interrupted = completion.finish_reason == "abort"
+        if _says_no(text) or not (text or interrupted):
             return self._abstention(asked, notes, completion.finish_reason, completion.usage, seconds)
         if completion.finish_reason == "length":
             notes.append(f"the answer was cut at {self.builder.sampling.max_tokens} tokens (prompt.max_tokens)")
         cited = cite(text, built.shown, retrieved.question, min_support=self._min_support)
-        if built.shown and cited.support < self._min_confidence:
+        # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
+        confidence = round(cited.support, 4)
+        if built.shown and confidence < self._min_confidence and not interrupted:
             return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
         return Answer(
             question=retrieved.question,
             text=text,
             abstained=False,
-            confidence=round(cited.support, 4),
+            confidence=confidence,
             sentences=cited.sentences,
             citations=cited.citations,
             passages=built.shown,
@@ -115,6 +126,7 @@ class Reader:
             notes=tuple(notes),
             usage=completion.usage,
             timings={**retrieved.timings, "generate": seconds, "cite": time.monotonic() - started},
+            generation=retrieved.generation,
         )
 
     def _abstention(self, asked: _Asked, notes: list[str], reason: str, usage: Usage, seconds: float) -> Answer:
@@ -129,6 +141,7 @@ class Reader:
             notes=tuple(notes),
             usage=usage,
             timings={**asked.retrieved.timings, "generate": seconds},
+            generation=asked.retrieved.generation,
         )
 
 
@@ -145,12 +158,31 @@ class AnswerStream:
         if self._stream is None:
             yield ABSTENTION
             return
-        for piece in self._stream:
+        held, undecided, silent = "", True, False
+        for piece in self._cleaned(self._stream):
+            if undecided:
+                held += piece
+                if _may_say_no(held):
+                    continue
+                undecided, silent = False, _says_no(held)
+                piece = ABSTENTION if silent else held
+                yield piece
+            elif not silent:
+                yield piece
+        if undecided and (held or self._stream.completion.finish_reason != "abort"):
+            yield held if held and not _says_no(held) else ABSTENTION
+        self._seconds = time.monotonic() - self._started
+
+    def _cleaned(self, stream: TextStream) -> Iterator[str]:
+        """Yield the pieces without the model's source numbers, and without white space at both ends."""
+        markers = MarkerFilter(self._asked.built.shown if self._asked.built else ())
+        for piece in stream:
             if self.first_token_s is None:
                 self.first_token_s = time.monotonic() - self._started
-                piece = piece.lstrip()
-            yield piece
-        self._seconds = time.monotonic() - self._started
+            if cleaned := markers.feed(piece):
+                yield cleaned
+        if cleaned := markers.finish():
+            yield cleaned
 
     def close(self) -> None:
         """Stop generating."""
@@ -171,4 +203,10 @@ class AnswerStream:
 
 
 def _says_no(text: str) -> bool:
-    return ABSTENTION in text.lower()[: len(ABSTENTION) + 12]
+    return _SAYS_NO.match(text) is not None
+
+
+def _may_say_no(begun: str) -> bool:
+    """Tell whether a text may still turn out to say no: it has not left the ways of doing so, nor come to their end."""
+    words = re.sub(r"^\W+", "", begun).lower()
+    return any((lead + ABSTENTION).startswith(words.rstrip()) or words.strip() == lead + ABSTENTION for lead in _LEADS)

@@ -94,7 +94,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with everything needed to check it. Timings are in seconds, by stage."""
+    """An answer with everything needed to check it. Timings are in seconds, by stage.
+
+    ``generation`` is that of the index when the passages were retrieved.
+    """
 
     question: str
     text: str
@@ -108,3 +111,4 @@ class Answer:
     notes: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     timings: Mapping[str, float] = field(default_factory=dict)
+    generation: int = 0

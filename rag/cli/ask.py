@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +15,10 @@ from rag.calibration import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
 from rag.cli.output import note, out, out_json, print_attribution, print_sources, status
-from rag.errors import InputError, PromptTooLongError, UsageError
+from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
+    from rag.batch import BatchPlan, BatchReport
     from rag.config import Resolved
     from rag.pipeline import Pipeline
 
@@ -28,10 +31,14 @@ def ask(
         typer.Argument(help="The question, in quotes; or - to read one a line from stdin.", show_default=False),
     ] = None,
     batch: Annotated[
-        Path | None, typer.Option("--batch", help='Answer a file of {"question": "…"} lines.', metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--batch", help='Answer a file of {"question": "…"} lines; "line" of an answer tells which.', metavar="FILE"
+        ),
     ] = None,
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="Where --batch writes its answers.", metavar="FILE")
+        Path | None,
+        typer.Option("--out", help="Where --batch writes its answers; if cut off, it goes on there.", metavar="FILE"),
     ] = None,
     only: Filter = None,
     explain: Annotated[
@@ -46,6 +53,8 @@ def ask(
 
     The answer streams; then come the numbered sources: file, page, heading and the quoted span. A sentence that no
     passage supports is named. Where nothing relevant is found the answer is "not in the documents".
+
+    A batch writes 64 answers at a time. Run again, the same command goes on where it was interrupted.
     """
     resolved, told = apply_calibration(resolve(config, settings), index)
     if told:
@@ -58,17 +67,16 @@ def ask(
         from rag.retrieval import check_question
 
         check_question(str(question))
-    with status("starting the models"):
-        pipeline = _start(index, resolved)
+    if batch is not None and out_file is not None:
+        _answer_file(index, batch, out_file, glob, resolved, as_json)
+        return
+    pipeline, seconds = _start(index, resolved)
+    asking = _Asking(pipeline, glob, resolved.config.digest(), as_json, seconds)
     try:
-        if batch is not None and out_file is not None:
-            _answer_file(pipeline, batch, out_file, glob, resolved, as_json)
-        elif question == "-":
-            if isinstance(sys.stdin, io.TextIOWrapper):
-                sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # what is not UTF-8 is refused below
-            _answer_lines(pipeline, glob, resolved, as_json)
+        if question == "-":
+            _answer_lines(asking)
         else:
-            _answer_one(pipeline, str(question), glob, resolved, as_json, indent=2, explain=explain)
+            asking.answer(str(question), indent=2, explain=explain)
     finally:
         pipeline.close()
 
@@ -82,86 +90,107 @@ def _check_usage(question: str | None, batch: Path | None, out_file: Path | None
         raise InputError(f"{batch} is not a file", "check the path")
 
 
-def _start(index: Path, resolved: Resolved) -> Pipeline:
+def _start(index: Path, resolved: Resolved) -> tuple[Pipeline, float]:
+    """Load the models; return the pipeline and the seconds that it took."""
     from rag.build import make_embedder, make_pipeline, open_index
 
-    open_index(index, resolved.config)  # a missing index is said before models are loaded
-    embedder = make_embedder(resolved.config)
-    return make_pipeline(open_index(index, resolved.config, embedder), resolved.config, embedder=embedder)
+    started = time.monotonic()
+    config = resolved.config
+    open_index(index, config).store.close()  # a missing index is said before models are loaded
+    slow = config.generator.type == "vllm"
+    told = "starting the models (about 20 s with vLLM on a CPU)…" if slow else None
+    with status("starting the models", told=told):
+        embedder = make_embedder(config)
+        pipeline = make_pipeline(open_index(index, config, embedder), config, embedder=embedder)
+    return pipeline, time.monotonic() - started
 
 
-def _answer_lines(pipeline: Pipeline, glob: str | None, resolved: Resolved, as_json: bool) -> None:
+def _answer_lines(asking: _Asking) -> None:
     """Answer each line of stdin; a line that cannot be asked is named, and the others go on."""
+    if sys.stdin is None:
+        raise InputError("there is no stdin to read questions from", "give the question itself: rag ask QUESTION")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # what is not UTF-8 is refused below
     failed = False
     for line in sys.stdin:
         if not line.strip():
             continue
-        if not as_json:
+        if not asking.as_json:
             out(f"\n> {line.strip()}")
         try:
-            _answer_one(pipeline, line, glob, resolved, as_json, indent=None)
-        except (InputError, PromptTooLongError) as error:
+            asking.answer(line, indent=None)
+        except (InputError, PromptTooLongError, PromptRefusedError) as error:
             note(f"failed: {error.message}; {error.remedy}")
             failed = True
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _answer_one(
-    pipeline: Pipeline,
-    question: str,
-    glob: str | None,
-    resolved: Resolved,
-    as_json: bool,
-    *,
-    indent: int | None,
-    explain: bool = False,
-) -> None:
-    from rag.explain import leave_one_out
-    from rag.serialise import answer_json, attribution_json
+@dataclass
+class _Asking:
+    """A pipeline, and how its answers are shown. ``load_s`` is told with the first answer, which waited for it."""
 
-    if as_json:
-        answer = pipeline.ask(question, source_glob=glob)
-        value = answer_json(answer, resolved.config.digest())
+    pipeline: Pipeline
+    glob: str | None
+    digest: str
+    as_json: bool
+    load_s: float
+
+    def answer(self, question: str, *, indent: int | None, explain: bool = False) -> None:
+        """Answer one question on stdout."""
+        if self.as_json:
+            self._answer_json(question, indent, explain)
+            return
+        stream = self.pipeline.stream(question, source_glob=self.glob)
+        streamed = ""
+        try:
+            for piece in stream:
+                streamed += piece
+                out(piece, newline=False)
+        except KeyboardInterrupt:
+            stream.close()
+            out("\n(interrupted)")
+            print_sources(stream.answer)
+            raise
+        answer = stream.answer
+        if answer.abstained and streamed != answer.text:  # too little evidence, which is known only at the end
+            out(f"\n\nThe passages do not support that: {answer.text}", newline=False)
+        out()
+        print_sources(answer)
         if explain and not answer.abstained:
-            value["attribution"] = attribution_json(leave_one_out(pipeline.reader, answer))
+            from rag.explain import leave_one_out
+
+            print_attribution(leave_one_out(self.pipeline.reader, answer))
+
+    def _answer_json(self, question: str, indent: int | None, explain: bool) -> None:
+        from rag.explain import leave_one_out
+        from rag.serialise import answer_json, attribution_json
+
+        answer = self.pipeline.ask(question, source_glob=self.glob)
+        load, self.load_s = self.load_s, 0.0
+        answer = replace(answer, timings={"load": load, **answer.timings})
+        value = answer_json(answer, self.digest)
+        if explain and not answer.abstained:
+            value["attribution"] = attribution_json(leave_one_out(self.pipeline.reader, answer))
         out_json(value, indent=indent)
-        return
-    stream = pipeline.stream(question, source_glob=glob)
+
+
+def _answer_file(index: Path, batch: Path, out_file: Path, glob: str | None, resolved: Resolved, as_json: bool) -> None:
+    from rag.batch import plan_batch
+    from rag.build import open_index
+
+    opened = open_index(index, resolved.config).store
+    generation = opened.generation
+    opened.close()
+    plan = plan_batch(batch, out_file, config_digest=resolved.config.digest(), source_glob=glob, generation=generation)
+    if plan.replaced:
+        note(f"note: questions changed since they were answered in {out_file}, and are asked again: {plan.replaced}")
+    pipeline = None if plan.idle else _start(index, resolved)[0]
     try:
-        for piece in stream:
-            out(piece, newline=False)
-    except KeyboardInterrupt:
-        stream.close()
-        out("\n(interrupted)")
-        print_sources(stream.answer)
-        raise
-    out()
-    answer = stream.answer
-    print_sources(answer)
-    if explain and not answer.abstained:
-        print_attribution(leave_one_out(pipeline.reader, answer))
-
-
-def _answer_file(
-    pipeline: Pipeline, batch: Path, out_file: Path, glob: str | None, resolved: Resolved, as_json: bool
-) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from rag.batch import answer_file
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("questions", total=None)
-        report = answer_file(
-            pipeline,
-            batch,
-            out_file,
-            config_digest=resolved.config.digest(),
-            source_glob=glob,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        report = _with_progress(pipeline, plan)
+    finally:
+        if pipeline is not None:
+            pipeline.close()
     for line, message in report.failed:
         note(f"failed: line {line} of {batch}: {message}")
     if as_json:
@@ -171,3 +200,17 @@ def _answer_file(
         out(f"{report.answered} answered, {report.resumed} already there, {len(report.failed)} failed · {out_file}")
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _with_progress(pipeline: Pipeline | None, plan: BatchPlan) -> BatchReport:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from rag.batch import answer_planned
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("questions", total=None)
+        return answer_planned(
+            pipeline, plan, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )

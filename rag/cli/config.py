@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import typer
 
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
+from rag.urls import without_userinfo
 
 __all__ = ["app"]
 
@@ -21,13 +23,21 @@ def group() -> None:
 
 @app.command()
 def show(config: ConfigName = "cpu", settings: Settings = None, as_json: AsJson = False) -> None:
-    """Print every key with its value and where that came from: a default, a preset, a file or --set."""
+    """Print every key with its value and where that came from: a default, a preset, a file or --set.
+
+    A user name and password in an address are shown as ***.
+    """
     resolved = resolve(config, settings)
+    rows = [(key, _shown(value), origin) for key, value, origin in resolved.rows()]
     if as_json:
-        values = {key: {"value": value, "from": origin} for key, value, origin in resolved.rows()}
+        values = {key: {"value": value, "from": origin} for key, value, origin in rows}
         out_json({"digest": resolved.config.digest(), "values": values})
         return
-    width = max(len(key) for key, _, _ in resolved.rows())
-    for key, value, origin in resolved.rows():
+    width = max(len(key) for key, _, _ in rows)
+    for key, value, origin in rows:
         out(f"{key:<{width}}  {json.dumps(value, ensure_ascii=False):<28}  {origin}")
     out(f"digest {resolved.config.digest()}")
+
+
+def _shown(value: Any) -> Any:
+    return without_userinfo(value) if isinstance(value, str) else value

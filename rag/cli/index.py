@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import os
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,7 @@ def info(
     opened = open_index(index, resolve(config, settings).config)
     store = opened.store
     published = {kind: p.generation if p else None for kind, p in opened.published().items()}
-    size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
+    size = _size(index)
     failures = [
         {"source": d.source, "state": d.state, "reason": d.reason, "message": d.message, "remedy": d.remedy}
         for d in store.documents()
@@ -54,7 +55,9 @@ def info(
     counts = store.counts()
     out(f"index       {index} ({size / 1e6:.1f} MB), generation {store.generation}")
     out(f"documents   {counts['ready']} ready, {counts['stale']} stale, {counts['failed']} failed")
-    out(f"chunks      {counts['chunks']}, {counts['vectors']} vectors stored")
+    unused = store.unused_vectors()
+    kept = f", and {unused} vectors of earlier texts kept for reuse" if unused else ""
+    out(f"chunks      {counts['chunks']}{kept}")
     for kind, generation in published.items():
         state = "to be built at the next ingest" if generation is None else f"generation {generation}"
         out(f"{kind:<11} {state}")
@@ -62,6 +65,16 @@ def info(
         out(f"  {name} = {setting}")
     for failure in failures:
         out(f"{failure['state']}: {failure['source']}: {failure['message']}; {failure['remedy']}")
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below; one that a writer removes meanwhile does not count."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += (Path(parent) / name).stat().st_size
+    return size
 
 
 @app.command()
@@ -81,7 +94,7 @@ def verify(
     repaired = bool(problems) and repair and all(p.repairable for p in problems)
     if repaired:
         with opened.writing("rag index verify --repair"):
-            opened.rebuild()
+            opened.rebuild({problem.part for problem in problems})
         problems_left = opened.verify()
     else:
         problems_left = problems
@@ -117,14 +130,16 @@ def reembed(
 ) -> None:
     """Chunk and embed the stored texts anew under the configuration given. The documents' files are not needed."""
     resolved = resolve(config, settings)
-    from rag.build import index_settings, make_chunker, make_embedder, open_index
+    from indexes.store import Store
+    from rag.build import index_settings, make_chunker, make_embedder, open_to_reembed
     from rag.cli.ingest import progress_bar, report_json
     from rag.ingest import reembed as reembed_index
 
-    opened = open_index(index, resolved.config, write=True)
+    Store.open(index).close()  # a missing index is said before a model is loaded
     with status("loading the embedder"):
         embedder = make_embedder(resolved.config)
         chunker = make_chunker(resolved.config, embedder)
+    opened = open_to_reembed(index, resolved.config, embedder)
     with opened.writing("rag index reembed"), progress_bar() as show, closing(embedder):
         report = reembed_index(opened, embedder, chunker, index_settings(resolved.config, embedder), show)
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -14,7 +15,9 @@ from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 
 if TYPE_CHECKING:
+    from rag.config import Config
     from rag.ingest import IngestReport, Progress
+    from rag.sources import Found
 
 __all__ = ["EXIT_SOME_FAILED", "ingest", "progress_bar"]
 
@@ -31,25 +34,47 @@ def ingest(
 ) -> None:
     """Read documents into the index: Markdown, HTML, PDF and plain text.
 
+    In folders, files with these endings are read: .md .markdown .html .htm .xhtml .txt .text .log .rst .pdf; hidden
+    ones and links to folders are passed over. A file that is named itself is read whatever it is called, as text
+    where its content is no PDF or HTML.
+
     Unchanged files are skipped, changed ones replaced. A file that cannot be read is reported and the others go on
     (exit code 7).
     """
+    started = time.monotonic()
     resolved = resolve(config, settings)
     from rag.sources import find_sources
 
-    find_sources(paths, index.resolve().parent)  # a wrong path is said before a model is loaded
+    found = find_sources(paths, index.resolve().parent)  # a wrong path is said before a model is loaded
+    report = _unchanged(index, resolved.config, found) or _ingest(index, resolved.config, found)
+    report.seconds = time.monotonic() - started
+    _print_report(report, str(index), as_json)
+    if report.failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _unchanged(index: Path, config: Config, found: Found) -> IngestReport | None:
+    """Do without the embedder, which takes seconds to load, where there is nothing to embed."""
+    from rag.build import open_unless_other
+    from rag.ingest import ingest_unchanged
+
+    opened = open_unless_other(index, config)
+    if opened is None:
+        return None
+    with opened.writing("rag ingest"), closing(opened.store):
+        return ingest_unchanged(opened, found)
+
+
+def _ingest(index: Path, config: Config, found: Found) -> IngestReport:
     from rag.build import make_chunker, make_embedder, open_or_create
     from rag.ingest import Ingestor
 
     with status("loading the embedder"):
-        embedder = make_embedder(resolved.config)
-        chunker = make_chunker(resolved.config, embedder)
-    opened = open_or_create(index, resolved.config, embedder)
+        embedder = make_embedder(config)
+        chunker = make_chunker(config, embedder)
+    opened = open_or_create(index, config, embedder)
     with opened.writing("rag ingest"), progress_bar() as show, closing(embedder):
-        report = Ingestor(opened, embedder, chunker, show).run(paths)
-    _print_report(report, str(index), as_json)
-    if report.failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
+        return Ingestor(opened, embedder, chunker, show).read(found)
 
 
 @contextmanager
@@ -91,13 +116,19 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
+    from rag.sources import LINKED_FOLDER
+
     for failure in report.failures[:_MOST_SHOWN]:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
     if len(report.failures) > _MOST_SHOWN:
         note(f"... and {len(report.failures) - _MOST_SHOWN} more; `rag index info --json` lists them all")
-    if report.skipped:
-        told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(report.skipped.items()))
+    skipped = dict(report.skipped)
+    linked = skipped.pop(LINKED_FOLDER, 0)
+    if skipped:
+        told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
         note(f"passed over, not a kind of document: {told}")
+    if linked:
+        note(f"passed over: {linked} {LINKED_FOLDER}{'s' if linked > 1 else ''}; name one to have it read")
     if as_json:
         out_json(report_json(report, index))
         return

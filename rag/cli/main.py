@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
@@ -13,9 +14,11 @@ import typer
 from eval.errors import EvalError
 from indexes.errors import (
     FormatTooNewError,
+    FormatTooOldError,
     IndexDamagedError,
     IndexLockedError,
     IndexMissingError,
+    IndexWriteError,
     SettingsMismatchError,
     StoreError,
 )
@@ -39,6 +42,8 @@ EPILOG = (
 )
 EXIT_INTERRUPTED = 130
 EXIT_LOCKED = 75
+# Commands that keep what they did when they are interrupted, beside `ask --batch`.
+RESUMABLE = (["ingest"], ["index", "reembed"], ["eval", "run"], ["eval", "sweep"])
 
 app = typer.Typer(
     name="rag",
@@ -81,6 +86,8 @@ STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
     (IndexDamagedError, 5, NEW_FOLDER),
     (IndexLockedError, EXIT_LOCKED, "wait until it is done and run the command again"),
     (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),
+    (IndexWriteError, 1, "make room on the disk and run the command again: what was committed is kept"),
+    (FormatTooOldError, 1, "ingest the documents into a new folder: `rag ingest PATH --index NEW`"),
     (
         SettingsMismatchError,
         1,
@@ -92,24 +99,34 @@ STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    return guarded(lambda: app(args=None if arguments is None else list(arguments), standalone_mode=True))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return guarded(lambda: app(args=words, standalone_mode=True), goes_on=_goes_on(words))
 
 
-def guarded(work: Callable[[], object]) -> int:
+def _goes_on(words: Sequence[str]) -> bool:
+    """Tell whether a command that is interrupted goes on from there when it is given again."""
+    if words[:1] == ["ask"]:
+        return any(word.split("=")[0] == "--batch" for word in words)
+    return words[:1] in RESUMABLE or words[:2] in RESUMABLE
+
+
+def guarded(work: Callable[[], object], *, goes_on: bool = False) -> int:
     """Do the work and return its exit code, every error told in one sentence."""
     try:
         work()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == EXIT_INTERRUPTED:
-            note("interrupted; what was committed is kept, and the same command goes on from there")
+            more = "; what was committed is kept, and the same command goes on from there" if goes_on else ""
+            note(f"interrupted{more}")
         return code
     except RagError as error:
         return _fail(error.message, error.remedy, error.exit_code)
     except EvalError as error:
         return _fail(error.message, error.remedy, 1)
     except StoreError as error:
-        code, remedy = next((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
+        told = ((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
+        code, remedy = next(told, (1, "run `rag index verify`"))
         return _fail(str(error), remedy, code)
     except sqlite3.OperationalError as error:
         locked = "locked" in str(error)
@@ -128,10 +145,19 @@ def _fail(message: str, remedy: str, code: int) -> int:
 
 
 def run() -> None:
-    """Entry point of the ``rag`` command."""
+    """Entry point of the ``rag`` command, once it is imported; :mod:`rag.__main__` calls it."""
+    _occupy_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
     code = main()
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     sys.exit(code)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open /dev/null for each of 0, 1 and 2 that is closed: else a database gets the number, and is written into."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)

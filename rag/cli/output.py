@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from rag.errors import UsageError
 from rag.records import Answer, Citation, Passage
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def out_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def _write(text: str) -> None:
+    if sys.stdout is None:
+        raise UsageError("stdout is closed, and the output has nowhere to go", "leave out `>&-`, or write to a file")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -55,11 +58,13 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def status(text: str) -> Iterator[None]:
-    """Show that something slow is going on, where stderr is a terminal."""
+def status(text: str, *, told: str | None = None) -> Iterator[None]:
+    """Show that something slow is going on, where stderr is a terminal; elsewhere write ``told``, once."""
     from rich.console import Console
 
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
+        if told:
+            note(told)
         yield
         return
     # Its own descriptor, because what is loaded meanwhile is kept quiet by redirecting the usual one.
@@ -103,6 +108,8 @@ def print_sources(answer: Answer) -> None:
         if not sentence.supported:
             out(f"Unsupported: no passage says “{answer.text[sentence.start : sentence.end]}”")
     if not answer.citations and answer.passages:
+        if answer.sentences:
+            out()
         out("Nearest passages" if answer.abstained else "Passages that were read")
         for number, passage in enumerate(answer.passages, start=1):
             out(f"[{number}] {place(passage)}")

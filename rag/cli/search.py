@@ -26,8 +26,11 @@ def search(
     """Find the passages nearest to a question, with their scores in both indexes."""
     resolved = resolve(config, settings)
     glob = parse_filter(only)
+    from rag.errors import InputError
     from rag.retrieval import check_question
 
+    if not question.strip():
+        raise InputError("the question is empty", 'ask something: rag search "…"')
     question = check_question(question)
     from rag.build import make_embedder, make_retriever, open_index
     from rag.serialise import passage_json

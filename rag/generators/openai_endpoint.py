@@ -2,26 +2,34 @@
 
 Token counts are the server's own where it has vLLM's ``/tokenize``; elsewhere they are estimated from above, at three
 UTF-8 bytes a token, and the answer's record says so.
+
+An endpoint may answer anything. Whatever is no OpenAI response becomes a :class:`~rag.errors.GeneratorError`, a prompt
+that is not taken a :class:`~rag.errors.PromptRefusedError`; no message shows a password that stands in the address.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from rag.errors import GeneratorError, InputError, RagError
+from rag.errors import GeneratorError, InputError, PromptRefusedError, RagError
 from rag.generators.base import Completion, Message, Prompt, Sampling
 from rag.records import Usage
+from rag.urls import without_userinfo
 
 __all__ = ["OpenAIGenerator"]
 
 _T = TypeVar("_T")
 _BYTES_PER_TOKEN = 3
 _FALLBACK_CONTEXT = 4096
+_REFUSALS = (400, 413, 422)  # statuses that are about one request
+# What reading a response of some other shape than expected can raise, in the client's code and in ours.
+_GARBAGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 class OpenAIGenerator:
@@ -43,42 +51,63 @@ class OpenAIGenerator:
         import openai
 
         self._openai = openai
+        # The client's own HTTP library is httpx or httpx2, by version, and some of its errors come through unwrapped.
+        libraries: list[Any] = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
+        http_errors = [kind for library in libraries for kind in (library.HTTPError, library.InvalidURL)]
+        self._unreachable = (openai.APIConnectionError, openai.InternalServerError, *http_errors)
         self._model, self._base_url = model, base_url.rstrip("/")
-        self._client = openai.OpenAI(
-            base_url=base_url,
-            api_key=os.environ.get(api_key_env) or "none",  # the client insists on one; local servers ignore it
-            timeout=timeout_s,
-            max_retries=retries,
+        self._shown_url = without_userinfo(base_url)
+        self._api_key_env = api_key_env
+        key = os.environ.get(api_key_env) or "none"  # the client insists on one; local servers ignore it
+        if not (key.isascii() and key.isprintable()):
+            raise GeneratorError(f"the key in {api_key_env} is not plain ASCII", f"set {api_key_env} again")
+        self._client = self.asked(
+            lambda: openai.OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=retries)
         )
         self._pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="openai")
-        self._api_key_env = api_key_env
-        listed = self._asked(lambda: list(self._client.models.list()))
-        names = [entry.id for entry in listed]
-        if names and model not in names:
+        served = self.asked(self._served)
+        if served and model not in served:
             raise InputError(
-                f"the endpoint {base_url} does not serve {model!r}",
-                f"--set generator.model=NAME, one of {', '.join(names)}",
+                f"the endpoint {self._shown_url} does not serve {model!r}",
+                f"--set generator.model=NAME, one of {', '.join(served)}",
             )
-        served = next((entry for entry in listed if entry.id == model), None)
-        self.context_length = context_length or int(getattr(served, "max_model_len", None) or _FALLBACK_CONTEXT)
+        self.context_length = context_length or served.get(model) or _FALLBACK_CONTEXT
         self.estimates_tokens = self._tokenize({"prompt": "token"}) is None
 
-    def _asked(self, call: Callable[[], _T]) -> _T:
-        """Make a call and give its errors their remedy."""
+    def _served(self) -> dict[str, int | None]:
+        """Return the context length of each model that is served, None where the endpoint does not say."""
+        served = {}
+        for entry in self._client.models.list():
+            length = getattr(entry, "max_model_len", None)
+            served[_typed(entry.id, str)] = None if length is None else _typed(length, int)
+        return served
+
+    def asked(self, call: Callable[[], _T]) -> _T:
+        """Make a call and read its answer, both inside ``call``, and give their errors their remedy."""
         try:
             return call()
         except self._openai.AuthenticationError:
-            raise RagError(f"the endpoint {self._base_url} wants a key", f"set {self._api_key_env}") from None
-        except (self._openai.APIConnectionError, self._openai.InternalServerError) as error:
+            raise RagError(f"the endpoint {self._shown_url} wants a key", f"set {self._api_key_env}") from None
+        except self._unreachable as error:
             raise GeneratorError(
-                f"the endpoint {self._base_url} cannot be reached: {error}",
+                f"the endpoint {self._shown_url} cannot be reached: {_told(error)}",
                 "start it (for example `vllm serve MODEL`) or correct --set generator.openai.base_url=URL",
             ) from None
+        except self._openai.APIResponseValidationError as error:
+            raise self._garbage(error) from None
         except self._openai.OpenAIError as error:
-            told = " ".join(str(error).split())[:300]
-            raise RagError(
-                f"the endpoint {self._base_url} refused: {told}", "correct the request or the model"
+            kind = PromptRefusedError if getattr(error, "status_code", None) in _REFUSALS else RagError
+            raise kind(
+                f"the endpoint {self._shown_url} refused: {_told(error)}", "correct the request or the model"
             ) from None
+        except _GARBAGE as error:
+            raise self._garbage(error) from None
+
+    def _garbage(self, error: Exception) -> GeneratorError:
+        return GeneratorError(
+            f"the endpoint {self._shown_url} answers, but not as an OpenAI endpoint does: {_told(error)}",
+            "correct --set generator.openai.base_url=URL, which mostly ends in /v1",
+        )
 
     # Counting -----------------------------------------------------------------------------------------------
 
@@ -107,14 +136,14 @@ class OpenAIGenerator:
         url = self._base_url.removesuffix("/v1") + "/tokenize"
         try:
             answer = self._client.post(url, body={"model": self._model, **body}, cast_to=dict[str, Any])
-        except self._openai.APIStatusError:
-            return None
-        except self._openai.APIConnectionError as error:
+        except (self._openai.APIStatusError, self._openai.APIResponseValidationError, *_GARBAGE):
+            return None  # some other server, with an answer of its own to such a path
+        except self._unreachable as error:
             raise GeneratorError(
-                f"the endpoint {self._base_url} cannot be reached: {error}", "start it again"
+                f"the endpoint {self._shown_url} cannot be reached: {_told(error)}", "start it again"
             ) from None
         count = answer.get("count") if isinstance(answer, dict) else None
-        return int(count) if isinstance(count, int) else None
+        return count if type(count) is int and count >= 0 else None
 
     # Generating ---------------------------------------------------------------------------------------------
 
@@ -130,11 +159,8 @@ class OpenAIGenerator:
 
     def _complete(self, prompt: Prompt, sampling: Sampling) -> Completion:
         started = time.monotonic()
-        answer = self._asked(lambda: self._request(prompt, sampling))
-        seconds = time.monotonic() - started
-        choice = answer.choices[0]
-        text = choice.message.content if prompt.messages else choice.text
-        return Completion(text or "", choice.finish_reason or "stop", _usage(answer.usage), seconds)
+        text, reason, usage = self.asked(lambda: _read(self._request(prompt, sampling), chat=bool(prompt.messages)))
+        return Completion(text, reason, usage, time.monotonic() - started)
 
     def _request(self, prompt: Prompt, sampling: Sampling, **more: Any) -> Any:
         options: dict[str, Any] = {
@@ -152,12 +178,8 @@ class OpenAIGenerator:
     def stream(self, prompt: Prompt, sampling: Sampling) -> OpenAIStream:
         """Stream one completion."""
         options = {"stream": True, "stream_options": {"include_usage": True}}
-        response = self._asked(lambda: self._request(prompt, sampling, **options))
+        response = self.asked(lambda: self._request(prompt, sampling, **options))
         return OpenAIStream(self, response, chat=bool(prompt.messages))
-
-    def next_event(self, events: Iterator[Any]) -> Any:
-        """Return a stream's next event, or None at its end, its errors given their remedy."""
-        return self._asked(lambda: next(events, None))
 
     def close(self) -> None:
         """Close the connections."""
@@ -171,26 +193,36 @@ class OpenAIStream:
     def __init__(self, generator: OpenAIGenerator, response: Any, *, chat: bool) -> None:
         self._generator, self._response, self._chat = generator, response, chat
         self._text, self._reason, self._usage = "", "", Usage()
-        self._done = False
+        self._done = self._chosen = False
 
     def __iter__(self) -> Iterator[str]:
         events = iter(self._response)
         try:
             while not self._done:
-                event = self._generator.next_event(events)
-                if event is None:
+                piece = self._generator.asked(lambda: self._next_piece(events))
+                if piece is None:
                     self._done = True
-                    return
-                if event.usage is not None:
-                    self._usage = _usage(event.usage)
-                for choice in event.choices:
-                    self._reason = choice.finish_reason or self._reason
-                    piece = (choice.delta.content if self._chat else choice.text) or ""
-                    if piece:
-                        self._text += piece
-                        yield piece
+                elif piece:
+                    yield piece
         finally:
             self.close()
+
+    def _next_piece(self, events: Iterator[Any]) -> str | None:
+        """Return what the next event adds, which may be nothing, or None at the end."""
+        event = next(events, None)
+        if event is None:
+            if not self._chosen:
+                raise ValueError("the stream ended before it began")
+            return None
+        if event.usage is not None:
+            self._usage = _usage(event.usage)
+        added = ""
+        for choice in event.choices:
+            self._chosen = self._chosen or self._chat or choice.text is not None
+            self._reason = _typed(choice.finish_reason or "", str) or self._reason
+            added += _typed((choice.delta.content if self._chat else choice.text) or "", str)
+        self._text += added
+        return added
 
     def close(self) -> None:
         """Hang up, which makes the server stop generating."""
@@ -210,9 +242,28 @@ def _turns(messages: Sequence[Message]) -> Any:  # the client's own union of typ
     return [{"role": m.role, "content": m.content} for m in messages]
 
 
+def _read(answer: Any, *, chat: bool) -> tuple[str, str, Usage]:
+    """Return the text, finish reason and usage of a whole answer. Raises what garbage makes reading raise."""
+    choice = answer.choices[0]
+    text = choice.message.content or "" if chat else choice.text
+    return _typed(text, str), _typed(choice.finish_reason or "stop", str), _usage(answer.usage)
+
+
 def _usage(usage: Any) -> Usage:
     if usage is None:
         return Usage()
     details = getattr(usage, "prompt_tokens_details", None)
     cached = getattr(details, "cached_tokens", None) or 0
-    return Usage(int(usage.prompt_tokens), int(usage.completion_tokens or 0), int(cached))
+    return Usage(_typed(usage.prompt_tokens or 0, int), _typed(usage.completion_tokens or 0, int), _typed(cached, int))
+
+
+def _typed(value: Any, kind: type[_T]) -> _T:
+    """Return the value if it is of this kind: the client builds its records without looking."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r:.60} in place of {kind.__name__}")
+    return value
+
+
+def _told(error: Exception) -> str:
+    """Return an error's own words, on one line, without a password."""
+    return without_userinfo(" ".join(f"{error}".split())[:300] or type(error).__name__)

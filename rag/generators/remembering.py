@@ -15,6 +15,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -30,7 +31,10 @@ CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, tokens INTEGER NOT NULL
 
 
 class RememberingGenerator:
-    """Wraps the generator that ``start`` makes. ``made`` counts the completions that were not remembered."""
+    """Wraps the generator that ``start`` makes. ``made`` counts the completions that were not remembered.
+
+    ``starting_s`` are the seconds that starting it took: they belong to no question.
+    """
 
     name = "remembering"
 
@@ -43,13 +47,16 @@ class RememberingGenerator:
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
         self._database.executescript(_SCHEMA)
         self.made = 0
+        self.starting_s = 0.0
 
     @property
     def real(self) -> Generator:
         """The generator itself, started now if it was not."""
         with self._lock:
             if self._real is None:
+                before = time.monotonic()
                 self._real = self._start()
+                self.starting_s += time.monotonic() - before
             return self._real
 
     @property

@@ -1,22 +1,29 @@
 """Files to documents: Markdown, HTML, PDF and plain text, chosen by content first and by name second.
 
 A loader takes bytes and returns a :class:`~rag.records.Document`; it raises :class:`~rag.errors.DocumentError` for
-a file that cannot be read. It knows nothing of chunks and models.
+a file that cannot be read. It knows nothing of chunks and models. Whatever a loader finds, what leaves this package
+can be stored: text without lone surrogates, titles and headings of one line without control characters.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 
 from rag.errors import DocumentError
 from rag.loaders.html import load_html
 from rag.loaders.markdown import load_markdown
 from rag.loaders.pdf import load_pdf
-from rag.loaders.text import load_text, looks_binary
+from rag.loaders.text import load_text, looks_binary, title_from
 from rag.records import Document
 
 __all__ = ["SUFFIXES", "load_bytes", "sniff"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_REPLACEMENT = "\ufffd"
 
 Loader = Callable[[bytes, str], Document]
 
@@ -64,4 +71,18 @@ def load_bytes(data: bytes, source: str) -> Document:
     document = LOADERS[sniff(data, source)](data, source)
     if not document.text.strip():
         raise DocumentError("no text", "the file holds no text", "if it is a scan, run OCR on it first")
-    return document
+    return _storable(document)
+
+
+def _storable(document: Document) -> Document:
+    """Replace what UTF-8 cannot carry, character by character, so that every offset still holds."""
+    return replace(
+        document,
+        title=_one_line(document.title) or _one_line(title_from(document.source)),
+        text=_SURROGATE.sub(_REPLACEMENT, document.text),
+        sections=tuple(replace(s, headings=tuple(filter(None, map(_one_line, s.headings)))) for s in document.sections),
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", _SURROGATE.sub(_REPLACEMENT, text)).split())

@@ -1,12 +1,14 @@
 """Markdown: the text as it stands, cut into sections at its headings, each with its heading path.
 
 Headings are found by a real parser (markdown-it), so a ``#`` inside a code block is not one. YAML front matter is
-left out of the sections, and its ``title`` becomes the document's.
+left out of the sections, and its ``title`` becomes the document's if it is text, a number or a date. Front matter is
+somebody else's YAML: what is longer than a few screens, or uses aliases, can take for ever and is not looked into.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -17,6 +19,9 @@ from rag.loaders.text import decode, title_from
 from rag.records import Document, Section
 
 __all__ = ["load_markdown", "markdown_document"]
+
+_LONGEST_FRONT_MATTER = 16_384
+_TITLE_TYPES = (str, int, float, date)
 
 
 @lru_cache(maxsize=2)
@@ -39,12 +44,12 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
     lines = _line_starts(text)
     begin = 0
     if tokens and tokens[0].type == "front_matter":
-        values = _front_matter(tokens[0].content)
-        if values is None:  # only text between two rules
+        found = _title_in(tokens[0].content)
+        if found is None:  # only text between two rules
             tokens = _parser(front_matter=False).parse(text)
         else:
             begin = lines[tokens[0].map[1]]
-            title = title or str(values.get("title") or "").strip()
+            title = title or found
     marks: list[tuple[int, tuple[str, ...]]] = [(begin, ())]
     path: list[tuple[int, str]] = []
     for token, inline in pairwise(tokens):
@@ -87,10 +92,20 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _front_matter(content: str) -> dict[str, Any] | None:
-    """Return front matter's keys, or None for what merely stands between two rules."""
+def _title_in(front_matter: str) -> str | None:
+    """Return the title that front matter gives, if any, or None for what merely stands between two rules."""
+    looks_it = re.match(r"\s*[\w-]+:", front_matter) is not None
     try:
-        values = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError):  # ValueError: a date that does not exist
-        return {} if re.match(r"\s*[\w-]+:", content) else None
-    return values if isinstance(values, dict) else None
+        if len(front_matter) > _LONGEST_FRONT_MATTER or _has_aliases(front_matter):
+            return "" if looks_it else None
+        values = yaml.safe_load(front_matter)
+        if not isinstance(values, dict):
+            return None
+        title = values.get("title")
+        return str(title).strip() if isinstance(title, _TITLE_TYPES) and not isinstance(title, bool) else ""
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: no such date, or too long a number
+        return "" if looks_it else None
+
+
+def _has_aliases(content: str) -> bool:
+    return "*" in content and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content))

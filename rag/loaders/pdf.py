@@ -27,13 +27,14 @@ def load_pdf(data: bytes, source: str) -> Document:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD_ERROR:
             raise DocumentError("encrypted", "the PDF needs a password", "save a copy without one") from None
-        raise DocumentError("broken", f"the PDF cannot be opened: {error}", "export or download it again") from None
+        told = f"the PDF cannot be opened: {_reason(error)}"
+        raise DocumentError("broken", told, "export or download it again") from None
     try:
         pages = [_page_text(pdf, number) for number in range(len(pdf))]
         title = normalise(pdf.get_metadata_value("Title")).strip()
     except pypdfium2.PdfiumError as error:
         raise DocumentError(
-            "broken", f"a page of the PDF cannot be read: {error}", "export or download it again"
+            "broken", f"a page of the PDF cannot be read: {_reason(error)}", "export or download it again"
         ) from None
     finally:
         pdf.close()
@@ -43,6 +44,13 @@ def load_pdf(data: bytes, source: str) -> Document:
         )
     text, sections = _join(pages)
     return Document(source, "application/pdf", title or title_from(source), text, sections, pages=len(pages))
+
+
+def _reason(error: Exception) -> str:
+    """Return pdfium's own words: of ``Failed to load document (PDFium: Data format error).``, those in the middle."""
+    told = " ".join(str(error).split())
+    inner = re.search(r"\(PDFium: (.+?)\)\.?$", told)
+    return (inner.group(1) if inner else told).rstrip(".")
 
 
 def _page_text(pdf: Any, number: int) -> str:

@@ -19,7 +19,7 @@ ENTRY_POINT = str(Path(sys.executable).with_name("rag"))
 PROCESS = [
     sys.executable,
     "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom rag.cli.main import run; run()",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom rag.__main__ import run; run()",
 ]
 
 

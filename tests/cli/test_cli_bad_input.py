@@ -123,8 +123,13 @@ def test_an_unreadable_folder(corpus: Path, unprivileged: list[str]) -> None:
     (corpus / "docs" / "sealed").mkdir()
     with permissions(corpus / "docs" / "sealed", 0):
         ran = process("ingest", "docs", prefix=unprivileged)
-    assert ran.code == 1
-    assert error_of(ran) == ("docs/sealed cannot be read: Permission denied", "check its permissions")
+        named = process("ingest", "docs/sealed", prefix=unprivileged)
+    assert ran.code == 7
+    assert ran.out.startswith("3 added, 0 changed, 0 unchanged, 1 failed")
+    told = "failed: docs/sealed: the folder cannot be read: Permission denied; check its permissions"
+    assert failed_of(ran) == told
+    assert named.code == 1
+    assert error_of(named) == ("docs/sealed cannot be read: Permission denied", "check its permissions")
 
 
 # Files ------------------------------------------------------------------------------------------------------
@@ -237,6 +242,14 @@ def test_an_index_of_a_newer_format(indexed: Path, rag: Rag, arguments: tuple[st
     sentence, remedy = error_of(ran)
     assert "has format 99" in sentence
     assert remedy.startswith("install a newer version")
+
+
+@pytest.mark.parametrize("arguments", EVERY, ids=IDS)
+def test_an_index_of_an_older_format(indexed: Path, rag: Rag, arguments: tuple[str, ...]) -> None:
+    edit(indexed, "UPDATE meta SET value = '1' WHERE key = 'format_version'")
+    ran = rag(*arguments)
+    assert ran.code == 1
+    assert error_of(ran)[0] == "the index in .rag has format 1, and this version reads format 2 only"
 
 
 GARBAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -477,6 +490,30 @@ def test_an_index_that_cannot_be_built(corpus: Path, rag: Rag, setting: str) -> 
     assert not (corpus / ".rag" / "rag.db").exists()  # said before anything is committed
 
 
+@pytest.mark.parametrize("kind", ["pq", "ivfpq"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("index", "verify"), ("index", "verify", "--repair"), ("index", "reembed"), ("ingest", "docs"), ("search", "x")],
+    ids=IDS,
+)
+def test_a_dense_index_that_cannot_hold_the_vectors(
+    indexed: Path, rag: Rag, arguments: tuple[str, ...], kind: str
+) -> None:
+    damage_dense(indexed)
+    before = rag("index", "info", "--json").json
+    changed = ["--set", "chunking.size=16", "--set", "chunking.overlap=4"] if "reembed" in arguments else []
+    ran = rag(*arguments, "--set", f"index.dense.type={kind}", *changed)
+    assert ran.code == 2
+    sentence, remedy = error_of(ran)
+    assert sentence == "index.dense.pq_m is 48, which does not divide the embedder's dimension, 64"
+    assert "index.dense.pq_m=16" in remedy
+    after = rag("index", "info", "--json").json
+    assert (after["settings"], after["generation"]) == (before["settings"], before["generation"])
+    fitting = rag(*arguments, "--set", f"index.dense.type={kind}", "--set", "index.dense.pq_m=16", *changed)
+    assert fitting.code in (0, 5), fitting.err
+    assert "Traceback" not in fitting.err
+
+
 @pytest.mark.parametrize("mode", ["replicate", "shard"])
 @pytest.mark.parametrize("command", ["search", "ask"])
 def test_gpus_are_wanted_and_faiss_has_none(indexed: Path, rag: Rag, command: str, mode: str) -> None:
@@ -614,6 +651,7 @@ def test_an_empty_question(indexed: Path, rag: Rag, command: str, question: str)
     ran = rag(command, question)
     assert ran.code == 1
     assert error_of(ran)[0] == "the question is empty"
+    assert f"rag {command} " in error_of(ran)[1]
 
 
 @pytest.mark.parametrize("command", ["search", "ask"])
@@ -716,6 +754,56 @@ def test_a_foreign_file_is_not_overwritten(indexed: Path, rag: Rag, content: str
     assert Path("answers.jsonl").read_text(encoding="utf-8") == content
 
 
+def test_a_lint_report_is_not_a_file_of_answers(indexed: Path, rag: Rag) -> None:
+    Path("questions.jsonl").write_text('{"question": "horn"}\n', encoding="utf-8")
+    report = '{"line": 3, "message": "too long"}\n{"line": 7, "message": "unused"}\n'
+    Path("answers.jsonl").write_text(report, encoding="utf-8")
+    ran = rag(*BATCH)
+    assert ran.code == 1
+    assert "is not a file of answers" in error_of(ran)[0]
+    assert Path("answers.jsonl").read_text(encoding="utf-8") == report
+
+
+def test_answers_made_with_another_filter_or_other_documents_are_not_mixed_in(indexed: Path, rag: Rag) -> None:
+    Path("questions.jsonl").write_text('{"question": "horn"}\n', encoding="utf-8")
+    assert rag(*BATCH).code == 0
+    before = Path("answers.jsonl").read_bytes()
+    sentence, remedy = error_of(rag(*BATCH, "--filter", "source=*.md"))
+    assert "(no filter, now --filter source=*.md)" in sentence
+    assert "--out" in remedy
+    (indexed / "docs" / "new.txt").write_text("The horn is new.\n", encoding="utf-8")
+    assert rag("ingest", "docs").code == 0
+    sentence, remedy = error_of(rag(*BATCH))
+    assert "(generation 1, now 2)" in sentence
+    assert "--out" in remedy
+    assert Path("answers.jsonl").read_bytes() == before
+
+
+def test_the_folder_of_out_is_looked_at_before_models_are_loaded(indexed: Path, rag: Rag) -> None:
+    Path("questions.jsonl").write_text('{"question": "horn"}\n', encoding="utf-8")
+    ran = rag("ask", "--batch", "questions.jsonl", "--out", "nowhere/a.jsonl", "--set", "embedding.model=./nowhere")
+    assert error_of(ran)[0] == "nowhere/a.jsonl cannot be written: there is no folder nowhere"
+
+
+def test_more_tokens_for_the_answer_than_the_model_reads(indexed: Path, rag: Rag) -> None:
+    ran = rag("ask", "horn", "--set", "prompt.max_tokens=5000")
+    assert ran.code == 2
+    sentence, remedy = error_of(ran)
+    assert sentence.startswith("prompt.max_tokens is 5000, and the model reads 2048 tokens")
+    assert "prompt.max_tokens" in remedy
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["prompt.temperature=.inf", "retrieval.k=2001-13-45", "retrieval.k=" + "[" * 50_000],
+    ids=lambda s: s[:30],
+)
+def test_a_value_that_yaml_chokes_on(work: Path, rag: Rag, setting: str) -> None:
+    ran = rag("config", "show", "--set", setting)
+    assert ran.code == 2
+    assert error_of(ran)[0].startswith(setting.partition("=")[0])
+
+
 def test_answers_of_another_configuration_are_not_mixed_in(indexed: Path, rag: Rag) -> None:
     Path("questions.jsonl").write_text('{"question": "horn"}\n', encoding="utf-8")
     assert rag(*BATCH).code == 0
@@ -749,14 +837,19 @@ def make_newer(folder: Path) -> None:
     edit(folder, "UPDATE meta SET value = '99' WHERE key = 'format_version'")
 
 
+def make_older(folder: Path) -> None:
+    edit(folder, "UPDATE meta SET value = '1' WHERE key = 'format_version'")
+
+
 @pytest.mark.parametrize(
     ("damage", "useless"),
     [
         (overwrite_pages, "make install"),
         (forget_vectors, "--repair"),
         (make_newer, "rag index verify"),
+        (make_older, "newer version"),
     ],
-    ids=["pages", "vectors", "newer format"],
+    ids=["pages", "vectors", "newer format", "older format"],
 )
 def test_the_doctor_prescribes_nothing_that_cannot_help(
     indexed: Path, rag: Rag, damage: Callable[[Path], None], useless: str
@@ -778,7 +871,45 @@ def test_the_doctor_sees_a_repairable_index(indexed: Path, rag: Rag) -> None:
     assert "rag index verify --repair" in finding["fix"]
 
 
+def test_the_doctor_does_not_take_a_busy_database_for_a_broken_installation(
+    indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexes.schema.BUSY_TIMEOUT_S", 0.1)
+    writer = sqlite3.connect(indexed / ".rag" / "rag.db", isolation_level=None)
+    writer.execute("PRAGMA locking_mode = EXCLUSIVE")
+    writer.execute("BEGIN EXCLUSIVE")
+    ran = rag("doctor", "--json")
+    writer.close()
+    [finding] = [f for f in ran.json if f["check"] == "index"]
+    assert finding == {
+        "check": "index",
+        "state": "fail",
+        "found": "another process is writing it just now",
+        "fix": "wait until it is done and run `rag doctor` again",
+    }
+
+
 # Output -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("config", "show"), ("config", "show", "--json"), ("ask", "horn")], ids=IDS)
+def test_a_closed_stdout(indexed: Path, command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *PROCESS, *command],
+        capture_output=True, env=environment(), timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert error_of(Ran(done.returncode, "", done.stderr.decode()))[0].startswith("stdout is closed")
+
+
+def test_closed_streams_are_not_taken_for_files(indexed: Path) -> None:
+    """The database would get descriptor 1 or 2, and what a library prints would be written into it."""
+    for _ in range(2):
+        subprocess.run(
+            ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *PROCESS, "ask", "horn"],
+            env=environment(), timeout=60, check=False,
+        )  # fmt: skip
+    assert process("index", "verify").code == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

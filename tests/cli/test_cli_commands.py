@@ -6,8 +6,10 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from cli_runner import ENTRY_POINT, EXAMPLES, Rag, environment
 from indexes import Index
 from rag import __version__
 from rag.cli.main import app
+from rag.loaders import SUFFIXES
 
 KEY = "Where does the spare key of the pump house hang?"
 GLASS = "How is the lantern glass wiped with vinegar?"
@@ -70,6 +73,49 @@ def test_ingest_adds_then_skips_then_replaces(corpus: Path, rag: Rag) -> None:
     assert "four seconds" not in found.out
 
 
+LOADED = """
+import sys
+from rag.cli.main import main
+code = main(["ingest", "docs", "--config", "cpu"])
+print(code, "torch" in sys.modules)
+"""
+
+
+def test_the_embedder_is_loaded_only_where_there_is_something_to_embed(
+    indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(config: object) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr("rag.build.make_embedder", refuse)
+    ran = rag("ingest", "docs")
+    assert ran.out.startswith("0 added, 0 changed, 3 unchanged, 0 failed · 0 chunks, 0 embedded")
+    assert set(rag("ingest", "docs", "--json").json) == INGEST
+    for path in (indexed / ".rag" / "dense").iterdir():
+        shutil.rmtree(path)
+    assert rag("ingest", "docs").code == 0
+    assert rag("index", "info", "--json").json["derived"] == {"dense": 1, "lexical": 1}
+    with pytest.raises(AssertionError, match="loaded"):
+        rag("ingest", "docs", "--set", "chunking.size=64")
+    (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="loaded"):
+        rag("ingest", "docs")
+    (indexed / "docs" / "horn.txt").unlink()
+    (indexed / "docs" / "new.txt").write_text("New.\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="loaded"):
+        rag("ingest", "docs")
+
+
+def test_an_unchanged_folder_needs_no_torch(corpus: Path) -> None:
+    environ = environment() | {"RAG_CONFIG": "cpu"}
+    told = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environ, check=True)
+        told.append(done.stdout.splitlines())
+    assert [lines[-1] for lines in told] == ["0 True", "0 False"]
+    assert told[1][0].startswith("0 added, 0 changed, 3 unchanged")
+
+
 def test_ingest_json_has_every_count(corpus: Path, rag: Rag) -> None:
     value = rag("ingest", "docs", "--json").json
     assert set(value) == INGEST
@@ -94,6 +140,41 @@ def test_other_kinds_of_files_are_passed_over_and_counted(corpus: Path, rag: Rag
     assert ran.code == 0
     assert ran.out.startswith("3 added")
     assert ran.err == "passed over, not a kind of document: 1 .png\n"
+
+
+def test_a_linked_folder_is_passed_over_and_said(corpus: Path, rag: Rag) -> None:
+    (corpus / "more").mkdir()
+    (corpus / "more" / "soup.txt").write_text("Lentil soup on Mondays.\n", encoding="utf-8")
+    (corpus / "docs" / "linked").symlink_to(corpus / "more", target_is_directory=True)
+    (corpus / "docs" / "round").symlink_to(corpus / "docs", target_is_directory=True)
+    ran = rag("ingest", "docs")
+    assert ran.code == 0
+    assert ran.out.startswith("3 added")
+    assert ran.err == "passed over: 2 linked folders; name one to have it read\n"
+    assert rag("ingest", "docs", "--json").json["skipped"] == {"linked folder": 2}
+    assert rag("ingest", "docs/linked").out.startswith("1 added")
+
+
+def test_in_folders_the_ending_decides_and_a_file_that_is_named_is_read(corpus: Path, rag: Rag) -> None:
+    (corpus / "docs" / "tides.csv").write_text("harbour,tide\nNarvik,3.2 m\n", encoding="utf-8")
+    ran = rag("ingest", "docs")
+    assert (ran.out[:7], ran.err) == ("3 added", "passed over, not a kind of document: 1 .csv\n")
+    assert rag("ingest", "docs/tides.csv").out.startswith("1 added")
+    text = " ".join(rag("ingest", "--help").out.replace("│", " ").split())
+    assert "read: " + " ".join(SUFFIXES) in text, "the help names every ending"
+
+
+def test_folders_of_the_users_own_beside_the_index_are_left_alone(corpus: Path, rag: Rag) -> None:
+    for name in ("dense", "lexical"):
+        (corpus / name / "src").mkdir(parents=True)
+        (corpus / name / "src" / "precious.py").write_text("theirs", encoding="utf-8")
+    for _ in range(2):
+        (corpus / "docs" / "horn.txt").write_text(f"The horn is new, {time.monotonic()}.\n", encoding="utf-8")
+        assert rag("ingest", "docs", "--index", ".").code == 0
+    assert rag("index", "verify", "--repair", "--index", ".").code == 0
+    for name in ("dense", "lexical"):
+        assert (corpus / name / "src" / "precious.py").read_text(encoding="utf-8") == "theirs"
+        assert len(list((corpus / name).iterdir())) == 2, "theirs and the newest of ours"
 
 
 def test_long_lists_of_failures_are_cut_and_say_so(corpus: Path, rag: Rag) -> None:
@@ -206,7 +287,7 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
 def test_an_unsupported_sentence_is_named(indexed: Path, rag: Rag) -> None:
     # Cut after one word, the fake's answer is "The", which no passage can support.
     ran = rag("ask", KEY, "--set", "prompt.max_tokens=1")
-    assert "Unsupported: no passage says “The”\n" in ran.out
+    assert "Unsupported: no passage says “The”\n\nPassages that were read\n[1] docs/" in ran.out
     assert ran.err == "note: the answer was cut at 1 tokens (prompt.max_tokens)\n"
 
 
@@ -224,7 +305,8 @@ def test_ask_json(indexed: Path, rag: Rag) -> None:
     assert {key for sentence in value["sentences"] for key in sentence} == {
         "text", "start", "end", "supported", "support", "citation",
     }  # fmt: skip
-    assert set(value["timings"]) == {"embed", "search", "prompt", "generate", "cite"}
+    assert set(value["timings"]) == {"load", "embed", "search", "prompt", "generate", "cite"}
+    assert value["timings"]["load"] > 0
     assert set(value["usage"]) == {"prompt_tokens", "completion_tokens", "cached_tokens"}
     assert value["usage"]["prompt_tokens"] > value["usage"]["completion_tokens"] > 0
     assert value["config_digest"] == rag("config", "show", "--json").json["digest"]
@@ -256,6 +338,7 @@ def test_ask_from_stdin_prints_one_json_value_a_line(indexed: Path, rag: Rag, mo
     give_stdin(monkeypatch, f"{KEY}\n{GLASS}\n")
     values = [json.loads(line) for line in rag("ask", "-", "--json").out.splitlines()]
     assert [value["question"] for value in values] == [KEY, GLASS]
+    assert [value["timings"]["load"] > 0 for value in values] == [True, False]  # who waited for the models
 
 
 # Ask, a file of questions -----------------------------------------------------------------------------------
@@ -283,7 +366,7 @@ def test_a_batch_answers_each_line(questions: Path, rag: Rag) -> None:
         (3, None, GLASS),
         (5, 3, "zzz qqq"),
     ]
-    assert all(set(row) == ANSWER | {"line", "id"} for row in rows)
+    assert all(set(row) == ANSWER | {"line", "id", "filter", "generation"} for row in rows)
     assert [row["abstained"] for row in rows] == [False, False, True]
 
 
@@ -297,7 +380,27 @@ def test_a_batch_answers_like_single_questions(questions: Path, rag: Rag) -> Non
 
 def test_a_batch_obeys_the_filter(questions: Path, rag: Rag) -> None:
     rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl", "--filter", "source=*.md")
-    assert {s for row in read_rows(Path("answers.jsonl")) for s in sources(row)} == {"docs/lantern.md"}
+    rows = read_rows(Path("answers.jsonl"))
+    assert {s for row in rows for s in sources(row)} == {"docs/lantern.md"}
+    assert {(row["filter"], row["generation"]) for row in rows} == {("*.md", 1)}
+
+
+def test_a_batch_with_nothing_to_do_starts_no_models(questions: Path, rag: Rag) -> None:
+    rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl")
+    digest = read_rows(Path("answers.jsonl"))[0]["config_digest"]
+    missing = ("--set", "embedding.model=./nowhere")
+    other = rag("config", "show", *missing, "--json").json["digest"]
+    text = Path("answers.jsonl").read_text(encoding="utf-8")
+    Path("answers.jsonl").write_text(text.replace(digest, other), encoding="utf-8")
+    ran = rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl", *missing)
+    assert (ran.code, ran.out) == (0, "0 answered, 3 already there, 0 failed · answers.jsonl\n")
+
+
+def test_a_stream_that_lacks_evidence_ends_in_an_abstention(indexed: Path, rag: Rag) -> None:
+    cut = ("--set", "prompt.max_tokens=1", "--set", "answers.min_confidence=0.5")
+    lines = rag("ask", KEY, *cut).out.splitlines()
+    assert lines[:5] == ["The", "", "The passages do not support that: not in the documents", "", "Nearest passages"]
+    assert rag("ask", KEY, *cut, "--json").json["answer"] == "not in the documents"
 
 
 def test_a_batch_reports_as_json(questions: Path, rag: Rag) -> None:
@@ -333,6 +436,7 @@ def test_a_question_that_changed_is_asked_again(questions: Path, rag: Rag) -> No
     questions.write_text(questions.read_text(encoding="utf-8").replace(GLASS, HORN), encoding="utf-8")
     ran = rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl")
     assert ran.out.startswith("1 answered, 2 already there")
+    assert ran.err.endswith("questions changed since they were answered in answers.jsonl, and are asked again: 1\n")
     assert {row["question"] for row in read_rows(Path("answers.jsonl"))} == {KEY, HORN, "zzz qqq"}
 
 
@@ -345,6 +449,15 @@ def test_index_info(indexed: Path, rag: Rag) -> None:
     assert re.search(r"^index +\.rag \([\d.]+ MB\), generation 1$", ran.out, re.MULTILINE)
     assert re.search(r"^documents +3 ready, 0 stale, 0 failed$", ran.out, re.MULTILINE)
     assert "  chunking.size = 200\n" in ran.out
+
+
+def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, rag: Rag) -> None:
+    assert re.search(r"^chunks +6$", rag("index", "info").out, re.MULTILINE)
+    (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
+    rag("ingest", "docs")
+    assert re.search(
+        r"^chunks +6, and 1 vectors of earlier texts kept for reuse$", rag("index", "info").out, re.MULTILINE
+    )
 
 
 def test_index_info_json(indexed: Path, rag: Rag) -> None:
@@ -399,6 +512,13 @@ def test_config_show_json(work: Path, rag: Rag) -> None:
     assert rag("config", "show", "--set", "retrieval.k=9", "--json").json["digest"] != value["digest"]
 
 
+@pytest.mark.parametrize("json_", [(), ("--json",)], ids=["text", "json"])
+def test_config_show_hides_a_password(work: Path, rag: Rag, json_: tuple[str, ...]) -> None:
+    ran = rag("config", "show", "--set", "generator.openai.base_url=http://me:se@cret@host:8000/v1", *json_)
+    assert "http://***@host:8000/v1" in ran.out
+    assert "cret" not in ran.out
+
+
 def test_doctor(indexed: Path, rag: Rag) -> None:
     ran = rag("doctor")
     assert (ran.code, ran.err) == (0, "")
@@ -412,6 +532,37 @@ def test_doctor_json(indexed: Path, rag: Rag) -> None:
     assert {finding["check"] for finding in findings} == {
         "python", "sqlite", "torch", "faiss", "tantivy", "generator", "disk", "index",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "told"),
+    [
+        (["embedding.model=bundled:minilm", "embedding.device=cuda:0"], "fail", "embedding.device is cuda:0"),
+        (["index.dense.gpu=shard"], "fail", "index.dense.gpu is shard, and this FAISS sees no GPU"),
+        (
+            ["generator.type=vllm", "generator.vllm.tensor_parallel_size=2"],
+            "fail", "generator.vllm.tensor_parallel_size is 2, and there is no GPU",
+        ),
+        (
+            ["generator.type=vllm", "generator.model=Qwen/Qwen2.5-7B-Instruct"],
+            "warn", "Qwen/Qwen2.5-7B-Instruct would run on the CPU",
+        ),
+        (["generator.type=vllm", "generator.model=bundled:smollm2"], None, ""),
+    ],
+)  # fmt: skip
+def test_the_doctor_says_where_a_gpu_is_wanted_and_missing(
+    work: Path, rag: Rag, settings: list[str], state: str | None, told: str
+) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    ran = rag("doctor", "--json", *(word for setting in settings for word in ("--set", setting)))
+    found = [finding for finding in ran.json if finding["check"] == "gpu"]
+    assert [finding["state"] for finding in found] == ([state] if state else [])
+    assert all(told in finding["found"] and "--" in finding["fix"] for finding in found)
+    if state == "fail":
+        assert ran.code == 1
 
 
 def test_doctor_only_warns_where_there_is_no_index_yet(work: Path, rag: Rag) -> None:

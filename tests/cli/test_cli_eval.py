@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -369,6 +373,7 @@ SWEEPS = [
     ("dataset: beacons.json\nconfig: test\ngrid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
     ("dataset: beacons.json\npoints: [{retrieval.k: 1}, {retrieval.k: 1}]", "two points are called"),
     ("dataset: [", "is not YAML"),
+    ("dataset: beacons.json\ngrid: {retrieval.k: [1]}\ngrid: {retrieval.k: [2]}", "'grid' is there twice"),
 ]
 
 
@@ -397,3 +402,143 @@ def test_a_row_that_holds_no_number_is_an_error(beacons: str, rag: Rag) -> None:
     ran = rag("eval", "compare", str(good), str(good))
     assert ran.code == 1
     assert "line 1" in ran.err
+
+
+def test_a_threshold_is_compared_with_the_confidence_that_is_shown(indexed: Path, rag: Rag) -> None:
+    """2/3 is shown as 0.6667: a threshold fitted on shown confidences must let it pass."""
+    question = "What is the lantern glass wiped with?"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeGenerator, "_complete", _always("vinegar, glass and granite."))
+        shown = rag("ask", question, "--json").json["confidence"]
+        assert shown == 0.6667
+        assert not rag("ask", question, "--json", "--set", f"answers.min_confidence={shown}").json["abstained"]
+        assert rag("ask", question, "--json", "--set", "answers.min_confidence=0.6668").json["abstained"]
+
+
+def test_few_candidates_are_measured_as_few(beacons: str, rag: Rag) -> None:
+    """An evaluation that looked deeper than the product does would measure another retriever."""
+    small = ["--set", "retrieval.candidates=1", "--set", "retrieval.k=1", "--set", "retrieval.fusion=dense"]
+    few = rag("eval", beacons, "--retrieval-only", *small, "--json").json["metrics"]
+    assert few["recall@20"]["mean"] < 100.0
+    assert few["recall@5"]["mean"] == few["recall@20"]["mean"]  # one candidate is one document
+
+
+def test_a_long_document_does_not_hide_the_others(work: Path, rag: Rag) -> None:
+    (work / "docs").mkdir()
+    sections = "".join(f"## Part {n}\n\nThe harbour light and the keeper, part {n}.\n\n" for n in range(70))
+    (work / "docs" / "long.md").write_text(f"# Harbour\n\n{sections}", encoding="utf-8")
+    (work / "docs" / "small.md").write_text("# Note\n\nA keeper.\n", encoding="utf-8")
+    assert rag("ingest", "docs").code == 0
+    row = {"question": "Who is the keeper of the harbour light?", "answers": ["Ada"], "source": "small.md"}
+    (work / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert rag("eval", "own.jsonl", "--retrieval-only", "--json").json["metrics"]["recall@5"]["mean"] == 100.0
+
+
+def test_a_question_that_was_turned_away_was_not_dropped_for_room(beacons: str, rag: Rag) -> None:
+    losses = rag("eval", beacons, "--set", "retrieval.min_relevance=1", "--json").json["losses"]
+    assert (losses["abstained_wrongly"], losses["dropped_by_budget"]) == (24, 0)
+
+
+def test_a_gold_that_no_document_holds_was_not_ingested(indexed: Path, rag: Rag) -> None:
+    row = {"question": "What is in the attic?", "answers": ["a unicorn"]}
+    (indexed / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert rag("eval", "own.jsonl", "--json").json["losses"]["not_ingested"] == 1
+
+
+def test_starting_the_generator_is_no_question_s_latency(
+    beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rag.cli.evaluation import systems
+
+    def slow(*_: object) -> FakeGenerator:
+        time.sleep(0.6)
+        return FakeGenerator()
+
+    monkeypatch.setattr(systems, "make_generator", slow)
+    for seed in ("0", "1"):  # the second run has counted some texts already, and starts in the middle of one
+        ran = rag("eval", beacons, "--window", "1", "--limit", "6", "--seed", seed, "--json")
+        assert max(row["latency_s"] for row in rows_of(ran.json["run"])) < 0.5
+
+
+def test_a_question_that_cannot_be_asked_fails_alone(indexed: Path, rag: Rag) -> None:
+    rows = [
+        {"id": "long", "question": "why " * 3000, "answers": ["so"]},
+        {"id": "short", "question": "What is the lantern glass wiped with?", "answers": ["vinegar"]},
+    ]
+    (indexed / "own.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    ran = rag("eval", "own.jsonl", "--json", "--set", "retrieval.min_relevance=-1")
+    assert ran.code == 0
+    long, short = rows_of(ran.json["run"])
+    assert (long["abstained"], short["contains"]) == (True, 1.0)
+    assert "failed" in long["notes"][0]
+
+
+def test_paragraphs_that_a_kill_left_cut_are_written_again(beacons: str, rag: Rag) -> None:
+    whole = rag("eval", beacons, "--retrieval-only", "--json").json["metrics"]["recall@5"]
+    [corpus] = Path("runs/corpora").iterdir()
+    for path in corpus.rglob("*.md"):
+        path.write_text(path.read_text(encoding="utf-8")[:8], encoding="utf-8")
+    for folder in corpus.glob("index-*"):
+        shutil.rmtree(folder)
+    assert rag("eval", beacons, "--retrieval-only", "--json").json["metrics"]["recall@5"] == whole
+
+
+def test_a_run_that_is_going_on_is_not_taken_for_an_interrupted_one(
+    beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, inner = FakeGenerator.generate, []
+
+    def nested(self: FakeGenerator, prompts: Any, sampling: Any) -> Any:
+        if not inner:
+            inner.append("started")
+            inner.append(subprocess.run(
+                [sys.executable, "-m", "rag", "eval", beacons, "--json"], capture_output=True, text=True, check=False
+            ))  # fmt: skip
+        return real(self, prompts, sampling)
+
+    monkeypatch.setattr(FakeGenerator, "generate", nested)
+    ran = rag("eval", beacons, "--json")
+    assert ran.code == inner[1].returncode == 0, inner[1].stderr
+    assert "going on with" not in inner[1].stderr
+    assert json.loads(inner[1].stdout)["run"] != ran.json["run"]
+    assert not list(Path("runs").glob("*/.running"))
+
+
+def test_a_run_whose_rows_were_changed_is_refused(beacons: str, rag: Rag) -> None:
+    good = Path(rag("eval", beacons, "--json").json["run"])
+    text = (good / "rows.jsonl").read_text(encoding="utf-8")
+    (good / "rows.jsonl").write_text(text.replace('"f1": 0.', '"f1": 0.9', 1), encoding="utf-8")
+    assert "was changed after the run" in rag("eval", "compare", str(good), str(good)).err
+    (good / "rows.jsonl").write_text(text.replace('"f1": 0.', '"f1": 7.', 1), encoding="utf-8")
+    assert "not 0 to 1" in rag("eval", "compare", str(good), str(good)).err
+    (good / "rows.jsonl").write_text(text, encoding="utf-8")
+    manifest = json.loads((good / "run.json").read_text(encoding="utf-8"))
+    del manifest["dataset"]
+    (good / "run.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert "does not say its dataset" in rag("eval", "compare", str(good), str(good)).err
+
+
+def test_a_run_without_confidence_is_not_calibrated(beacons2: str, indexed: Path, rag: Rag) -> None:
+    run = rag("eval", beacons2, "--mode", "closed-book", "--json").json["run"]
+    ran = rag("eval", "calibrate", run)
+    assert ran.code == 1
+    assert "no confidence to fit" in ran.err
+
+
+def test_a_gate_over_different_questions_fails_rather_than_passes(beacons: str, rag: Rag) -> None:
+    open_run = rag("eval", beacons, "--json").json["run"]
+    gold_run = rag("eval", beacons, "--mode", "gold", "--json").json["run"]
+    ran = rag("eval", "compare", open_run, gold_run, "--fail-if-worse")
+    assert ran.code == 1
+    assert "ndcg@10 cannot be compared" in ran.err
+
+
+def test_an_odd_name_and_a_date_are_no_tracebacks(beacons: str, work: Path, rag: Rag) -> None:
+    (work / "sweep.yaml").write_text(
+        "name: a/b\ndataset: beacons.json\nlimit: 2\nconfig: test\ngrid:\n  retrieval.k: [1, 2020-01-01]\n",
+        encoding="utf-8",
+    )
+    assert rag("eval", "sweep", "sweep.yaml").code == 2
+    text = (work / "sweep.yaml").read_text(encoding="utf-8").replace("2020-01-01", "2")
+    (work / "sweep.yaml").write_text(text, encoding="utf-8")
+    assert rag("eval", "sweep", "sweep.yaml").code == 0

@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 import unicodedata
 from contextlib import closing
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from cli_runner import PROCESS, Rag, environment
+
+from rag.cli.main import main
 
 ESCAPES = {
     "colour": "\x1b[31m",
@@ -203,3 +206,80 @@ def test_the_next_run_goes_on_where_the_interrupted_one_was(
     assert value["added"] + value["unchanged"] == FILES
     assert rag("index", "verify").code == 0
     assert rag("index", "info", "--json").json["counts"]["ready"] == FILES
+
+
+IMPORTED_BY_THE_COMMANDS = "rag.cli.ingest"
+
+
+@pytest.fixture
+def slow_import(tmp_path: Path) -> dict[str, str]:
+    """An environment in which importing the commands takes until somebody interrupts it."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys, time\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *rest):\n"
+        f"        if name == {IMPORTED_BY_THE_COMMANDS!r}:\n"
+        "            print('importing', flush=True)\n"
+        "            time.sleep(60)\n"
+        "sys.meta_path.insert(0, Slow())\n",
+        encoding="utf-8",
+    )
+    return environment(PYTHONPATH=str(folder))
+
+
+def test_an_interruption_while_modules_load_has_no_traceback(work: Path, slow_import: dict[str, str]) -> None:
+    worker = subprocess.Popen(
+        [*PROCESS, "config", "show"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=slow_import, text=True
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "importing\n"
+    worker.send_signal(signal.SIGINT)
+    _, err = worker.communicate(timeout=60)
+    assert (worker.returncode, err) == (130, "interrupted\n")
+
+
+def test_the_package_is_a_command(work: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rag", "--version"], capture_output=True, env=environment(), timeout=60, check=True
+    )
+    assert done.stdout.startswith(b"rag ")
+
+
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        (["ingest", "docs"], True),
+        (["ask", "--batch", "q.jsonl", "--out", "a.jsonl"], True),
+        (["ask", "--batch=q.jsonl", "--out=a.jsonl"], True),
+        (["ask", "ingest"], False),
+        (["ask", "-"], False),
+        (["search", "horn"], False),
+        (["index", "reembed"], True),
+        (["index", "verify"], False),
+        (["eval", "run", "squad"], True),
+        (["eval", "compare"], False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_only_what_goes_on_says_so_when_it_is_interrupted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], goes_on: bool
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise SystemExit(130)
+
+    monkeypatch.setattr("rag.cli.main.app", interrupted)
+    assert main(words) == 130
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("interrupted")
+    assert ("goes on from there" in line) == goes_on
+
+
+@pytest.mark.parametrize(("generator", "told"), [("fake", ""), ("vllm", "starting the models (about 20 s")])
+def test_a_long_wait_is_told_where_there_is_no_terminal(indexed: Path, rag: Rag, generator: str, told: str) -> None:
+    missing = ("--set", "generator.model=./nowhere", "--set", f"generator.type={generator}")
+    err = rag("ask", QUESTION, *missing).err
+    assert err.startswith(told)
+    assert err.count("starting the models") == bool(told)

@@ -44,7 +44,7 @@ def test_a_planted_regression_is_found() -> None:
     assert found.wins + found.ties + found.losses == found.n == 400
     text = to_markdown(found)
     assert "b is significantly worse in em, f1, ndcg@10." in text
-    assert f"| em | {found.differences['em'].mean_a:.1f} | " in text
+    assert f"| em | 400 | {found.differences['em'].mean_a:.1f} | " in text
 
 
 def test_the_same_change_the_other_way_round_is_better_and_fails_nothing() -> None:
@@ -124,7 +124,7 @@ def test_the_dictionary_is_json_and_the_draws_are_seeded() -> None:
 def test_three_digits_and_no_exponent_for_large_numbers() -> None:
     a, b = changed(run_of("a"), latency_s=12345.678), changed(run_of("b\n# x"), latency_s=0.48)
     text = to_markdown(compare_runs(a, b))
-    assert "| latency_s | 12346 | 0.480 | -12345 |" in text
+    assert "| latency_s | 400 | 12346 | 0.480 | -12345 |" in text
     assert text.startswith("# b # x (b) against a (a)\n")
 
 
@@ -162,3 +162,42 @@ def test_a_value_that_is_no_number_is_refused(value: object) -> None:
     bad.rows[5]["f1"] = value
     with pytest.raises(EvalError, match="b: f1 of the question 'q5'"):
         compare_runs(run_of("a"), bad)
+
+
+def without_sources(run: RunData, every: int) -> RunData:
+    rows = [{**row, "retrieval": None} if n % every == 0 else row for n, row in enumerate(run.rows)]
+    return RunData(run.manifest, rows)
+
+
+def test_a_metric_is_compared_over_the_questions_that_have_it() -> None:
+    """One question that names no source must not take nDCG out of the gate."""
+    good, bad = run_of("good"), run_of("bad", right=0.5, seed=1)
+    found = compare_runs(without_sources(good, 4), without_sources(bad, 4))
+    assert found.differences["ndcg@10"].n == 300
+    assert found.differences["em"].n == 400
+    assert "ndcg@10" in found.worse
+    assert found.not_compared == []
+
+
+def test_a_metric_of_different_questions_is_named_and_not_compared() -> None:
+    found = compare_runs(without_sources(run_of("a"), 4), without_sources(run_of("b"), 5))
+    assert found.not_compared == ["ndcg@10", "recall@5"]
+    assert "different questions: ndcg@10, recall@5" in to_markdown(found)
+
+
+@pytest.mark.parametrize(("n", "worse"), [(1, []), (5, []), (6, ["em", "f1", "ndcg@10"])])
+def test_a_handful_of_questions_that_all_fell_proves_nothing(n: int, worse: list[str]) -> None:
+    a, b = (changed(run_of(name, n), em=v, f1=v, retrieval={"ndcg@10": v}) for name, v in (("a", 1.0), ("b", 0.0)))
+    assert compare_runs(a, b).worse == worse
+
+
+def test_runs_of_retrieval_alone_have_no_latency_to_compare() -> None:
+    a = changed(run_of("a"), em=None, f1=None, contains=None)
+    b = RunData({**a.manifest, "mode": "retrieval"}, a.rows)
+    assert "latency_s" not in compare_runs(a, b).differences
+
+
+@pytest.mark.parametrize("broken", [[1], "x", 3])
+def test_a_retrieval_that_is_none_is_refused(broken: Any) -> None:
+    with pytest.raises(EvalError, match="retrieval of the question"):
+        compare_runs(run_of("a"), changed(run_of("b"), retrieval=broken))

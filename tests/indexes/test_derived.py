@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from index_samples import flip_bit
 
-from indexes import derived
+from indexes import IndexWriteError, derived
 
 STORE = "a-store"
 OPTIONS = {"type": "flat", "languages": ["english"]}
@@ -195,18 +195,48 @@ def test_a_failed_fill_publishes_nothing(root: Path) -> None:
         (folder / "data").write_text("half", encoding="utf-8")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(IndexWriteError, match=r"the kind index cannot be written into .*kind: disk full"):
         derived.publish(root, STORE, (2, "commit 2"), OPTIONS, fill)
     assert newest(root) == good
-    assert derived.published_folders(root) == [good.folder]
+    assert list(root.iterdir()) == [good.folder], "no temporary folder is left"
+
+
+def test_an_interrupted_fill_leaves_no_temporary_folder(root: Path) -> None:
+    def fill(folder: Path) -> None:
+        (folder / "data").write_text("half", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        derived.publish(root, STORE, (1, "commit 1"), OPTIONS, fill)
+    assert list(root.iterdir()) == []
+
+
+THEIRS = ["src", "notes", ".hidden", ".tmp-mine", ".tmp-4-killed", "000000000009-0000", "000000000002-0123456z", "2024"]
+
+
+def test_what_publish_did_not_make_is_never_deleted(root: Path) -> None:
+    for name in THEIRS:
+        (root / name).mkdir(parents=True)
+        (root / name / "precious").write_text("theirs", encoding="utf-8")
+    (root / "000000000009-0123abcd").write_text("a file", encoding="utf-8")
+    (root / "elsewhere").mkdir()
+    (root / "000000000008-0123abcd").symlink_to(root / "elsewhere")
+    before = {path.name for path in root.iterdir()}
+    kept = publish(root, 1)
+    derived.remove_all_but(root, kept.folder)
+    assert {path.name for path in root.iterdir()} == before | {kept.folder.name}
+    assert derived.published_folders(root) == [kept.folder]
+    derived.remove_all_but(root, None)
+    assert {path.name for path in root.iterdir()} == before
+    assert all((root / name / "precious").read_text(encoding="utf-8") == "theirs" for name in THEIRS)
 
 
 def test_all_but_one_are_removed_leftovers_too(root: Path) -> None:
     publish(root, 1)
     kept = publish(root, 2)
     publish(root, 3)
-    (root / ".tmp-4-killed").mkdir()
-    (root / ".tmp-4-killed" / "data").write_text("half", encoding="utf-8")
+    (root / ".tmp-4-0123abcd").mkdir()
+    (root / ".tmp-4-0123abcd" / "data").write_text("half", encoding="utf-8")
     derived.remove_all_but(root, kept.folder)
     assert list(root.iterdir()) == [kept.folder]
     assert newest(root) == kept

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from index_samples import DIMENSION, EMBEDDER, SETTINGS, document, key_of, new_store, put, temporary_folder, vector_of
 
 from indexes import FailedDocument, IndexDamagedError, IndexMissingError, NewChunk, NewDocument, StoreError
-from indexes.errors import FormatTooNewError
+from indexes.errors import FormatTooNewError, FormatTooOldError
 from indexes.rows import ChunkRow, Section
 from indexes.schema import FORMAT_VERSION, journal_mode
 from indexes.store import DATABASE, Store
@@ -96,6 +96,23 @@ def test_a_later_format_is_not_read(store: Store) -> None:
         db.execute("UPDATE meta SET value = ? WHERE key = 'format_version'", (json.dumps(FORMAT_VERSION + 1),))
     with pytest.raises(FormatTooNewError, match=rf"format {FORMAT_VERSION + 1}, .* up to {FORMAT_VERSION}"):
         Store.open(store.folder)
+
+
+def test_an_earlier_format_is_not_read(store: Store) -> None:
+    with store.transaction() as db:
+        db.execute("UPDATE meta SET value = '1' WHERE key = 'format_version'")
+    with pytest.raises(FormatTooOldError, match=rf"has format 1, and this version reads format {FORMAT_VERSION} only"):
+        Store.open(store.folder)
+
+
+@pytest.mark.parametrize("headings", ["no list", "{}", "[1]", ""])
+@pytest.mark.parametrize("table", ["chunks", "sections"])
+def test_headings_that_cannot_be_read_are_called_damage(store: Store, table: str, headings: str) -> None:
+    put(store, document("a", "one"))
+    with store.transaction() as db:
+        db.execute(f"UPDATE {table} SET headings = ?", (headings,))
+    with pytest.raises(IndexDamagedError, match=r"the headings of .* cannot be read"):
+        store.chunks([1]) if table == "chunks" else list(store.stored_documents())
 
 
 @pytest.mark.parametrize("garbage", [b"x" * 5000, b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 4080])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rag_project import Project
 
-from rag.batch import BatchReport, answer_file
-from rag.errors import InputError
-from rag.generators import FakeGenerator
+from rag.batch import BatchReport, answer_file, answer_planned, plan_batch
+from rag.errors import InputError, PromptRefusedError
+from rag.generators import Completion, FakeGenerator, Prompt, Sampling
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}
 FOG = {"question": "What does the fog sensor weigh?"}
@@ -32,9 +33,9 @@ class Batch:
         self.questions.write_text(text, encoding="utf-8")
         return self
 
-    def run(self, digest: str = "d1") -> BatchReport:
+    def run(self, digest: str = "d1", source_glob: str | None = None) -> BatchReport:
         """Answer them."""
-        return answer_file(self.pipeline, self.questions, self.out, config_digest=digest)
+        return answer_file(self.pipeline, self.questions, self.out, config_digest=digest, source_glob=source_glob)
 
     def rows(self) -> list[dict[str, Any]]:
         """The answers, without their timings."""
@@ -138,7 +139,7 @@ def test_a_run_cut_in_the_middle_of_a_line_goes_on_there(answered: Batch, kept: 
     report = answered.run()
     assert (report.answered, report.resumed) == (5 - resumed, resumed)
     assert len(answered.generator.prompts) == 5 - resumed
-    assert sorted(answered.rows(), key=lambda row: row["line"]) == rows
+    assert answered.rows() == rows
 
 
 def test_a_run_cut_in_the_middle_of_a_letter_goes_on_there(batch: Batch) -> None:
@@ -153,8 +154,83 @@ def test_a_changed_question_is_answered_anew(answered: Batch) -> None:
     lines = answered.questions.read_text().splitlines()
     lines[2] = json.dumps(SOUP)
     report = answered.ask(*lines).run()
-    assert (report.answered, report.resumed) == (1, 4)
-    assert sorted((row["line"], row["question"]) for row in answered.rows())[2] == (3, SOUP["question"])
+    assert (report.answered, report.resumed, report.replaced) == (1, 4, 1)
+    assert [row["line"] for row in answered.rows()] == [1, 2, 3, 4, 5]
+    assert answered.rows()[2]["question"] == SOUP["question"]
+
+
+def test_a_resumed_run_ends_in_the_order_of_the_questions(batch: Batch) -> None:
+    batch.ask(SOUP, "not JSON", FOG).run()
+    batch.ask(SOUP, SOUP, FOG).run()
+    assert [row["line"] for row in batch.rows()] == [1, 2, 3]
+    assert not list(batch.out.parent.glob("*.part"))
+
+
+@pytest.mark.parametrize("asked", [1, 5])
+def test_answers_to_other_questions_are_not_lost(answered: Batch, asked: int) -> None:
+    before = answered.out.read_bytes()
+    with pytest.raises(InputError, match=r"answers to other questions: \d of its 5") as caught:
+        answered.ask(*[SOUP] * asked).run()
+    assert "--out" in caught.value.remedy
+    assert answered.out.read_bytes() == before
+
+
+@pytest.mark.parametrize(("first", "then"), [(None, "*.md"), ("*.md", None), ("*.md", "*.txt")])
+def test_answers_from_under_another_filter_are_refused(batch: Batch, first: str | None, then: str | None) -> None:
+    batch.ask(SOUP, FOG).run(source_glob=first)
+    assert {row["filter"] for row in batch.rows()} == {first}
+    before = batch.out.read_bytes()
+    with pytest.raises(InputError, match="another filter") as caught:
+        batch.run(source_glob=then)
+    assert "--out" in caught.value.remedy
+    assert batch.out.read_bytes() == before
+
+
+def test_answers_from_before_the_documents_changed_are_refused(fog: Project) -> None:
+    batch = Batch(fog).ask(SOUP)
+    batch.run()
+    assert [row["generation"] for row in batch.rows()] == [1]
+    fog.write({"new.txt": "Soup is served on Tuesdays."}).ingest()
+    before = batch.out.read_bytes()
+    with pytest.raises(InputError, match=r"before the documents changed \(generation 1, now 2\)"):
+        batch.ask(SOUP, FOG).run()
+    assert batch.out.read_bytes() == before
+
+
+def test_a_plan_with_nothing_to_ask_needs_no_pipeline(answered: Batch) -> None:
+    plan = plan_batch(answered.questions, answered.out, config_digest="d1", generation=1)
+    assert plan.idle
+    assert answer_planned(None, plan).resumed == 5
+    answered.ask("not JSON")
+    answered.out.unlink()
+    plan = plan_batch(answered.questions, answered.out, config_digest="d1", generation=1)
+    assert [number for number, _ in answer_planned(None, plan).failed] == [1]
+
+
+def test_a_folder_that_is_not_there_is_said_first(batch: Batch) -> None:
+    batch.out = batch.out.parent / "nowhere" / "answers.jsonl"
+    with pytest.raises(InputError, match="there is no folder"):
+        batch.ask(SOUP).run()
+
+
+class _Refusing(FakeGenerator):
+    """An endpoint that answers some prompts with a 400."""
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        if any("forbidden" in prompt.text for prompt in prompts):
+            raise PromptRefusedError("the endpoint refused: forbidden words", "correct it")
+        return super().generate(prompts, sampling)
+
+
+@pytest.mark.parametrize("bad", [{0}, {4}, {1, 2, 6}, set(range(7))], ids=str)
+def test_a_refused_prompt_fails_alone(fog: Project, bad: set[int]) -> None:
+    batch = Batch(fog)
+    batch.pipeline = fog.pipeline(generator=_Refusing())
+    rows = [{"question": f"fog sensor {n} {'forbidden' if n in bad else ''}?"} for n in range(7)]
+    report = batch.ask(*rows).run()
+    assert [number for number, _ in report.failed] == sorted(n + 1 for n in bad)
+    assert report.answered == 7 - len(bad)
+    assert [row["line"] for row in batch.rows()] == list(range(1, 8))
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"], ids=ascii)
@@ -179,7 +255,21 @@ def test_answers_to_other_questions_with_another_configuration_are_refused_too(a
 
 
 @pytest.mark.parametrize(
-    "content", ["a shopping list\n", '{"some": "json"}\n', '[{"line": 1}]\n', '{"line": [1], "question": "x"}\n']
+    "content",
+    [
+        "a shopping list\n",
+        "a shopping list",
+        '{"some": "json"}\n',
+        '[{"line": 1}]\n',
+        '{"line": [1], "question": "x"}\n',
+        '{"line": 3, "message": "line too long"}\n{"line": 9, "message": "unused import"}\n',
+        '{"line": 3, "message": "line too long"}',
+        '{"line": 3, "question": "x"}\n',
+        '{"line": true, "question": "x", "config_digest": "d1"}\n',
+        '{"line": 1, "question": "x", "error": "e"}\nnotes\n',
+        '{"line": 1, "question": "x", "error": "e"}\n{"line": 2, "que\n',
+        '{"line": 1, "question": "x", "error": "e"}\n\n',
+    ],
 )
 def test_a_foreign_file_is_refused_and_left_alone(batch: Batch, content: str) -> None:
     batch.out.write_text(content)

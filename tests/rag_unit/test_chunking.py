@@ -104,6 +104,18 @@ def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, un
     assert_sound(document, minilm, Chunker(minilm, size=64, overlap=16), overlap=16)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["QUJDREVGR0hJSktM" * 2000, "การเดินทางไปยังสถานีรถไฟฟ้าที่ใกล้ที่สุดใช้เวลาประมาณสิบห้านาที " * 300, "가나다라마바사" * 1000],
+    ids=["no space at all", "sentences without spaces", "decomposed by the tokenizer"],
+)
+def test_text_without_spaces_is_cut_to_what_the_embedder_reads(minilm: Embedder, text: str) -> None:
+    document = plain(text)
+    chunker = Chunker(minilm, size=200, overlap=32)
+    assert_sound(document, minilm, chunker, overlap=32)
+    assert max(len(chunk.text) for chunk in chunker.chunk(document)) < 1000
+
+
 @pytest.fixture(params=["fake", "minilm"])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     """Both embedders in turn."""

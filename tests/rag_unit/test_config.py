@@ -116,7 +116,11 @@ def test_set_without_key_and_value_is_refused(text: str) -> None:
         "retrieval.k=[1]", "retrieval.fusion=magic", "retrieval.dense_weight=.nan", "chunking.size=8",
         "chunking.embed_headings=perhaps", "embedding.batch_size=null", "index.dense.sq_bits=5",
         "index.languages=english", "index.languages=[klingon]", "citations.min_support=0",
+        "prompt.temperature=.inf", "prompt.temperature=.nan", "generator.openai.timeout_s=.inf",
+        "retrieval.k=2001-13-45", "retrieval.k=2001-12-24", "retrieval.k=" + "[" * 100_000,
+        "index.languages=&l [*l]", "retrieval.k=&k {a: *k}", "retrieval.k=" + "9" * 5000,
     ],
+    ids=lambda text: text[:40],
 )  # fmt: skip
 def test_a_value_of_the_wrong_kind_is_refused_by_name(assignment: str) -> None:
     key = assignment.partition("=")[0]
@@ -124,6 +128,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(assignment: str) -> None:
         load_config("test", [assignment])
     assert key in caught.value.message
     assert "--set" in caught.value.message
+    assert len(caught.value.message) < 400
 
 
 @pytest.mark.parametrize(
@@ -180,6 +185,16 @@ def test_a_circle_is_refused(write: Any, tmp_path: Path) -> None:
         load_config(write("a.yaml", f"extends: {other}\n"))
 
 
+@pytest.mark.parametrize("spelling", ["./a.yaml", "../{}/a.yaml", "{}/../a.yaml", "link.yaml"])
+def test_a_circle_is_seen_however_the_path_is_spelt(write: Any, tmp_path: Path, spelling: str) -> None:
+    (tmp_path / tmp_path.name).mkdir()
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "a.yaml")
+    file = write("a.yaml", f"extends: {spelling.format(tmp_path.name)}\n")
+    with pytest.raises(UsageError, match="circle") as caught:
+        load_config(file)
+    assert len(caught.value.message) < 1000
+
+
 @pytest.mark.parametrize("name", ["nowhere.yaml", "a-preset-that-is-not"])
 def test_a_missing_configuration_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=name):
@@ -198,8 +213,12 @@ def test_extending_what_is_missing_is_refused(write: Any) -> None:
         ("- retrieval\n- k\n", "holds a list"),
         ("just words", "holds a str"),
         (b"\xff\xfe\x00", "cannot be read"),
+        ("retrieval:\n  k: 2001-13-45\n", "not YAML: month must be in"),
+        ("a: " + "[" * 100_000, "nested too deeply"),
+        ("a: " + "{b: " * 3000 + "1" + "}" * 3000, "nested too deeply"),
+        ("a: &a\n  b: *a\n", "within itself"),
     ],
-    ids=["not YAML", "a list", "a word", "not UTF-8"],
+    ids=["not YAML", "a list", "a word", "not UTF-8", "no date", "lists", "groups", "anchor"],
 )
 def test_a_file_that_is_no_tree_of_keys_is_refused(write: Any, content: str | bytes, told: str) -> None:
     with pytest.raises(UsageError, match=told):

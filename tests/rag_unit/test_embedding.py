@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag.build import index_settings
 from rag.config import load_config
-from rag.embedding import Embedder, FakeEmbedder, choose_devices, choose_dtype
+from rag.embedding import Embedder, FakeEmbedder, choose_devices, choose_dtype, legible
 
 TEXTS = ["The fog sensor weighs 3.4 kg.", "Soup on Mondays.", "Датчик тумана стоит на мачте.", "fog " * 100, "?"]
 
@@ -79,6 +79,44 @@ def test_the_fingerprint_names_model_and_prefixes(minilm: Embedder) -> None:
     settings = index_settings(load_config("cpu").config, minilm)
     assert settings["embedding.fingerprint"] == minilm.fingerprint
     assert settings["embedding.dimension"] == 384
+
+
+THAI = "การเดินทางไปยังสถานีรถไฟฟ้าที่ใกล้ที่สุดใช้เวลาประมาณสิบห้านาทีจากโรงแรมของเรา"
+UNSPACED = {
+    "Latin": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoabc" * 10,
+    "Thai": THAI,
+    "Korean": "우리호텔에서가장가까운지하철역까지약십오분이걸립니다" * 5,
+    "Cyrillic": "датчиктуманастоитнамачте" * 10,
+    "emoji": "fog😀sensor🚀" * 20,
+}
+
+
+@pytest.mark.parametrize("script", UNSPACED)
+def test_a_run_of_letters_is_not_one_unknown_token(minilm: Embedder, script: str) -> None:
+    text = UNSPACED[script]
+    counter = minilm._counter  # type: ignore[attr-defined]
+    assert len(counter.encode(text).ids) <= 42, "as the tokenizer alone counts"
+    assert minilm.count_tokens([text])[0] >= len(text) // 6
+    ((read, encoding),) = legible(counter, [text])
+    assert read.replace(" ", "") == text
+    unknown = counter.token_to_id("[UNK]")
+    assert all(end - start == 1 for i, (start, end) in zip(encoding.ids, encoding.offsets, strict=True) if i == unknown)
+
+
+@pytest.mark.parametrize("script", UNSPACED)
+def test_the_vector_of_a_run_of_letters_depends_on_its_letters(minilm: Embedder, script: str) -> None:
+    text = UNSPACED[script]
+    nothing, whole, half = minilm.embed_passages(["￿", text, text[: len(text) // 2]])
+    assert whole @ nothing < 0.9
+    assert whole @ half > whole @ nothing
+    assert minilm.embed_queries([text])[0] == pytest.approx(whole, abs=1e-5)
+
+
+def test_an_unknown_character_does_not_take_its_word_with_it(minilm: Embedder) -> None:
+    counter = minilm._counter  # type: ignore[attr-defined]
+    texts = ["The fog😀sensor is here.", "Nothing unknown.", "", "😀", "a 😀 b"]
+    read = [text for text, _ in legible(counter, texts)]
+    assert read == ["The fog 😀 sensor is here.", *texts[1:]]
 
 
 # Both -------------------------------------------------------------------------------------------------------

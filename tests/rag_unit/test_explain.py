@@ -79,9 +79,10 @@ def test_changes_that_are_named_do_show_it(harbour: Project, assignments: list[s
 
 def test_a_question_that_is_turned_away_says_so(harbour: Project) -> None:
     found = explain(harbour, QUESTION, "d01.md", "retrieval.min_relevance=1", "retrieval.k=31")
-    assert found.lost_at == "budget"
+    assert found.lost_at == "relevance"
     assert found.standing.dropped is not None
     assert "min_relevance" in found.standing.dropped
+    assert any("retrieval.min_relevance" in change.settings for change in found.changes)
 
 
 @pytest.mark.parametrize(("expected", "page"), [("nothing.md", None), ("arget.md", None), ("target.md", 7)])

@@ -44,7 +44,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def folder_of(path: Path) -> str:
-    return "rag/cli" if path.parts[:2] == ("rag", "cli") else path.parts[0]
+    entry_point = path == Path("rag/__main__.py")  # where the command begins, before it is imported
+    return "rag/cli" if path.parts[:2] == ("rag", "cli") or entry_point else path.parts[0]
 
 
 def test_the_walk_finds_the_modules() -> None:

@@ -112,6 +112,12 @@ class _BlindToZeroWidth(FakeEmbedder):
         return super().count_tokens([text.replace("\u200b", "") for text in texts])
 
 
+def test_a_title_that_utf8_cannot_carry_does_not_stop_the_run(project: Project) -> None:
+    project.write({"a.md": '---\ntitle: "\\ud800"\n---\n\nbody\n', "b.txt": "Soup."}).ingest()
+    assert project.states() == {"a.md": "ready", "b.txt": "ready"}
+    assert [row.title for row in project.chunks()] == ["\ufffd", "b"]
+
+
 def test_a_text_with_zero_width_spaces_does_not_stop_the_run(project: Project) -> None:
     project.write({"a.txt": "fog net mast \u200b\n\n\u200b\n\n" * 120, "b.txt": "soup\n"})
     report = project.ingest(embedder=_BlindToZeroWidth())
@@ -155,7 +161,34 @@ def test_a_link_to_nothing_becomes_a_failed_row(project: Project) -> None:
     (project.folder / "gone.txt").symlink_to(project.folder / "nowhere.txt")
     report = project.ingest()
     assert counts(report) == (1, 0, 0, 1)
-    assert report.failures[0].reason == "not a file"
+    failure = report.failures[0]
+    assert failure.reason == "dangling link"
+    assert failure.message == f"it is a link to {project.folder / 'nowhere.txt'}, which does not exist"
+    with pytest.raises(InputError, match=r"gone\.txt is a link to .*nowhere\.txt, which does not exist"):
+        project.ingest(project.folder / "gone.txt")
+
+
+def test_a_folder_that_cannot_be_listed_does_not_stop_the_others(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write({"a.txt": "fog\n", "sealed/b.txt": "soup\n", "z/c.txt": "net\n"})
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "sealed":  # root may list everything: permissions alone would prove nothing
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        report = project.ingest()
+        assert counts(report) == (2, 0, 0, 1)
+        assert (report.failures[0].source, report.failures[0].reason) == ("sealed", "unreadable")
+        assert "Permission denied" in report.failures[0].message
+        with pytest.raises(InputError, match="sealed cannot be read: Permission denied"):
+            project.ingest(project.folder / "sealed")
+    assert project.states() == {"a.txt": "ready", "z/c.txt": "ready"}, "the folder is no document"
+    assert counts(project.ingest()) == (1, 0, 2, 0)
 
 
 def test_a_pipe_is_not_waited_for(project: Project) -> None:

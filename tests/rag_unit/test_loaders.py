@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import DocumentError
-from rag.loaders import load_bytes, sniff
+from rag.loaders import LOADERS, load_bytes, sniff
 from rag.loaders.markdown import markdown_document
 from rag.loaders.text import normalise, title_from
-from rag.records import Document
+from rag.records import Document, Section
 
 ENGLISH = "The keeper’s café opens at 7 – tea costs 4 €. “Crème brûlée” is served on Fridays, as she said.\n" * 4
 SPANISH = "El faro está en la montaña. ¿Cuándo llegó el señor Núñez? Mañana, según él, habrá niebla – “quizá”.\n" * 2
@@ -88,6 +89,64 @@ def test_front_matter_without_a_usable_title_stops_nothing(front: str) -> None:
     document = markdown(f"---\n{front}\n---\n\n# A\n\nbody\n")
     assert document.title == "A"
     assert "body" in section_texts(document)[-1]
+
+
+def nested_aliases() -> str:
+    """Ten lines of YAML that stand for a billion words."""
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{c}: &{c} [{', '.join([f'*{b}'] * 10)}]" for b, c in pairwise("abcdefghij")]
+    return "\n".join([*lines, "title: *j"])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "front",
+    [
+        nested_aliases(),
+        "title: [A, B]",
+        "title: {a: b}",
+        "title: yes",
+        "title: 0x" + "9" * 9000,
+        "title: " + "[" * 15000,
+        "name: x\n" * 20000 + "title: late",
+    ],
+    ids=["aliases", "list", "mapping", "truth", "huge number", "deep", "long"],
+)
+def test_hostile_front_matter_is_passed_over(front: str) -> None:
+    document = markdown(f"---\n{front}\n---\n\n# A\n\nbody\n")
+    assert (document.title, headings(document)) == ("A", [("A",)])
+
+
+@pytest.mark.parametrize(
+    ("value", "title"),
+    [("2024", "2024"), ("1.50", "1.5"), ("2024-01-31", "2024-01-31"), ("2 * 3 * 4", "2 * 3 * 4"), ("'yes'", "yes")],
+)
+def test_a_title_may_be_a_number_or_a_date(value: str, title: str) -> None:
+    assert markdown(f"---\ntitle: {value}\n---\n\n# A\n\nbody\n").title == title
+
+
+@pytest.mark.parametrize(
+    ("title", "clean"),
+    [
+        (r"a \ud800 b", "a \ufffd b"),
+        (r"\ud83d", "\ufffd"),
+        (r"a\u0007b\e[31mc", "a b [31mc"),
+        (r"one\ntwo\tthree", "one two three"),
+        (r"\0\u0085", "field notes"),
+    ],
+)
+def test_a_title_can_always_be_stored_and_is_one_line(title: str, clean: str) -> None:
+    assert markdown(f'---\ntitle: "{title}"\n---\n\nbody\n').title == clean
+
+
+def test_no_loader_can_let_through_what_cannot_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "one \ud800 two\ndc00 \udc00."
+    poisoned = Document("a.txt", "text/plain", "\udfff", text, (Section(0, 9, None, ("h\ud800\x1b", "\x00")),))
+    monkeypatch.setitem(LOADERS, "text/plain", lambda data, source: poisoned)
+    document = load_bytes(b"x", "a.txt")
+    assert document.text == "one \ufffd two\ndc00 \ufffd."
+    assert (document.title, document.sections) == ("\ufffd", (Section(0, 9, None, ("h\ufffd",)),))
+    json.dumps([document.title, document.text, *document.sections[0].headings], ensure_ascii=False).encode("utf-8")
 
 
 def test_text_between_two_rules_is_no_front_matter() -> None:
@@ -373,3 +432,9 @@ def test_what_cannot_be_read_is_refused_with_a_reason_and_a_remedy(data: bytes, 
 )
 def test_the_ending_decides_where_the_content_does_not(name: str, media_type: str) -> None:
     assert sniff(b"just words", name) == media_type
+
+
+def test_a_broken_pdf_is_told_in_plain_words() -> None:
+    with pytest.raises(DocumentError) as refused:
+        load_bytes(b"%PDF-1.7\nand then nothing", "a.pdf")
+    assert refused.value.message == "the PDF cannot be opened: Data format error"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.errors import PromptTooLongError
+from rag.errors import PromptTooLongError, UsageError
 from rag.generators import FakeGenerator, Prompt
 from rag.prompt_forms import FORMS
 from rag.prompting import ABSTENTION, BuiltPrompt, PromptBuilder, cache_order
@@ -101,6 +101,13 @@ def test_a_question_that_does_not_fit_alone_is_refused(form: str) -> None:
     with pytest.raises(PromptTooLongError, match="the model reads") as caught:
         builder.build("long " * 1500, [passage(1)])
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("max_tokens", [400, 401, 5000])
+def test_an_answer_that_leaves_no_room_for_a_prompt_is_refused(max_tokens: int) -> None:
+    with pytest.raises(UsageError, match=rf"prompt\.max_tokens is {max_tokens}, and the model reads 400") as caught:
+        PromptBuilder(FakeGenerator(context_length=400), max_tokens=max_tokens)
+    assert "prompt.max_tokens" in caught.value.remedy
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\x1c"], ids=ascii)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rag.cli.options import AsJson, IndexFolder
-from rag.cli.output import out, out_json
+from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
 
 __all__ = ["calibrate"]
@@ -38,6 +38,12 @@ def calibrate(
 
     share = _share(max_false_answer)
     data = load_run(run)
+    if data.manifest["mode"] not in ("open", "gold"):
+        raise EvalError(
+            f"a run in {data.manifest['mode']} mode has no confidence to fit a threshold to", "name one in open mode"
+        )
+    if data.manifest["mode"] == "gold":
+        note("warning: this run was handed the right paragraphs; a run in open mode is nearer to what users meet")
     config = Config.model_validate(data.manifest["config"])
     if config.answers.min_confidence > 0:
         raise EvalError(

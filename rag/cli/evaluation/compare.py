@@ -26,7 +26,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
-    from eval.compare import compare_runs, to_markdown
+    from eval.compare import GUARDED, compare_runs, to_markdown
+    from eval.errors import EvalError
     from eval.records import load_run
 
     comparison = compare_runs(load_run(run_a), load_run(run_b), samples=samples, seed=seed)
@@ -34,6 +35,12 @@ def compare(
         out_json(comparison.as_dict())
     else:
         out(to_markdown(comparison))
+    missing = [name for name in GUARDED if name in comparison.not_compared]
+    if fail_if_worse and missing:
+        raise EvalError(
+            f"{', '.join(missing)} cannot be compared: the runs have it for different questions",
+            "compare runs of the same mode over the same questions",
+        )
     if comparison.worse:
         note(f"significantly worse: {', '.join(comparison.worse)}")
         if fail_if_worse:

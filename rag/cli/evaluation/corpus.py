@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from eval.datasets import Dataset, corpus_sha256
+from eval.records import write_text
 from rag.build import index_settings, make_chunker, open_or_create
 from rag.config import Config
 from rag.embedding import Embedder
@@ -37,9 +38,10 @@ def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path
     documents = root / "documents"
     for paragraph in dataset.paragraphs:
         path = documents / paragraph.source
-        if not path.is_file():
+        text = f"# {paragraph.title}\n\n{paragraph.text}\n"
+        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:  # or cut by a kill
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"# {paragraph.title}\n\n{paragraph.text}\n", encoding="utf-8")
+            write_text(path, text)
     index = open_or_create(folder, config, embedder)
     with index.writing("rag eval"), bar() as show:
         report = Ingestor(index, embedder, make_chunker(config, embedder), show).run([documents])

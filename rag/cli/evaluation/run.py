@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rag.generators import Generator
     from rag.generators.remembering import RememberingGenerator
 
-__all__ = ["Job", "Mode", "OutFolder", "Seed", "execute", "metric_lines", "run"]
+__all__ = ["Job", "Mode", "OutFolder", "Seed", "execute", "file_name", "make_job", "metric_lines", "run"]
 
 Mode = Literal["open", "gold", "closed-book"]
 OutFolder = Annotated[Path, typer.Option("--out", envvar="RAG_RUNS", help="Where runs are kept.", metavar="DIR")]
@@ -177,7 +177,7 @@ def make_job(
     if mode == "open" and index is None and not dataset.paragraphs:
         index = Path(".rag")
     chosen = sample(dataset, limit, seed)
-    stem = re.sub(r"[^\w.-]+", "-", name or f"{dataset.name}-{mode}").strip("-.") or "run"
+    stem = file_name(name or f"{dataset.name}-{mode}")
     return Job(
         chosen,
         name_or_path,
@@ -194,6 +194,11 @@ def make_job(
     )
 
 
+def file_name(name: str) -> str:
+    """Return a name that can be a folder's on any system."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+
+
 def execute(
     job: Job, *, shared: RememberingGenerator | None = None, throughput: list[str] | None = None
 ) -> tuple[RunData, Path]:
@@ -203,22 +208,15 @@ def execute(
     """
     from eval.records import write_json
     from eval.report import write_report
-    from eval.run import evaluate, find_incomplete
+    from eval.run import evaluate
     from rag.cli.evaluation.systems import remembering
 
-    folder = find_incomplete(job.out, job.key())
-    if folder is not None:
-        note(f"going on with {folder}, which was interrupted")
-    else:
-        folder = _new_folder(job)
-    generator = (
-        None
-        if job.retrieval_only
-        else shared or remembering(job.resolved.config, job.memory / _COMPLETIONS, job.window)
-    )
-    before = generator.made if generator else 0
+    generator = None
+    if not job.retrieval_only:
+        generator = shared or remembering(job.resolved.config, job.memory / _COMPLETIONS, job.window)
+    before = (generator.made, generator.starting_s) if generator else (0, 0.0)
     try:
-        with _system(job, generator) as (system, describe), _bar(job) as progress:
+        with _claimed(job) as folder, _system(job, generator) as (system, describe), _bar(job) as progress:
             data = evaluate(
                 job.dataset,
                 system,
@@ -232,22 +230,52 @@ def execute(
     finally:
         if generator is not None and shared is None:
             generator.close()
-    speed = throughput_of(data, generator.made - before if generator else 0)
+    if generator is not None:
+        data.manifest["throughput"] = _throughput_of(data, generator.made - before[0], generator.starting_s - before[1])
     if throughput is not None:
         from rag.cli.evaluation.throughput import measure
 
+        write_report(folder, data.manifest, data.rows)  # what is there already is not lost if an engine fails now
         with status("measuring throughput"):
-            speed = {**(speed or {}), "table": measure(job.resolved.config, data.rows, throughput)}
-    data.manifest["throughput"] = speed
+            table = measure(job.resolved.config, data.rows, throughput)
+        data.manifest["throughput"] = {**(data.manifest["throughput"] or {}), "table": table}
     write_json(folder / "run.json", data.manifest)
     write_report(folder, data.manifest, data.rows)
     return data, folder
 
 
-def throughput_of(data: RunData, made: int) -> dict[str, Any] | None:
+@contextmanager
+def _claimed(job: Job) -> Iterator[Path]:
+    """Yield the folder of an interrupted run of this job, or a new one; two processes never share one."""
+    from filelock import FileLock, Timeout
+
+    from eval.run import find_incomplete
+
+    found = find_incomplete(job.out, job.key())
+    for folder in (found, _new_folder(job)):
+        if folder is None:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".running")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue  # it was not interrupted: another process is at it
+        if folder == found:
+            note(f"going on with {folder}, which was interrupted")
+        try:
+            yield folder
+        finally:
+            lock.release()
+            (folder / ".running").unlink(missing_ok=True)
+        return
+
+
+def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any] | None:
     """Return questions and tokens a second of this very run, or None where its answers were remembered."""
-    seconds = data.manifest["seconds"]
-    if made < len(data.rows) or not seconds:
+    seconds = data.manifest["seconds"] - starting_s
+    written = sum(1 for row in data.rows if row["usage"].get("completion_tokens"))
+    if not written or made < written or seconds <= 0:
         return None
     tokens = sum(sum(row["usage"].get(k, 0) for k in ("prompt_tokens", "completion_tokens")) for row in data.rows)
     return {"questions_per_s": round(len(data.rows) / seconds, 3), "tokens_per_s": round(tokens / seconds, 1)}
@@ -288,6 +316,7 @@ def _open_system(job: Job, generator: Generator | None) -> Open:
 
 
 def _describe(job: Job, system: Any) -> dict[str, Any]:
+    from rag.calibration import public_tree
     from rag.cli.evaluation.surroundings import git_commit, hardware, packages
     from rag.cli.evaluation.systems import generator_identity
 
@@ -309,7 +338,7 @@ def _describe(job: Job, system: Any) -> dict[str, Any]:
             "questions": job.total,
             "asked": len(job.dataset.questions),
         },
-        "config": config.model_dump(mode="json"),
+        "config": public_tree(config),
         "config_name": job.resolved.name,
         "config_digest": config.digest(),
         "models": {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.evaluation.run import OutFolder, execute, make_job
+from rag.cli.evaluation.run import OutFolder, execute, file_name, make_job
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
 from rag.config import load_config
@@ -49,7 +49,7 @@ def sweep(
         less=["latency", "tokens"],
     )
     rows = [row | {"pareto": good} for row, good in zip(rows, best, strict=True)]
-    target = folders[0].with_name(f"{folders[0].name}-sweep-{asked.name}")
+    target = folders[0].with_name(f"{folders[0].name}-sweep-{file_name(asked.name)}")
     target.mkdir(exist_ok=True)
     write_sweep_report(target, rows)
     if as_json:
@@ -67,7 +67,7 @@ def sweep(
 
 
 def _job(asked: Sweep, point: Point, out_folder: Path, index: Path | None) -> Job:
-    assignments = [f"{key}={json.dumps(value)}" for key, value in (asked.common | point.settings).items()]
+    assignments = [f"{key}={json.dumps(value, default=str)}" for key, value in (asked.common | point.settings).items()]
     resolved = load_config(asked.config, assignments)
     return make_job(
         asked.dataset,

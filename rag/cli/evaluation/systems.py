@@ -9,7 +9,7 @@ Each is a callable for :func:`eval.run.evaluate`. What is expensive, generation,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,25 @@ from typing import Any
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
 from eval.losses import Trace
-from eval.metrics import contains, normalise
-from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
+from eval.metrics import stands_in
+from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
 from rag.build import forbid_downloads, make_builder, make_retriever, open_index
 from rag.config import Config
 from rag.embedding import Embedder
+from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.generators import Generator, make_generator
 from rag.generators.remembering import RememberingGenerator
 from rag.models import resolve_model
 from rag.reader import Reader
 from rag.records import Answer, Passage
-from rag.retrieval import Retrieved, Retriever
+from rag.retrieval import Retrieved
+from rag.urls import without_userinfo
 
 __all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "make_reader", "remembering"]
 
-_DEPTH = 40  # chunks retrieved for the ranking measures: enough for 20 documents in practice
+_DOCUMENTS = max(RECALL_AT)  # how many documents the ranking measures look at
+_NAMED = ("dtype", "quantization", "max_model_len", "seed", "tensor_parallel_size")
+_GATED = "nothing relevant"
 
 
 def generator_identity(config: Config, window: int | None = None) -> str:
@@ -45,8 +49,10 @@ def generator_identity(config: Config, window: int | None = None) -> str:
     if part.type == "fake":
         return f"fake window={window}"
     if part.type == "openai":
-        return f"openai {part.openai.base_url} {part.model} window={window}"
+        told = (without_userinfo(part.openai.base_url), part.openai.concurrency, part.openai.context_length)
+        return f"openai {told} {part.model} window={window}"
     engine = part.vllm
+    usual = type(engine)()
     running = [
         f"window={window}",
         engine.dtype,
@@ -61,6 +67,8 @@ def generator_identity(config: Config, window: int | None = None) -> str:
             versions.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             continue
+    # Only what differs from the defaults is named, so that a setting that is new one day forgets nothing.
+    running += [f"{k}={v}" for k, v in engine.model_dump().items() if k not in _NAMED and v != getattr(usual, k)]
     return " ".join(map(str, ["vllm", resolve_model(part.model, part.revision).fingerprint, *running, *versions]))
 
 
@@ -99,7 +107,7 @@ class Gold:
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
-        answers = self._reader.answer_batch([self._found(question) for question in questions])
+        answers = answer_each(self._reader, [self._found(question) for question in questions])
         return [_prediction(answer, answer.passages) for answer in answers]
 
     def _found(self, question: Question) -> Retrieved:
@@ -144,21 +152,57 @@ class Open:
         self._candidates = config.retrieval.candidates
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
-        """Retrieve and answer in one batch each."""
+        """Retrieve and answer in one batch each, with the candidates that `rag ask` would take."""
         texts = [question.question.strip() for question in questions]
-        deep = self._retriever.retrieve_batch(texts, k=max(_DEPTH, self._k))
+        depth = max(self._candidates, self._k)
+        deep = self._retriever.retrieve_batch(texts, k=max(2 * _DOCUMENTS, self._k), depth=depth)
+        ranked = [self._ranked_sources(found, depth) for found in deep]
         top = [replace(found, passages=found.passages[: self._k]) for found in deep]
         if self._reader is None:
-            return [_without_answer(found, wide) for found, wide in zip(top, deep, strict=True)]
-        answers = self._reader.answer_batch(top)
+            return [_without_answer(found, sources) for found, sources in zip(top, ranked, strict=True)]
+        answers = answer_each(self._reader, top)
         predictions = []
-        for question, answer, found, wide in zip(questions, answers, top, deep, strict=True):
-            trace = None
-            if question.answers:
-                trace = _trace(question, answer, found, self._retriever, self._candidates)
-            prediction = _prediction(answer, found.passages)
-            predictions.append(replace(prediction, ranked_sources=_sources(wide), trace=trace))
+        for question, answer, found, sources in zip(questions, answers, top, ranked, strict=True):
+            trace = self._trace(question, answer, found, depth) if question.answers else None
+            predictions.append(replace(_prediction(answer, found.passages), ranked_sources=sources, trace=trace))
         return predictions
+
+    def _ranked_sources(self, found: Retrieved, depth: int) -> tuple[str, ...]:
+        """Return the documents in the order of their best chunks: as many as are measured, or all candidates'."""
+        sources = _sources(found)
+        if len(sources) < _DOCUMENTS:  # a long document may fill the list with its chunks
+            sources = _sources(self._retriever.retrieve(found.question, k=2 * depth, depth=depth))
+        return sources
+
+    def _trace(self, question: Question, answer: Answer, found: Retrieved, depth: int) -> Trace:
+        """Follow the question's gold answer from the store to the prompt.
+
+        A chunk holds the gold if it is of the document that the question names (of any document where it names none)
+        and a gold answer stands in it. Where the relevance gate turned the question away nothing was shown, but not
+        for want of room: that is an abstention, and not traced further.
+        """
+
+        def holds(source: str, text: str) -> bool:
+            named = question.source is None or same_source(source, question.source)
+            return named and any(stands_in(text, gold) for gold in question.answers)
+
+        if answer.finish_reason != _GATED and any(holds(p.source, p.text) for p in _shown(answer)):
+            return Trace(True, True, True, True, True)
+        if any(holds(p.source, p.text) for p in found.passages):
+            return Trace(True, True, True, True, answer.finish_reason == _GATED)
+        wide = self._retriever.retrieve(found.question, k=2 * depth, depth=depth)
+        if any(holds(p.source, p.text) for p in wide.passages):
+            return Trace(True, True, True, False, False)
+        return self._trace_in_store(holds, question.source)
+
+    def _trace_in_store(self, holds: Callable[[str, str], bool], named: str | None) -> Trace:
+        store = self._retriever.reader.store
+        states = store.content_hashes()
+        sources = [s for s in states if states[s][0] != "failed" and (named is None or same_source(s, named))]
+        holding = [source for source in sources if holds(source, store.text(source))]
+        ids = [chunk for source in holding for chunk in store.chunk_ids(_glob_escape(source)).tolist()]
+        whole = any(holds(row.source, row.text) for row in self._retriever.reader.chunks(ids).values())
+        return Trace(bool(holding), whole, False, False, False)
 
     def close(self) -> None:
         """Let go of the index and of the embedder."""
@@ -166,36 +210,37 @@ class Open:
         self.embedder.close()
 
 
-def _trace(question: Question, answer: Answer, found: Retrieved, retriever: Retriever, candidates: int) -> Trace:
-    """Follow the question's gold answer from the store to the prompt.
+def answer_each(reader: Reader, found: Sequence[Retrieved]) -> list[Answer]:
+    """Answer in one batch; where one question cannot be asked at all, that one fails and the others are answered.
 
-    A chunk holds the gold if it is of the document that the question names (of any document where it names none) and
-    contains a gold answer, both normalised.
+    The seconds that a generator or its tokenizer takes to start belong to no question, and are taken out.
     """
-    golds = [gold for gold in question.answers if normalise(gold)]
+    started = getattr(reader.generator, "starting_s", 0.0)
+    try:
+        answers = reader.answer_batch(found)
+    except (PromptTooLongError, PromptRefusedError) as error:
+        if len(found) == 1:
+            return [_failed(found[0], error)]
+        half = len(found) // 2
+        return answer_each(reader, found[:half]) + answer_each(reader, found[half:])
+    return _without_start(answers, getattr(reader.generator, "starting_s", 0.0) - started)
 
-    def holds(source: str, text: str) -> bool:
-        named = question.source is None or same_source(source, question.source)
-        return named and any(contains(text, gold) == 1.0 for gold in golds)
 
-    shown = any(holds(p.source, p.text) for p in answer.passages) if not _read_nothing(answer) else False
-    if shown:
-        return Trace(True, True, True, True, True)
-    if any(holds(p.source, p.text) for p in found.passages):
-        return Trace(True, True, True, True, False)
-    wide = retriever.retrieve(found.question, k=2 * candidates, depth=candidates)
-    if any(holds(p.source, p.text) for p in wide.passages):
-        return Trace(True, True, True, False, False)
-    if question.source is None:
-        return Trace(True, True, False, False, False)
-    store = retriever.reader.store
-    states = store.content_hashes()
-    sources = [source for source in states if same_source(source, question.source)]
-    texts = [(source, store.text(source)) for source in sources if states[source][0] != "failed"]
-    ingested = any(holds(source, text) for source, text in texts)
-    ids = [chunk for source in sources for chunk in store.chunk_ids(_glob_escape(source)).tolist()]
-    whole = any(holds(row.source, row.text) for row in retriever.reader.chunks(ids).values())
-    return Trace(ingested, whole, False, False, False)
+def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
+    for n, answer in enumerate(answers):
+        slow = answer.timings.get("prompt", 0.0)
+        if seconds > 0 and slow >= seconds:
+            answers[n] = replace(answer, timings={**answer.timings, "prompt": slow - seconds})
+            break
+    return answers
+
+
+def _failed(found: Retrieved, error: RagError) -> Answer:
+    return Answer(found.question, "", True, 0.0, notes=(f"failed: {error.message}",), finish_reason=_GATED)
+
+
+def _shown(answer: Answer) -> tuple[Passage, ...]:
+    return () if _read_nothing(answer) else answer.passages
 
 
 def _glob_escape(source: str) -> str:
@@ -204,17 +249,17 @@ def _glob_escape(source: str) -> str:
 
 
 def _read_nothing(answer: Answer) -> bool:
-    return answer.finish_reason in ("no passage fits", "nothing relevant")
+    return answer.finish_reason in ("no passage fits", _GATED)
 
 
 def _sources(found: Retrieved) -> tuple[str, ...]:
     return tuple(dict.fromkeys(passage.source for passage in found.passages))
 
 
-def _without_answer(found: Retrieved, wide: Retrieved) -> Prediction:
+def _without_answer(found: Retrieved, sources: tuple[str, ...]) -> Prediction:
     passages = _ranked(found.passages, set())
     return Prediction(
-        "", True, 0.0, passages=passages, ranked_sources=_sources(wide), timings=found.timings, notes=found.notes
+        "", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, notes=found.notes
     )
 
 

@@ -1,0 +1,120 @@
+"""Text to content words: what two texts are compared by when one is to be evidence for the other.
+
+A content word is a word that is no function word of English or Russian, as its Snowball stem. A token that holds a
+digit is a number: it is kept whole, and compared as a whole, so that neither 5 nor 500 is found in 3.5, 1,500 or A12.
+
+Numbers are written in many ways, and these rules bring them to one:
+
+* A sign belongs to the number where it follows no word: ``-5``, ``−5`` (U+2212) and ``–5`` are minus five.
+* Spaces (also no-break and thin ones), apostrophes and commas before groups of exactly three digits separate
+  thousands: ``1 500``, ``1'500`` and ``1,500`` are 1500. So do dots, where there are several or a decimal comma
+  follows: ``1.500.000``, ``1.500,75``.
+* Any other single comma is a decimal comma: ``3,5`` is 3.5, and ``0,125`` is 0.125. A single dot is always a decimal
+  point: ``1.500`` is not 1500. Hence a Russian ``1,500`` for one and a half is read as 1500, in answer and source.
+* Digits as written: ``3.50`` is not 3.5, which is right for versions and harmless for prices that are quoted.
+* What is joined by ``.``, ``:``, ``/`` or a hyphen is one number, such as ``14:30``, ``12.05.2024``, ``12-2024``,
+  ``F-16``. Only a rising pair of as many digits is a range, of which both ends count: ``1939-1945``. A dash of any
+  other length always makes a range. A hyphen before a word joins nothing: ``31-metre`` is 31 and metre.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+__all__ = ["content_stems", "is_number"]
+
+# Function words carry no evidence. Short lists of the commonest ones, in our own selection.
+_STOP_WORDS = frozenset(
+    """
+    a an the this that these those it its he she they them his her their there here and or but nor so if then than
+    as at by for from in into of off on onto out over to up with without about between through during is are was
+    were be been being am do does did has have had having will would can could should may might must shall not no
+    yes also which who whom whose what when where why how i you we my your our me us и в во не что он на я с со как
+    а то все она так его но да ты к у же вы за бы по только ее её мне было вот от меня еще ещё нет о из ему теперь
+    когда даже ну ли если уже или ни быть был него до вас опять вам ведь там потом себя ей они тут где есть надо
+    ней для мы тебя их чем была сам чтоб без будто чего раз тоже себе под будет ж тогда кто этот того потому этого
+    какой совсем ним здесь этом один почти мой тем чтобы нее неё были куда зачем всех при об это эта эти который
+    которая которое которые является
+    """.split()  # noqa: SIM905 - a list literal is laid out one word a line
+)
+
+_TOKEN = re.compile(
+    r"""
+    (?P<number>
+        (?: (?<![\w.])(?<!\d\s)[-−–](?=\.?\d) )?      # a sign, where it is no hyphen and no dash of a range
+        (?: (?<![\w.])\.(?=\d) )?                     # .5
+        (?:
+            # 1 500, with any space that stays on the line
+            (?<!\w)(?<!\d[.,:/'’])[1-9]\d{0,2}(?:[\ \u00a0\u2007\u2009\u202f]\d{3})+(?:[.,]\d+)?(?!\w|[.,:/'’]\d)
+            |
+            # A12, F-16, 3.4, 1,500, 14:30, 12-2024
+            (?: (?<!\w)[^\W\d_]*[A-ZА-ЯЁ][^\W\d_]*- (?=\d) )?
+            [^\W_]*\d[^\W_]* (?: [.,:/'’-]\d[^\W_]* )*
+        )
+    )
+    | [^\W_]+(?:['’][^\W_]+)?
+    """,
+    re.VERBOSE,
+)
+_COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_DOT_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}")
+_OTHER_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([\ \u00a0\u2007\u2009\u202f'’])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
+_RANGE = re.compile(r"(\d+)-(\d+)")
+
+
+def content_stems(text: str) -> frozenset[str]:
+    """Return the Snowball stems of a text's content words, and its numbers in one way of writing."""
+    return frozenset(_stems(text))
+
+
+def is_number(stem: str) -> bool:
+    """Tell whether a stem is a number: whether it holds a digit."""
+    return any(c.isdecimal() for c in stem)
+
+
+def _stems(text: str) -> Iterator[str]:
+    for match in _TOKEN.finditer(text):
+        if match["number"]:
+            yield from _numbers(match["number"].lower())
+            continue
+        word = match.group().lower().replace("’", "'")
+        if word not in _STOP_WORDS:
+            yield _stem(word)
+
+
+def _numbers(token: str) -> Iterator[str]:
+    """Yield the one number that a token is, or both ends or all members of a range or a list."""
+    sign = "-" if token[0] in "-−–" else ""
+    digits = token[1:] if sign else token
+    if digits[0] == ".":
+        digits = "0" + digits
+    ends = _RANGE.fullmatch(digits)
+    if ends and len(ends[1]) == len(ends[2]) and ends[1] < ends[2]:
+        yield from (sign + ends[1], ends[2])
+    elif _COMMA_THOUSANDS.fullmatch(digits):
+        yield sign + digits.replace(",", "")
+    elif _DOT_THOUSANDS.fullmatch(digits):
+        yield sign + digits.replace(".", "").replace(",", ".")
+    elif _OTHER_THOUSANDS.fullmatch(digits):
+        yield sign + re.sub(r"[\s'’]", "", digits).replace(",", ".")
+    elif re.fullmatch(r"\d+,\d+", digits):
+        yield sign + digits.replace(",", ".")
+    else:
+        first, *others = digits.split(",")  # 1,2,3
+        yield from (sign + first, *others)
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    language = "russian" if re.search("[а-яё]", word) else "english"
+    return str(_stemmer(language).stemWord(word.removesuffix("'s")))
+
+
+@lru_cache(maxsize=2)
+def _stemmer(language: str) -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer(language)
