@@ -33,7 +33,7 @@ from rag.models import resolve_model
 from rag.pipeline import Pipeline
 from rag.prompting import cache_order
 
-CONFIG = config_for("retrieval.min_relevance=-1")
+CONFIG = config_for("generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1")
 ROUNDS = 3
 
 

@@ -9,23 +9,28 @@ from typing import Any
 from indexes import Index
 from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
-from rag.config import Config
+from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import MissingPackageError, UsageError
 from rag.generators import Generator, make_generator
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
-from rag.prompting import PromptBuilder, PromptCounter
+from rag.prompting import Builder, PromptBuilder, PromptCounter, ReadingBuilder
+from rag.reader import Reader
+from rag.reranking import Reranker
 from rag.retrieval import Retriever
 
 __all__ = [
     "check_dense",
     "forbid_downloads",
     "index_settings",
+    "least_confidence",
     "make_builder",
     "make_chunker",
     "make_embedder",
     "make_pipeline",
+    "make_reader",
+    "make_reranker",
     "make_retriever",
     "open_index",
     "open_or_create",
@@ -37,8 +42,12 @@ __all__ = [
 def forbid_downloads(config: Config) -> None:
     """Set ``HF_HUB_OFFLINE`` where every model of the configuration is bundled or local: nothing is to be fetched."""
     names = [config.embedding.model]
-    if config.generator.type == "vllm":
+    if config.generator.type in ("vllm", "hybrid"):
         names.append(config.generator.model)
+    if config.generator.type in MARKING or config.retrieval.rerank == "reader":
+        names.append(config.reader.model)
+    if config.retrieval.rerank == "cross-encoder":
+        names.append(config.retrieval.cross_encoder)
     if all(name.startswith("bundled:") or name == "fake" or Path(name).expanduser().is_dir() for name in names):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -175,7 +184,24 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
         fusion=part.fusion,
         dense_weight=part.dense_weight,
         rrf_k=part.rrf_k,
+        reranker=make_reranker(config),
+        rerank_candidates=part.rerank_candidates,
     )
+
+
+def make_reranker(config: Config) -> Reranker | None:
+    """Load the reranker, if the configuration asks for one."""
+    part = config.retrieval
+    if part.rerank == "reader":
+        from rag.reranking import ReaderReranker
+        from rag.spans.engine import shared_engine
+
+        return ReaderReranker(shared_engine(**config.reader.model_dump()))
+    if part.rerank == "cross-encoder":
+        from rag.reranking import CrossEncoderReranker
+
+        return CrossEncoderReranker(part.cross_encoder, weight=part.rerank_weight)
+    return None
 
 
 def check_dense(config: Config, dimension: int) -> None:
@@ -207,20 +233,35 @@ def make_pipeline(
     embedder = embedder or make_embedder(config)
     retriever = make_retriever(index, config, embedder)
     retriever.reader.snapshot()
-    generator = generator or make_generator(config.generator)
-    builder = make_builder(config, generator)
-    return Pipeline(
-        retriever,
-        builder,
+    return Pipeline(retriever, make_reader(config, generator or make_generator(config)))
+
+
+def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
+    """Make what answers from passages; with ``whole``, a passage may fill all that the generator reads."""
+    return Reader(
+        make_builder(config, generator, whole=whole),
         generator,
         min_relevance=config.retrieval.min_relevance,
         min_support=config.citations.min_support,
-        min_confidence=config.answers.min_confidence,
+        min_confidence=least_confidence(config),
     )
 
 
-def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> PromptBuilder:
+def least_confidence(config: Config) -> float:
+    """Return the confidence below which the configuration abstains: as set, else the generator's own threshold."""
+    if config.answers.min_confidence is not None:
+        return config.answers.min_confidence
+    if config.generator.type not in MARKING:
+        return 0.0
+    from rag.spans.record import ReaderRecord
+
+    return ReaderRecord.load(resolve_model(config.reader.model, config.reader.revision).path).calibration.threshold
+
+
+def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:
     """Make the prompt builder; with ``whole``, passages may fill all that the generator reads."""
+    if config.generator.type in MARKING:
+        return ReadingBuilder()
     part = config.prompt
     return PromptBuilder(
         counter,

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rag.config import Config, Resolved
+from rag.config import MARKING, Config, Resolved
 from rag.errors import UsageError
 from rag.urls import without_userinfo
 
@@ -36,6 +36,8 @@ def answering_digest(config: Config) -> str:
     """Return 16 hex digits of everything that a confidence depends on."""
     tree = public_tree(config)
     parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
+    if config.generator.type in MARKING:
+        parts = {"generator": config.generator.type, "reader": tree["reader"], "retrieval": tree["retrieval"]}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

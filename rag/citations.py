@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from rag.records import Citation, Passage, Sentence
 from rag.words import content_stems, is_number
 
-__all__ = ["Cited", "MarkerFilter", "cite", "sentence_spans", "strip_markers"]
+__all__ = ["Cited", "MarkerFilter", "cite", "cite_marked", "sentence_spans", "strip_markers"]
 
 # Lines up to one that is blank or begins a list item, a heading or a table row.
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
@@ -72,6 +72,21 @@ def cite(answer: str, passages: Sequence[Passage], question: str = "", *, min_su
         sentences.append(Sentence(start, end, support, citations.index(citation)))
     mean = sum(s.support if s.supported else 0.0 for s in sentences) / len(sentences) if sentences else 0.0
     return Cited(tuple(sentences), tuple(citations), mean)
+
+
+def cite_marked(answer: str, places: Sequence[tuple[Passage, int, int]], confidence: float) -> Cited:
+    """Cite an answer that was marked in its passages: the places, with the sentences around them.
+
+    ``places`` are spans of the passages' texts. The answer counts as one sentence; the first place stands behind it.
+    """
+    citations = []
+    for passage, start, end in places:
+        around = " ".join(
+            passage.text[first:last] for first, last in sentence_spans(passage.text) if first < end and start < last
+        )
+        begin = passage.start + start
+        citations.append(Citation(passage, begin, begin + end - start, passage.text[start:end], around))
+    return Cited((Sentence(0, len(answer), confidence, 0 if citations else None),), tuple(citations), confidence)
 
 
 class MarkerFilter:

@@ -25,9 +25,10 @@ from rag.errors import UsageError
 from rag.prompt_forms import FORMS
 from rag.urls import without_userinfo
 
-__all__ = ["Config", "Resolved", "load_config", "preset_names"]
+__all__ = ["MARKING", "Config", "Resolved", "load_config", "preset_names"]
 
 DEFAULT_PRESET = "cpu"
+MARKING = ("extractive", "hybrid")  # generators that mark spans with a reader
 
 
 class _Part(BaseModel):
@@ -89,6 +90,10 @@ class RetrievalConfig(_Part):
     fusion: Literal["zscore", "rrf", "dense", "lexical"] = "zscore"
     dense_weight: float = Field(0.5, ge=0, le=1)
     rrf_k: int = Field(60, ge=1)
+    rerank: Literal["off", "reader", "cross-encoder"] = "off"
+    rerank_candidates: int = Field(20, ge=1, le=1000)
+    rerank_weight: float = Field(1.0, ge=0)
+    cross_encoder: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
     min_relevance: float = Field(0.3, ge=-1, le=1)
 
 
@@ -118,10 +123,23 @@ class OpenAIConfig(_Part):
     context_length: int | None = Field(None, ge=128)
 
 
-class GeneratorConfig(_Part):
-    """What writes the answers."""
+class ReaderModelConfig(_Part):
+    """The span reader: ``auto`` takes its int8 graph on a CPU where it has one, else its weights through torch."""
 
-    type: Literal["vllm", "openai", "fake"] = "vllm"
+    model: str = "bundled:reader"
+    revision: str | None = None
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    device: str = "auto"
+
+
+class GeneratorConfig(_Part):
+    """What answers: ``extractive`` marks spans with the ``reader``, the others write with ``generator.model``.
+
+    ``hybrid`` marks with the reader, and ``writer`` phrases a sentence around what was marked.
+    """
+
+    type: Literal["extractive", "hybrid", "vllm", "openai", "fake"] = "vllm"
+    writer: Literal["vllm", "openai", "fake"] = "vllm"
     model: str = "bundled:smollm2"
     revision: str | None = None
     vllm: VllmConfig = VllmConfig()
@@ -144,9 +162,12 @@ class CitationConfig(_Part):
 
 
 class AnswersConfig(_Part):
-    """When to say nothing: an answer of less confidence than this becomes an abstention (`rag eval calibrate`)."""
+    """When to say nothing: an answer of less confidence than this becomes an abstention (`rag eval calibrate`).
 
-    min_confidence: float = Field(0.0, ge=0, le=1)
+    ``None``: the generator's own threshold, which is 0 for all that write.
+    """
+
+    min_confidence: float | None = Field(None, ge=0, le=1)
 
 
 class Config(_Part):
@@ -160,6 +181,7 @@ class Config(_Part):
     prompt: PromptConfig = PromptConfig()
     citations: CitationConfig = CitationConfig()
     answers: AnswersConfig = AnswersConfig()
+    reader: ReaderModelConfig = ReaderModelConfig()
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""

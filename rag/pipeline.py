@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.generators.base import Generator
-from rag.prompting import PromptBuilder
 from rag.reader import AnswerStream, Reader
 from rag.records import Answer
 from rag.retrieval import Retriever, check_question
@@ -16,20 +15,9 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """Answers questions over one index. Safe to call from many threads."""
 
-    def __init__(
-        self,
-        retriever: Retriever,
-        builder: PromptBuilder,
-        generator: Generator,
-        *,
-        min_relevance: float = 0.3,
-        min_support: float = 0.6,
-        min_confidence: float = 0.0,
-    ) -> None:
+    def __init__(self, retriever: Retriever, reader: Reader) -> None:
         self.retriever = retriever
-        self.reader = Reader(
-            builder, generator, min_relevance=min_relevance, min_support=min_support, min_confidence=min_confidence
-        )
+        self.reader = reader
 
     @property
     def generator(self) -> Generator:

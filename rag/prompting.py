@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Protocol
 
 from rag.errors import PromptTooLongError, UsageError
-from rag.generators.base import Message, Prompt, Sampling
+from rag.generators.base import Message, Prompt, Sampling, ShownPassage
 from rag.prompt_forms import ABSTENTION, FORMS
 from rag.records import DroppedPassage, Passage
 
-__all__ = ["ABSTENTION", "BuiltPrompt", "PromptBuilder", "PromptCounter", "cache_order"]
+__all__ = ["ABSTENTION", "Builder", "BuiltPrompt", "PromptBuilder", "PromptCounter", "ReadingBuilder", "cache_order"]
 
 
 class PromptCounter(Protocol):
@@ -45,6 +45,26 @@ class BuiltPrompt:
     shown: tuple[Passage, ...]
     dropped: tuple[DroppedPassage, ...]
     tokens: int
+
+
+class Builder(Protocol):
+    """Makes a prompt of a question and its passages."""
+
+    sampling: Sampling
+
+    def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
+        """Pack what fits, best first."""
+
+
+class ReadingBuilder:
+    """Hands question and passages over as they are, for a generator that reads passages one by one."""
+
+    sampling = Sampling()
+
+    def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
+        """Show every passage; ``tokens`` is left to the generator, which counts as it reads."""
+        shown = tuple(ShownPassage(p.text, p.source, p.start, p.score) for p in passages)
+        return BuiltPrompt(Prompt(question=" ".join(question.split()), passages=shown), tuple(passages), (), 0)
 
 
 class PromptBuilder:

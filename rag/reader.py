@@ -1,8 +1,9 @@
 """Passages to answer: pack, generate, cite. Single, streamed and batched questions share every step.
 
 When nothing relevant was retrieved, or the generator itself says so, the answer is a plain "not in the documents" with
-the nearest passages. ``confidence`` is the mean support of the answer's sentences (see :mod:`rag.citations`), 0 for
-an abstention: a measure of evidence. Below ``min_confidence``, which ``rag eval calibrate`` fits, the reader abstains.
+the nearest passages. ``confidence`` is what the generator says of a span it marked, and else the mean support of the
+answer's sentences (see :mod:`rag.citations`): a measure of evidence. Below ``min_confidence``, which
+``rag eval calibrate`` fits, the reader abstains.
 
 A stream shows what the checked answer will say: without the model's source numbers, an abstention in our words. Only
 at its end is it known that the evidence is too thin (``low confidence``): then the answer differs from what was shown.
@@ -17,10 +18,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.citations import MarkerFilter, cite, strip_markers
-from rag.generators.base import Completion, Generator, TextStream
+from rag.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
+from rag.generators.base import Completion, Generator, MarkedStream, TextStream
 from rag.prompt_forms import ABSTENTION
-from rag.prompting import BuiltPrompt, PromptBuilder, cache_order
+from rag.prompting import Builder, BuiltPrompt, cache_order
 from rag.records import Answer, DroppedPassage, Usage
 from rag.retrieval import Retrieved
 
@@ -45,7 +46,7 @@ class Reader:
 
     def __init__(
         self,
-        builder: PromptBuilder,
+        builder: Builder,
         generator: Generator,
         *,
         min_relevance: float = 0.3,
@@ -102,13 +103,15 @@ class Reader:
             return self._abstention(asked, notes, reason, Usage(), 0.0)
         started = time.monotonic()
         seconds = completion.seconds or seconds
-        text = strip_markers(completion.text, built.shown)
+        notes += completion.notes
+        marked = completion.confidence is not None
+        text = completion.text if marked else strip_markers(completion.text, built.shown)
         interrupted = completion.finish_reason == "abort"
-        if _says_no(text) or not (text or interrupted):
+        if (not marked and _says_no(text)) or not (text or interrupted):
             return self._abstention(asked, notes, completion.finish_reason, completion.usage, seconds)
         if completion.finish_reason == "length":
             notes.append(f"the answer was cut at {self.builder.sampling.max_tokens} tokens (prompt.max_tokens)")
-        cited = cite(text, built.shown, retrieved.question, min_support=self._min_support)
+        cited = self._cite(text, completion, built, retrieved.question)
         # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
         confidence = round(cited.support, 4)
         if built.shown and confidence < self._min_confidence and not interrupted:
@@ -128,6 +131,12 @@ class Reader:
             timings={**retrieved.timings, "generate": seconds, "cite": time.monotonic() - started},
             generation=retrieved.generation,
         )
+
+    def _cite(self, text: str, completion: Completion, built: BuiltPrompt, question: str) -> Cited:
+        if completion.confidence is None:
+            return cite(text, built.shown, question, min_support=self._min_support)
+        places = [(built.shown[e.passage], e.start, e.end) for e in completion.evidence]
+        return cite_marked(text, places, completion.confidence)
 
     def _abstention(self, asked: _Asked, notes: list[str], reason: str, usage: Usage, seconds: float) -> Answer:
         return Answer(
@@ -158,6 +167,9 @@ class AnswerStream:
         if self._stream is None:
             yield ABSTENTION
             return
+        if (told := self._told_at_once()) is not None:
+            yield told
+            return
         held, undecided, silent = "", True, False
         for piece in self._cleaned(self._stream):
             if undecided:
@@ -172,6 +184,15 @@ class AnswerStream:
         if undecided and (held or self._stream.completion.finish_reason != "abort"):
             yield held if held and not _says_no(held) else ABSTENTION
         self._seconds = time.monotonic() - self._started
+
+    def _told_at_once(self) -> str | None:
+        """Return the whole answer where the generator marked it before anything was streamed, else None."""
+        stream = self._stream
+        if not isinstance(stream, MarkedStream):
+            return None
+        answer = self._reader._finish(self._asked, stream.completion, 0.0)
+        self._seconds = self.first_token_s = time.monotonic() - self._started
+        return answer.text
 
     def _cleaned(self, stream: TextStream) -> Iterator[str]:
         """Yield the pieces without the model's source numbers, and without white space at both ends."""

@@ -29,7 +29,8 @@ class Document:
 class Passage:
     """A retrieved chunk with its scores; ``dense`` is a cosine, ``lexical`` a BM25 score, None where not a candidate.
 
-    ``dense_rank`` and ``lexical_rank`` count from 1 among the candidates of each retriever.
+    ``dense_rank`` and ``lexical_rank`` count from 1 among the candidates of each retriever. ``reranked`` is what a
+    reranker thinks, in log-odds, None where it was not asked; ``fused_rank`` is the place before it was.
     """
 
     id: int
@@ -45,6 +46,8 @@ class Passage:
     lexical: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    reranked: float | None = None
+    fused_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,24 @@ class DroppedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A span of a passage that was found in the source: ``document_text[start:end] == quote``."""
+    """A span of a passage that was found in the source: ``document_text[start:end] == quote``.
+
+    ``around`` is the sentence that holds it, where the quote is only a part of one.
+    """
 
     passage: Passage
     start: int
     end: int
     quote: str
+    around: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """A sentence of an answer, at ``answer.text[start:end]``, and the citation that supports it (an index) or None.
 
-    ``support`` is the share of the sentence's content words found in the best-supporting span, 0 to 1.
+    ``support`` is the share of the sentence's content words found in the best-supporting span, 0 to 1; of an answer
+    that was marked rather than written, its confidence.
     """
 
     start: int

@@ -1,4 +1,4 @@
-"""Questions to passages: dense and lexical candidates, fused, filtered and read from the store.
+"""Questions to passages: dense and lexical candidates, fused, filtered, read from the store and perhaps reranked.
 
 A retriever answers whole batches: one embedding call and one dense search for all questions. It says how relevant
 the best passage is, and leaves it to the pipeline to abstain.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from rag.embedding import Embedder
 from rag.errors import InputError
 from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
 from rag.records import Passage
+from rag.reranking import Reranker
 
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
 
@@ -72,6 +73,8 @@ class Retriever:
         fusion: Fusion = "zscore",
         dense_weight: float = 0.5,
         rrf_k: int = 60,
+        reranker: Reranker | None = None,
+        rerank_candidates: int = 20,
     ) -> None:
         if fusion not in FUSIONS:
             raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
@@ -79,6 +82,7 @@ class Retriever:
         self._embedder = embedder
         self._k, self._candidates = k, candidates
         self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
+        self._reranker, self._rerank_candidates = reranker, rerank_candidates
 
     @property
     def reader(self) -> IndexReader:
@@ -119,9 +123,10 @@ class Retriever:
         if self._fusion != "dense":
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         results = []
+        wanted = max(k or self._k, self._rerank_candidates if self._reranker else 0)
         notes = self._notes(questions)
         for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
-            passages = self._fuse(dense_hits, lexical_hits, k or self._k, depth)
+            passages = self._fuse(dense_hits, lexical_hits, wanted, depth)
             if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
                 relevance = float(len(lexical_hits) > 0)
             else:
@@ -132,9 +137,28 @@ class Retriever:
             "embed": (clock[1] - clock[0]) / len(questions),
             "search": (clock[2] - clock[1]) / len(questions),
         }
+        if self._reranker is not None:
+            results = self._rerank(results, self._reranker, k or self._k)
+            share["rerank"] = (time.monotonic() - clock[2]) / len(questions)
         for result in results:
             result.timings.update(share)
         return results
+
+    def _rerank(self, results: Sequence[Retrieved], reranker: Reranker, k: int) -> list[Retrieved]:
+        """Order the best candidates by fused score and reranker together; those further down keep their places."""
+        heads = [found.passages[: self._rerank_candidates] for found in results]
+        pairs = [(found.question, p.text) for found, head in zip(results, heads, strict=True) for p in head]
+        scores = iter(reranker.scores(pairs))
+        reranked = []
+        for found, head in zip(results, heads, strict=True):
+            told = [(passage, next(scores)) for passage in head]
+            moved = [
+                replace(p, score=p.score + reranker.weight * score, reranked=score, fused_rank=n)
+                for n, (p, score) in enumerate(told, start=1)
+            ]
+            moved.sort(key=lambda p: -p.score)
+            reranked.append(replace(found, passages=(*moved, *found.passages[len(head) :])[:k]))
+        return reranked
 
     def _fuse(self, dense: Hits, lexical: Hits, k: int, depth: int) -> tuple[Passage, ...]:
         ids = np.union1d(dense.ids, lexical.ids)

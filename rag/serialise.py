@@ -55,6 +55,7 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "start": citation.start,
         "end": citation.end,
         "quote": citation.quote,
+        "around": citation.around,
     }
 
 
@@ -73,6 +74,8 @@ def passage_json(passage: Passage) -> dict[str, Any]:
         "lexical": passage.lexical,
         "dense_rank": passage.dense_rank,
         "lexical_rank": passage.lexical_rank,
+        "reranked": passage.reranked,
+        "fused_rank": passage.fused_rank,
     }
 
 

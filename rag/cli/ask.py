@@ -44,6 +44,14 @@ def ask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Answer again without each passage, to see which one it came from.")
     ] = False,
+    generator: Annotated[
+        str | None,
+        typer.Option(
+            "--generator",
+            help="What answers: extractive, vllm, hybrid or openai; short for --set generator.type=….",
+            metavar="TYPE",
+        ),
+    ] = None,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -56,7 +64,8 @@ def ask(
 
     A batch writes 64 answers at a time. Run again, the same command goes on where it was interrupted.
     """
-    resolved, told = apply_calibration(resolve(config, settings), index)
+    chosen = [] if generator is None else [f"generator.type={generator}"]
+    resolved, told = apply_calibration(resolve(config, [*(settings or []), *chosen]), index)
     if told:
         note(f"note: {told}")
     glob = parse_filter(only)
@@ -97,7 +106,7 @@ def _start(index: Path, resolved: Resolved) -> tuple[Pipeline, float]:
     started = time.monotonic()
     config = resolved.config
     open_index(index, config).store.close()  # a missing index is said before models are loaded
-    slow = config.generator.type == "vllm"
+    slow = "vllm" in (config.generator.type, config.generator.type == "hybrid" and config.generator.writer)
     told = "starting the models (about 20 s with vLLM on a CPU)…" if slow else None
     with status("starting the models", told=told):
         embedder = make_embedder(config)

@@ -30,6 +30,7 @@ from rag.cli.evaluation.app import app as evaluation
 from rag.cli.ingest import ingest
 from rag.cli.output import note
 from rag.cli.search import search
+from rag.cli.train import app as train
 from rag.cli.why import why
 from rag.errors import RagError
 
@@ -78,6 +79,7 @@ app.command()(doctor)
 app.add_typer(index.app, name="index")
 app.add_typer(config.app, name="config")
 app.add_typer(evaluation, name="eval")
+app.add_typer(train, name="train")
 
 # What happened is said by the error; what to type next, for errors of the storage layer, is said here.
 NEW_FOLDER = "put the folder back from a copy, or ingest the documents into a new one: `rag ingest PATH --index NEW`"

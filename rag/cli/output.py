@@ -89,6 +89,8 @@ def print_passage(number: int, passage: Passage) -> None:
         scores.append(f"dense {passage.dense:.3f} (rank {passage.dense_rank})")
     if passage.lexical is not None:
         scores.append(f"lexical {passage.lexical:.2f} (rank {passage.lexical_rank})")
+    if passage.reranked is not None:
+        scores.append(f"reranked {passage.reranked:+.2f} (rank {passage.fused_rank} before)")
     out(f"[{number}] {place(passage)}")
     out(f"    {', '.join(scores)}")
     for line in passage.text.splitlines():
@@ -131,3 +133,5 @@ def _print_citation(number: int, citation: Citation) -> None:
     out(f"[{number}] {place(citation.passage)}")
     quote = " ".join(citation.quote.split())
     out(f"    “{quote}” (characters {citation.start}-{citation.end})")
+    if citation.around and citation.around != citation.quote:
+        out(f"    in: {' '.join(citation.around.split())}")

@@ -52,7 +52,7 @@ def _explain(question: str, source: str, page: int | None, index: Path, config: 
     open_index(index, config)  # a missing index is said before models are loaded
     embedder = make_embedder(config)
     opened = open_index(index, config, embedder)
-    counter = make_counter(config.generator)
+    counter = make_counter(config)
     return explain(
         question,
         source,

@@ -1,7 +1,7 @@
 """The Generator protocol: batch first, plus a stream.
 
-A generator is given finished prompts. It knows nothing of passages, citations or retrieval; what it does know is its
-own tokenizer, which is why it counts.
+A generator is given finished prompts: text to be continued, turns of a chat, or a question with its passages to be read
+as they are. It knows nothing of citations or retrieval; what it does know is its own tokenizer, which is why it counts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,17 @@ from typing import Protocol
 
 from rag.records import Usage
 
-__all__ = ["Completion", "Generator", "Message", "Prompt", "Sampling", "TextStream"]
+__all__ = [
+    "Completion",
+    "Evidence",
+    "Generator",
+    "MarkedStream",
+    "Message",
+    "Prompt",
+    "Sampling",
+    "ShownPassage",
+    "TextStream",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +34,23 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage to be read: where it stands (``source``, ``start``) and how retrieval ranked it (``score``)."""
+
+    text: str
+    source: str
+    start: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt in one of two forms: plain ``text`` to be continued, or chat ``messages``."""
+    """A prompt in one of three forms: plain ``text``, chat ``messages``, or a ``question`` with ``passages``."""
 
     text: str = ""
     messages: tuple[Message, ...] = ()
+    question: str = ""
+    passages: tuple[ShownPassage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +63,35 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """A place in the prompt's passages, ``passages[passage].text[start:end]``, that says what the answer says."""
+
+    passage: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``.
 
     ``seconds`` runs from handing the prompt over to its last token, waiting for others in its batch included; 0 where
     the generator does not say.
+
+    A generator that marks its answer rather than writing it names its places in ``evidence``, best first, and its
+    ``confidence``, 0 to 1; ``score`` is what it ranked the answer by, ``lead`` how far the next one was behind. Without
+    an answer its text is empty.
     """
 
     text: str
     finish_reason: str
     usage: Usage
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    confidence: float | None = None
+    score: float | None = None
+    lead: float | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class TextStream(Protocol):
@@ -65,6 +105,22 @@ class TextStream(Protocol):
     @property
     def completion(self) -> Completion:
         """The whole text and its usage. Raises ``RuntimeError`` while the stream is still running."""
+
+
+class MarkedStream:
+    """The stream of an answer that was marked, not written: whole at once, and judged before it is shown."""
+
+    def __init__(self, completion: Completion) -> None:
+        self.completion = completion
+        self._sent = False
+
+    def __iter__(self) -> Iterator[str]:
+        if self.completion.text and not self._sent:
+            self._sent = True
+            yield self.completion.text
+
+    def close(self) -> None:
+        """There is nothing to stop."""
 
 
 class Generator(Protocol):

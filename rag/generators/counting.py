@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag.config import GeneratorConfig
+from rag.config import MARKING, Config
 from rag.generators.base import Prompt
 from rag.models import resolve_model
 from rag.prompting import PromptCounter
@@ -48,10 +48,16 @@ class TokenizerCounter:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def make_counter(config: GeneratorConfig) -> PromptCounter:
+def make_counter(config: Config) -> PromptCounter:
     """Return the cheapest thing that counts as the configured generator does."""
-    if config.type == "vllm":
-        return TokenizerCounter(config.model, revision=config.revision, most=config.vllm.max_model_len)
+    part = config.generator
+    if part.type == "vllm":
+        return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
+    if part.type in MARKING:
+        from rag.generators.extractive import ExtractiveGenerator
+        from rag.spans.engine import shared_engine
+
+        return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
     from rag.generators import make_generator
 
     return make_generator(config)

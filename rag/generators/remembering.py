@@ -17,9 +17,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
-from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
+from rag.generators.base import Completion, Evidence, Generator, Prompt, Sampling, TextStream
 from rag.records import Usage
 
 __all__ = ["RememberingGenerator"]
@@ -120,15 +121,27 @@ class RememberingGenerator:
 
 
 def _rendered(prompt: Prompt) -> str:
-    return json.dumps([prompt.text, [[m.role, m.content] for m in prompt.messages]])
+    parts: list[object] = [prompt.text, [[m.role, m.content] for m in prompt.messages]]
+    if prompt.question:
+        parts += [prompt.question, [astuple(passage) for passage in prompt.passages]]
+    return json.dumps(parts)
 
 
 def _text(completion: Completion) -> str:
     usage = completion.usage
     tokens = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens]
-    return json.dumps([completion.text, completion.finish_reason, tokens, completion.seconds])
+    parts: list[object] = [completion.text, completion.finish_reason, tokens, completion.seconds]
+    if completion.confidence is not None:
+        places = [astuple(evidence) for evidence in completion.evidence]
+        parts += [completion.notes, completion.confidence, completion.score, completion.lead, places]
+    return json.dumps(parts)
 
 
 def _completion(text: str) -> Completion:
-    answer, reason, tokens, seconds = json.loads(text)
-    return Completion(answer, reason, Usage(*tokens), seconds)
+    answer, reason, tokens, seconds, *marked = json.loads(text)
+    whole = Completion(answer, reason, Usage(*tokens), seconds)
+    if not marked:
+        return whole
+    notes, confidence, score, lead, places = marked
+    evidence = tuple(Evidence(*place) for place in places)
+    return Completion(answer, reason, whole.usage, seconds, tuple(notes), confidence, score, lead, evidence)

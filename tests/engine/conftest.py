@@ -29,12 +29,12 @@ READY_WITHIN_S = 240
 
 @pytest.fixture(scope="session")
 def cpu_config() -> Config:
-    return load_config("cpu").config
+    return load_config("cpu", ["generator.type=vllm"]).config
 
 
 @pytest.fixture(scope="session")
 def engine(cpu_config: Config) -> Iterator[Generator]:
-    generator = make_generator(cpu_config.generator)
+    generator = make_generator(cpu_config)
     yield generator
     generator.close()
 

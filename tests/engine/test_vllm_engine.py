@@ -122,7 +122,7 @@ def test_ask_cites_spans_of_the_documents(
 
 
 def test_counting_without_the_engine_agrees_with_it(engine: Generator, cpu_config: Config) -> None:
-    counter = make_counter(cpu_config.generator)
+    counter = make_counter(cpu_config)
     prompts = [ask("Which colour?"), Prompt(messages=(Message("system", "Be brief."), Message("user", STORY)))]
     texts = ["", "one", STORY, "Датчик тумана"]
     assert counter.count_tokens(texts) == engine.count_tokens(texts)

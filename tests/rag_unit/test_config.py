@@ -242,6 +242,8 @@ def test_the_tree_is_frozen() -> None:
 OTHER: dict[str, str] = {
     "embedding.dtype": "float16", "index.dense.type": "hnsw", "index.dense.sq_bits": "4",
     "index.dense.gpu": "replicate", "index.languages": "[english]", "retrieval.fusion": "rrf",
+    "retrieval.rerank": "reader", "generator.writer": "openai", "reader.engine": "torch",
+    "answers.min_confidence": "0.5",
     "generator.type": "openai", "generator.vllm.dtype": "float32", "generator.vllm.memory_share": "0.5",
     "generator.vllm.enforce_eager": "true", "generator.openai.context_length": "512", "prompt.form": "chat",
 }  # fmt: skip

@@ -90,7 +90,7 @@ def test_a_package_that_is_not_installed_names_its_command() -> None:
 def test_an_unknown_bundled_name_lists_the_known_ones() -> None:
     with pytest.raises(ModelError) as caught:
         resolve_model("bundled:gpt9")
-    assert caught.value.remedy == "choose one of bundled:minilm, bundled:smollm2"
+    assert caught.value.remedy == "choose one of bundled:minilm, bundled:smollm2, bundled:reader"
 
 
 # The converted model ----------------------------------------------------------------------------------------

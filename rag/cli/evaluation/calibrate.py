@@ -33,6 +33,7 @@ def calibrate(
     from eval.records import load_run
     from indexes.errors import IndexMissingError
     from indexes.store import Store
+    from rag.build import least_confidence
     from rag.calibration import save_calibration
     from rag.config import Config
 
@@ -45,10 +46,9 @@ def calibrate(
     if data.manifest["mode"] == "gold":
         note("warning: this run was handed the right paragraphs; a run in open mode is nearer to what users meet")
     config = Config.model_validate(data.manifest["config"])
-    if config.answers.min_confidence > 0:
+    if (least := least_confidence(config)) > 0:
         raise EvalError(
-            f"the run {run} was made with answers.min_confidence={config.answers.min_confidence}, which hides what "
-            "lies below it",
+            f"the run {run} was made with answers.min_confidence={least}, which hides what lies below it",
             "evaluate again with --set answers.min_confidence=0",
         )
     if not Store.exists(index):

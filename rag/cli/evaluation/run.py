@@ -284,7 +284,8 @@ def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any
 @contextmanager
 def _system(job: Job, generator: Generator | None) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
     """Make the product as the job wants it, with what the manifest says of it."""
-    from rag.cli.evaluation.systems import ClosedBook, Gold, make_reader
+    from rag.build import make_reader
+    from rag.cli.evaluation.systems import ClosedBook, Gold
 
     config = job.resolved.config
     if job.mode == "open":
@@ -300,9 +301,9 @@ def _system(job: Job, generator: Generator | None) -> Iterator[tuple[Answerer, C
 
 
 def _open_system(job: Job, generator: Generator | None) -> Open:
-    from rag.build import make_embedder, open_index
+    from rag.build import make_embedder, make_reader, open_index
     from rag.cli.evaluation.corpus import corpus_index
-    from rag.cli.evaluation.systems import Open, make_reader
+    from rag.cli.evaluation.systems import Open
     from rag.cli.ingest import progress_bar
     from rag.remembering import RememberingEmbedder
 

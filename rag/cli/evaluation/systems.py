@@ -19,8 +19,8 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
-from rag.build import forbid_downloads, make_builder, make_retriever, open_index
-from rag.config import Config
+from rag.build import forbid_downloads, make_retriever, open_index
+from rag.config import MARKING, Config
 from rag.embedding import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.generators import Generator, make_generator
@@ -31,7 +31,7 @@ from rag.records import Answer, Passage
 from rag.retrieval import Retrieved
 from rag.urls import without_userinfo
 
-__all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "make_reader", "remembering"]
+__all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "remembering"]
 
 _DOCUMENTS = max(RECALL_AT)  # how many documents the ranking measures look at
 _NAMED = ("dtype", "quantization", "max_model_len", "seed", "tensor_parallel_size")
@@ -51,6 +51,14 @@ def generator_identity(config: Config, window: int | None = None) -> str:
     if part.type == "openai":
         told = (without_userinfo(part.openai.base_url), part.openai.concurrency, part.openai.context_length)
         return f"openai {told} {part.model} window={window}"
+    if part.type in MARKING:
+        reader = config.reader
+        model = resolve_model(reader.model, reader.revision)
+        named = f"extractive {model.fingerprint} {reader.engine} {reader.device} window={window}"
+        if part.type == "extractive":
+            return named
+        writer = config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
+        return f"{named} {config.answers.min_confidence} {generator_identity(writer, window)}"
     engine = part.vllm
     usual = type(engine)()
     running = [
@@ -76,21 +84,10 @@ def remembering(config: Config, memory: Path, window: int) -> RememberingGenerat
     """Return the configured generator, its completions remembered in the file ``memory``; started when needed."""
 
     def start() -> Generator:
-        return make_generator(config.generator)
+        return make_generator(config)
 
     forbid_downloads(config)
     return RememberingGenerator(start, memory, generator_identity(config, window))
-
-
-def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
-    """Return the configured reader; with ``whole``, a passage may fill all that the generator reads."""
-    return Reader(
-        make_builder(config, generator, whole=whole),
-        generator,
-        min_relevance=config.retrieval.min_relevance,
-        min_support=config.citations.min_support,
-        min_confidence=config.answers.min_confidence,
-    )
 
 
 class Gold:

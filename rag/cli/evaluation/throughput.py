@@ -55,7 +55,7 @@ def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: 
     from rag.generators import make_generator
 
     forbid_downloads(config)
-    generator = make_generator(config.generator)
+    generator = make_generator(config)
     builder = make_builder(config, generator, whole=True)
     prompts = [builder.build(a["question"], [_passage(p) for p in a["passages"]]).prompt for a in asked]
     generator.generate(prompts[:1], builder.sampling)  # what comes first pays for warming up

@@ -1,0 +1,249 @@
+"""``rag train``: models of one's own, from a training file to a folder that can be used."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.cli.options import AsJson
+from rag.cli.output import note, out, out_json
+from rag.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from rag.training.config import ReaderConfig
+    from rag.training.hard import Embed
+    from rag.training.loop import Progress
+    from rag.training.reader import TrainedReader
+
+__all__ = ["app", "finish", "progress_line", "reader"]
+
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(name="train", no_args_is_help=True, help="Train a model of your own.")
+
+
+@app.callback()
+def _group() -> None:
+    """Train a model of your own."""
+
+
+@app.command()
+def reader(
+    config: Annotated[
+        Path, typer.Argument(help="A training file (docs/training.md), or bert-large-squad.", metavar="CONFIG.yaml")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Set one value, for example --set training.epochs=2. Repeatable.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with what was interrupted, or delete it and start anew.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune an encoder to mark answers in passages, and to say where there is none.
+
+    A training that was interrupted goes on from its last checkpoint when the same command is given again. Several GPUs:
+    `torchrun --nproc-per-node N -m rag train reader CONFIG.yaml`.
+    """
+    from rag.training.config import load_training_config
+
+    resolved = load_training_config(config, settings or ())
+    if find_spec("accelerate") is None:
+        raise MissingPackageError("training needs accelerate", "run `pip install 'rag-qa[train]'`")
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
+    try:
+        with _terminated_as_interrupted(), _progress(shown=first) as (show, say):
+            trained = _train(resolved, resume, say, show)
+    except KeyboardInterrupt:
+        if first:
+            _say_how_to_go_on(resolved.output)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if not first:
+        return
+    if as_json:
+        out_json(_as_json(trained))
+        return
+    for line in _summary(trained):
+        out(line)
+
+
+@app.command()
+def finish(
+    config: Annotated[Path, typer.Argument(help="The training file of a finished training.", metavar="CONFIG.yaml")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to write.", metavar="FOLDER")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Set one value of the training file, as for `rag train reader`.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a trained reader's choice and confidence on held-back questions, and write its int8 graph.
+
+    The folder that is written is a reader for a CPU: --set reader.model=FOLDER --generator extractive.
+    """
+    from rag.config import load_config
+    from rag.training.config import load_training_config
+    from rag.training.finish import finish as finish_reader
+
+    resolved = load_training_config(config, settings or ())
+    record = finish_reader(resolved, to, load_config("cpu", ["retrieval.rerank=off"]).config, say=note)
+    if as_json:
+        out_json({"folder": str(to), **record.tree()})
+        return
+    weights, confidence = record.combination, record.calibration
+    out(f"a span's score: {weights.margin} margin + {weights.relevance} relevance + {weights.retrieval} retrieval")
+    out(f"reranking: fused score + {weights.rerank_relevance} relevance + {weights.rerank_margin} margin")
+    out(
+        f"confidence: logistic({confidence.score} score + {confidence.lead} lead {confidence.bias:+}), "
+        f"no answer below {confidence.threshold}"
+    )
+    out(f"written to {to}")
+
+
+def _train(
+    config: ReaderConfig, resume: bool, say: Callable[[str], None], show: Callable[[Progress], None]
+) -> TrainedReader:
+    if os.environ.get("RAG_VERBOSE") != "1":
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is imported
+    from eval.metrics import best_over, exact_match, token_f1
+    from rag.training.reader import train_reader
+
+    def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:
+        return best_over(exact_match, given, golds), best_over(token_f1, given, golds)
+
+    embed = _embedder() if "dense" in config.hard_negatives else None
+    return train_reader(config, judge, embed=embed, resume=resume, say=say, watch=show)
+
+
+def _embedder() -> Embed:
+    """Return a function that embeds with the bundled model, which is loaded when the first text comes."""
+    loaded: list[Any] = []
+
+    def embed(texts: Sequence[str]) -> Any:
+        from rag.embedding import SentenceTransformerEmbedder
+
+        if not loaded:
+            loaded.append(SentenceTransformerEmbedder("bundled:minilm"))
+        return loaded[0].embed_passages(texts)
+
+    return embed
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM, which clusters and ``torchrun`` send, do what Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _say_how_to_go_on(output: Path) -> None:
+    from rag.training.reader import kept_step
+
+    step = kept_step(output)
+    if step is None:
+        note("there is no checkpoint yet: the same command starts anew")
+    else:
+        note(f"the checkpoint of step {step:,} is kept: the same command, without --no-resume, goes on from there")
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+    """Yield what shows progress and what says a line: a bar where stderr is a terminal, else a line at every log."""
+    if not shown:
+        yield (lambda _: None), (lambda _: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn())  # fmt: skip
+    # A bar that nobody sees would still print an empty line.
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None, told="", visible=False)
+        loss: float | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal loss
+            if console.is_terminal:
+                loss = loss if progress.loss is None else progress.loss
+                bar.update(
+                    task, total=progress.steps, completed=progress.step, told=_speed(progress, loss), visible=True
+                )
+            if progress.figures is not None or (progress.loss is not None and not console.is_terminal):
+                note(progress_line(progress))
+
+        yield show, note
+
+
+def progress_line(progress: Progress) -> str:
+    """Return one line: the figures of an evaluation, or loss, speed and the time left."""
+    step = f"step {progress.step:,} of {progress.steps:,}"
+    if progress.figures is not None:
+        return f"{step}: {_figures(progress.figures)}"
+    return f"{step} · {_speed(progress, progress.loss)}"
+
+
+def _speed(progress: Progress, loss: float | None) -> str:
+    told = [] if loss is None else [f"loss {loss:.3f}"]
+    told += [f"{progress.examples_per_s:,.1f} examples/s", f"{progress.tokens_per_s:,.0f} tokens/s"]
+    return " · ".join([*told, f"{_duration(progress.seconds_left)} left"])
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _figures(figures: Any) -> str:
+    text = f"EM {figures['em']:.1f}, F1 {figures['f1']:.1f}"
+    if "has_f1" in figures:
+        text += f"; where there is an answer, EM {figures['has_em']:.1f}, F1 {figures['has_f1']:.1f}"
+    return text
+
+
+def _summary(trained: TrainedReader) -> Iterator[str]:
+    record = trained.figures
+    yield f"best at step {record['best']['step']:,}, over {record['examples']['dev']:,} questions that were watched:"
+    yield f"  {_figures(record['best'])}"
+    speed = record["speed"]
+    line = f"{record['figures']['steps']:,} steps, {_duration(record['seconds'])}"
+    if "examples_per_s" in speed:
+        line += f" · {speed['examples_per_s']:,.1f} examples/s and {speed['tokens_per_s']:,.0f} tokens/s"
+    line += f" in {speed['precision']}"
+    if record["resumed_from"] is not None:
+        line += f" · resumed from step {record['resumed_from']:,}"
+    yield line
+    yield f"model: {trained.folder}"
+    yield f"curve: {trained.curve} · `tensorboard --logdir {trained.logs}`"
+
+
+def _as_json(trained: TrainedReader) -> dict[str, Any]:
+    record = trained.figures
+    return {
+        "folder": str(trained.folder),
+        "best": record["best"],
+        "examples": record["examples"],
+        "steps": record["figures"]["steps"],
+        "seconds": record["seconds"],
+        "speed": record["speed"],
+        "resumed_from": record["resumed_from"],
+        "was_finished": trained.was_finished,
+    }

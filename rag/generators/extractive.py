@@ -1,0 +1,130 @@
+"""The extractive generator: answers are spans of the passages, marked by an encoder, or nothing at all.
+
+It takes prompts that hold a question and its passages as they are. Every span is weighed by its score over "no answer",
+its passage's relevance and its passage's retrieval score; equal answers of several places add up; the confidence is
+the calibrated chance that the best one is right. It writes nothing, so a stream of it is one piece.
+
+It does not know whether a span answers the question truthfully, only that it looks like an answer to it. It reads what
+its encoder reads: the bundled one English, and no arithmetic, no list from several passages, no yes or no.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling
+from rag.records import Usage
+from rag.spans.engine import Reading, SpanEngine
+from rag.spans.record import MOST_LEAD
+
+__all__ = ["ExtractiveGenerator"]
+
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    evidence: Evidence
+    key: str
+    score: float
+
+
+class ExtractiveGenerator:
+    """Marks answers with a :class:`~rag.spans.engine.SpanEngine`."""
+
+    name = "extractive"
+    context_length = 1_000_000  # passages are read one by one: no number of them is too many
+
+    def __init__(self, engine: SpanEngine) -> None:
+        self.engine = engine
+
+    @property
+    def threshold(self) -> float:
+        """The confidence below which its calibration abstains."""
+        return self.engine.record.calibration.threshold
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count with the encoder's tokenizer, without special tokens."""
+        if not texts:
+            return []
+        encoded = self.engine.windower.tokenizer(list(texts), add_special_tokens=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count question and passages once each; windows repeat the question."""
+        return [sum(self.count_tokens([p.question, *(s.text for s in p.passages)])) for p in prompts]
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:  # noqa: ARG002 - greedy
+        """Answer all prompts; their passages are read together, in batches of like length."""
+        started = time.monotonic()
+        pairs = [(prompt.question, passage.text) for prompt in prompts for passage in prompt.passages]
+        readings = iter(self.engine.read(pairs))
+        seconds = time.monotonic() - started
+        _, cut = self.engine.windower.shorten([prompt.question for prompt in prompts])
+        return [
+            self._complete(prompt, [next(readings) for _ in prompt.passages], seconds, n in set(cut))
+            for n, prompt in enumerate(prompts)
+        ]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> MarkedStream:
+        """Answer one prompt in one piece."""
+        return MarkedStream(self.generate([prompt], sampling)[0])
+
+    def close(self) -> None:
+        """Hold nothing, free nothing."""
+
+    def _complete(self, prompt: Prompt, readings: Sequence[Reading], seconds: float, cut: bool) -> Completion:
+        most = self.engine.windower.settings.question
+        notes = (f"the reader read the first {most} tokens of the question",) if cut else ()
+        usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
+        candidates = self._candidates(prompt, readings)
+        if not candidates:
+            return Completion("", "stop", usage, seconds, notes=notes, confidence=0.0)
+        ranked = _merge(candidates, self.engine.record.combination.merge)
+        best, score = ranked[0]
+        lead = score - ranked[1][1] if len(ranked) > 1 else math.inf
+        confidence = self.engine.record.calibration.confidence(score, lead)
+        evidence = tuple(candidate.evidence for candidate in best)
+        first = evidence[0]
+        text = prompt.passages[first.passage].text[first.start : first.end]
+        return Completion(text, "stop", usage, seconds, notes, confidence, score, min(lead, MOST_LEAD), evidence)
+
+    def _candidates(self, prompt: Prompt, readings: Sequence[Reading]) -> list[_Candidate]:
+        """Weigh every span, best first; where an answer was marked twice in one place, the better mark counts alone."""
+        top = max((passage.score for passage in prompt.passages), default=0.0)
+        combination = self.engine.record.combination
+        weighed = []
+        for number, (passage, reading) in enumerate(zip(prompt.passages, readings, strict=True)):
+            for span in reading.spans:
+                key = _NOT_WORDS.sub(" ", passage.text[span.start : span.end].casefold()).strip()
+                if key:
+                    score = combination.score(span.margin, reading.relevance, passage.score - top)
+                    weighed.append(_Candidate(Evidence(number, span.start, span.end), key, score))
+        weighed.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
+        taken: dict[tuple[str, str], list[range]] = {}
+        kept = []
+        for candidate in weighed:
+            passage = prompt.passages[candidate.evidence.passage]
+            place = range(passage.start + candidate.evidence.start, passage.start + candidate.evidence.end)
+            others = taken.setdefault((passage.source, candidate.key), [])
+            if not any(place.start < other.stop and other.start < place.stop for other in others):
+                others.append(place)
+                kept.append(candidate)
+        return kept
+
+
+def _merge(candidates: Sequence[_Candidate], share: float) -> list[tuple[list[_Candidate], float]]:
+    """Return equal answers together, each with the score of all its places, best first."""
+    groups: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(candidate.key, []).append(candidate)
+    scored = []
+    for group in groups.values():
+        best = group[0].score
+        together = best + math.log(sum(math.exp(c.score - best) for c in group))
+        scored.append((group, best + share * (together - best)))
+    return sorted(scored, key=lambda item: -item[1])

@@ -1,0 +1,160 @@
+"""The hybrid generator: the reader finds and checks the evidence, a language model phrases a sentence around it.
+
+What was marked decides: nothing marked, nothing written. A written sentence must say what the marked span says (all of
+its content words and numbers) and may hold no number that the sentence around the span does not. One that breaks this
+is handed on without evidence, so that it is shown as unsupported, with a note of what the documents say.
+
+It does not notice a sentence that denies its span in other words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rag.citations import sentence_spans
+from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
+from rag.generators.extractive import ExtractiveGenerator
+from rag.records import Usage
+from rag.words import content_stems, is_number
+
+__all__ = ["HybridGenerator", "phrasing_prompt", "says_the_same"]
+
+_EXAMPLES = (
+    (
+        "The Harrow lighthouse was lit in 1874 and stands 31 metres tall.",
+        "How tall is the Harrow lighthouse?",
+        "31 metres",
+        "The Harrow lighthouse is 31 metres tall.",
+    ),
+    (
+        "Its keeper, Ada Brill, rowed ashore every Friday to collect letters and lamp oil.",
+        "Who collected the letters?",
+        "Ada Brill",
+        "Ada Brill, the keeper, collected the letters.",
+    ),
+    (
+        "Members who cancel before 15 May get half of the fee back.",
+        "Until when can I cancel?",
+        "before 15 May",
+        "You can cancel before 15 May.",
+    ),
+)
+_SAMPLING = Sampling(max_tokens=64, stop=("\n",))
+
+
+class HybridGenerator:
+    """A reader and a writer as one generator. Both may be shared; closing it closes the writer."""
+
+    name = "hybrid"
+
+    def __init__(self, reader: ExtractiveGenerator, writer: Generator, *, min_confidence: float) -> None:
+        self._reader, self._writer = reader, writer
+        self._min_confidence = min_confidence
+
+    @property
+    def context_length(self) -> int:
+        """The reader's: passages go to it, and one sentence to the writer."""
+        return self._reader.context_length
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count as the reader does."""
+        return self._reader.count_tokens(texts)
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count as the reader does."""
+        return self._reader.count_prompts(prompts)
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Mark all answers, then phrase those that will be given in one batch."""
+        marked = self._reader.generate(prompts, sampling)
+        chosen = [n for n, completion in enumerate(marked) if self._is_given(completion)]
+        if not chosen:
+            return marked
+        written = self._writer.generate([phrasing_prompt(prompts[n], marked[n]) for n in chosen], _SAMPLING)
+        for n, completion in zip(chosen, written, strict=True):
+            marked[n] = _joined(prompts[n], marked[n], completion)
+        return marked
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
+        """Mark the answer, then stream the sentence around it."""
+        marked = self._reader.generate([prompt], sampling)[0]
+        if not self._is_given(marked):
+            return self._reader.stream(prompt, sampling)
+        return _Phrased(prompt, marked, self._writer.stream(phrasing_prompt(prompt, marked), _SAMPLING))
+
+    def close(self) -> None:
+        """Stop the writer."""
+        self._writer.close()
+
+    def _is_given(self, marked: Completion) -> bool:
+        return bool(marked.text) and round(marked.confidence or 0.0, 4) >= self._min_confidence
+
+
+class _Phrased:
+    """The writer's stream, judged at its end."""
+
+    def __init__(self, prompt: Prompt, marked: Completion, stream: TextStream) -> None:
+        self._prompt, self._marked, self._stream = prompt, marked, stream
+
+    def __iter__(self) -> Iterator[str]:
+        begun = False
+        for piece in self._stream:
+            shown = piece if begun else piece.lstrip()
+            begun = begun or bool(shown)
+            if shown:
+                yield shown
+
+    def close(self) -> None:
+        """Stop writing."""
+        self._stream.close()
+
+    @property
+    def completion(self) -> Completion:
+        """The whole sentence with its evidence. Raises ``RuntimeError`` while it is being written."""
+        return _joined(self._prompt, self._marked, self._stream.completion)
+
+
+def phrasing_prompt(prompt: Prompt, marked: Completion) -> Prompt:
+    """Return the writer's prompt: the sentence around the best evidence, the question, the marked span."""
+    shown = [f"Text: {t}\nQuestion: {q}\nShort answer: {s}\nSentence: {f}\n\n" for t, q, s, f in _EXAMPLES]
+    span, around = _one_line(marked.text), _around(prompt, marked)
+    asked = f"Text: {around}\nQuestion: {prompt.question}\nShort answer: {span}\nSentence:"
+    return Prompt("".join(shown) + asked)
+
+
+def says_the_same(span: str, around: str, written: str) -> bool:
+    """Tell whether a sentence holds every content word and number of the span, and no number that ``around`` lacks."""
+    said, wanted = content_stems(written), content_stems(span)
+    numbers = {stem for stem in said if is_number(stem)}
+    return bool(said) and wanted <= said and numbers <= content_stems(around) | wanted
+
+
+def _joined(prompt: Prompt, marked: Completion, written: Completion) -> Completion:
+    usage = Usage(
+        marked.usage.prompt_tokens + written.usage.prompt_tokens,
+        written.usage.completion_tokens,
+        written.usage.cached_tokens,
+    )
+    text = written.text.strip()
+    seconds = marked.seconds + written.seconds
+    whole = replace(marked, text=text, finish_reason=written.finish_reason, usage=usage, seconds=seconds)
+    if written.finish_reason == "abort":
+        return whole
+    if not text:
+        return replace(whole, text=marked.text)
+    if says_the_same(marked.text, f"{_around(prompt, marked)} {prompt.question}", text):
+        return whole
+    note = f"the sentence above does not say what the documents do: “{_one_line(marked.text)}”"
+    return replace(whole, evidence=(), confidence=0.0, notes=(*whole.notes, note))
+
+
+def _around(prompt: Prompt, marked: Completion) -> str:
+    first = marked.evidence[0]
+    text = prompt.passages[first.passage].text
+    held = [text[a:b] for a, b in sentence_spans(text) if first.start < b and a < first.end]
+    return _one_line(" ".join(held) or text[first.start : first.end])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

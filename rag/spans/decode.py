@@ -1,0 +1,92 @@
+"""Scores of tokens to spans of characters.
+
+A span's score is its start's logit plus its end's; that of "no answer" is the first token's two. Spans begin and end
+between words: a start in the middle of a run of letters or digits is no start, whatever its score. Scripts written
+without spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) show no words: a span may begin and end at any letter.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.spans.windows import Window
+
+__all__ = ["SpanScore", "best_spans", "null_score", "word_edges"]
+
+Float32 = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
+
+_NEVER = np.float32(-1e9)
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScore:
+    """``passage[start:end]`` and the sum of its logits."""
+
+    start: int
+    end: int
+    score: float
+
+
+def word_edges(passage: str, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32]) -> tuple[Bool, Bool]:
+    """Tell of each token whether a span may begin, and may end, with it: two arrays (tokens,).
+
+    ``starts`` and ``ends`` (tokens,) are characters of the passage. A token that stands for nothing does neither.
+    """
+    places = list(zip(starts.tolist(), ends.tolist(), strict=True))
+    begins = np.array([s < e and not _inside_word(passage, s) for s, e in places], dtype=np.bool_)
+    closes = np.array([s < e and not _inside_word(passage, e) for s, e in places], dtype=np.bool_)
+    return begins, closes
+
+
+def _inside_word(passage: str, place: int) -> bool:
+    if not 0 < place < len(passage):
+        return False
+    left, right = passage[place - 1], passage[place]
+    return _of_word(left) and _of_word(right) and not (_UNSPACED.match(left) or _UNSPACED.match(right))
+
+
+def _of_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character)[0] == "M"  # a mark belongs to its letter
+
+
+def best_spans(
+    window: Window, passage: str, start: Float32, end: Float32, *, longest: int, count: int = 1
+) -> list[SpanScore]:
+    """Return the ``count`` best spans of one window, best first. ``start`` and ``end`` are logits (tokens,).
+
+    A span has at most ``longest`` tokens. Among equal scores the one that begins first, then the shorter. A window
+    without a permitted span has none.
+    """
+    width = window.last - window.first
+    begins, closes = word_edges(passage, window.starts, window.ends)
+    left = np.where(begins, start[window.first : window.last], _NEVER)
+    right = np.where(closes, end[window.first : window.last], _NEVER)
+    reach = min(longest, width)
+    padded = np.concatenate([right, np.full(reach, _NEVER, dtype=right.dtype)])
+    table = left[:, None] + np.lib.stride_tricks.sliding_window_view(padded, reach)[:width]
+    flat = table.ravel()
+    taken = min(count, flat.size)
+    least = np.partition(flat, flat.size - taken)[flat.size - taken]
+    best = np.flatnonzero((flat >= least) & (flat > _NEVER / 2))  # all equals of the last, so that order decides
+    best = best[np.argsort(-flat[best], kind="stable")][:taken]
+    found: list[SpanScore] = []
+    for place in best.tolist():
+        first, length = divmod(place, reach)
+        begin, close = window.characters(window.first + first, window.first + first + length)
+        found.append(SpanScore(begin, close, float(flat[place])))
+    return found
+
+
+def null_score(start: Sequence[float] | Float32, end: Sequence[float] | Float32) -> float:
+    """Return the score of "no answer": the first token as start and as end."""
+    return float(start[0]) + float(end[0])

@@ -1,0 +1,145 @@
+"""Questions and passages to what a reader makes of them. Whoever asks again for the same pair gets the same reading.
+
+A reranker and the extractive generator read the same passages: they share an engine, and each pair is read once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rag.errors import ModelError
+from rag.models import resolve_model
+from rag.quiet import held_back
+from rag.spans.decode import best_spans, null_score
+from rag.spans.record import ReaderRecord
+from rag.spans.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
+from rag.spans.windows import Windower
+
+__all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "shared_engine"]
+
+_REMEMBERED = 20_000
+_SPANS = 3  # of each window: enough for another passage to confirm what is second best here
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedSpan:
+    """``passage[start:end]`` and its score over that of "no answer", in logits."""
+
+    start: int
+    end: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a passage says to a question: its best spans, best first, and how relevant it is, in log-odds.
+
+    An empty passage has no span and a relevance of minus infinity.
+    """
+
+    spans: tuple[MarkedSpan, ...]
+    relevance: float
+    tokens: int
+
+
+class SpanEngine:
+    """A reader with its tokenizer. Safe to call from many threads."""
+
+    def __init__(self, windower: Windower, scorer: SpanScorer, record: ReaderRecord) -> None:
+        self.windower = windower
+        self.record = record
+        self._scorer = scorer
+        self._known: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def with_record(self, record: ReaderRecord) -> SpanEngine:
+        """Return the same reader with other weights for its scores. What was read already is kept."""
+        other = SpanEngine(self.windower, self._scorer, record)
+        other._known = self._known.copy()
+        return other
+
+    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        """Read all pairs of question and passage, those that are not known yet in batches of like length."""
+        with self._lock:
+            known = {pair: self._known[pair] for pair in pairs if pair in self._known}
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
+        known.update(zip(new, self._read(new), strict=True))
+        with self._lock:
+            for pair in dict.fromkeys(pairs):
+                self._known[pair] = known[pair]
+                self._known.move_to_end(pair)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return [known[pair] for pair in pairs]
+
+    def _read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        windows = self.windower.cut([question for question, _ in pairs], [passage for _, passage in pairs])
+        spans: list[list[MarkedSpan]] = [[] for _ in pairs]
+        relevance = [float("-inf")] * len(pairs)
+        tokens = [0] * len(pairs)
+        for window, scores in zip(windows, self._scorer.score(windows), strict=True):
+            nothing = null_score(scores.start, scores.end)
+            marked = best_spans(
+                window,
+                pairs[window.pair][1],
+                scores.start,
+                scores.end,
+                longest=self.windower.settings.answer,
+                count=_SPANS,
+            )
+            spans[window.pair] += [MarkedSpan(s.start, s.end, s.score - nothing) for s in marked]
+            relevance[window.pair] = max(relevance[window.pair], scores.relevance)
+            tokens[window.pair] += len(window.ids)
+        return [Reading(_best(found), relevance[n], tokens[n]) for n, found in enumerate(spans)]
+
+
+def _best(found: Sequence[MarkedSpan]) -> tuple[MarkedSpan, ...]:
+    """Return the best spans of all windows of a passage, each place once."""
+    places: dict[tuple[int, int], MarkedSpan] = {}
+    for span in sorted(found, key=lambda s: (-s.margin, s.start, s.end)):
+        places.setdefault((span.start, span.end), span)
+    return tuple(places.values())[:_SPANS]
+
+
+def load_engine(model: str, *, revision: str | None = None, engine: str = "auto", device: str = "auto") -> SpanEngine:
+    """Load a reader: its int8 graph where there is one and the device is a CPU, else its weights through torch.
+
+    Raises :class:`~rag.errors.ModelError`, :class:`~rag.errors.MissingPackageError`.
+    """
+    local = resolve_model(model, revision)
+    tokenizer = load_tokenizer(local.path, model)
+    record = ReaderRecord.load(local.path)
+    windower = Windower(tokenizer, record.window)
+    padding = tokenizer.pad_token_id or 0
+    graph = (local.path / GRAPH_FILE).is_file()
+    if engine == "openvino" and not graph:
+        raise ModelError(f"{model} holds no int8 graph", "make one with `rag train export`, or set engine: torch")
+    if graph and engine != "torch":
+        return SpanEngine(windower, OpenVinoScorer(local.path, padding=padding), record)
+    types = "token_type_ids" in tokenizer.model_input_names
+    return SpanEngine(windower, TorchScorer(local.path, model, padding=padding, types=types, device=device), record)
+
+
+@lru_cache(maxsize=2)
+def shared_engine(model: str, revision: str | None, engine: str, device: str) -> SpanEngine:
+    """Return the one engine of this process for these settings: what a reranker has read is not read again."""
+    return load_engine(model, revision=revision, engine=engine, device=device)
+
+
+def load_tokenizer(folder: Any, name: str) -> Any:
+    """Load a fast tokenizer without torch. Raises :class:`~rag.errors.ModelError`."""
+    try:
+        with held_back():
+            from transformers import AutoTokenizer
+
+            return AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
+    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
+        told = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"the tokenizer of {name} cannot be loaded: {told}", "choose a folder with a tokenizer.json"
+        ) from error

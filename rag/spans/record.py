@@ -1,0 +1,86 @@
+"""``reader.json``: the sizes a reader was trained with, and how its scores become a choice and a confidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ModelError
+from rag.spans.windows import WindowSettings
+
+__all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord"]
+
+RECORD_FILE = "reader.json"
+MOST_LEAD = 10.0  # logits; a single candidate leads by no more
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """How a span's evidence is weighed: ``margin`` over "no answer", ``relevance`` of its passage, and ``retrieval``.
+
+    The last is the passage's fused score minus that of the best passage, so that it is 0 for a passage alone. Equal
+    answers of several places add up: ``merge`` is the share of the logarithm of their summed odds that counts.
+    ``rerank_relevance`` and ``rerank_margin`` weigh a passage for reranking, beside its fused score.
+    """
+
+    margin: float = 1.0
+    relevance: float = 1.0
+    retrieval: float = 1.0
+    merge: float = 0.5
+    rerank_relevance: float = 1.0
+    rerank_margin: float = 0.0
+
+    def score(self, margin: float, relevance: float, retrieval: float) -> float:
+        """Return the score of one span."""
+        return self.margin * margin + self.relevance * relevance + self.retrieval * retrieval
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic function from the best answer's score and its lead over the next to the chance that it is right."""
+
+    score: float = 1.0
+    lead: float = 0.0
+    bias: float = 0.0
+    threshold: float = 0.0
+
+    def confidence(self, score: float, lead: float) -> float:
+        """Return the chance, 0 to 1."""
+        z = self.score * score + self.lead * min(lead, MOST_LEAD) + self.bias
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderRecord:
+    """Everything that a reader's folder says beside its weights."""
+
+    window: WindowSettings = field(default_factory=WindowSettings)
+    combination: Combination = field(default_factory=Combination)
+    calibration: Calibration = field(default_factory=Calibration)
+
+    @classmethod
+    def load(cls, folder: Path) -> ReaderRecord:
+        """Read a folder's record; a checkpoint from elsewhere has none, and gets the defaults."""
+        path = folder / RECORD_FILE
+        if not path.is_file():
+            return cls()
+        try:
+            tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                WindowSettings(**tree.get("window", {})),
+                Combination(**tree.get("combination", {})),
+                Calibration(**tree.get("calibration", {})),
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise ModelError(f"{path} is not a reader's record: {error}", "train or export the reader again") from None
+
+    def tree(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "window": asdict(self.window),
+            "combination": asdict(self.combination),
+            "calibration": asdict(self.calibration),
+        }

@@ -1,0 +1,143 @@
+"""Windows to scores, in batches of like length: through torch on any device, or an int8 graph in OpenVINO on a CPU.
+
+Both give the same kind of answer; what a score means is :mod:`rag.spans.decode`'s affair.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import MissingPackageError, ModelError
+from rag.spans.windows import Window
+
+__all__ = ["GRAPH_FILE", "OpenVinoScorer", "SpanScorer", "TorchScorer", "WindowScores"]
+
+GRAPH_FILE = "reader.xml"
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScores:
+    """Logits of one window: ``start`` and ``end`` (tokens,), and of its relevance."""
+
+    start: Float32
+    end: Float32
+    relevance: float
+
+
+class SpanScorer(Protocol):
+    """Scores windows. Safe to call from many threads."""
+
+    def score(self, windows: Sequence[Window]) -> list[WindowScores]:
+        """Return the scores of all windows, in their order."""
+
+
+class TorchScorer:
+    """A trained reader's folder on the CPU or a GPU, fp32 on the first and bf16 or fp16 on the second."""
+
+    def __init__(
+        self, folder: Path, name: str, *, padding: int, types: bool, device: str = "auto", tokens: int = 16384
+    ) -> None:
+        import torch
+
+        from rag.embedding import choose_devices, choose_dtype
+        from rag.spans.model import SpanReader
+
+        self._device = choose_devices(device, torch)[0]
+        model = SpanReader.load(folder, with_relevance=has_relevance(folder), name=name)
+        dtype = getattr(torch, choose_dtype("auto", self._device, torch))
+        self._model = model.to(device=self._device, dtype=dtype).eval()
+        self._padding, self._types, self._tokens = padding, types, tokens
+
+    def score(self, windows: Sequence[Window]) -> list[WindowScores]:
+        """Score in batches of at most so many tokens, padding included."""
+        import torch
+
+        scores: list[WindowScores | None] = [None] * len(windows)
+        for chosen in batches(windows, self._tokens):
+            arrays = padded([windows[n] for n in chosen], self._padding)
+            if not self._types:
+                arrays.pop("token_type_ids")
+            with torch.inference_mode():
+                told = self._model(**{k: torch.from_numpy(v).to(self._device) for k, v in arrays.items()})
+            start, end = told.start.float().cpu().numpy(), told.end.float().cpu().numpy()
+            relevance = told.relevance.float().cpu().numpy()
+            for row, n in enumerate(chosen):
+                size = len(windows[n].ids)
+                scores[n] = WindowScores(start[row, :size], end[row, :size], float(relevance[row]))
+        return [s for s in scores if s is not None]
+
+
+class OpenVinoScorer:
+    """An int8 graph. One compiled model is shared; each call brings its own request, so that threads do not meet."""
+
+    def __init__(self, folder: Path, *, padding: int, threads: int | None = None, tokens: int = 4096) -> None:
+        try:
+            import openvino
+        except ImportError:
+            raise MissingPackageError(
+                "the reader's int8 graph needs OpenVINO", "run `pip install openvino`, or `make install`"
+            ) from None
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
+        }
+        try:
+            self._compiled = openvino.Core().compile_model(folder / GRAPH_FILE, "CPU", options)
+        except RuntimeError as error:
+            told = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"the graph in {folder} cannot be loaded: {told}", "export it again: rag train export"
+            ) from None
+        self._padding, self._tokens = padding, tokens
+        self._inputs = [port.get_any_name() for port in self._compiled.inputs]
+
+    def score(self, windows: Sequence[Window]) -> list[WindowScores]:
+        """Score in batches of at most so many tokens, padding included."""
+        scores: list[WindowScores | None] = [None] * len(windows)
+        request = self._compiled.create_infer_request()
+        for chosen in batches(windows, self._tokens):
+            arrays = padded([windows[n] for n in chosen], self._padding)
+            request.infer({name: arrays[name] for name in self._inputs})
+            start, end, relevance = (request.get_output_tensor(n).data.copy() for n in range(3))
+            for row, n in enumerate(chosen):
+                size = len(windows[n].ids)
+                scores[n] = WindowScores(start[row, :size], end[row, :size], float(relevance[row]))
+        return [s for s in scores if s is not None]
+
+
+def has_relevance(folder: Path) -> bool:
+    """Tell whether a reader's folder has the head for relevance."""
+    return (folder / "relevance.safetensors").is_file()
+
+
+def batches(windows: Sequence[Window], tokens: int) -> Iterator[list[int]]:
+    """Yield positions, sorted by length, in batches whose padded size is at most ``tokens`` (one window at least)."""
+    order = sorted(range(len(windows)), key=lambda n: len(windows[n].ids))
+    batch: list[int] = []
+    for n in order:
+        if batch and (len(batch) + 1) * len(windows[n].ids) > tokens:
+            yield batch
+            batch = []
+        batch.append(n)
+    if batch:
+        yield batch
+
+
+def padded(windows: Sequence[Window], padding: int) -> dict[str, npt.NDArray[np.int64]]:
+    """Return ``input_ids``, ``attention_mask`` and ``token_type_ids``, each (windows, longest)."""
+    width = max(len(window.ids) for window in windows)
+    ids = np.full((len(windows), width), padding, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    for row, window in enumerate(windows):
+        size = len(window.ids)
+        ids[row, :size], mask[row, :size], types[row, :size] = window.ids, 1, window.types
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

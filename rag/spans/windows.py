@@ -1,0 +1,166 @@
+"""Question and passage to the token windows that an encoder reads, and back from tokens to characters.
+
+A passage longer than a window is read in several that overlap by ``stride`` tokens. Offsets are those of the fast
+tokenizer, without the space that some count to a word and with the accents that others leave out, so that
+``passage[start:end]`` is what the tokens between stand for. A token that stands for nothing but space ends where it
+starts.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import ModelError
+
+__all__ = ["Window", "WindowSettings", "Windower"]
+
+Int32 = npt.NDArray[np.int32]
+
+_SURROGATES = re.compile("[\ud800-\udfff]")  # what a JSON file or a command line may hold and no tokenizer takes
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Sizes in tokens: of a whole window, of the overlap of two, of the longest question and of the longest answer."""
+
+    size: int = 320
+    stride: int = 96
+    question: int = 64
+    answer: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window of passage ``pair``. The passage's tokens are ``first`` to ``last``, the latter left out.
+
+    ``starts`` and ``ends`` are the characters in the passage where each of these tokens begins and ends; neither
+    ever falls from one token to the next.
+    """
+
+    pair: int
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+    first: int
+    last: int
+    starts: Int32
+    ends: Int32
+
+    def locate(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return the first and last token that hold characters of ``start`` to ``end``, the latter left out.
+
+        None where the characters are not all in this window, or no token stands for one of them.
+        """
+        if not len(self.starts) or start < self.starts[0] or end > self.ends[-1] or start >= end:
+            return None
+        left = int(np.searchsorted(self.ends, start, side="right"))
+        right = int(np.searchsorted(self.starts, end, side="left")) - 1
+        tokens = left + np.flatnonzero(self.ends[left : right + 1] > self.starts[left : right + 1])
+        return (self.first + int(tokens[0]), self.first + int(tokens[-1])) if len(tokens) else None
+
+    def characters(self, first: int, last: int) -> tuple[int, int]:
+        """Return the characters that tokens ``first`` to ``last``, both included, stand for."""
+        return int(self.starts[first - self.first]), int(self.ends[last - self.first])
+
+
+class Windower:
+    """Cuts pairs of question and passage with one tokenizer. Safe to call from many threads.
+
+    Raises :class:`~rag.errors.ModelError` for a tokenizer that is not fast, or sizes that leave no room.
+    """
+
+    def __init__(self, tokenizer: Any, settings: WindowSettings) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                f"the tokenizer {type(tokenizer).__name__} is not a fast one and cannot tell where its tokens stand",
+                "choose an encoder whose folder holds a tokenizer.json",
+            )
+        special = tokenizer.num_special_tokens_to_add(pair=True)
+        if settings.size - settings.question - special <= settings.stride:
+            raise ModelError(
+                f"a window of {settings.size} tokens has no room beside a question of {settings.question} and an "
+                f"overlap of {settings.stride}",
+                "make the window larger, or question and stride smaller",
+            )
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.unknown = tokenizer.unk_token_id
+        self._lock = threading.Lock()  # a fast tokenizer keeps how it truncates between calls
+
+    def shorten(self, questions: Sequence[str]) -> tuple[list[str], list[int]]:
+        """Return the questions cut at the longest that is read, and the numbers of those that were cut."""
+        texts = [_SURROGATES.sub("\ufffd", text) for text in questions]
+        keep = dict.fromkeys(range(len(texts)), self.settings.question)
+        cut: list[int] = []
+        while keep:  # again, as a word that is cut may be more tokens than it was
+            longer = {}
+            with self._lock:
+                encoded = self.tokenizer(
+                    [texts[n] for n in keep], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+                )
+            for (n, most), offsets in zip(keep.items(), encoded["offset_mapping"], strict=True):
+                if len(offsets) > self.settings.question:
+                    texts[n] = texts[n][: offsets[most - 1][1]] if most else ""
+                    longer[n] = max(most - 1, 0)
+            cut = cut or list(longer)
+            keep = longer
+        return texts, cut
+
+    def cut(self, questions: Sequence[str], passages: Sequence[str]) -> list[Window]:
+        """Return the windows of all pairs, in their order; a passage without a token has none."""
+        if not questions:
+            return []
+        texts, _ = self.shorten(questions)
+        with self._lock:
+            encoded = self.tokenizer(
+                texts,
+                [_SURROGATES.sub("\ufffd", passage) for passage in passages],
+                truncation="only_second",
+                max_length=self.settings.size,
+                stride=self.settings.stride,
+                padding=False,
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+                return_token_type_ids=True,
+            )
+        windows = []
+        for n, pair in enumerate(encoded["overflow_to_sample_mapping"]):
+            sides = encoded.encodings[n].sequence_ids
+            inside = [i for i, side in enumerate(sides) if side == 1]
+            if not inside:
+                continue
+            first, last = inside[0], inside[-1] + 1
+            offsets = _fitted(encoded["offset_mapping"][n][first:last], passages[pair])
+            windows.append(
+                Window(
+                    int(pair),
+                    tuple(encoded["input_ids"][n]),
+                    tuple(encoded["token_type_ids"][n]),
+                    first,
+                    last,
+                    offsets[:, 0],
+                    offsets[:, 1],
+                )
+            )
+        return windows
+
+
+def _fitted(offsets: Sequence[tuple[int, int]], passage: str) -> Int32:
+    """Return offsets (tokens, 2) without the space around a token, and with the accents that follow its last letter."""
+    fitted = []
+    for start, end in offsets:
+        while start < end and passage[start].isspace():
+            start += 1
+        while start < end and passage[end - 1].isspace():
+            end -= 1
+        while start < end < len(passage) and unicodedata.category(passage[end])[0] == "M":
+            end += 1
+        fitted.append((start, end))
+    return np.maximum.accumulate(np.array(fitted, dtype=np.int32))  # locate() searches in them

@@ -1,0 +1,216 @@
+"""The YAML file of ``rag train``: what to train, on what, how long. Unknown keys are errors.
+
+Paths are relative to the folder the command is given in, as everywhere else.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rag.errors import UsageError
+from rag.spans.windows import WindowSettings
+from rag.training.passages import PassageSettings
+
+__all__ = ["Pairs", "Qamr", "ReaderConfig", "Source", "Squad", "TrainingConfig", "load_training_config"]
+
+_DESCRIBED = "docs/training.md describes the file"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PassagesConfig(_Part):
+    """See :class:`rag.training.passages.PassageSettings`."""
+
+    sentences: int = Field(5, ge=1)
+    alone: float = Field(0.2, ge=0, le=1)
+    distracted: float = Field(0.3, ge=0, le=1)
+    unanswerable: float = Field(0.2, ge=0, le=1)
+    reach: int = Field(3, ge=0)
+
+    def settings(self) -> PassageSettings:
+        """Return them as the passages module takes them."""
+        return PassageSettings(**self.model_dump())
+
+
+class Squad(_Part):
+    """A SQuAD-format file, read as it is."""
+
+    kind: Literal["squad"]
+    path: Path
+    strict: bool = False
+    share: float = Field(1.0, gt=0, le=1)
+
+
+class Qamr(_Part):
+    """QAMR's files, made into passages."""
+
+    kind: Literal["qamr"]
+    sentences: Path
+    questions: tuple[Path, ...] = Field(min_length=1)
+    passes: int = Field(1, ge=1)
+    share: float = Field(1.0, gt=0, le=1)
+    passages: PassagesConfig = PassagesConfig()
+
+
+class Pairs(_Part):
+    """Question–sentence pairs; ``teacher`` marks the answers, and the surest ``keep`` of them are trained on."""
+
+    kind: Literal["pairs"]
+    sentences: Path
+    questions: Path
+    teacher: str
+    keep: float = Field(0.75, gt=0, le=1)
+    passes: int = Field(1, ge=1)
+    share: float = Field(1.0, gt=0, le=1)
+    passages: PassagesConfig = PassagesConfig()
+
+
+Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
+
+
+class WindowConfig(_Part):
+    """See :class:`rag.spans.windows.WindowSettings`."""
+
+    size: int = Field(320, ge=32)
+    stride: int = Field(96, ge=0)
+    question: int = Field(64, ge=8)
+    answer: int = Field(30, ge=1)
+
+    def settings(self) -> WindowSettings:
+        """Return them as the windows module takes them."""
+        return WindowSettings(**self.model_dump())
+
+
+class TrainingConfig(_Part):
+    """The loop. ``batch_size`` is per device; ``precision: auto`` is bf16 or fp16 on a GPU that has it, else fp32.
+
+    ``evaluate_every``, ``save_every``, ``log_every`` and ``max_steps`` count steps, ``patience`` counts evaluations.
+    """
+
+    epochs: float = Field(1.0, gt=0)
+    max_steps: int | None = Field(None, ge=1)
+    batch_size: int = Field(32, ge=1)
+    accumulation: int = Field(1, ge=1)
+    learning_rate: float = Field(3e-4, gt=0)
+    warmup: float = Field(0.06, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    dropout: float | None = Field(None, ge=0, lt=1)
+    freeze_embeddings: bool = False
+    relevance_weight: float = Field(0.5, ge=0)
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    seed: int = 0
+    evaluate_every: int = Field(200, ge=1)
+    save_every: int = Field(200, ge=1)
+    patience: int = Field(5, ge=1)
+    keep_checkpoints: int = Field(2, ge=1)
+    log_every: int = Field(20, ge=1)
+
+
+class ReaderConfig(_Part):
+    """A reader to be trained: from ``encoder``, on ``train``, watched on ``dev``, into ``output``.
+
+    ``dev_share`` of the questions of the other sources is held back where there is no ``dev``. Training
+    examples that share a question or a passage with a SQuAD-format file in ``never`` are left out, and counted.
+    """
+
+    encoder: str = "bundled:minilm"
+    revision: str | None = None
+    output: Path
+    train: tuple[Source, ...] = Field(min_length=1)
+    dev: Squad | None = None
+    dev_share: float = Field(0.03, gt=0, lt=1)
+    dev_limit: int = Field(1000, ge=1)
+    never: tuple[Path, ...] = ()
+    hard_negatives: tuple[Literal["lexical", "dense"], ...] = ("lexical", "dense")
+    window: WindowConfig = WindowConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def files(self) -> list[Path]:
+        """Return every file that is read, each once, in the order of the keys."""
+        return list(dict.fromkeys(_paths((self.train, self.dev, self.never))))
+
+
+def _paths(node: object) -> Iterator[Path]:
+    if isinstance(node, Path):
+        yield node
+    elif isinstance(node, BaseModel):
+        for name in type(node).model_fields:
+            yield from _paths(getattr(node, name))
+    elif isinstance(node, tuple):
+        for item in node:
+            yield from _paths(item)
+
+
+def load_training_config(path: Path, assignments: Sequence[str] = ()) -> ReaderConfig:
+    """Read a training file, or one that ships with the project by its bare name, then lay ``key=value`` over it.
+
+    Raises :class:`~rag.errors.UsageError` naming the key.
+    """
+    tree = _read(path)
+    for text in assignments:
+        _assign(tree, text)
+    try:
+        return ReaderConfig.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["type"] == "extra_forbidden":
+            raise _unknown_key(path, where) from None
+        told = "is missing" if first["type"] == "missing" else first["msg"]
+        raise UsageError(f"{path}: {where}: {told}", _DESCRIBED) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    shipped = files("configs").joinpath("training", f"{path}.yaml")
+    try:
+        text = (shipped if path.name == str(path) and shipped.is_file() else path).read_text(encoding="utf-8")
+        tree = yaml.safe_load(text)
+    except OSError as error:
+        raise UsageError(f"the training file {path} cannot be read: {error.strerror}", "name a YAML file") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}", _DESCRIBED) from None
+    if not isinstance(tree, dict):
+        raise UsageError(f"{path} holds no keys and values", _DESCRIBED)
+    return tree
+
+
+def _assign(tree: dict[str, Any], text: str) -> None:
+    """Lay ``training.epochs=2`` over the file's tree."""
+    key, equals, raw = text.partition("=")
+    *parents, leaf = key.strip().split(".")
+    if not equals or not leaf:
+        raise UsageError(f"--set {text!r} is not of the form KEY=VALUE", "for example: --set training.epochs=2")
+    try:
+        value = yaml.safe_load(raw)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        value = raw
+    node = tree
+    for parent in parents:
+        inner = node.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {text!r}: {parent} is not made of keys", "write it into the training file")
+        node = inner
+    node[leaf] = value
+
+
+def _unknown_key(path: Path, key: str) -> UsageError:
+    parents, _, leaf = key.rpartition(".")
+    parts: dict[str, type[BaseModel]] = {
+        "": ReaderConfig,
+        "training": TrainingConfig,
+        "window": WindowConfig,
+        "dev": Squad,
+    }
+    known = list(parts[parents].model_fields) if parents in parts else []
+    near = difflib.get_close_matches(leaf, known, n=1, cutoff=0.5)
+    hint = f"did you mean {f'{parents}.' if parents else ''}{near[0]}?" if near else _DESCRIBED
+    return UsageError(f"{path}: there is no key {key}", hint)

@@ -1,0 +1,90 @@
+"""Training data as it comes: sentences in their order with questions about one of them each, or finished examples.
+
+Offsets are characters. The order of sentences is kept, because passages are built from neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import InputError
+
+__all__ = ["Corpus", "Example", "Question", "Span", "detokenise", "read_lines"]
+
+Span = tuple[int, int]
+
+_WRITTEN = {
+    "-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}", "``": '"', "''": '"', "`": "'",
+}  # fmt: skip
+_CLINGS_LEFT = frozenset(".,;:!?)]}%") | {"'s", "n't", "'re", "'ve", "'ll", "'d", "'m", "...", "''"}
+_CLINGS_RIGHT = frozenset("([{$£€#") | {"``", "`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question, a passage and the spans that answer it; no span where the passage holds no answer."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about one sentence; ``answers`` are spans in it, () where they are not known.
+
+    A span that several people marked stands there several times: it is drawn so much more often.
+    """
+
+    id: str
+    text: str
+    sentence: int
+    answers: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """``paragraphs[i]`` is the paragraph of ``sentences[i]``; those of one paragraph stand together, in their order."""
+
+    name: str
+    sentences: tuple[str, ...]
+    paragraphs: tuple[int, ...]
+    questions: tuple[Question, ...]
+    notes: tuple[str, ...] = ()
+
+
+def detokenise(tokens: Sequence[str]) -> tuple[str, list[Span]]:
+    """Return running text from Penn-Treebank tokens, and the characters (start, end) of each token in it.
+
+    An empty token, which two separators in a row make, stands nowhere: its start is its end.
+    """
+    text, spans, glue = "", [], True
+    for token in tokens:
+        lower = token.lower()
+        written = _WRITTEN.get(lower, token)
+        if written and not (glue or lower in _CLINGS_LEFT or written in _CLINGS_LEFT):
+            text += " "
+        spans.append((len(text), len(text) + len(written)))
+        text += written
+        if written:
+            glue = lower in _CLINGS_RIGHT or written in _CLINGS_RIGHT
+    return text, spans
+
+
+def read_lines(path: Path, remedy: str) -> list[str]:
+    """Return the lines of a UTF-8 file, stripped of what ends them, without the blank ones at the end.
+
+    Only a line feed ends a line, so that a stray carriage return or U+2028 cannot put two files out of step.
+    Raises :class:`~rag.errors.InputError`.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}", remedy) from None
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines

@@ -1,0 +1,98 @@
+"""The last step of a reader: weights and confidence fitted on held-back questions, then the graph that is shipped.
+
+The questions are those of the training file's question-sentence pairs whose sentence was held back from training. They
+are asked of an index of their own corpus, made and searched by the product's own code.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rag.build import make_chunker, make_embedder, make_retriever, open_or_create
+from rag.config import Config
+from rag.errors import InputError
+from rag.ingest import Ingestor
+from rag.spans.engine import load_engine
+from rag.spans.record import RECORD_FILE, ReaderRecord
+from rag.training.config import Pairs, ReaderConfig
+from rag.training.corpus import Corpus
+from rag.training.data import hold_back
+from rag.training.export import export_graph
+from rag.training.pairs import read_pairs
+from rag.training.weigh import Asked, weigh
+
+__all__ = ["finish"]
+
+_PARAGRAPH = 5  # sentences; those of the pairs' files have no paragraphs of their own
+
+
+def finish(
+    config: ReaderConfig,
+    target: Path,
+    pipeline: Config,
+    *,
+    most: int = 500,
+    say: Callable[[str], None] = lambda _: None,
+) -> ReaderRecord:
+    """Fit and export the reader in ``config.output`` to ``target``; ``pipeline`` says how passages are retrieved.
+
+    At most ``most`` held-back questions are asked, drawn by the training's seed.
+
+    Raises :class:`~rag.errors.InputError` where the training file names no pairs, or held none back.
+    """
+    number, source = next(((n, s) for n, s in enumerate(config.train) if isinstance(s, Pairs)), (0, None))
+    if source is None:
+        raise InputError("the training file names no question-sentence pairs to fit on", "add a source of kind: pairs")
+    if config.dev is not None:
+        raise InputError(
+            "the training file names its own dev, so that none of its pairs were held back",
+            "train with dev_share instead",
+        )
+    corpus = read_pairs(source.sentences, source.questions)
+    held = hold_back(corpus, config.dev_share, config.training.seed + number)[1]
+    draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
+    held = sorted(draw.sample(held, min(len(held), most)))
+    texts, asked = _paragraphs(corpus, held)
+    folder = config.output / "fit"
+    say(f"fitting on {len(asked):,} held-back questions over {len(texts):,} passages")
+    engine = load_engine(str(config.output), engine="torch")
+    embedder = make_embedder(pipeline)
+    documents = _written(folder / "documents", texts)
+    index = open_or_create(folder / "index", pipeline, embedder)
+    with index.writing("rag train finish"):
+        Ingestor(index, embedder, make_chunker(pipeline, embedder), lambda _: None).run([documents])
+    retriever = make_retriever(index, pipeline, embedder)
+    prefix = f"{documents.name}/"
+    asked = [Asked(a.question, prefix + a.source, a.start, a.end) for a in asked]
+    record = weigh(engine, asked, lambda questions: retriever.retrieve_batch(questions, k=20))
+    (config.output / RECORD_FILE).write_text(
+        json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    pairs = [(a.question, texts[n % len(texts)][1]) for n, a in enumerate(asked)]
+    export_graph(config.output, target, engine.windower, pairs)
+    return record
+
+
+def _paragraphs(corpus: Corpus, held: Sequence[int]) -> tuple[list[tuple[str, str]], list[Asked]]:
+    """Return passages of consecutive sentences as (name, text), and the held-back questions with their places."""
+    texts: list[tuple[str, str]] = []
+    places: dict[int, tuple[str, int, int]] = {}
+    for begin in range(0, len(corpus.sentences), _PARAGRAPH):
+        name, text = f"{begin // _PARAGRAPH:05}.txt", ""
+        for number, sentence in enumerate(corpus.sentences[begin : begin + _PARAGRAPH], begin):
+            text += " " if text else ""
+            places[number] = (name, len(text), len(text) + len(sentence))
+            text += sentence
+        texts.append((name, text))
+    questions = [corpus.questions[n] for n in held]
+    return texts, [Asked(q.text, *places[q.sentence]) for q in questions]
+
+
+def _written(folder: Path, texts: Sequence[tuple[str, str]]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts:
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,45 @@
+"""Hard sentences: those that a lexical and a dense retriever find for a question, its own among them or not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from indexes.dense_numpy import NumpyIndex
+from indexes.lexical_tantivy import TantivyIndex
+from indexes.rows import Float32
+
+__all__ = ["Embed", "hard_sentences"]
+
+Embed = Callable[[Sequence[str]], Float32]
+
+_BLOCK = 256  # questions compared with all sentences at once: the table of scores must not grow with their number
+
+
+def hard_sentences(
+    sentences: Sequence[str], questions: Sequence[str], embed: Embed | None, *, count: int = 10
+) -> list[list[int]]:
+    """Return for each question the numbers of the best sentences, by words and, with ``embed``, by meaning.
+
+    ``embed`` takes texts and returns unit vectors (n, dimension). Both lists hold up to ``count``; their union is
+    returned, what was found by words first.
+    """
+    if not sentences or not questions:
+        return [[] for _ in questions]
+    ids = np.arange(len(sentences), dtype=np.int64)
+    with tempfile.TemporaryDirectory() as folder:
+        lexical = TantivyIndex(Path(folder))
+        lexical.apply(ids, sentences, ids[:0])
+        found = [hits.ids.tolist() for hits in lexical.search(questions, count)]
+    if embed is not None:
+        vectors = embed(sentences)
+        dense = NumpyIndex(vectors.shape[1])
+        dense.add(ids, vectors)
+        asked = embed(questions)
+        for begin in range(0, len(questions), _BLOCK):
+            for n, hits in enumerate(dense.search(asked[begin : begin + _BLOCK], count), begin):
+                found[n] = list(dict.fromkeys([*found[n], *hits.ids.tolist()]))
+    return found

@@ -1,0 +1,33 @@
+"""Question–sentence pairs: two files, line by line, where the sentence holds an answer that nobody marked.
+
+Sentences that follow each other in the file are taken for neighbours in their article, repeated ones for one. Both
+files are tokenised text; they are made running text again. Lower case stays: an uncased encoder cannot see the
+difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rag.errors import InputError
+from rag.training.corpus import Corpus, Question, detokenise, read_lines
+
+__all__ = ["read_pairs"]
+
+_REMEDY = "line by line, two UTF-8 text files must hold a sentence and a question about it"
+
+
+def read_pairs(sentences: Path, questions: Path) -> Corpus:
+    """Read pairs; every question comes without an answer. Raises :class:`~rag.errors.InputError`."""
+    left, right = read_lines(sentences, _REMEDY), read_lines(questions, _REMEDY)
+    if len(left) != len(right):
+        raise InputError(f"{sentences} has {len(left):,} lines and {questions} {len(right):,}", _REMEDY)
+    number: dict[str, int] = {}
+    asked = []
+    for n, (sentence, question) in enumerate(zip(left, right, strict=True), 1):
+        if sentence.strip() and question.strip():
+            place = number.setdefault(detokenise(sentence.split())[0], len(number))
+            asked.append(Question(f"pair:{n}", detokenise(question.split())[0], place))
+    dropped = len(left) - len(asked)
+    notes = (f"{dropped:,} lines lack the sentence or the question: left out",) if dropped else ()
+    return Corpus("pairs", tuple(number), (0,) * len(number), tuple(asked), notes)

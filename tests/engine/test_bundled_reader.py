@@ -1,0 +1,77 @@
+"""The reader that ships: its checksums, its answers over the example documents, what int8 costs nothing of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag import models
+from rag.build import make_pipeline, open_index
+from rag.config import load_config
+from rag.embedding import Embedder
+from rag.errors import ModelError
+from rag.pipeline import Pipeline
+
+# Right by more than a little; docs/reader.md names those that it does not find.
+ANSWERED = {
+    "How many days of paid holiday do full-time staff have at Murrelet & Thorne?": "27",
+    "How long does the backup battery of the Hornkeeper 5 last?": "17 hours",
+    "When does the second workshop at Gannet Quay open?": "1 September 2031",
+    "How long does the new window glue Gluvane 55 have to cure?": "19 hours",
+    "Within how many days of delivery can I send an instrument back?": "35",
+    "How many counts must the display of the Nimbrel 3 show with the calibration plate inserted?": "412 and 428",
+}
+NOT_THERE = (
+    "What percentage of the salary does Murrelet & Thorne pay into the pension scheme?",
+    "How loud, in decibels, are the horns driven by the Hornkeeper 5?",
+    "What yearly rent does Murrelet & Thorne pay for the rope store at Gannet Quay?",
+    "What is the capital of Mongolia?",
+    "Who composed the opera The Magic Flute?",
+    "How many moons does the planet Mars have?",
+)
+
+
+@pytest.fixture(scope="module")
+def pipeline(example_index: Path, minilm: Embedder) -> Iterator[Pipeline]:
+    config = load_config("cpu", ["generator.type=extractive", "retrieval.rerank=reader", "retrieval.k=10"]).config
+    made = make_pipeline(open_index(example_index, config, minilm), config, embedder=minilm)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("question", ANSWERED)
+def test_it_marks_what_is_there_and_cites_it(pipeline: Pipeline, question: str) -> None:
+    answer = pipeline.ask(question)
+    assert answer.text == ANSWERED[question]
+    citation = answer.citations[0]
+    store = pipeline.retriever.reader.store
+    assert store.text(citation.passage.source)[citation.start : citation.end] == citation.quote == answer.text
+    assert citation.quote in citation.around
+    assert answer.confidence > 0.4
+
+
+@pytest.mark.parametrize("question", NOT_THERE)
+def test_it_is_silent_where_there_is_nothing(pipeline: Pipeline, question: str) -> None:
+    answer = pipeline.ask(question)
+    assert answer.abstained
+    assert answer.citations == ()
+
+
+def test_a_batch_answers_as_single_questions_do(pipeline: Pipeline) -> None:
+    questions = [*ANSWERED, *NOT_THERE]
+    assert [a.text for a in pipeline.ask_batch(questions)] == [pipeline.ask(q).text for q in questions]
+
+
+def test_one_changed_byte_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "bundled" / "reader"
+    shutil.copytree(models.resolve_model("bundled:reader").path, folder)
+    monkeypatch.setattr(models, "__file__", str(tmp_path / "models.py"))
+    assert models.resolve_model("bundled:reader").path == folder
+    content = bytearray((folder / "reader.bin").read_bytes())
+    content[1000] ^= 1
+    (folder / "reader.bin").write_bytes(content)
+    with pytest.raises(ModelError, match=r"reader\.bin"):
+        models.resolve_model("bundled:reader")

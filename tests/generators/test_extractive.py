@@ -1,0 +1,232 @@
+"""The extractive generator over a scorer that is told what to find: choosing, merging, confidence, citations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.generators.base import Completion, Evidence, Prompt, Sampling, ShownPassage
+from rag.generators.extractive import ExtractiveGenerator
+from rag.generators.remembering import RememberingGenerator
+from rag.models import resolve_model
+from rag.prompting import ReadingBuilder
+from rag.reader import Reader
+from rag.records import Passage, Usage
+from rag.retrieval import Retrieved
+from rag.spans.engine import SpanEngine, load_tokenizer
+from rag.spans.record import Calibration, Combination, ReaderRecord
+from rag.spans.scorer import WindowScores
+from rag.spans.windows import Window, Windower
+
+QUESTION = "Which number rings the night desk?"
+RECORD = ReaderRecord(calibration=Calibration(score=0.5, lead=0.0, bias=-2.0, threshold=0.4))
+
+
+class ToldScorer:
+    """Gives the span of each wanted text its logit, and a passage its relevance; counts the windows it saw."""
+
+    def __init__(
+        self, tokenizer: Any, wanted: Mapping[str, float], relevance: Mapping[str, float] | None = None
+    ) -> None:
+        self._ids = {tuple(tokenizer(text, add_special_tokens=False)["input_ids"]): z for text, z in wanted.items()}
+        marks = (relevance or {}).items()
+        self._relevance = {tuple(tokenizer(t, add_special_tokens=False)["input_ids"]): z for t, z in marks}
+        self.windows = 0
+
+    def score(self, windows: Sequence[Window]) -> list[WindowScores]:
+        self.windows += len(windows)
+        return [self._score(window) for window in windows]
+
+    def _score(self, window: Window) -> WindowScores:
+        start = np.full(len(window.ids), -20.0, dtype=np.float32)
+        end = start.copy()
+        start[0] = end[0] = 0.0
+        for ids, logit in self._ids.items():
+            for place in _places(window, ids):
+                start[place], end[place + len(ids) - 1] = logit / 2, logit / 2
+        told = [z for ids, z in self._relevance.items() if _places(window, ids)]
+        return WindowScores(start, end, max(told, default=0.0))
+
+
+def _places(window: Window, ids: tuple[int, ...]) -> list[int]:
+    return [n for n in range(window.first, window.last - len(ids) + 1) if window.ids[n : n + len(ids)] == ids]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return load_tokenizer(resolve_model("bundled:minilm").path, "bundled:minilm")
+
+
+def generator(tokenizer: Any, wanted: Mapping[str, float], **kind: Any) -> ExtractiveGenerator:
+    record = kind.pop("record", RECORD)
+    return ExtractiveGenerator(
+        SpanEngine(Windower(tokenizer, record.window), ToldScorer(tokenizer, wanted, **kind), record)
+    )
+
+
+def shown(*texts: str, scores: Sequence[float] | None = None) -> tuple[ShownPassage, ...]:
+    given_scores = scores or [0.0] * len(texts)
+    return tuple(
+        ShownPassage(text, f"{n}.md", 100 * n, z) for n, (text, z) in enumerate(zip(texts, given_scores, strict=True))
+    )
+
+
+def complete(made: ExtractiveGenerator, *texts: str, scores: Sequence[float] | None = None) -> Completion:
+    return made.generate([Prompt(question=QUESTION, passages=shown(*texts, scores=scores))], Sampling())[0]
+
+
+def test_the_best_span_is_the_answer_and_its_place_the_evidence(tokenizer: Any) -> None:
+    made = complete(generator(tokenizer, {"288": 9.0, "31": 3.0}), "Dial 31 by day.", "At night dial 288, please.")
+    assert made.text == "288"
+    assert made.evidence == (Evidence(1, 14, 17),)
+    assert made.score == pytest.approx(9.0)
+    assert made.lead == pytest.approx(6.0)
+    assert made.confidence == pytest.approx(1 / (1 + np.exp(-2.5)))
+    assert made.usage.prompt_tokens > 10
+
+
+def test_relevance_and_retrieval_decide_between_equal_spans(tokenizer: Any) -> None:
+    wanted = {"288": 5.0, "31": 5.0}
+    by_relevance = generator(tokenizer, wanted, relevance={"by day": 2.0})
+    assert complete(by_relevance, "At night dial 288.", "Dial 31 by day.").text == "31"
+    by_retrieval = generator(tokenizer, wanted)
+    assert complete(by_retrieval, "At night dial 288.", "Dial 31 by day.", scores=[1.0, 3.0]).text == "31"
+
+
+def test_equal_answers_of_several_places_add_up(tokenizer: Any) -> None:
+    wanted = {"288": 5.0, "31": 5.4}
+    texts = ("Dial 31.", "Dial 288.", "Or 288!", "Yes, 288")
+    merging = replace(RECORD, combination=Combination(merge=1.0))
+    made = complete(generator(tokenizer, wanted, record=merging), *texts)
+    assert made.text == "288"
+    assert [evidence.passage for evidence in made.evidence] == [1, 2, 3]
+    alone = replace(RECORD, combination=Combination(merge=0.0))
+    assert complete(generator(tokenizer, wanted, record=alone), *texts).text == "31"
+
+
+def test_a_place_that_two_overlapping_passages_show_counts_once(tokenizer: Any) -> None:
+    merging = replace(RECORD, combination=Combination(merge=1.0))
+    made = generator(tokenizer, {"288": 5.0}, record=merging)
+    twice = (ShownPassage("Dial 288 now.", "a.md", 50, 0.0), ShownPassage("288 now.", "a.md", 55, 0.0))
+    told = made.generate([Prompt(question=QUESTION, passages=twice)], Sampling())[0]
+    assert len(told.evidence) == 1
+    assert told.score == pytest.approx(5.0)
+
+
+def test_nothing_to_read_is_no_answer(tokenizer: Any) -> None:
+    made = generator(tokenizer, {"288": 5.0})
+    for passages in ((), shown(""), shown("   \n")):
+        told = made.generate([Prompt(question=QUESTION, passages=passages)], Sampling())[0]
+        assert (told.text, told.confidence, told.evidence) == ("", 0.0, ())
+
+
+def test_single_streamed_and_batched_agree(tokenizer: Any) -> None:
+    made = generator(tokenizer, {"288": 5.0, "31": 4.0})
+    prompts = [Prompt(question=QUESTION, passages=shown(text)) for text in ("Dial 288.", "Dial 31.", "", "288 and 31")]
+    batch = made.generate(prompts, Sampling())
+    for prompt, whole in zip(prompts, batch, strict=True):
+        stream = made.stream(prompt, Sampling())
+        assert "".join(stream) == whole.text
+        assert replace(stream.completion, seconds=0.0) == replace(whole, seconds=0.0)
+    assert [completion.text for completion in batch] == ["288", "31", "", "288"]
+
+
+def test_a_pair_is_read_once(tokenizer: Any) -> None:
+    scorer = ToldScorer(tokenizer, {"288": 5.0})
+    engine = SpanEngine(Windower(tokenizer, RECORD.window), scorer, RECORD)
+    engine.read([(QUESTION, "Dial 288."), (QUESTION, "Dial 288.")])
+    assert engine.read([(QUESTION, "Dial 288.")])[0].spans[0].margin == pytest.approx(5.0)
+    assert scorer.windows == 1
+
+
+def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
+    made = generator(tokenizer, {"288": 5.0})
+    told = made.generate([Prompt(question="why " * 100, passages=shown("Dial 288."))], Sampling())[0]
+    assert told.text == "288"
+    assert any("first 64 tokens" in text for text in told.notes)
+
+
+def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
+    real = generator(tokenizer, {"288": 5.0})
+    remembering = RememberingGenerator(lambda: real, tmp_path / "memory.sqlite", "x")
+    prompts = [Prompt(question=QUESTION, passages=shown("Dial 288.")), Prompt(question=QUESTION, passages=shown(""))]
+    first = remembering.generate(prompts, Sampling())
+    assert remembering.generate(prompts, Sampling()) == first
+    assert remembering.made == 2
+    other = [Prompt(question=QUESTION, passages=shown("Dial 288.", scores=[2.0]))]
+    remembering.generate(other, Sampling())
+    assert remembering.made == 3
+    remembering.close()
+
+
+@given(st.floats(-50, 50), st.floats(0, 1e9), st.floats(-50, 50), st.floats(0, 1e9))
+def test_confidence_is_a_chance_that_grows_with_score_and_lead(a: float, lead: float, b: float, other: float) -> None:
+    calibration = Calibration(score=0.7, lead=0.3, bias=-1.0)
+    low, high = calibration.confidence(min(a, b), min(lead, other)), calibration.confidence(max(a, b), max(lead, other))
+    assert 0.0 <= low <= high <= 1.0
+
+
+# --- through the reader
+
+
+def passage(number: int, text: str, start: int = 0) -> Passage:
+    return Passage(number, f"{number}.md", "Desk", 3, ("Desk",), start, start + len(text), text, 1.0 / number)
+
+
+def read(made: ExtractiveGenerator, *passages: Passage, least: float = 0.4) -> Any:
+    reader = Reader(ReadingBuilder(), made, min_confidence=least)
+    return reader.answer_batch([Retrieved(QUESTION, passages, 0.9, 7)])[0]
+
+
+def test_the_citation_is_the_span_with_its_sentence_around(tokenizer: Any) -> None:
+    text = "The desk is shut. At night, dial 288 [1] and wait. Then go home."
+    answer = read(generator(tokenizer, {"288": 9.0}), passage(1, text, start=1000))
+    assert answer.text == "288"
+    assert not answer.abstained
+    (citation,) = answer.citations
+    assert (citation.start, citation.end, citation.quote) == (1033, 1036, "288")
+    assert citation.around == "At night, dial 288 [1] and wait."
+    assert citation.passage.page == 3
+    assert answer.sentences[0].supported
+    assert answer.confidence == pytest.approx(answer.sentences[0].support, abs=1e-4)
+
+
+def test_a_marked_text_is_shown_as_it_stands(tokenizer: Any) -> None:
+    """What would be a source number in a model's own words is part of the document here."""
+    answer = read(generator(tokenizer, {"288 [1]": 9.0}), passage(1, "Dial 288 [1]."))
+    assert answer.text == "288 [1]"
+    quoted = read(generator(tokenizer, {"not in the documents": 9.0}), passage(1, "It says: not in the documents."))
+    assert quoted.text == "not in the documents"
+    assert not quoted.abstained
+
+
+def test_too_little_confidence_is_an_abstention(tokenizer: Any) -> None:
+    made = generator(tokenizer, {"288": 2.0})
+    answer = read(made, passage(1, "Dial 288."))
+    assert answer.abstained
+    assert answer.finish_reason == "low confidence"
+    assert not answer.citations
+    assert read(made, passage(1, "Dial 288."), least=0.0).text == "288"
+
+
+@pytest.mark.parametrize(("least", "shown_text"), [(0.4, "not in the documents"), (0.0, "288")])
+def test_a_stream_shows_what_the_answer_says(tokenizer: Any, least: float, shown_text: str) -> None:
+    reader = Reader(ReadingBuilder(), generator(tokenizer, {"288": 2.0}), min_confidence=least)
+    stream = reader.stream(Retrieved(QUESTION, (passage(1, "Dial 288."),), 0.9, 7))
+    assert "".join(stream) == shown_text
+    assert stream.answer.text == shown_text
+    assert stream.answer.timings["first_token"] >= 0
+
+
+def test_usage_and_generation_are_told(tokenizer: Any) -> None:
+    answer = read(generator(tokenizer, {"288": 9.0}), passage(1, "Dial 288."))
+    assert answer.usage == Usage(prompt_tokens=answer.usage.prompt_tokens)
+    assert answer.usage.prompt_tokens > 0
+    assert answer.generation == 7

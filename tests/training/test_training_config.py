@@ -1,0 +1,114 @@
+"""Training files: what is read, what is refused and with which sentence, and what ships."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from rag.errors import UsageError
+from rag.training.config import Qamr, Squad, load_training_config
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "configs" / "training").glob("*.yaml"))
+SMALL = "output: out\ntrain: [{kind: squad, path: train.json}]\n"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(path: Path, *assignments: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        load_training_config(path, assignments)
+    return caught.value
+
+
+def test_a_small_file_has_defaults_for_the_rest(tmp_path: Path) -> None:
+    config = load_training_config(written(tmp_path, SMALL))
+    assert config.encoder == "bundled:minilm"
+    assert config.train == (Squad(kind="squad", path=Path("train.json")),)
+    assert (config.training.epochs, config.window.size) == (1.0, 320)
+
+
+def test_assignments_are_laid_over_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, SMALL + "training: {epochs: 3, batch_size: 8}\n")
+    config = load_training_config(
+        path, ["training.epochs=2", "training.learning_rate=3e-5", "window.size=384", "hard_negatives=[lexical]"]
+    )
+    assert (config.training.epochs, config.training.batch_size, config.training.learning_rate) == (2.0, 8, 3e-5)
+    assert (config.window.size, config.hard_negatives) == (384, ("lexical",))
+
+
+def test_all_files_that_are_read_are_named_once(tmp_path: Path) -> None:
+    text = (
+        "output: out\ndev: {kind: squad, path: dev.json}\nnever: [dev.json, test.json]\n"
+        "train: [{kind: qamr, sentences: s.tsv, questions: [a.tsv, b.tsv]}]\n"
+    )
+    config = load_training_config(written(tmp_path, text))
+    assert isinstance(config.train[0], Qamr)
+    assert [path.name for path in config.files()] == ["s.tsv", "a.tsv", "b.tsv", "dev.json", "test.json"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told", "remedy"),
+    [
+        ("training: {epoch: 3}", "there is no key training.epoch", "did you mean training.epochs?"),
+        ("windows: {size: 3}", "there is no key windows", "did you mean window?"),
+        ("xyzzy: 1", "there is no key xyzzy", "docs/training.md describes the file"),
+        ("training: {epochs: many}", "training.epochs: ", "docs/training.md describes the file"),
+        ("training: {epochs: 0}", "training.epochs: ", "docs/training.md describes the file"),
+        ("dev: {kind: squad}", "dev.path: is missing", "docs/training.md describes the file"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, more: str, told: str, remedy: str) -> None:
+    error = refused(written(tmp_path, f"{SMALL}{more}\n"))
+    assert told in error.message
+    assert error.remedy == remedy
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "output: [\n", "output: 2001-13-45\n", "\x00"])
+def test_what_is_no_training_file_is_refused(tmp_path: Path, text: str) -> None:
+    assert str(tmp_path / "c.yaml") in refused(written(tmp_path, text)).message
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path / "none.yaml").message
+    assert "cannot be read" in refused(tmp_path).message
+
+
+@pytest.mark.parametrize("text", ["training.epochs", "=3", "output.deep=3"])
+def test_an_assignment_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    assert f"--set {text!r}" in refused(written(tmp_path, SMALL), text).message
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_file_is_valid_and_found_by_its_name(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_training_config(Path(path.stem)) == load_training_config(path)
+
+
+def test_the_bert_large_recipe_is_the_published_one() -> None:
+    config = load_training_config(Path("bert-large-squad"))
+    training, window = config.training, config.window
+    assert (training.epochs, training.learning_rate, training.warmup) == (2, 3e-5, 0.1)
+    assert training.batch_size * training.accumulation == 24
+    assert training.dropout is None
+    assert (window.size, window.stride, window.question, window.answer) == (384, 128, 64, 30)
+
+
+def test_every_package_and_shipped_file_is_installed() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in ("configs", "eval", "indexes", "rag", "ui")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert found == set(tool["packages"])
+    assert SHIPPED
+    assert "training/*.yaml" in tool["package-data"]["configs"]
