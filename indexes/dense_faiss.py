@@ -56,12 +56,13 @@ class FaissOptions:
 
 
 def load_faiss() -> Any:
-    """Import FAISS after torch.
+    """Import FAISS, and torch before it where the order matters.
 
-    Each brings an OpenMP runtime, and loading torch's second can crash (faiss issue 3401); this is the only place
-    where FAISS is imported, so the order holds everywhere.
+    Each brings an OpenMP runtime, and on macOS loading torch's second can crash (faiss issue 3401). On Linux both bring
+    copies of GNU's under names of their own, which do not meet, and whoever needs no torch is spared its seconds. This
+    is the only place where FAISS is imported, so the order holds everywhere.
     """
-    if "torch" not in sys.modules and find_spec("torch") is not None:
+    if sys.platform != "linux" and "torch" not in sys.modules and find_spec("torch") is not None:
         import torch  # noqa: F401
     import faiss
 

@@ -59,6 +59,16 @@ def make_embedder(config: Config) -> Embedder:
     part = config.embedding
     if part.model == "fake":
         return FakeEmbedder()
+    if _through_graph(config):
+        from rag.embedding_graph import GraphEmbedder
+
+        return GraphEmbedder(
+            part.model,
+            revision=part.revision,
+            batch_size=part.batch_size,
+            query_prefix=part.query_prefix,
+            passage_prefix=part.passage_prefix,
+        )
     return SentenceTransformerEmbedder(
         part.model,
         revision=part.revision,
@@ -68,6 +78,21 @@ def make_embedder(config: Config) -> Embedder:
         query_prefix=part.query_prefix,
         passage_prefix=part.passage_prefix,
     )
+
+
+def _through_graph(config: Config) -> bool:
+    from rag.embedding_graph import suits_this_machine
+
+    part = config.embedding
+    if part.engine == "openvino":
+        if part.device not in ("auto", "cpu") or part.dtype not in ("auto", "float32"):
+            raise UsageError(
+                f"embedding.engine is openvino, which cannot read on {part.device} in {part.dtype}",
+                "leave embedding.device and embedding.dtype at auto, or --set embedding.engine=torch",
+            )
+        return True
+    asked = (part.engine, part.model, part.dtype) == ("auto", "bundled:minilm", "auto")
+    return asked and part.device in ("auto", "cpu") and suits_this_machine()
 
 
 def make_chunker(config: Config, embedder: Embedder) -> Chunker:

@@ -36,12 +36,13 @@ class _Part(BaseModel):
 
 
 class EmbeddingConfig(_Part):
-    """How texts become vectors."""
+    """How texts become vectors; ``auto`` reads the bundled model through OpenVINO where there is no GPU, else torch."""
 
     model: str = "bundled:minilm"
     revision: str | None = None
     device: str = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    engine: Literal["auto", "torch", "openvino"] = "auto"
     batch_size: int = Field(32, ge=1)
     query_prefix: str = ""
     passage_prefix: str = ""

@@ -49,10 +49,7 @@ class ExtractiveGenerator:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count with the encoder's tokenizer, without special tokens."""
-        if not texts:
-            return []
-        encoded = self.engine.windower.tokenizer(list(texts), add_special_tokens=False)
-        return [len(ids) for ids in encoded["input_ids"]]
+        return self.engine.windower.count(texts)
 
     def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
         """Count question and passages once each; windows repeat the question."""

@@ -10,14 +10,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from rag.errors import ModelError
 from rag.models import resolve_model
-from rag.quiet import held_back
 from rag.spans.decode import best_spans, null_score
 from rag.spans.record import ReaderRecord
 from rag.spans.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
+from rag.spans.tokenizer import load_plain, load_tokenizer
 from rag.spans.windows import Windower
 
 __all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "shared_engine"]
@@ -112,34 +111,22 @@ def load_engine(model: str, *, revision: str | None = None, engine: str = "auto"
     Raises :class:`~rag.errors.ModelError`, :class:`~rag.errors.MissingPackageError`.
     """
     local = resolve_model(model, revision)
-    tokenizer = load_tokenizer(local.path, model)
     record = ReaderRecord.load(local.path)
-    windower = Windower(tokenizer, record.window)
-    padding = tokenizer.pad_token_id or 0
     graph = (local.path / GRAPH_FILE).is_file()
     if engine == "openvino" and not graph:
         raise ModelError(f"{model} holds no int8 graph", "make one with `rag train export`, or set engine: torch")
     if graph and engine != "torch":
+        plain, padding = load_plain(local.path, model)
+        windower = Windower(plain, record.window, padding=padding)
         return SpanEngine(windower, OpenVinoScorer(local.path, padding=padding), record)
+    tokenizer = load_tokenizer(local.path, model)
+    windower = Windower(tokenizer, record.window)
     types = "token_type_ids" in tokenizer.model_input_names
-    return SpanEngine(windower, TorchScorer(local.path, model, padding=padding, types=types, device=device), record)
+    scorer = TorchScorer(local.path, model, padding=windower.padding, types=types, device=device)
+    return SpanEngine(windower, scorer, record)
 
 
 @lru_cache(maxsize=2)
 def shared_engine(model: str, revision: str | None, engine: str, device: str) -> SpanEngine:
     """Return the one engine of this process for these settings: what a reranker has read is not read again."""
     return load_engine(model, revision=revision, engine=engine, device=device)
-
-
-def load_tokenizer(folder: Any, name: str) -> Any:
-    """Load a fast tokenizer without torch. Raises :class:`~rag.errors.ModelError`."""
-    try:
-        with held_back():
-            from transformers import AutoTokenizer
-
-            return AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
-    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
-        told = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"the tokenizer of {name} cannot be loaded: {told}", "choose a folder with a tokenizer.json"
-        ) from error

@@ -5,16 +5,15 @@ Both give the same kind of answer; what a score means is :mod:`rag.spans.decode`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from rag.errors import MissingPackageError, ModelError
+from rag.openvino_cpu import compile_graph
 from rag.spans.windows import Window
 
 __all__ = ["GRAPH_FILE", "OpenVinoScorer", "SpanScorer", "TorchScorer", "WindowScores"]
@@ -79,24 +78,8 @@ class TorchScorer:
 class OpenVinoScorer:
     """An int8 graph. One compiled model is shared; each call brings its own request, so that threads do not meet."""
 
-    def __init__(self, folder: Path, *, padding: int, threads: int | None = None, tokens: int = 4096) -> None:
-        try:
-            import openvino
-        except ImportError:
-            raise MissingPackageError(
-                "the reader's int8 graph needs OpenVINO", "run `pip install openvino`, or `make install`"
-            ) from None
-        options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
-        }
-        try:
-            self._compiled = openvino.Core().compile_model(folder / GRAPH_FILE, "CPU", options)
-        except RuntimeError as error:
-            told = " ".join(str(error).split())[:200]
-            raise ModelError(
-                f"the graph in {folder} cannot be loaded: {told}", "export it again: rag train export"
-            ) from None
+    def __init__(self, folder: Path, *, padding: int, tokens: int = 4096) -> None:
+        self._compiled = compile_graph(folder / GRAPH_FILE)
         self._padding, self._tokens = padding, tokens
         self._inputs = [port.get_any_name() for port in self._compiled.inputs]
 

@@ -9,7 +9,6 @@ starts.
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,16 +72,13 @@ class Window:
 class Windower:
     """Cuts pairs of question and passage with one tokenizer. Safe to call from many threads.
 
-    Raises :class:`~rag.errors.ModelError` for a tokenizer that is not fast, or sizes that leave no room.
+    ``tokenizer`` is one of the tokenizers library, with the number of its padding token, or a fast one of transformers,
+    which brings it along. Raises :class:`~rag.errors.ModelError` for any other, or sizes that leave no room.
     """
 
-    def __init__(self, tokenizer: Any, settings: WindowSettings) -> None:
-        if not getattr(tokenizer, "is_fast", False):
-            raise ModelError(
-                f"the tokenizer {type(tokenizer).__name__} is not a fast one and cannot tell where its tokens stand",
-                "choose an encoder whose folder holds a tokenizer.json",
-            )
-        special = tokenizer.num_special_tokens_to_add(pair=True)
+    def __init__(self, tokenizer: Any, settings: WindowSettings, *, padding: int | None = None) -> None:
+        fast = _fast(tokenizer)
+        special = fast.num_special_tokens_to_add(is_pair=True)
         if settings.size - settings.question - special <= settings.stride:
             raise ModelError(
                 f"a window of {settings.size} tokens has no room beside a question of {settings.question} and an "
@@ -91,8 +87,16 @@ class Windower:
             )
         self.tokenizer = tokenizer
         self.settings = settings
-        self.unknown = tokenizer.unk_token_id
-        self._lock = threading.Lock()  # a fast tokenizer keeps how it truncates between calls
+        self.padding: int = padding if padding is not None else getattr(tokenizer, "pad_token_id", None) or 0
+        self._whole, self._cutting = _copy(fast), _copy(fast)
+        self._cutting.enable_truncation(
+            settings.size, stride=settings.stride, strategy="only_second", direction="right"
+        )
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of each text, without special ones."""
+        written = [_SURROGATES.sub("\ufffd", text) for text in texts]
+        return [len(e.ids) for e in self._whole.encode_batch(written, add_special_tokens=False)]
 
     def shorten(self, questions: Sequence[str]) -> tuple[list[str], list[int]]:
         """Return the questions cut at the longest that is read, and the numbers of those that were cut."""
@@ -101,13 +105,10 @@ class Windower:
         cut: list[int] = []
         while keep:  # again, as a word that is cut may be more tokens than it was
             longer = {}
-            with self._lock:
-                encoded = self.tokenizer(
-                    [texts[n] for n in keep], add_special_tokens=False, return_offsets_mapping=True, verbose=False
-                )
-            for (n, most), offsets in zip(keep.items(), encoded["offset_mapping"], strict=True):
-                if len(offsets) > self.settings.question:
-                    texts[n] = texts[n][: offsets[most - 1][1]] if most else ""
+            encodings = self._whole.encode_batch([texts[n] for n in keep], add_special_tokens=False)
+            for (n, most), encoding in zip(keep.items(), encodings, strict=True):
+                if len(encoding.ids) > self.settings.question:
+                    texts[n] = texts[n][: encoding.offsets[most - 1][1]] if most else ""
                     longer[n] = max(most - 1, 0)
             cut = cut or list(longer)
             keep = longer
@@ -118,38 +119,39 @@ class Windower:
         if not questions:
             return []
         texts, _ = self.shorten(questions)
-        with self._lock:
-            encoded = self.tokenizer(
-                texts,
-                [_SURROGATES.sub("\ufffd", passage) for passage in passages],
-                truncation="only_second",
-                max_length=self.settings.size,
-                stride=self.settings.stride,
-                padding=False,
-                return_overflowing_tokens=True,
-                return_offsets_mapping=True,
-                return_token_type_ids=True,
-            )
+        written = [_SURROGATES.sub("\ufffd", passage) for passage in passages]
         windows = []
-        for n, pair in enumerate(encoded["overflow_to_sample_mapping"]):
-            sides = encoded.encodings[n].sequence_ids
-            inside = [i for i, side in enumerate(sides) if side == 1]
-            if not inside:
-                continue
-            first, last = inside[0], inside[-1] + 1
-            offsets = _fitted(encoded["offset_mapping"][n][first:last], passages[pair])
-            windows.append(
-                Window(
-                    int(pair),
-                    tuple(encoded["input_ids"][n]),
-                    tuple(encoded["token_type_ids"][n]),
-                    first,
-                    last,
-                    offsets[:, 0],
-                    offsets[:, 1],
-                )
-            )
+        for pair, encoding in enumerate(self._cutting.encode_batch(list(zip(texts, written, strict=True)))):
+            for part in (encoding, *encoding.overflowing):
+                inside = [i for i, side in enumerate(part.sequence_ids) if side == 1]
+                if inside:
+                    first, last = inside[0], inside[-1] + 1
+                    offsets = _fitted(part.offsets[first:last], passages[pair])
+                    windows.append(
+                        Window(pair, tuple(part.ids), tuple(part.type_ids), first, last, offsets[:, 0], offsets[:, 1])
+                    )
         return windows
+
+
+def _fast(tokenizer: Any) -> Any:
+    if getattr(tokenizer, "is_fast", False):
+        return tokenizer.backend_tokenizer
+    if not hasattr(tokenizer, "encode_batch"):
+        raise ModelError(
+            f"the tokenizer {type(tokenizer).__name__} is not a fast one and cannot tell where its tokens stand",
+            "choose an encoder whose folder holds a tokenizer.json",
+        )
+    return tokenizer
+
+
+def _copy(tokenizer: Any) -> Any:
+    """Return a tokenizer of the same making that neither cuts nor pads, and that nobody else changes."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
 
 
 def _fitted(offsets: Sequence[tuple[int, int]], passage: str) -> Int32:

@@ -34,6 +34,7 @@ class PassagesConfig(_Part):
     alone: float = Field(0.2, ge=0, le=1)
     distracted: float = Field(0.3, ge=0, le=1)
     unanswerable: float = Field(0.2, ge=0, le=1)
+    altered: float = Field(0.0, ge=0, le=1)
     reach: int = Field(3, ge=0)
 
     def settings(self) -> PassageSettings:

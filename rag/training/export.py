@@ -58,9 +58,7 @@ def export_graph(
     windows = windower.cut([q for q, _ in pairs], [p for _, p in pairs])[:_CALIBRATION_WINDOWS]
     if not windows:
         raise InputError("there is nothing to calibrate the graph with", "name questions and passages")
-    samples = [
-        padded([windows[n] for n in chosen], windower.tokenizer.pad_token_id or 0) for chosen in batches(windows, 2048)
-    ]
+    samples = [padded([windows[n] for n in chosen], windower.padding) for chosen in batches(windows, 2048)]
     reader = SpanReader.load(folder).eval()
     graph = openvino.convert_model(
         _Traced(reader).eval(),

@@ -243,7 +243,7 @@ def _run(
         args=arguments,
         train_dataset=job.features,
         eval_dataset=[0],  # the Trainer wants one where it is to evaluate; evaluate() has the examples themselves
-        data_collator=Collator(job.windower.tokenizer.pad_token_id or 0, types=job.types),
+        data_collator=Collator(job.windower.padding, types=job.types),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=job.config.patience), _SaveWhatWasWatched()],
     )
     trainer.reads(job, batch)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.training.altered import Alterer
 from rag.training.corpus import Corpus, Example, Question, Span
 
 __all__ = ["PassageSettings", "compose", "near", "negatives"]
@@ -24,6 +25,7 @@ class PassageSettings:
 
     ``alone`` of the passages are the sentence by itself, ``distracted`` have one or two hard sentences put in,
     ``unanswerable`` hold no answer, and half of those are the question's own passage without its sentence.
+    ``altered`` of the others have the question altered so that they hold none either (:mod:`rag.training.altered`).
     ``reach`` is how many sentences away a sentence still counts as the question's own neighbourhood.
     """
 
@@ -31,6 +33,7 @@ class PassageSettings:
     alone: float = 0.2
     distracted: float = 0.3
     unanswerable: float = 0.2
+    altered: float = 0.0
     reach: int = 3
 
 
@@ -42,8 +45,9 @@ def compose(
     A question that was drawn to be unanswerable and for which there is no other passage is answerable after all.
     """
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    alterer = Alterer(corpus) if settings.altered else None
     for turn in range(passes):
-        for question, found in zip(corpus.questions, hard, strict=True):
+        for number, (question, found) in enumerate(zip(corpus.questions, hard, strict=True)):
             if not question.answers:
                 continue
             identity = f"{question.id}/{turn}"
@@ -54,6 +58,11 @@ def compose(
                     yield Example(identity, question.text, context, ())
                     continue
             context, (start, end) = _answerable(corpus, question, far, settings, draw)
+            if alterer and draw.random() < settings.altered:
+                altered = alterer.alter(number, context[start:end], context, draw)
+                if altered:
+                    yield Example(identity, altered, context, ())
+                    continue
             yield Example(identity, question.text, context, ((start, end),))
 
 

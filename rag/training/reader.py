@@ -21,12 +21,12 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from transformers import AutoTokenizer, set_seed
+from transformers import set_seed
 
 from rag.errors import InputError, ModelError
 from rag.models import LocalModel, resolve_model
-from rag.quiet import held_back
 from rag.spans.model import SpanReader
+from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import ReaderConfig
@@ -38,11 +38,10 @@ from rag.training.loop import CHECKPOINTS, LOGS, Progress, Trained, choose_preci
 from rag.training.scoring import Judge
 from rag.training.weak import label
 
-__all__ = ["TrainedReader", "kept_step", "load_tokenizer", "train_reader"]
+__all__ = ["TrainedReader", "kept_step", "train_reader"]
 
 _VERSION = 1
 _STARTED, _RECORD, _CURVE, _LOCK = "started.json", "training.json", "curve.html", ".training.lock"
-_NO_TOKENIZER = "choose a folder with a tokenizer.json"
 _OTHER = "name another output, or start anew in this one with --no-resume"
 
 
@@ -63,19 +62,6 @@ class TrainedReader:
     def logs(self) -> Path:
         """What TensorBoard reads."""
         return self.folder / LOGS
-
-
-def load_tokenizer(folder: Path, name: str) -> Any:
-    """Load a fast tokenizer. Raises :class:`~rag.errors.ModelError`."""
-    try:
-        with held_back():
-            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
-    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
-        told = " ".join(str(error).split())[:200]
-        raise ModelError(f"the tokenizer of {name} cannot be loaded: {told}", _NO_TOKENIZER) from error
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made of nothing, where its files are missing
-        raise ModelError(f"{name} has no tokenizer that knows a word", _NO_TOKENIZER)
-    return tokenizer
 
 
 def kept_step(output: Path) -> int | None:

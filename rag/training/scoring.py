@@ -57,7 +57,7 @@ def _mark(
 
     windows = windower.cut([e.question for e in examples], [e.context for e in examples])
     order = sorted(range(len(windows)), key=lambda n: len(windows[n].ids))
-    pad = Collator(windower.tokenizer.pad_token_id or 0, types=types)
+    pad = Collator(windower.padding, types=types)
     best: list[Predicted | None] = [None] * len(examples)
     device = next(model.parameters()).device
     for begin in range(0, len(order), batch):

@@ -33,7 +33,7 @@ INGEST = {
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
-    "lexical_rank",
+    "lexical_rank", "reranked", "fused_rank",
 }  # fmt: skip
 ANSWER = {
     "question", "answer", "abstained", "confidence", "citations", "sentences", "passages", "dropped", "finish_reason",
@@ -299,7 +299,7 @@ def test_ask_json(indexed: Path, rag: Rag) -> None:
     assert value["answer"] == "The spare key of the pump house hangs behind the third shelf."
     assert (value["abstained"], value["confidence"]) == (False, 1.0)
     assert {key for citation in value["citations"] for key in citation} == {
-        "passage", "source", "page", "start", "end", "quote",
+        "passage", "source", "page", "start", "end", "quote", "around",
     }  # fmt: skip
     assert {key for passage in value["passages"] for key in passage} == PASSAGE
     assert {key for sentence in value["sentences"] for key in sentence} == {
@@ -618,7 +618,7 @@ def test_these_are_the_commands() -> None:
         "ask", "config", "config show", "doctor",
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
         "index", "index info", "index reembed", "index verify", "ingest",
-        "search", "why",
+        "search", "train", "train finish", "train reader", "why",
     ]  # fmt: skip
 
 
@@ -633,7 +633,9 @@ def test_help_describes_a_command_and_each_of_its_options(
     assert command.help.split(".")[0] in " ".join(shown.split())
     for parameter in command.params:
         assert parameter.help, parameter.name
-        for option in parameter.opts:
+        for option in (
+            parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name]
+        ):
             assert option in shown
 
 

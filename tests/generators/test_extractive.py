@@ -20,9 +20,10 @@ from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Passage, Usage
 from rag.retrieval import Retrieved
-from rag.spans.engine import SpanEngine, load_tokenizer
+from rag.spans.engine import SpanEngine
 from rag.spans.record import Calibration, Combination, ReaderRecord
 from rag.spans.scorer import WindowScores
+from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Window, Windower
 
 QUESTION = "Which number rings the night desk?"

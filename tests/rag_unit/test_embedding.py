@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from rag.build import index_settings
 from rag.config import load_config
-from rag.embedding import Embedder, FakeEmbedder, choose_devices, choose_dtype, legible
+from rag.embedding import (
+    Embedder,
+    FakeEmbedder,
+    SentenceTransformerEmbedder,
+    choose_devices,
+    choose_dtype,
+    legible,
+)
+from rag.models import resolve_model
+from rag.spans.tokenizer import load_tokenizer
 
 TEXTS = ["The fog sensor weighs 3.4 kg.", "Soup on Mondays.", "Датчик тумана стоит на мачте.", "fog " * 100, "?"]
 
@@ -52,7 +61,7 @@ def test_minilm_puts_related_texts_nearer(minilm: Embedder) -> None:
 
 
 def test_minilm_counts_like_its_tokenizer(minilm: Embedder) -> None:
-    tokenizer = minilm._model.tokenizer  # type: ignore[attr-defined]
+    tokenizer = load_tokenizer(resolve_model("bundled:minilm").path, "bundled:minilm")
     texts = [*TEXTS, "", "long " * 500]
     assert minilm.count_tokens(texts) == [len(tokenizer(text, verbose=False)["input_ids"]) for text in texts]
     assert minilm.count_tokens([""]) == [2]
@@ -64,13 +73,14 @@ def test_minilm_reads_a_long_text_up_to_its_limit(minilm: Embedder) -> None:
     assert whole == pytest.approx(minilm.embed_queries(["fog " * limit]), abs=1e-5)
 
 
-def test_counting_does_not_change_how_another_thread_encodes(minilm: Embedder) -> None:
+def test_counting_does_not_change_how_another_thread_encodes() -> None:
     # Encoding sets the tokenizer's truncation and padding, then uses them: counting in between must leave them alone.
-    backend = minilm._model.tokenizer.backend_tokenizer  # type: ignore[attr-defined]
-    minilm.embed_queries(["fog " * 300, "mast"])
+    through_torch = SentenceTransformerEmbedder("bundled:minilm", device="cpu")
+    backend = through_torch._model.tokenizer.backend_tokenizer
+    through_torch.embed_queries(["fog " * 300, "mast"])
     before = (backend.truncation, backend.padding)
     assert None not in before
-    minilm.count_tokens(["fog " * 300])
+    through_torch.count_tokens(["fog " * 300])
     assert (backend.truncation, backend.padding) == before
 
 

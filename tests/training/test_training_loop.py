@@ -18,12 +18,12 @@ from training_samples import examples, tiny_encoder
 from rag.errors import ModelError, UsageError
 from rag.models import resolve_model
 from rag.spans.model import SpanReader
+from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower, WindowSettings
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import TrainingConfig
 from rag.training.features import Collator, Features
 from rag.training.loop import CHECKPOINTS, Progress, Trained, choose_precision, reader_loss, train
-from rag.training.reader import load_tokenizer
 
 Weights = dict[str, torch.Tensor]
 WINDOW = WindowSettings(size=64, stride=8, question=16, answer=8)

@@ -13,8 +13,8 @@ from training_samples import tiny_encoder
 from rag.errors import ModelError
 from rag.models import resolve_model
 from rag.spans.model import RELEVANCE_FILE, SpanReader
+from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower, WindowSettings
-from rag.training.reader import load_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,48 @@
+"""A reader's tokenizer: read by the tokenizers library alone where it answers, by transformers where it is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ModelError
+from rag.quiet import held_back
+
+__all__ = ["TOKENIZER_FILE", "load_plain", "load_tokenizer"]
+
+TOKENIZER_FILE = "tokenizer.json"
+_REMEDY = f"choose a folder with a {TOKENIZER_FILE}"
+
+
+def load_plain(folder: Path, name: str) -> tuple[Any, int]:
+    """Return a ``tokenizers.Tokenizer`` and the number of its padding token, in a hundredth of transformers' time.
+
+    Raises :class:`~rag.errors.ModelError`.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        padding = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id")
+    except Exception as error:  # the library raises bare exceptions
+        raise ModelError(f"the tokenizer of {name} cannot be loaded: {_told(error)}", _REMEDY) from error
+    return tokenizer, int(padding or 0)
+
+
+def load_tokenizer(folder: Path, name: str) -> Any:
+    """Return a fast tokenizer of transformers. Raises :class:`~rag.errors.ModelError`."""
+    try:
+        with held_back():
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
+    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
+        raise ModelError(f"the tokenizer of {name} cannot be loaded: {_told(error)}", _REMEDY) from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made of nothing, where its files are missing
+        raise ModelError(f"{name} has no tokenizer that knows a word", _REMEDY)
+    return tokenizer
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
