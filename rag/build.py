@@ -269,7 +269,16 @@ def make_reader(config: Config, generator: Generator, *, whole: bool = False) ->
         min_relevance=config.retrieval.min_relevance,
         min_support=config.citations.min_support,
         min_confidence=least_confidence(config),
+        answered_by=_answered_by(config),
     )
+
+
+def _answered_by(config: Config) -> str:
+    part = config.generator
+    models = [config.reader.model] if part.type in MARKING else []
+    if part.type in ("vllm", "openai", "hybrid"):
+        models.append(part.model)
+    return f"{part.type} ({', '.join(models)})" if models else part.type
 
 
 def least_confidence(config: Config) -> float:

@@ -52,12 +52,14 @@ class Reader:
         min_relevance: float = 0.3,
         min_support: float = 0.6,
         min_confidence: float = 0.0,
+        answered_by: str = "",
     ) -> None:
         self.generator = generator
         self.builder = builder
         self._min_relevance = min_relevance
         self._min_support = min_support
         self._min_confidence = min_confidence
+        self._answered_by = answered_by or generator.name
 
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions, the generator working on all of them at once.
@@ -130,6 +132,7 @@ class Reader:
             usage=completion.usage,
             timings={**retrieved.timings, "generate": seconds, "cite": time.monotonic() - started},
             generation=retrieved.generation,
+            generator=self._answered_by,
         )
 
     def _cite(self, text: str, completion: Completion, built: BuiltPrompt, question: str) -> Cited:
@@ -151,6 +154,7 @@ class Reader:
             usage=usage,
             timings={**asked.retrieved.timings, "generate": seconds},
             generation=asked.retrieved.generation,
+            generator=self._answered_by,
         )
 
 

@@ -104,7 +104,8 @@ class Usage:
 class Answer:
     """An answer with everything needed to check it. Timings are in seconds, by stage.
 
-    ``generation`` is that of the index when the passages were retrieved.
+    ``generation`` is that of the index when the passages were retrieved, ``generator`` what answered: its type, and its
+    models in brackets.
     """
 
     question: str
@@ -120,3 +121,4 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     timings: Mapping[str, float] = field(default_factory=dict)
     generation: int = 0
+    generator: str = ""

@@ -20,6 +20,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
         "answer": answer.text,
         "abstained": answer.abstained,
         "confidence": answer.confidence,
+        "generator": answer.generator,
         "citations": [citation_json(c) for c in answer.citations],
         "sentences": [
             {

@@ -99,6 +99,13 @@ def print_passage(number: int, passage: Passage) -> None:
     out()
 
 
+_WHY = {
+    "nothing relevant": "no passage is near the question",
+    "low confidence": "its confidence is below the threshold",
+    "stop": "it found none in the passages",
+}
+
+
 def print_sources(answer: Answer) -> None:
     """Print what stands behind an answer: numbered citations, unsupported sentences, or the nearest passages."""
     out()
@@ -115,6 +122,11 @@ def print_sources(answer: Answer) -> None:
         out("Nearest passages" if answer.abstained else "Passages that were read")
         for number, passage in enumerate(answer.passages, start=1):
             out(f"[{number}] {place(passage)}")
+    out()
+    if answer.abstained:
+        out(f"No answer by {answer.generator}: {_WHY.get(answer.finish_reason, answer.finish_reason)}")
+    else:
+        out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
     for text in answer.notes:
         note(f"note: {text}")
 

@@ -106,7 +106,8 @@ def finish(
     out(f"a span's score: {weights.margin} margin + {weights.relevance} relevance + {weights.retrieval} retrieval")
     out(f"reranking: fused score + {weights.rerank_relevance} relevance + {weights.rerank_margin} margin")
     out(
-        f"confidence: logistic({confidence.score} score + {confidence.lead} lead {confidence.bias:+}), "
+        f"confidence: logistic({confidence.lead} lead + {confidence.margin} margin + "
+        f"{confidence.relevance} relevance {confidence.bias:+}), "
         f"no answer below {confidence.threshold}"
     )
     out(f"written to {to}")

@@ -72,15 +72,27 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Signals:
+    """What a marked answer is judged by, in logits: the ``score`` it was ranked by, its ``lead`` over the next one.
+
+    ``margin`` is its best span's score over that of "no answer", ``relevance`` that of the span's passage.
+    """
+
+    score: float
+    lead: float
+    margin: float
+    relevance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``.
 
     ``seconds`` runs from handing the prompt over to its last token, waiting for others in its batch included; 0 where
     the generator does not say.
 
-    A generator that marks its answer rather than writing it names its places in ``evidence``, best first, and its
-    ``confidence``, 0 to 1; ``score`` is what it ranked the answer by, ``lead`` how far the next one was behind. Without
-    an answer its text is empty.
+    A generator that marks its answer rather than writing it names its places in ``evidence``, best first, its
+    ``confidence``, 0 to 1, and the ``signals`` that this was made of. Without an answer its text is empty.
     """
 
     text: str
@@ -89,8 +101,7 @@ class Completion:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     confidence: float | None = None
-    score: float | None = None
-    lead: float | None = None
+    signals: Signals | None = None
     evidence: tuple[Evidence, ...] = ()
 
 

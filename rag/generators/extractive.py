@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling
+from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
 from rag.records import Usage
 from rag.spans.engine import Reading, SpanEngine
 from rag.spans.record import MOST_LEAD
@@ -31,6 +31,8 @@ class _Candidate:
     evidence: Evidence
     key: str
     score: float
+    margin: float
+    relevance: float
 
 
 class ExtractiveGenerator:
@@ -83,12 +85,13 @@ class ExtractiveGenerator:
             return Completion("", "stop", usage, seconds, notes=notes, confidence=0.0)
         ranked = _merge(candidates, self.engine.record.combination.merge)
         best, score = ranked[0]
-        lead = score - ranked[1][1] if len(ranked) > 1 else math.inf
-        confidence = self.engine.record.calibration.confidence(score, lead)
+        lead = min(MOST_LEAD, score - ranked[1][1] if len(ranked) > 1 else math.inf)
+        signals = Signals(score, lead, best[0].margin, best[0].relevance)
+        confidence = self.engine.record.calibration.confidence(lead, signals.margin, signals.relevance)
         evidence = tuple(candidate.evidence for candidate in best)
         first = evidence[0]
         text = prompt.passages[first.passage].text[first.start : first.end]
-        return Completion(text, "stop", usage, seconds, notes, confidence, score, min(lead, MOST_LEAD), evidence)
+        return Completion(text, "stop", usage, seconds, notes, confidence, signals, evidence)
 
     def _candidates(self, prompt: Prompt, readings: Sequence[Reading]) -> list[_Candidate]:
         """Weigh every span, best first; where an answer was marked twice in one place, the better mark counts alone."""
@@ -100,16 +103,17 @@ class ExtractiveGenerator:
                 key = _NOT_WORDS.sub(" ", passage.text[span.start : span.end].casefold()).strip()
                 if key:
                     score = combination.score(span.margin, reading.relevance, passage.score - top)
-                    weighed.append(_Candidate(Evidence(number, span.start, span.end), key, score))
+                    place = Evidence(number, span.start, span.end)
+                    weighed.append(_Candidate(place, key, score, span.margin, reading.relevance))
         weighed.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
         taken: dict[tuple[str, str], list[range]] = {}
         kept = []
         for candidate in weighed:
             passage = prompt.passages[candidate.evidence.passage]
-            place = range(passage.start + candidate.evidence.start, passage.start + candidate.evidence.end)
+            held = range(passage.start + candidate.evidence.start, passage.start + candidate.evidence.end)
             others = taken.setdefault((passage.source, candidate.key), [])
-            if not any(place.start < other.stop and other.start < place.stop for other in others):
-                others.append(place)
+            if not any(held.start < other.stop and other.start < held.stop for other in others):
+                others.append(held)
                 kept.append(candidate)
         return kept
 

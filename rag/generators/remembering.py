@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from rag.generators.base import Completion, Evidence, Generator, Prompt, Sampling, TextStream
+from rag.generators.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
 from rag.records import Usage
 
 __all__ = ["RememberingGenerator"]
@@ -133,7 +133,8 @@ def _text(completion: Completion) -> str:
     parts: list[object] = [completion.text, completion.finish_reason, tokens, completion.seconds]
     if completion.confidence is not None:
         places = [astuple(evidence) for evidence in completion.evidence]
-        parts += [completion.notes, completion.confidence, completion.score, completion.lead, places]
+        signals = None if completion.signals is None else astuple(completion.signals)
+        parts += [completion.notes, completion.confidence, signals, places]
     return json.dumps(parts)
 
 
@@ -142,6 +143,7 @@ def _completion(text: str) -> Completion:
     whole = Completion(answer, reason, Usage(*tokens), seconds)
     if not marked:
         return whole
-    notes, confidence, score, lead, places = marked
+    notes, confidence, told, places = marked
+    signals = None if told is None else Signals(*told)
     evidence = tuple(Evidence(*place) for place in places)
-    return Completion(answer, reason, whole.usage, seconds, tuple(notes), confidence, score, lead, evidence)
+    return Completion(answer, reason, whole.usage, seconds, tuple(notes), confidence, signals, evidence)

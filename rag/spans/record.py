@@ -40,16 +40,22 @@ class Combination:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic function from the best answer's score and its lead over the next to the chance that it is right."""
+    """A logistic function from what speaks for the best answer to the chance that it is right.
 
-    score: float = 1.0
+    That is its lead over the next answer, its span's margin over "no answer", and its passage's relevance. The lead is
+    for choosing, the others tell whether there is an answer at all. Without fitting it is the margin alone, which makes
+    it the share of the span in the softmax of span and "no answer".
+    """
+
     lead: float = 0.0
+    margin: float = 1.0
+    relevance: float = 0.0
     bias: float = 0.0
     threshold: float = 0.0
 
-    def confidence(self, score: float, lead: float) -> float:
+    def confidence(self, lead: float, margin: float, relevance: float) -> float:
         """Return the chance, 0 to 1."""
-        z = self.score * score + self.lead * min(lead, MOST_LEAD) + self.bias
+        z = self.lead * min(lead, MOST_LEAD) + self.margin * margin + self.relevance * relevance + self.bias
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
 
 

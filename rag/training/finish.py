@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.build import make_chunker, make_embedder, make_retriever, open_or_create
@@ -17,6 +18,7 @@ from rag.errors import InputError
 from rag.ingest import Ingestor
 from rag.spans.engine import load_engine
 from rag.spans.record import RECORD_FILE, ReaderRecord
+from rag.training.altered import Alterer
 from rag.training.config import Pairs, ReaderConfig
 from rag.training.corpus import Corpus
 from rag.training.data import hold_back
@@ -55,7 +57,7 @@ def finish(
     held = hold_back(corpus, config.dev_share, config.training.seed + number)[1]
     draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
     held = sorted(draw.sample(held, min(len(held), most)))
-    texts, asked = _paragraphs(corpus, held)
+    texts, asked = _paragraphs(corpus, held, draw)
     folder = config.output / "fit"
     say(f"fitting on {len(asked):,} held-back questions over {len(texts):,} passages")
     engine = load_engine(str(config.output), engine="torch")
@@ -66,7 +68,7 @@ def finish(
         Ingestor(index, embedder, make_chunker(pipeline, embedder), lambda _: None).run([documents])
     retriever = make_retriever(index, pipeline, embedder)
     prefix = f"{documents.name}/"
-    asked = [Asked(a.question, prefix + a.source, a.start, a.end) for a in asked]
+    asked = [replace(a, source=prefix + a.source) for a in asked]
     record = weigh(engine, asked, lambda questions: retriever.retrieve_batch(questions, k=20))
     (config.output / RECORD_FILE).write_text(
         json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8"
@@ -76,7 +78,7 @@ def finish(
     return record
 
 
-def _paragraphs(corpus: Corpus, held: Sequence[int]) -> tuple[list[tuple[str, str]], list[Asked]]:
+def _paragraphs(corpus: Corpus, held: Sequence[int], draw: random.Random) -> tuple[list[tuple[str, str]], list[Asked]]:
     """Return passages of consecutive sentences as (name, text), and the held-back questions with their places."""
     texts: list[tuple[str, str]] = []
     places: dict[int, tuple[str, int, int]] = {}
@@ -87,8 +89,13 @@ def _paragraphs(corpus: Corpus, held: Sequence[int]) -> tuple[list[tuple[str, st
             places[number] = (name, len(text), len(text) + len(sentence))
             text += sentence
         texts.append((name, text))
-    questions = [corpus.questions[n] for n in held]
-    return texts, [Asked(q.text, *places[q.sentence]) for q in questions]
+    alterer = Alterer(corpus)
+    asked = []
+    for n in held:
+        question = corpus.questions[n]
+        altered = alterer.alter(n, "", corpus.sentences[question.sentence], draw)
+        asked.append(Asked(question.text, *places[question.sentence], altered))
+    return texts, asked
 
 
 def _written(folder: Path, texts: Sequence[tuple[str, str]]) -> Path:

@@ -1,12 +1,12 @@
 """From a reader's scores to a choice and a confidence: weights fitted on questions whose answer's sentence is known.
 
 Questions of a corpus are asked of an index of its own passages. Which span is right is told by where it stands: inside
-the sentence that is known to hold the answer. Every other question is asked without the passages around that sentence,
-so that the confidence learns what a question without an answer looks like.
+the sentence that is known to hold the answer. Every second question is asked so that there is none, without the
+passages around that sentence or with one thing in it exchanged: the confidence learns what no answer looks like.
 
 The choice is a conditional logit (McFadden 1974): the chance of a candidate is the softmax of its weighted features,
-and the weights maximise that of the right ones. The confidence is a logistic regression on the best answer's score and
-lead.
+and the weights maximise that of the right ones. The confidence is a logistic regression on the best answer's lead over
+the next, its margin over "no answer" and its passage's relevance.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ _RERANKED = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and the place of the sentence that answers it: a source and characters of its text."""
+    """A question and the place of the sentence that answers it: a source and characters of its text.
+
+    ``altered`` is the same question with one thing exchanged, so that nothing answers it.
+    """
 
     question: str
     source: str
     start: int
     end: int
+    altered: str | None = None
 
     def meets(self, source: str, start: int, end: int) -> bool:
         """Tell whether characters of a source and the sentence have any in common."""
@@ -53,13 +57,21 @@ def weigh(engine: SpanEngine, asked: Sequence[Asked], retrieve: Retrieve) -> Rea
 
     Raises :class:`~rag.errors.InputError` where too few answers are among the passages to fit anything.
     """
-    found = [replace(r, passages=r.passages[:_RERANKED]) for r in retrieve([a.question for a in asked])]
+
+    def find(questions: Sequence[str]) -> list[Retrieved]:
+        return [replace(r, passages=r.passages[:_RERANKED]) for r in retrieve(questions)]
+
+    found = find([a.question for a in asked])
     combination = _rerank_weights(engine, asked, found)
     found = [_reranked(engine, r, combination) for r in found]
     combination = _choice_weights(engine, asked, found, combination)
     record = replace(engine.record, combination=combination)
     generator = ExtractiveGenerator(engine.with_record(record))
-    return replace(record, calibration=_calibrate(generator, asked, found))
+
+    def refind(questions: Sequence[str]) -> list[Retrieved]:
+        return [_reranked(engine, r, combination) for r in find(questions)]
+
+    return replace(record, calibration=_calibrate(generator, asked, found, refind))
 
 
 def conditional_logit(groups: Sequence[tuple[Float, npt.NDArray[np.bool_]]]) -> Float:
@@ -150,35 +162,67 @@ def _choice_weights(
     )
 
 
-def _calibrate(generator: ExtractiveGenerator, asked: Sequence[Asked], found: Sequence[Retrieved]) -> Calibration:
-    from sklearn.linear_model import LogisticRegression
-
-    prompts, right_places = [], []
+def _calibrate(
+    generator: ExtractiveGenerator,
+    asked: Sequence[Asked],
+    found: Sequence[Retrieved],
+    refind: Callable[[Sequence[str]], list[Retrieved]],
+) -> Calibration:
+    """Fit on every second question as it is, and on the others without an answer: a quarter each of two kinds."""
+    near = [n for n, question in enumerate(asked) if n % 4 == 3 and question.altered]
+    other = dict(zip(near, refind([str(asked[n].altered) for n in near]), strict=True))
+    prompts, shown = [], []
     for n, (question, result) in enumerate(zip(asked, found, strict=True)):
-        passages = result.passages
-        if n % 2:  # without what answers it
+        told = other.get(n, result)
+        passages = told.passages
+        if n % 2 and n not in other:  # without what answers it
             passages = tuple(p for p in passages if p.source != question.source)
-        shown = tuple(ShownPassage(p.text, p.source, p.start, p.score) for p in passages)
-        prompts.append(Prompt(question=_one_line(question.question), passages=shown))
-        right_places.append((question, passages))
+        placed = tuple(ShownPassage(p.text, p.source, p.start, p.score) for p in passages)
+        prompts.append(Prompt(question=_one_line(told.question), passages=placed))
+        shown.append(passages)
     completions = generator.generate(prompts, Sampling())
     rows = [
-        ((c.score, c.lead), _is_right(c, question, passages), bool(n % 2))
-        for n, (c, (question, passages)) in enumerate(zip(completions, right_places, strict=True))
-        if c.score is not None and c.lead is not None and c.evidence
+        (
+            (c.signals.lead, c.signals.margin, max(-30.0, c.signals.relevance)),
+            not n % 2 and _is_right(c, question, passages),
+            bool(n % 2),
+        )
+        for n, (c, question, passages) in enumerate(zip(completions, asked, shown, strict=True))
+        if c.signals is not None
     ]
     x, y = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
     hopeless = np.array([row[2] for row in rows])
     if y.all() or not y.any():
         raise InputError("the reader is right about all questions, or about none", "name other questions")
-    fitted = LogisticRegression(C=10.0).fit(x, y)
-    calibration = Calibration(
-        score=round(float(fitted.coef_[0][0]), 4),
-        lead=round(max(0.0, float(fitted.coef_[0][1])), 4),
-        bias=round(float(fitted.intercept_[0]), 4),
-    )
-    confidences = np.array([calibration.confidence(score, lead) for score, lead in x])
+    *weights, bias = logistic(x, y)
+    lead, margin, relevance = (round(weight, 4) for weight in weights)
+    calibration = Calibration(lead=lead, margin=margin, relevance=relevance, bias=round(bias, 4))
+    confidences = np.array([calibration.confidence(*row) for row in x])
     return replace(calibration, threshold=_threshold(confidences, y, hopeless))
+
+
+def logistic(x: Float, y: npt.NDArray[np.bool_]) -> list[float]:
+    """Return the weights (f) and the bias of the likeliest logistic function that falls with none of its inputs.
+
+    A small penalty (1e-3 times the squared weights of the standardised inputs, a row) keeps separable data finite.
+    """
+    from scipy.optimize import minimize
+
+    centre, scale = x.mean(axis=0), x.std(axis=0) + 1e-9
+    z = np.column_stack([(x - centre) / scale, np.ones(len(x))])
+
+    def loss(weights: Float) -> tuple[float, Float]:
+        told = z @ weights
+        chance = 1 / (1 + np.exp(-told))
+        pulled = np.append(weights[:-1], 0.0)
+        cost = np.logaddexp(0.0, told).sum() - told[y].sum()
+        penalty = 1e-3 * len(x)
+        return float(cost + penalty * pulled @ pulled), z.T @ (chance - y) + 2 * penalty * pulled
+
+    bounds = [(0.0, None)] * x.shape[1] + [(None, None)]
+    best = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    weights = best[:-1] / scale
+    return [*map(float, weights), float(best[-1] - weights @ centre)]
 
 
 def _threshold(confidences: Float, right: npt.NDArray[np.bool_], hopeless: npt.NDArray[np.bool_]) -> float:

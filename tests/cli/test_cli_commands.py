@@ -36,8 +36,8 @@ PASSAGE = {
     "lexical_rank", "reranked", "fused_rank",
 }  # fmt: skip
 ANSWER = {
-    "question", "answer", "abstained", "confidence", "citations", "sentences", "passages", "dropped", "finish_reason",
-    "notes", "timings", "usage", "config_digest",
+    "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
+    "finish_reason", "notes", "timings", "usage", "config_digest",
 }  # fmt: skip
 
 
@@ -269,6 +269,8 @@ def test_ask_prints_the_answer_and_its_numbered_sources(indexed: Path, rag: Rag)
         "Sources",
         "[1] docs/pump.pdf · page 2",
         f"    “{answer}” (characters 35-96)",
+        "",
+        "Answered by fake, confidence 1.00",
     ]
 
 
@@ -280,6 +282,7 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
     lines = rag("ask", "zzz qqq").out.splitlines()
     assert lines[:3] == ["not in the documents", "", "Nearest passages"]
     assert lines[3].startswith("[1] docs/")
+    assert lines[-1] == "No answer by fake: no passage is near the question"
     value = rag("ask", "zzz qqq", "--json").json
     assert (value["abstained"], value["confidence"], value["citations"]) == (True, 0.0, [])
 

@@ -27,7 +27,7 @@ from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Window, Windower
 
 QUESTION = "Which number rings the night desk?"
-RECORD = ReaderRecord(calibration=Calibration(score=0.5, lead=0.0, bias=-2.0, threshold=0.4))
+RECORD = ReaderRecord(calibration=Calibration(margin=0.5, bias=-2.0, threshold=0.4))
 
 
 class ToldScorer:
@@ -87,8 +87,9 @@ def test_the_best_span_is_the_answer_and_its_place_the_evidence(tokenizer: Any) 
     made = complete(generator(tokenizer, {"288": 9.0, "31": 3.0}), "Dial 31 by day.", "At night dial 288, please.")
     assert made.text == "288"
     assert made.evidence == (Evidence(1, 14, 17),)
-    assert made.score == pytest.approx(9.0)
-    assert made.lead == pytest.approx(6.0)
+    assert made.signals is not None
+    assert (made.signals.score, made.signals.margin) == pytest.approx((9.0, 9.0))
+    assert made.signals.lead == pytest.approx(6.0)
     assert made.confidence == pytest.approx(1 / (1 + np.exp(-2.5)))
     assert made.usage.prompt_tokens > 10
 
@@ -118,7 +119,8 @@ def test_a_place_that_two_overlapping_passages_show_counts_once(tokenizer: Any) 
     twice = (ShownPassage("Dial 288 now.", "a.md", 50, 0.0), ShownPassage("288 now.", "a.md", 55, 0.0))
     told = made.generate([Prompt(question=QUESTION, passages=twice)], Sampling())[0]
     assert len(told.evidence) == 1
-    assert told.score == pytest.approx(5.0)
+    assert told.signals is not None
+    assert told.signals.score == pytest.approx(5.0)
 
 
 def test_nothing_to_read_is_no_answer(tokenizer: Any) -> None:
@@ -167,10 +169,13 @@ def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
     remembering.close()
 
 
-@given(st.floats(-50, 50), st.floats(0, 1e9), st.floats(-50, 50), st.floats(0, 1e9))
-def test_confidence_is_a_chance_that_grows_with_score_and_lead(a: float, lead: float, b: float, other: float) -> None:
-    calibration = Calibration(score=0.7, lead=0.3, bias=-1.0)
-    low, high = calibration.confidence(min(a, b), min(lead, other)), calibration.confidence(max(a, b), max(lead, other))
+signals = st.tuples(st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50))
+
+
+@given(signals, signals)
+def test_confidence_is_a_chance_that_grows_with_each_signal(a: Any, b: Any) -> None:
+    calibration = Calibration(lead=0.3, margin=0.7, relevance=0.2, bias=-1.0)
+    low, high = (calibration.confidence(*map(pick, a, b)) for pick in (min, max))
     assert 0.0 <= low <= high <= 1.0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, ShownPassage
+from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, ShownPassage, Signals
 from rag.generators.fake import FakeGenerator
 from rag.generators.hybrid import HybridGenerator, phrasing_prompt, says_the_same
 from rag.prompting import ReadingBuilder
@@ -17,6 +17,8 @@ from rag.retrieval import Retrieved
 
 TEXT = "The desk is shut at 17:00. At night, dial 288 and wait."
 PROMPT = Prompt(question="Which number rings the night desk?", passages=(ShownPassage(TEXT, "a.md", 0, 1.0),))
+
+SIGNALS = Signals(score=7.0, lead=3.0, margin=6.0, relevance=2.0)
 
 
 class ToldReader:
@@ -35,7 +37,7 @@ class ToldReader:
         if self.confidence is None:
             return [Completion("", "stop", Usage(5), confidence=0.0) for _ in prompts]
         place = (Evidence(0, 42, 45),)
-        return [Completion("288", "stop", Usage(5), 0.1, (), self.confidence, 7.0, 3.0, place) for _ in prompts]
+        return [Completion("288", "stop", Usage(5), 0.1, (), self.confidence, SIGNALS, place) for _ in prompts]
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> Any:
         return MarkedStream(self.generate([prompt], sampling)[0])
