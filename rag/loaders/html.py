@@ -67,12 +67,12 @@ def _converter(*, infer_header: bool) -> Any:
             del parent_tags
             return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
 
-        def convert_td(self, el: object, text: str, parent_tags: object) -> str:
+        def convert_td(self, el: Any, text: str, parent_tags: Any) -> Any:
             """Keep a bar inside a cell from ending it."""
-            return str(super().convert_td(el, text.replace("|", r"\|"), parent_tags))
+            return MarkdownConverter.convert_td(self, el, text.replace("|", r"\|"), parent_tags)
 
-        def convert_th(self, el: object, text: str, parent_tags: object) -> str:
+        def convert_th(self, el: Any, text: str, parent_tags: Any) -> Any:
             """Keep a bar inside a header from ending it."""
-            return str(super().convert_th(el, text.replace("|", r"\|"), parent_tags))
+            return MarkdownConverter.convert_th(self, el, text.replace("|", r"\|"), parent_tags)
 
     return Converter(heading_style="ATX", strip=["a", "img"], bullets="-", table_infer_header=infer_header)
