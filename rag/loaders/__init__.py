@@ -56,7 +56,6 @@ LOADERS: dict[str, Loader] = {
     **PACKAGES,
     "application/json": load_json,
     "application/jsonl": load_json_lines,
-    "application/pdf": load_pdf,
     "application/x-ipynb+json": load_notebook,
     "application/x-subrip": load_srt,
     "application/xml": load_xml,
@@ -70,7 +69,7 @@ LOADERS: dict[str, Loader] = {
     "text/x-rst": load_rst,
     CODE: load_code,
 }
-_STRUCTURED = {*LOADERS} - {"text/plain", "text/markdown", CODE}
+_STRUCTURED = {*LOADERS, "application/pdf", "message/rfc822"} - {"text/plain", "text/markdown", CODE}
 
 
 def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
@@ -101,6 +100,8 @@ def _load(data: bytes, source: str, bounds: Bounds, depth: int) -> Document:
 
 
 def _loader(media_type: str, bounds: Bounds, depth: int) -> Loader:
+    if media_type == "application/pdf":
+        return partial(load_pdf, most=bounds.pages)
     if media_type != "message/rfc822":
         return LOADERS[media_type]
     if depth >= bounds.attachment_depth:

@@ -127,7 +127,7 @@ def test_a_worker_is_kept_until_it_is_worn() -> None:
         for _ in range(4):
             pool.parse(HELLO, "a.md")
             seen.append(pool.pids)
-    assert seen[0] == seen[2] == [] or len(seen[0]) == 1
+    assert [len(pids) for pids in seen] == [1, 0, 1, 0]
     assert seen[0] != seen[2]
 
 
@@ -195,8 +195,8 @@ def test_a_stopped_process_is_overdue_too() -> None:
 
 
 def test_memory_is_limited() -> None:
-    data = json.dumps([{"key": n, "below": [n, [n]]} for n in range(300_000)]).encode()
-    with ParserPool(1, Limits(memory_mb=64)) as pool:
+    data = json.dumps([{"key": n, "below": [n, [n]]} for n in range(80_000)]).encode()
+    with ParserPool(1, Limits(memory_mb=32)) as pool:
         assert refusal(pool, data, "a.json").reason == "memory"
         assert pool.parse(HELLO, "a.md").title == "Hello"
     with ParserPool(1) as pool:
