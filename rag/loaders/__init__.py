@@ -69,7 +69,15 @@ LOADERS: dict[str, Loader] = {
     "text/x-rst": load_rst,
     CODE: load_code,
 }
-_STRUCTURED = {*LOADERS, "application/pdf", "message/rfc822"} - {"text/plain", "text/markdown", CODE}
+# Written by hand: where a library gives up on one, what is written can still be read as it stands.
+_READABLE = {"application/x-subrip", "text/vtt", "text/x-latex", "text/x-rst"}
+_CALLED = {
+    "application/pdf": "PDF",
+    "application/x-ipynb+json": "notebook",
+    "message/rfc822": "message",
+    "multipart/related": "saved page",
+    **dict(zip(PACKAGES, ("EPUB book", "OpenDocument text", "presentation", "workbook", "Word document"), strict=True)),
+}
 
 
 def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
@@ -86,12 +94,15 @@ def _load(data: bytes, source: str, bounds: Bounds, depth: int) -> Document:
     except (DocumentError, MemoryError, RecursionError):
         raise
     except Exception as error:
-        if media_type not in _STRUCTURED:
-            raise
         # A format's library raises whatever a damaged file makes it trip over.
-        told = " ".join(str(error).split())[:200]
-        message = f"it cannot be read as {media_type}: {type(error).__name__}: {told}".rstrip(": ")
-        raise DocumentError("broken", message, "export or download it again") from error
+        if media_type in _READABLE:
+            document = load_text(data, source)
+        elif media_type in _CALLED:
+            told = " ".join(str(error).split())[:200]
+            message = f"the {_CALLED[media_type]} cannot be read: {type(error).__name__}: {told}".rstrip(": ")
+            raise DocumentError("broken", message, "export or download it again") from error
+        else:
+            raise
     if not document.text.strip():
         raise DocumentError("no text", "the file holds no text", "if it is a scan, run OCR on it first")
     if len(document.text) > bounds.text_mb * MIB:

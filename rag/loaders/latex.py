@@ -85,7 +85,8 @@ def _keys(node: Any, l2tobj: Any) -> str:
 
 def _listing(node: Any, l2tobj: Any) -> str:
     del l2tobj
-    text = node.nodeargd.verbatim_text.strip("\n")
+    arguments = node.nodeargd  # None where the file ends inside
+    text = arguments.verbatim_text.strip("\n") if arguments else ""
     return f"\n\n```\n{text}\n```\n\n"
 
 

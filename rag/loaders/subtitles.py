@@ -6,7 +6,6 @@ import io
 import re
 from typing import Any
 
-from rag.errors import DocumentError
 from rag.loaders.building import DocumentBuilder
 from rag.loaders.text import decode, title_from
 from rag.records import Document
@@ -30,11 +29,9 @@ def load_vtt(data: bytes, source: str) -> Document:
 def _load(data: bytes, source: str, form: str, media_type: str) -> Document:
     import webvtt
 
-    text = decode(data)
-    try:
-        cues = webvtt.from_buffer(io.StringIO(text), format=form).captions
-    except webvtt.errors.MalformedFileError as error:
-        raise DocumentError("broken", f"the subtitles cannot be read: {error}", "export them again") from None
+    cues = webvtt.from_buffer(io.StringIO(decode(data)), format=form).captions
+    if not cues:
+        raise ValueError("no cue has a time that can be read")
     built = DocumentBuilder()
     together: list[Any] = []
     size = 0

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from format_samples import LEASE, ROWS, SAMPLES, assert_sound, docx, headings, o
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.chunking import Chunker
 from rag.errors import DocumentError
 from rag.loaders import load_bytes, sniff
 from rag.records import Document
@@ -341,3 +343,46 @@ def test_archives_are_not_opened(kind: str, name: str) -> None:
     with pytest.raises(DocumentError) as refused:
         load_bytes(_archive(kind), name)
     assert (refused.value.reason, bool(refused.value.remedy)) == ("archive", True)
+
+
+# What chunking makes of it ----------------------------------------------------------------------------------
+
+
+class Words:
+    """Counts words, and two special tokens."""
+
+    max_tokens = 60
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) + 2 for text in texts]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_document_can_be_chunked(name: str) -> None:
+    document = read(name)
+    chunks = Chunker(Words(), size=20, overlap=4).chunk(document)
+    assert chunks
+    assert all(document.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("a.py", "def name_{}():"), ("a.go", "func name{}() {{"), ("a.css", "p{} {{")]
+)
+def test_chunks_of_code_begin_where_definitions_do(name: str, begin: str) -> None:
+    bodies = "\n".join(f"    total = total + {n} # and so on, and so on" for n in range(2))
+    text = "\n\n".join(f"{begin.format(n)}\n{bodies}\n" for n in range(12))
+    document = load_bytes(text.encode(), name)
+    chunks = Chunker(Words(), size=30, overlap=0).chunk(document)
+    first_words = begin.partition("{")[0]
+    assert len(chunks) >= 6
+    assert all(chunk.text.startswith(first_words) for chunk in chunks)
+
+
+def test_latex_that_ends_too_early_is_read_as_far_as_it_goes() -> None:
+    data = b"\\documentclass{a}\\begin{document}Some words\\begin{verbatim}code"
+    assert "Some words" in load_bytes(data, "a.tex").text
+
+
+def test_subtitles_with_a_wrong_time_are_read_as_text() -> None:
+    document = load_bytes(b"WEBVTT\n\n00:99:99.000 --> 00:00:xx\nwords\n", "a.vtt")
+    assert "words" in document.text
