@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag.loaders.tables import table_parts
 from rag.loaders.text import normalise, title_from
 from rag.records import Document, Section
 
-__all__ = ["DocumentBuilder"]
+__all__ = ["DocumentBuilder", "row_range"]
 
 _GAP = "\n\n"
 
@@ -30,14 +30,14 @@ class DocumentBuilder:
         self._append(text)
 
     def add_table(
-        self, rows: Sequence[Sequence[str]], first: int, page: int | None = None, headings: Sequence[str] = ()
+        self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
     ) -> None:
-        """Append a table whose first row is its header, a section for each part; ``first`` is the header's number."""
-        if len(rows) < 2:
-            self.add("\n".join(" ".join(row) for row in rows), page, headings)
-            return
-        for begin, end, text in table_parts(rows[0], rows[1:]):
-            self.add(text, page, (*headings, row_range(first + 1 + begin, first + 1 + end)))
+        """Append a table, a section for each part below its rows' numbers; without rows, its header as text."""
+        numbers: list[int] = []
+        for first, last, text in table_parts(header, _noting(rows, numbers)):
+            self.add(text, None, (*headings, row_range(numbers[first], numbers[last])))
+        if not numbers:
+            self.add(" ".join(header), None, headings)
 
     def add_document(self, document: Document, headings: Sequence[str] = ()) -> None:
         """Append another document's text and sections, below ``headings``."""
@@ -62,3 +62,9 @@ class DocumentBuilder:
 def row_range(first: int, last: int) -> str:
     """Name rows, the first and the last included."""
     return f"row {first}" if first == last else f"rows {first}-{last}"
+
+
+def _noting(rows: Iterable[tuple[int, Sequence[str]]], numbers: list[int]) -> Iterator[Sequence[str]]:
+    for number, row in rows:
+        numbers.append(number)
+        yield row

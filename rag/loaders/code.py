@@ -7,7 +7,7 @@ from pathlib import PurePath
 from rag.loaders.text import decode
 from rag.records import Document, Section
 
-__all__ = ["CODE_SUFFIXES", "language_of", "load_code"]
+__all__ = ["CODE_SUFFIXES", "language_of", "language_of_script", "load_code"]
 
 _PREFIX = "text/x-"
 CODE_SUFFIXES = {
@@ -17,6 +17,11 @@ CODE_SUFFIXES = {
     ".pl": "perl", ".lua": "lua", ".r": "r", ".hs": "haskell", ".ex": "elixir", ".ps1": "powershell",
     ".proto": "proto", ".sol": "sol", ".cob": "cobol", ".sh": "shell", ".bash": "shell", ".sql": "sql",
     ".css": "css", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini",
+}  # fmt: skip
+
+_PROGRAMS = {
+    "python": "python", "node": "js", "ruby": "ruby", "perl": "perl", "lua": "lua", "sh": "shell", "bash": "shell",
+    "dash": "shell", "zsh": "shell", "Rscript": "r", "php": "php",
 }  # fmt: skip
 
 
@@ -36,8 +41,8 @@ def language_of(media_type: str) -> str | None:
 def language_of_script(text: str) -> str | None:
     """Return the language that a first line such as ``#!/usr/bin/env python3`` names."""
     first = text[:200].partition("\n")[0]
-    if not first.startswith("#!"):
+    words = [PurePath(word).name for word in first.removeprefix("#!").split() if not word.startswith("-")]
+    if not first.startswith("#!") or not words:
         return None
-    words = PurePath(first[2:].split(" ")[0]).name if " " not in first[2:].strip() else first.split()[-1]
-    known = {"python": "python", "python3": "python", "node": "js", "ruby": "ruby", "perl": "perl", "lua": "lua"}
-    return known.get(PurePath(words).name, "shell" if words.endswith("sh") else None)
+    program = words[1] if words[0] == "env" and len(words) > 1 else words[0]
+    return next((language for name, language in _PROGRAMS.items() if program.startswith(name)), None)

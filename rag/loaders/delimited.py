@@ -7,8 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from rag.loaders.building import DocumentBuilder, row_range
-from rag.loaders.tables import table_parts
+from rag.loaders.building import DocumentBuilder
 from rag.loaders.text import decode, title_from
 from rag.records import Document
 
@@ -25,15 +24,9 @@ def load_delimited(data: bytes, source: str) -> Document:
     csv.field_size_limit(_LONGEST_FIELD)
     text = decode(data)
     rows = _rows(text, delimiter_of(text) or ",")
-    header = next(rows, [])
     built = DocumentBuilder()
-    for first, last, part in table_parts(header, rows):
-        built.add(part, None, (row_range(first + 2, last + 2),))
-    table = built.document(source, "text/csv", title_from(source))
-    if not table.sections:
-        built.add(" ".join(header))
-        table = built.document(source, "text/csv", title_from(source))
-    return table
+    built.add_table(next(rows, (1, []))[1], rows)
+    return built.document(source, "text/csv", title_from(source))
 
 
 def delimiter_of(text: str) -> str | None:
@@ -43,7 +36,7 @@ def delimiter_of(text: str) -> str | None:
         sample = sample[: sample.rfind("\n") + 1]
     best, best_score = None, (0.5, 0)
     for delimiter in _DELIMITERS:
-        widths = [len(row) for row, _ in zip(_rows(sample, delimiter), range(_SAMPLE_ROWS), strict=False)]
+        widths = [len(row) for (_, row), _ in zip(_rows(sample, delimiter), range(_SAMPLE_ROWS), strict=False)]
         for width, count in Counter(widths).most_common(1):
             score = (count / len(widths), width)
             if width > 1 and score > best_score:
@@ -51,7 +44,8 @@ def delimiter_of(text: str) -> str | None:
     return best
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that are not blank, with their numbers."""
+    for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), start=1):
         if any(cell.strip() for cell in row):
-            yield row
+            yield number, row

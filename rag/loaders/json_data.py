@@ -66,7 +66,7 @@ def load_json_lines(data: bytes, source: str) -> Document:
 def _document(root: Branch, source: str, media_type: str) -> Document:
     built = DocumentBuilder()
     if root.rows:
-        built.add_table(root.rows, 0)
+        built.add_table(root.rows[0], enumerate(root.rows[1:], start=1))
     else:
         add_branches(built, root.below or [root])
     return built.document(source, media_type, title_from(source))

@@ -7,12 +7,11 @@ above it is text. Formats of cells are followed as far as percentages and dates 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from rag.loaders.building import DocumentBuilder, row_range
-from rag.loaders.tables import table_parts
 from rag.records import Document
 
 __all__ = ["load_xlsx"]
@@ -44,21 +43,8 @@ def _add_sheet(built: DocumentBuilder, name: str, rows: Iterator[tuple[int, list
             header = row
             break
         built.add(" ".join(row), None, (name, row_range(number, number)))
-    if not header:
-        return
-    numbers: list[int] = []
-    only_header = True
-    for first, last, text in table_parts(header, _numbered(rows, numbers)):
-        only_header = False
-        built.add(text, None, (name, row_range(numbers[first], numbers[last])))
-    if only_header:
-        built.add(" ".join(header), None, (name,))
-
-
-def _numbered(rows: Iterable[tuple[int, list[str]]], numbers: list[int]) -> Iterator[list[str]]:
-    for number, row in rows:
-        numbers.append(number)
-        yield row
+    if header:
+        built.add_table(header, rows, (name,))
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:

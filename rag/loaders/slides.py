@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from rag.loaders.building import DocumentBuilder
@@ -63,14 +64,15 @@ def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]
         elif shape.has_table:
             yield [[cell.text for cell in row.cells] for row in shape.table.rows]
         elif shape.has_chart:
-            yield from _chart_rows(shape.chart)
+            with suppress(AttributeError, KeyError, NotImplementedError, TypeError, ValueError):  # kinds it cannot tell
+                yield from list(_chart_rows(shape.chart))
 
 
 def _chart_rows(chart: Any) -> Iterator[list[list[str]]]:
     for plot in chart.plots:
         series = [(one.name, list(one.values)) for one in plot.series]
         labels = [str(label) for label in plot.categories] or [
-            str(n + 1) for n in range(max(len(v) for _, v in series))
+            str(n + 1) for n in range(max((len(v) for _, v in series), default=0))
         ]
         yield [
             ["", *(name for name, _ in series)],

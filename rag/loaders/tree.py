@@ -51,7 +51,7 @@ def add_branches(built: DocumentBuilder, branches: Sequence[Branch], path: tuple
         if branch.text:
             built.add(branch.text, None, below)
         if branch.rows:
-            built.add_table(branch.rows, 0, None, below)
+            built.add_table(branch.rows[0], enumerate(branch.rows[1:], start=1), below)
         add_branches(built, branch.below, below)
     flush()
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from rag.loaders.bounds import MIB
 from rag.parsing.limits import Limits
 
-__all__ = ["allow_one_file", "die_with", "resident_bytes", "shut_in"]
+__all__ = ["OUT_OF_MEMORY", "allow_one_file", "die_with", "resident_bytes", "rest", "shut_in"]
 
+OUT_OF_MEMORY = 77  # the exit code of a worker that ran out of memory where nothing could be told
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _GRACE_SECONDS = 5.0
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "pty.")
@@ -59,6 +60,11 @@ def allow_one_file(limits: Limits) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + limits.cpu_seconds, hard))
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + _GRACE_SECONDS)
+
+
+def rest() -> None:
+    """Stop the clock that :func:`allow_one_file` started."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def resident_bytes() -> int:

@@ -30,13 +30,14 @@ class OversizedError(Exception):
 def write_frame(fd: int, head: dict[str, Any], body: bytes = b"", deadline: float | None = None) -> None:
     """Write a message. Raises ``BrokenPipeError`` where nobody reads, and :class:`OverdueError`."""
     line = json.dumps(head).encode() + b"\n"
-    view = memoryview(b"".join((_LENGTH.pack(len(line) + len(body)), line, body)))
-    while view:
-        _wait(fd, select.POLLOUT, deadline)
-        try:
-            view = view[os.write(fd, view[:_AT_ONCE]) :]
-        except BlockingIOError:
-            continue
+    for part in (_LENGTH.pack(len(line) + len(body)) + line, body):
+        view = memoryview(part)
+        while view:
+            _wait(fd, select.POLLOUT, deadline)
+            try:
+                view = view[os.write(fd, view[:_AT_ONCE]) :]
+            except BlockingIOError:
+                continue
 
 
 def read_frame(fd: int, deadline: float | None = None, most: int | None = None) -> tuple[dict[str, Any], bytes] | None:

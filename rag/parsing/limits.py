@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rag.errors import DocumentError
 from rag.loaders.bounds import Bounds
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "out_of_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,9 @@ class Limits:
     def from_dict(cls, values: dict[str, Any]) -> Limits:
         """Make limits of plain values."""
         return cls(**{**values, "bounds": Bounds(**values["bounds"])})
+
+
+def out_of_memory(limits: Limits) -> DocumentError:
+    """Return what is said of a file that takes too much memory."""
+    told = f"reading it takes more than {limits.memory_mb} MiB of memory"
+    return DocumentError("memory", told, "split it, or raise the limit on memory")

@@ -174,5 +174,5 @@ class _Batch:
 
 
 def _close_all(workers: set[Worker]) -> None:
-    for worker in workers:
+    for worker in list(workers):
         worker.close()

@@ -17,8 +17,9 @@ from typing import Any
 import rag
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
+from rag.parsing.box import OUT_OF_MEMORY
 from rag.parsing.frames import OverdueError, OversizedError, read_frame, write_frame
-from rag.parsing.limits import Limits
+from rag.parsing.limits import Limits, out_of_memory
 from rag.records import Document, Section
 
 __all__ = ["GoneError", "Worker"]
@@ -53,6 +54,11 @@ class Worker:
                 env=_environment(),
                 start_new_session=True,  # an interrupt from the keyboard is for the parent
             )
+        except OSError as error:
+            os.close(self._lifeline)
+            self._complaints.close()
+            told = f"the process that reads files cannot be started: {error.strerror}"
+            raise RagError(told, "use fewer workers") from error
         finally:
             os.close(theirs)
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
@@ -90,7 +96,12 @@ class Worker:
             if answer is None:
                 self._process.wait()
                 raise self._death()
-            return self._unpacked(*answer)
+            try:
+                return self._unpacked(*answer)
+            except (KeyError, TypeError, ValueError):
+                self.kill()
+                told = "the process that read it answered nonsense"
+                raise DocumentError("crashed", told, "report the file") from None
         except OverdueError:
             self.kill()
             told = f"reading it took more than {self._limits.wall_seconds:g} s"
@@ -149,6 +160,8 @@ class Worker:
         """Return what the end of the process means for the file that was in hand."""
         self.worn = True
         code = self._process.returncode
+        if code == OUT_OF_MEMORY:
+            return out_of_memory(self._limits)
         if -code in _OUT_OF_TIME:
             told = f"reading it took more than {self._limits.cpu_seconds} s of processor time"
             return DocumentError("timeout", told, "split it, or raise the limit on time")

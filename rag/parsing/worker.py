@@ -14,9 +14,9 @@ from typing import Any
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
 from rag.loaders.bounds import MIB
-from rag.parsing.box import allow_one_file, die_with, resident_bytes, shut_in
+from rag.parsing.box import OUT_OF_MEMORY, allow_one_file, die_with, resident_bytes, rest, shut_in
 from rag.parsing.frames import read_frame, write_frame
-from rag.parsing.limits import Limits
+from rag.parsing.limits import Limits, out_of_memory
 from rag.records import Document
 
 __all__ = ["main"]
@@ -41,6 +41,8 @@ def main(lifeline: int) -> None:
         head, body = _answer(request[0], request[1], limits)
         del request
         write_frame(replies, {**head, "resident": resident_bytes()}, body)
+        del body
+        rest()
 
 
 def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
@@ -51,8 +53,8 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
     except DocumentError as error:
         return _refusal(error.reason, error.message, error.remedy)
     except MemoryError:
-        told = f"reading it takes more than {limits.memory_mb} MiB of memory"
-        return {**_refusal("memory", told, "split it, or raise the limit on memory")[0], "worn": True}, b""
+        spent = out_of_memory(limits)
+        return {**_refusal(spent.reason, spent.message, spent.remedy)[0], "worn": True}, b""
     except RecursionError:
         return _refusal("nested", "it is nested too deeply to be read", "export it again, with less nesting")
     except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
@@ -89,4 +91,7 @@ def _read(path: Path, limits: Limits) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    try:
+        main(int(sys.argv[1]))
+    except MemoryError:  # outside a parser: while the file comes in, or what was read goes out
+        os._exit(OUT_OF_MEMORY)

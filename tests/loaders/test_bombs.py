@@ -11,6 +11,7 @@ import pytest
 from format_samples import SAMPLES
 
 from rag.errors import DocumentError
+from rag.loaders import load_bytes
 from rag.loaders.bounds import MIB, Bounds
 from rag.loaders.packages import check_package
 from rag.parsing import Limits, ParserPool
@@ -172,6 +173,13 @@ EVIL_PDFS = {
         CATALOGUE, *(b"<< /Type /Pages /Kids [%d 0 R] /Count 1 >>" % n for n in range(3, 5_000)), PAGE
     ),
 }  # fmt: skip
+
+
+def test_pages_are_bounded() -> None:
+    sound = SAMPLES["manual.pdf"]()
+    with pytest.raises(DocumentError, match=r"claims 2 pages, and 1 are read"):
+        load_bytes(sound, "a.pdf", Bounds(pages=1))
+    assert load_bytes(sound, "a.pdf", Bounds(pages=2)).pages == 2
 
 
 @pytest.mark.parametrize("data", EVIL_PDFS.values(), ids=EVIL_PDFS)

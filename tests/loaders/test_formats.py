@@ -117,6 +117,12 @@ def test_a_long_sheet_is_cut_at_rows_that_its_headings_name() -> None:
         assert rows[1][0] == f"Pier {first - 3}"
 
 
+def test_rows_are_numbered_as_a_spreadsheet_numbers_them() -> None:
+    document = load_bytes(b"a;b\n\n1;2\n\n3;4\n", "a.csv")
+    assert headings(document) == [("rows 3-5",)]
+    assert headings(load_bytes(b"only;a;header\n", "a.csv")) == [()]
+
+
 def test_chapters_come_in_reading_order_below_their_names() -> None:
     document = read("book.epub")
     assert document.title == "The Harbour"
@@ -309,6 +315,20 @@ def test_a_text_under_another_name_is_a_text(suffix: str) -> None:
 )  # fmt: skip
 def test_the_name_helps_where_the_content_leaves_it_open(data: bytes, name: str, media_type: str) -> None:
     assert sniff(data, name) == media_type
+
+
+@pytest.mark.parametrize(
+    ("first", "language"),
+    [
+        ("#!/usr/bin/python3 -u", "python"),
+        ("#!/usr/bin/env -S node --harmony", "js"),
+        ("#!/bin/bash", "shell"),
+        ("#!/usr/bin/awk -f", "code"),
+        ("#!", "code"),
+    ],
+)
+def test_a_first_line_names_the_program(first: str, language: str) -> None:
+    assert load_bytes(f"{first}\nwords\n".encode(), "run").media_type == f"text/x-{language}"
 
 
 def test_a_script_without_an_ending_names_its_language() -> None:

@@ -328,6 +328,20 @@ def test_a_worker_gets_no_secrets_and_loads_no_model_library(monkeypatch: pytest
         assert f"/{library}/" not in maps
 
 
+def test_a_worker_that_answers_nonsense_costs_its_file(monkeypatch: pytest.MonkeyPatch, pool: ParserPool) -> None:
+    monkeypatch.setattr("rag.parsing.process.Section", lambda *_: int("nonsense"))
+    assert refusal(pool, HELLO, "a.md").reason == "crashed"
+    monkeypatch.undo()
+    assert pool.parse(HELLO, "a.md").title == "Hello"
+
+
+def test_importing_the_packages_loads_no_library_of_a_format() -> None:
+    heavy = ("bs4", "docutils", "lxml", "mammoth", "markdownify", "odfdo", "openpyxl", "pptx", "pylatexenc", "webvtt")
+    code = f"import sys, rag.parsing, rag.loaders\nprint(*sorted(set(sys.modules) & set({heavy!r})))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho 'no such interpreter' >&2\nexit 3\n")
