@@ -138,7 +138,9 @@ def _mail(head: str, suffix: str) -> str | None:
 def _head(data: bytes) -> str:
     """Return the beginning of a text as far as telling formats apart needs it."""
     part = data[: 4 * _HEAD_CHARACTERS]
-    if part.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if part.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        text = part.decode("utf-32", "replace")
+    elif part.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = part.decode("utf-16", "replace")
     else:
         text = part.decode("utf-8-sig", "replace")

@@ -331,6 +331,14 @@ def test_a_first_line_names_the_program(first: str, language: str) -> None:
     assert load_bytes(f"{first}\nwords\n".encode(), "run").media_type == f"text/x-{language}"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("name", ["talk.srt", "talk.vtt", "lease.json", "ships.jsonl", "prices.csv", "paper.tex"])
+def test_formats_of_text_may_be_in_any_unicode(name: str, encoding: str) -> None:
+    bom = b"\x00\x00\xfe\xff" if encoding == "utf-32-be" else b""
+    data = bom + SAMPLES[name]().decode().encode(encoding)
+    assert load_bytes(data, name) == read(name)
+
+
 def test_a_script_without_an_ending_names_its_language() -> None:
     assert load_bytes(b"#!/usr/bin/env python3\nprint(1)\n", "install").media_type == "text/x-python"
     assert load_bytes(b"#!/bin/sh\necho\n", "install").media_type == "text/x-shell"
