@@ -1,6 +1,6 @@
 """Broken files of every format through the pool: each becomes a document or an error that says why and what to do.
 
-``make torture`` runs all of them; the default run takes every twelfth.
+``pytest -m torture`` runs all of them; the default run takes every twelfth.
 """
 
 from __future__ import annotations
