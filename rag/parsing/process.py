@@ -25,6 +25,7 @@ from rag.records import Document, Section
 __all__ = ["GoneError", "Worker"]
 
 _START_SECONDS = 120.0
+_LAST_SECONDS = 5.0  # between closing the pipe and the end
 # What a worker needs of the environment; keys and tokens are not among it.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGALRM)
@@ -89,14 +90,13 @@ class Worker:
             try:
                 write_frame(self._to, {"source": source, "path": path}, body, deadline)
             except BrokenPipeError:
-                self.kill()
                 raise self._death() from None
-            # A character takes at most four bytes; the rest is sections and headings.
-            answer = read_frame(self._from, deadline, (5 * self._limits.bounds.text_mb + self._limits.memory_mb) * MIB)
-            if answer is None:
-                self._process.wait()
-                raise self._death()
             try:
+                # A character takes at most four bytes; the rest is sections and headings.
+                most = (5 * self._limits.bounds.text_mb + self._limits.memory_mb) * MIB
+                answer = read_frame(self._from, deadline, most)
+                if answer is None:
+                    raise self._death()
                 return self._unpacked(*answer)
             except (KeyError, TypeError, ValueError):
                 self.kill()
@@ -157,8 +157,12 @@ class Worker:
         return Document(**fields, text=body.decode(), sections=sections)
 
     def _death(self) -> DocumentError:
-        """Return what the end of the process means for the file that was in hand."""
+        """Return what the end of the process means for the file that was in hand; end it, if it only fell silent."""
         self.worn = True
+        try:
+            self._process.wait(_LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
         code = self._process.returncode
         if code == OUT_OF_MEMORY:
             return out_of_memory(self._limits)

@@ -241,6 +241,25 @@ def test_a_worker_killed_in_the_middle_costs_its_file(sent: signal.Signals, reas
         assert pool.pids != [pid]
 
 
+@pytest.mark.parametrize("answer", ["pass", "import time; time.sleep(600)"], ids=["and ends", "and goes on"])
+def test_a_worker_that_closes_its_pipe_costs_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import os, sys\n"
+        "from rag.parsing.frames import read_frame, write_frame\n"
+        "read_frame(0)\nwrite_frame(1, {'network': 'python', 'resident': 0})\n"
+        f"read_frame(0)\nos.close(1)\n{answer}\n"
+    )
+    broken = tmp_path / "python"
+    broken.write_text(f"#!/bin/sh\nexec {sys.executable} {script}\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    with ParserPool(1) as pool:
+        assert refusal(pool, HELLO, "a.md").reason in ("crashed", "killed")
+
+
 def test_a_worker_that_died_idle_costs_nothing(pool: ParserPool) -> None:
     pool.parse(HELLO, "a.md")
     (pid,) = pool.pids
