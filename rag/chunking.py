@@ -5,6 +5,8 @@ their offsets are running sums; its own ``add_start_index`` searches for each ch
 tokens, begins searching too late to find a repeated or overlapping one. The overlap is then added here, by moving a
 chunk's start back to an earlier word.
 
+Source code is cut where langchain knows its language to begin definitions.
+
 A chunk together with its context line (title and headings) never exceeds what the embedder reads.
 """
 
@@ -17,6 +19,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from indexes import NewChunk, Section
+from rag.loaders.code import language_of
 from rag.records import Document
 
 __all__ = ["Chunker", "TokenCounter", "context_line"]
@@ -66,10 +69,11 @@ class Chunker:
     def chunk(self, document: Document) -> tuple[NewChunk, ...]:
         """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each."""
         chunks = []
+        language = language_of(document.media_type)
         for section in document.sections:
             context = self._context(document, section)
             room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
-            for start, end in self._section_spans(document.text, section, min(self._size, room)):
+            for start, end in self._section_spans(document.text, section, min(self._size, room), language):
                 text = document.text[start:end]
                 chunks.append(
                     NewChunk(
@@ -102,7 +106,7 @@ class Chunker:
         # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
         return max(self._counter.count_tokens([text])[0] - self._special, 1) if text else 0
 
-    def _section_spans(self, text: str, section: Section, room: int) -> list[tuple[int, int]]:
+    def _section_spans(self, text: str, section: Section, room: int, language: str | None) -> list[tuple[int, int]]:
         """Return the spans of a section, as characters of the whole text.
 
         A section that must be cut leaves its heading line out: its words stand in every chunk's heading path.
@@ -110,9 +114,9 @@ class Chunker:
         begin, body = section.start, text[section.start : section.end]
         if self._count(body) > room:
             begin += _heading_length(body, section.headings)
-        return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room)]
+        return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room, language)]
 
-    def _spans(self, text: str, room: int) -> list[tuple[int, int]]:
+    def _spans(self, text: str, room: int, language: str | None) -> list[tuple[int, int]]:
         """Return spans of at most ``room`` tokens that cover every character of ``text`` but white space."""
         if self._count(text) <= room:
             whole = _trim(text, 0, len(text))
@@ -120,7 +124,7 @@ class Chunker:
         spans: list[tuple[int, int]] = []
         position = 0
         overlap = min(self._overlap, room // 2)
-        for piece in self._pieces(text, max(room - overlap, 1)):
+        for piece in self._pieces(text, max(room - overlap, 1), language):
             span = _trim(text, position, position + len(piece))
             position += len(piece)
             if span:
@@ -130,13 +134,14 @@ class Chunker:
             for n, (start, end) in enumerate(spans)
         ]
 
-    def _pieces(self, text: str, room: int) -> list[str]:
+    def _pieces(self, text: str, room: int, language: str | None) -> list[str]:
         from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+        separators = _separators_of_code(language) if language else None
         splitter = RecursiveCharacterTextSplitter(
-            separators=_SEPARATORS,
+            separators=separators or _SEPARATORS,
             is_separator_regex=True,
-            keep_separator="end",
+            keep_separator="start" if separators else "end",  # a definition begins with what cuts it off
             strip_whitespace=False,
             chunk_size=room,
             chunk_overlap=0,
@@ -174,6 +179,17 @@ class Chunker:
 def embedded_text(context: str, text: str) -> str:
     """Return the text as the embedder reads it."""
     return f"{context}\n{text}" if context else text
+
+
+@lru_cache(maxsize=64)
+def _separators_of_code(language: str) -> list[str] | None:
+    """Return where langchain would cut a language, None for a language that it does not know."""
+    from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+
+    try:
+        return RecursiveCharacterTextSplitter.get_separators_for_language(Language(language))
+    except ValueError:
+        return None
 
 
 def _heading_length(text: str, headings: tuple[str, ...]) -> int:

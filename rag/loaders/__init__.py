@@ -1,8 +1,10 @@
-"""Files to documents: Markdown, HTML, PDF and plain text, chosen by content first and by name second.
+"""Files to documents: texts, office files, books, tables, data, mail and code, told apart by content before name.
 
 A loader takes bytes and returns a :class:`~rag.records.Document`; it raises :class:`~rag.errors.DocumentError` for
 a file that cannot be read. It knows nothing of chunks and models. Whatever a loader finds, what leaves this package
 can be stored: text without lone surrogates, titles and headings of one line without control characters.
+
+Files of strangers are read through :mod:`rag.parsing`, which holds what the libraries below may do to a process.
 """
 
 from __future__ import annotations
@@ -10,13 +12,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePath
+from functools import partial
 
 from rag.errors import DocumentError
+from rag.loaders.book import load_epub
+from rag.loaders.bounds import MIB, Bounds
+from rag.loaders.code import load_code
+from rag.loaders.delimited import load_delimited
 from rag.loaders.html import load_html
+from rag.loaders.json_data import load_json, load_json_lines
+from rag.loaders.kinds import CODE, SUFFIXES, sniff
+from rag.loaders.latex import load_latex
+from rag.loaders.mail import load_mail, load_mhtml
 from rag.loaders.markdown import load_markdown
+from rag.loaders.notebook import load_notebook
+from rag.loaders.office import load_docx, load_odt
+from rag.loaders.packages import check_package
 from rag.loaders.pdf import load_pdf
-from rag.loaders.text import load_text, looks_binary, title_from
+from rag.loaders.rst import load_rst
+from rag.loaders.sheets import load_xlsx
+from rag.loaders.slides import load_pptx
+from rag.loaders.subtitles import load_srt, load_vtt
+from rag.loaders.text import load_text, title_from
+from rag.loaders.xml_data import load_xml
 from rag.records import Document
 
 __all__ = ["SUFFIXES", "load_bytes", "sniff"]
@@ -27,51 +45,83 @@ _REPLACEMENT = "\ufffd"
 
 Loader = Callable[[bytes, str], Document]
 
-SUFFIXES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "text/html",
-    ".txt": "text/plain",
-    ".text": "text/plain",
-    ".log": "text/plain",
-    ".rst": "text/plain",
-    ".pdf": "application/pdf",
+PACKAGES: dict[str, Loader] = {
+    "application/epub+zip": load_epub,
+    "application/vnd.oasis.opendocument.text": load_odt,
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": load_pptx,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": load_xlsx,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": load_docx,
 }
-
 LOADERS: dict[str, Loader] = {
-    "text/markdown": load_markdown,
+    **PACKAGES,
+    "application/json": load_json,
+    "application/jsonl": load_json_lines,
+    "application/x-ipynb+json": load_notebook,
+    "application/x-subrip": load_srt,
+    "application/xml": load_xml,
+    "multipart/related": load_mhtml,
+    "text/csv": load_delimited,
     "text/html": load_html,
+    "text/markdown": load_markdown,
     "text/plain": load_text,
-    "application/pdf": load_pdf,
+    "text/vtt": load_vtt,
+    "text/x-latex": load_latex,
+    "text/x-rst": load_rst,
+    CODE: load_code,
+}
+# Written by hand: where a library gives up on one, what is written can still be read as it stands.
+_READABLE = {"application/x-subrip", "text/vtt", "text/x-latex", "text/x-rst"}
+_CALLED = {
+    "application/pdf": "PDF",
+    "application/x-ipynb+json": "notebook",
+    "message/rfc822": "message",
+    "multipart/related": "saved page",
+    **dict(zip(PACKAGES, ("EPUB book", "OpenDocument text", "presentation", "workbook", "Word document"), strict=True)),
 }
 
 
-def sniff(data: bytes, name: str) -> str:
-    """Return the media type.
-
-    Raises :class:`~rag.errors.DocumentError` for empty and for binary files.
-    """
-    if not data.strip():
-        raise DocumentError("empty", "the file is empty", "fill it or remove it")
-    if data[:1024].lstrip().startswith(b"%PDF-"):
-        return "application/pdf"
-    if looks_binary(data):
-        raise DocumentError("binary", "the file is binary and not a PDF", "convert it to text, Markdown, HTML or PDF")
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        return "text/html"
-    by_name = SUFFIXES.get(PurePath(name).suffix.lower(), "text/plain")
-    return "text/plain" if by_name == "application/pdf" else by_name
-
-
-def load_bytes(data: bytes, source: str) -> Document:
+def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
     """Read a file's bytes into a document. Raises :class:`~rag.errors.DocumentError`."""
-    document = LOADERS[sniff(data, source)](data, source)
+    return _load(data, source, bounds or Bounds(), 0)
+
+
+def _load(data: bytes, source: str, bounds: Bounds, depth: int) -> Document:
+    media_type = sniff(data, source)
+    if media_type in PACKAGES:
+        check_package(data, bounds)
+    try:
+        document = _loader(media_type, bounds, depth)(data, source)
+    except (DocumentError, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        # A format's library raises whatever a damaged file makes it trip over.
+        if media_type in _READABLE:
+            document = load_text(data, source)
+        elif media_type in _CALLED:
+            told = " ".join(str(error).split())[:200]
+            message = f"the {_CALLED[media_type]} cannot be read: {type(error).__name__}: {told}".rstrip(": ")
+            raise DocumentError("broken", message, "export or download it again") from error
+        else:
+            raise
     if not document.text.strip():
         raise DocumentError("no text", "the file holds no text", "if it is a scan, run OCR on it first")
+    if len(document.text) > bounds.text_mb * MIB:
+        raise DocumentError("too large", f"it holds more than {bounds.text_mb} MiB of text", "split it")
     return _storable(document)
+
+
+def _loader(media_type: str, bounds: Bounds, depth: int) -> Loader:
+    if media_type == "application/pdf":
+        return partial(load_pdf, most=bounds.pages)
+    if media_type != "message/rfc822":
+        return LOADERS[media_type]
+    if depth >= bounds.attachment_depth:
+        raise DocumentError("nested", f"it is a message {depth} messages deep", "ingest it by itself")
+    return partial(
+        load_mail,
+        read=lambda data, name: _load(data, name, bounds, depth + 1),
+        most=bounds.attachments,
+    )
 
 
 def _storable(document: Document) -> Document:

@@ -11,7 +11,7 @@ from rag.loaders.markdown import markdown_document
 from rag.loaders.text import normalise, title_from
 from rag.records import Document
 
-__all__ = ["load_html"]
+__all__ = ["html_document", "load_html"]
 
 _DROPPED = [
     "script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "embed", "nav", "button",
@@ -21,12 +21,22 @@ _DROPPED = [
 
 def load_html(data: bytes, source: str) -> Document:
     """Read an HTML page: its ``main`` or only ``article`` where it has one, else its body."""
+    return html_document(data, source, "text/html")
+
+
+def html_document(
+    data: bytes | str, source: str, media_type: str, title: str = "", *, infer_header: bool = False
+) -> Document:
+    """Read HTML; also what other formats are read through once they are HTML.
+
+    ``infer_header`` takes a table's first row for its header where none is marked as one.
+    """
     from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a short page is not a file name
         soup = BeautifulSoup(data, "lxml")  # finds the encoding itself: byte order mark, meta tag, then the bytes
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    title = title or (soup.title.get_text(" ", strip=True) if soup.title else "")
     for node in soup(_DROPPED):
         node.decompose()
     for node in soup.select('[hidden], [aria-hidden="true"], [role="navigation"]'):
@@ -39,13 +49,14 @@ def load_html(data: bytes, source: str) -> Document:
         root = soup.body or soup
         for node in root.find_all(["footer", "aside"]):
             node.decompose()
-    markdown = _converter().convert_soup(root)
+    markdown = _converter(infer_header=infer_header).convert_soup(root)
     text = re.sub(r"\n{3,}", "\n\n", normalise(markdown)).strip() + "\n"
-    return markdown_document(text, source, "text/html", normalise(title) or title_from(source))
+    title = normalise(title) or (title_from(source) if media_type == "text/html" else "")
+    return markdown_document(text, source, media_type, title)
 
 
-@lru_cache(maxsize=1)
-def _converter() -> Any:
+@lru_cache(maxsize=2)
+def _converter(*, infer_header: bool) -> Any:
     from markdownify import MarkdownConverter
 
     class Converter(MarkdownConverter):
@@ -56,4 +67,12 @@ def _converter() -> Any:
             del parent_tags
             return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
 
-    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-")
+        def convert_td(self, el: Any, text: str, parent_tags: Any) -> Any:
+            """Keep a bar inside a cell from ending it."""
+            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]
+
+        def convert_th(self, el: Any, text: str, parent_tags: Any) -> Any:
+            """Keep a bar inside a header from ending it."""
+            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]
+
+    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-", table_infer_header=infer_header)

@@ -8,6 +8,7 @@ somebody else's YAML: what is longer than a few screens, or uses aliases, can ta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
@@ -15,10 +16,14 @@ from typing import Any
 
 import yaml
 
+from rag.loaders.tables import split_tables
 from rag.loaders.text import decode, title_from
 from rag.records import Document, Section
 
-__all__ = ["load_markdown", "markdown_document"]
+__all__ = ["heading_marks", "load_markdown", "markdown_document"]
+
+Path = tuple[tuple[int, str], ...]
+"""Headings above a place, each with its depth."""
 
 _LONGEST_FRONT_MATTER = 16_384
 _TITLE_TYPES = (str, int, float, date)
@@ -30,7 +35,7 @@ def _parser(*, front_matter: bool) -> Any:
     from mdit_py_plugins.front_matter import front_matter_plugin
 
     parser = MarkdownIt("commonmark")
-    return parser.use(front_matter_plugin) if front_matter else parser
+    return parser.use(front_matter_plugin) if front_matter else parser.enable("table")
 
 
 def load_markdown(data: bytes, source: str) -> Document:
@@ -40,27 +45,19 @@ def load_markdown(data: bytes, source: str) -> Document:
 
 def markdown_document(text: str, source: str, media_type: str, title: str = "") -> Document:
     """Cut Markdown text into sections; also what other formats are read through once they are Markdown."""
-    tokens = _parser(front_matter=media_type == "text/markdown").parse(text)
-    lines = _line_starts(text)
+    own = media_type == "text/markdown"  # the text is a file's own, not one that a loader made
+    if not own:
+        text = split_tables(text)
+    tokens = _parser(front_matter=own).parse(text)
     begin = 0
     if tokens and tokens[0].type == "front_matter":
         found = _title_in(tokens[0].content)
         if found is None:  # only text between two rules
             tokens = _parser(front_matter=False).parse(text)
         else:
-            begin = lines[tokens[0].map[1]]
+            begin = _line_starts(text)[tokens[0].map[1]]
             title = title or found
-    marks: list[tuple[int, tuple[str, ...]]] = [(begin, ())]
-    path: list[tuple[int, str]] = []
-    for token, inline in pairwise(tokens):
-        # Only headings at the top level cut the text: one inside a quote or a list belongs to it.
-        if token.type != "heading_open" or token.level != 0:
-            continue
-        depth, name = int(token.tag[1]), _plain(inline)
-        path = [(d, n) for d, n in path if d < depth]
-        if name:
-            path.append((depth, name))
-        marks.append((lines[token.map[0]], tuple(n for _, n in path)))
+    marks = [(begin, ()), *((start, tuple(n for _, n in path)) for start, path in _marks(text, tokens, ()))]
     ends = [start for start, _ in marks[1:]] + [len(text)]
     sections = tuple(
         Section(start, end, None, headings)
@@ -69,6 +66,30 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
     )
     title = title or next((s.headings[0] for s in sections if s.headings), "") or title_from(source)
     return Document(source, media_type, title, text, sections)
+
+
+def heading_marks(text: str, above: Path) -> list[tuple[int, Path]]:
+    """Return where the sections of a Markdown text begin that stands below other headings, and their heading paths."""
+    return [(0, above), *_marks(text, _parser(front_matter=False).parse(text), above)]
+
+
+def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path]]:
+    """Yield where a section begins: at a heading, and at a table that goes on after another."""
+    lines = _line_starts(text)
+    before = ""
+    for token, inline in pairwise([*tokens, None]):
+        # Only what stands at the top level cuts the text: a heading inside a quote or a list belongs to it.
+        if token.level != 0:
+            continue
+        if token.type == "heading_open":
+            depth, name = int(token.tag[1]), _plain(inline)
+            path = tuple((d, n) for d, n in path if d < depth)
+            if name:
+                path = (*path, (depth, name))
+            yield lines[token.map[0]], path
+        elif token.type == "table_open" and before == "table_close":
+            yield lines[token.map[0]], path
+        before = token.type
 
 
 def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from rag.errors import DocumentError
+from rag.loaders.bounds import Bounds
 from rag.loaders.text import normalise, title_from
 from rag.records import Document, Section
 
@@ -15,8 +16,8 @@ _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _PAGE_BREAK = "\n\n"
 
 
-def load_pdf(data: bytes, source: str) -> Document:
-    """Read a PDF page by page.
+def load_pdf(data: bytes, source: str, most: int = Bounds().pages) -> Document:
+    """Read a PDF page by page, if it has ``most`` pages at most.
 
     Raises :class:`~rag.errors.DocumentError` for an encrypted, a broken and a text-less one.
     """
@@ -30,6 +31,8 @@ def load_pdf(data: bytes, source: str) -> Document:
         told = f"the PDF cannot be opened: {_reason(error)}"
         raise DocumentError("broken", told, "export or download it again") from None
     try:
+        if len(pdf) > most:
+            raise DocumentError("too large", f"it claims {len(pdf)} pages, and {most} are read", "split it")
         pages = [_page_text(pdf, number) for number in range(len(pdf))]
         title = normalise(pdf.get_metadata_value("Title")).strip()
     except pypdfium2.PdfiumError as error:

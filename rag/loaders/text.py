@@ -11,7 +11,7 @@ from rag.records import Document, Section
 
 __all__ = ["decode", "load_text", "looks_binary", "normalise", "title_from"]
 
-_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 # Control characters that no text file holds; form feed, escape and the like do occur in logs.
 _NEVER_IN_TEXT = bytes(range(0x07)) + bytes(range(0x0E, 0x1B))
 

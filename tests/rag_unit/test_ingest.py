@@ -213,11 +213,11 @@ def test_a_file_name_that_is_not_utf8_becomes_a_failed_row(project: Project) -> 
 
 def test_hidden_and_foreign_files_are_passed_over(project: Project) -> None:
     project.write(
-        {"a.txt": "fog\n", ".b.txt": "x\n", ".git/c.txt": "x\n", "d.py": "x\n", "e.py": "x\n", "Makefile": "x\n"}
+        {"a.txt": "fog\n", ".b.txt": "x\n", ".git/c.txt": "x\n", "d.bin": "x\n", "e.bin": "x\n", "Makefile": "x\n"}
     )
     report = project.ingest()
     assert list(project.states()) == ["a.txt"]
-    assert report.skipped == {".py": 2, "Makefile": 1}
+    assert report.skipped == {".bin": 2, "Makefile": 1}
 
 
 def test_a_file_that_is_named_is_read_whatever_its_name(project: Project) -> None:

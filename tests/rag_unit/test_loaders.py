@@ -426,7 +426,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason_and_a_remedy(data: bytes, 
         ("a.MD", "text/markdown"),
         ("a.markdown", "text/markdown"),
         ("a.htm", "text/html"),
-        ("a.rst", "text/plain"),
+        ("a.rst", "text/x-rst"),
         ("README", "text/plain"),
     ],
 )
