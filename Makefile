@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt Makefile
 demo: install  ## Ingest examples/docs and answer three questions from them
 	@echo "Reading examples/docs into the index .rag-demo (about 20 s) ..."
 	@$(BIN)/rag ingest examples/docs --index .rag-demo
-	@echo "Starting the language model (about 20 s; once more 40 s the first time) and asking three questions ..."
+	@echo "Asking three questions ..."
 	@$(BIN)/rag ask - --index .rag-demo < examples/demo-questions.txt
 
 test: install  ## Run the whole test suite

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +77,20 @@ def test_one_changed_byte_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (folder / "reader.bin").write_bytes(content)
     with pytest.raises(ModelError, match=r"reader\.bin"):
         models.resolve_model("bundled:reader")
+
+
+def test_asking_starts_without_torch(example_index: Path) -> None:
+    code = (
+        "import sys\n"
+        "from rag.cli.main import run\n"
+        "question = 'How long does the backup battery of the Hornkeeper 5 last?'\n"
+        "sys.argv = ['rag', 'ask', question, '--index', sys.argv[1]]\n"
+        "try:\n"
+        "    run()\n"
+        "finally:\n"
+        "    print([m for m in ('torch', 'transformers', 'vllm') if m in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, str(example_index)], capture_output=True, text=True, check=False)
+    lines = ran.stdout.splitlines()
+    assert (lines[0], lines[-1]) == ("17 hours", "[]")
+    assert "Answered by extractive (bundled:reader), confidence 0." in ran.stdout
