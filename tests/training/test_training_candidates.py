@@ -128,7 +128,7 @@ def test_what_is_watched_has_all_its_candidates_and_is_not_asked_in_training(tmp
     assert len(asked(data.train) | asked(data.dev)) == 40
     assert max(len(c.passages) for c in data.train) == 3
     assert max(len(c.passages) for c in data.dev) == 4
-    assert len(gathered(write_pairs(tmp_path), dev_limit=3).dev) == 3
+    assert len(gathered(write_pairs(tmp_path), dev_limit=1).dev) == 1
 
 
 def test_a_seed_decides_it_all(tmp_path: Path) -> None:

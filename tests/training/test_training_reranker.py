@@ -188,6 +188,18 @@ def test_training_stops_when_patience_ends_also_across_an_interruption(run: Make
     assert same(whole.weights(8), cut.weights(8))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in another precision")
+def test_mixed_precision_trains_and_leaves_whole_weights(run: Make) -> None:
+    mixed, plain = run("mixed", precision="bf16", dropout=0), run("plain", dropout=0)
+    trained = mixed()
+    plain()
+    assert trained.speed["precision"] == "bf16"
+    one, other = mixed.weights(6), plain.weights(6)
+    assert {weight.dtype for weight in one.values()} == {torch.float32}
+    assert not same(one, other)
+    assert "_original_forward" not in vars(trained.model)  # what mixed precision put around it is gone
+
+
 def test_a_batch_that_does_not_fit_is_halved_and_training_goes_on(run: Make) -> None:
     def cramp(model: Any) -> None:
         def look(_module: Any, given: tuple[Any, ...]) -> None:
