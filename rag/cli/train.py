@@ -17,14 +17,22 @@ from rag.cli.output import note, out, out_json
 from rag.errors import MissingPackageError
 
 if TYPE_CHECKING:
-    from rag.training.config import ReaderConfig
+    from rag.training.config import ReaderConfig, RerankerConfig
+    from rag.training.folder import TrainedFolder
     from rag.training.hard import Embed
-    from rag.training.loop import Progress
-    from rag.training.reader import TrainedReader
+    from rag.training.trainer import Progress
 
-__all__ = ["app", "finish", "progress_line", "reader"]
+__all__ = ["app", "finish", "progress_line", "reader", "reranker"]
 
 EXIT_INTERRUPTED = 130
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set one value, for example --set training.epochs=2. Repeatable.", metavar="KEY=VALUE"),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with what was interrupted, or delete it and start anew.")
+]
 
 app = typer.Typer(name="train", no_args_is_help=True, help="Train a model of your own.")
 
@@ -39,15 +47,8 @@ def reader(
     config: Annotated[
         Path, typer.Argument(help="A training file (docs/training.md), or bert-large-squad.", metavar="CONFIG.yaml")
     ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="Set one value, for example --set training.epochs=2. Repeatable.", metavar="KEY=VALUE"
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on with what was interrupted, or delete it and start anew.")
-    ] = True,
+    settings: Settings = None,
+    resume: Resume = True,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune an encoder to mark answers in passages, and to say where there is none.
@@ -58,23 +59,27 @@ def reader(
     from rag.training.config import load_training_config
 
     resolved = load_training_config(config, settings or ())
-    if find_spec("accelerate") is None:
-        raise MissingPackageError("training needs accelerate", "run `pip install 'rag-qa[train]'`")
-    first = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
-    try:
-        with _terminated_as_interrupted(), _progress(shown=first) as (show, say):
-            trained = _train(resolved, resume, say, show)
-    except KeyboardInterrupt:
-        if first:
-            _say_how_to_go_on(resolved.output)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    if not first:
-        return
-    if as_json:
-        out_json(_as_json(trained))
-        return
-    for line in _summary(trained):
-        out(line)
+    _need("accelerate")
+    _command(resolved.output, lambda say, show: _train_reader(resolved, resume, say, show), as_json=as_json)
+
+
+@app.command()
+def reranker(
+    config: Annotated[Path, typer.Argument(help="A training file (docs/training.md).", metavar="CONFIG.yaml")],
+    settings: Settings = None,
+    resume: Resume = True,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune an encoder to tell passages that answer a question from those that only resemble it.
+
+    The folder that is written reranks: --set retrieval.rerank=cross-encoder --set retrieval.cross_encoder=FOLDER.
+    Interruptions and several GPUs are as for `rag train reader`.
+    """
+    from rag.training.config import load_reranker_config
+
+    resolved = load_reranker_config(config, settings or ())
+    _need("accelerate", "datasets")
+    _command(resolved.output, lambda say, show: _train_reranker(resolved, resume, say, show), as_json=as_json)
 
 
 @app.command()
@@ -113,11 +118,39 @@ def finish(
     out(f"written to {to}")
 
 
-def _train(
-    config: ReaderConfig, resume: bool, say: Callable[[str], None], show: Callable[[Progress], None]
-) -> TrainedReader:
+Say = Callable[[str], None]
+Show = Callable[["Progress"], None]
+
+
+def _need(*packages: str) -> None:
+    """Refuse to begin without them: the libraries would say so in the middle, and at length."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise MissingPackageError(f"training needs {name}", "run `pip install 'rag-qa[train]'`")
+
+
+def _command(output: Path, train: Callable[[Say, Show], TrainedFolder], *, as_json: bool) -> None:
+    """Train with progress on stderr, and print what came of it."""
     if os.environ.get("RAG_VERBOSE") != "1":
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is imported
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, one speaks
+    try:
+        with _terminated_as_interrupted(), _progress(shown=first) as (show, say):
+            trained = train(say, show)
+    except KeyboardInterrupt:
+        if first:
+            _say_how_to_go_on(output)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if not first:
+        return
+    if as_json:
+        out_json(_as_json(trained))
+        return
+    for line in _summary(trained):
+        out(line)
+
+
+def _train_reader(config: ReaderConfig, resume: bool, say: Say, show: Show) -> TrainedFolder:
     from eval.metrics import best_over, exact_match, token_f1
     from rag.training.reader import train_reader
 
@@ -126,6 +159,13 @@ def _train(
 
     embed = _embedder() if "dense" in config.hard_negatives else None
     return train_reader(config, judge, embed=embed, resume=resume, say=say, watch=show)
+
+
+def _train_reranker(config: RerankerConfig, resume: bool, say: Say, show: Show) -> TrainedFolder:
+    from rag.training.reranker import train_reranker
+
+    embed = _embedder() if "dense" in config.hard_negatives else None
+    return train_reranker(config, embed=embed, resume=resume, say=say, watch=show)
 
 
 def _embedder() -> Embed:
@@ -153,7 +193,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 def _say_how_to_go_on(output: Path) -> None:
-    from rag.training.reader import kept_step
+    from rag.training.folder import kept_step
 
     step = kept_step(output)
     if step is None:
@@ -163,7 +203,7 @@ def _say_how_to_go_on(output: Path) -> None:
 
 
 @contextmanager
-def _progress(*, shown: bool) -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
+def _progress(*, shown: bool) -> Iterator[tuple[Show, Say]]:
     """Yield what shows progress and what says a line: a bar where stderr is a terminal, else a line at every log."""
     if not shown:
         yield (lambda _: None), (lambda _: None)
@@ -214,13 +254,15 @@ def _duration(seconds: float) -> str:
 
 
 def _figures(figures: Any) -> str:
+    if "ndcg" in figures:
+        return f"nDCG@10 {figures['ndcg']:.1f}, MRR@10 {figures['mrr']:.1f}, first {figures['first']:.1f}"
     text = f"EM {figures['em']:.1f}, F1 {figures['f1']:.1f}"
     if "has_f1" in figures:
         text += f"; where there is an answer, EM {figures['has_em']:.1f}, F1 {figures['has_f1']:.1f}"
     return text
 
 
-def _summary(trained: TrainedReader) -> Iterator[str]:
+def _summary(trained: TrainedFolder) -> Iterator[str]:
     record = trained.figures
     yield f"best at step {record['best']['step']:,}, over {record['examples']['dev']:,} questions that were watched:"
     yield f"  {_figures(record['best'])}"
@@ -236,7 +278,7 @@ def _summary(trained: TrainedReader) -> Iterator[str]:
     yield f"curve: {trained.curve} · `tensorboard --logdir {trained.logs}`"
 
 
-def _as_json(trained: TrainedReader) -> dict[str, Any]:
+def _as_json(trained: TrainedFolder) -> dict[str, Any]:
     record = trained.figures
     return {
         "folder": str(trained.folder),

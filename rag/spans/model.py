@@ -17,7 +17,7 @@ from torch import nn
 from rag.errors import ModelError
 from rag.quiet import held_back
 
-__all__ = ["RELEVANCE_FILE", "Scores", "SpanReader"]
+__all__ = ["RELEVANCE_FILE", "Scores", "SpanReader", "encoder_config"]
 
 RELEVANCE_FILE = "relevance.safetensors"
 _RECORD = "reader.json"
@@ -49,11 +49,6 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
         Raises :class:`~rag.errors.ModelError` for what is no encoder, is not whole, or has no safetensors.
         """
         named = name or str(folder)
-        if not list(folder.glob("*.safetensors")):
-            raise ModelError(
-                f"{named} holds no safetensors file",
-                "convert its weights to safetensors: pickled weights are never loaded, because they can run code",
-            )
         qa = _load_encoder(folder, named, dropout)
         head = nn.Linear(qa.config.hidden_size, 1) if with_relevance else None
         if head is not None:
@@ -86,10 +81,19 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
         (folder / _RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _load_encoder(folder: Path, name: str, dropout: float | None) -> nn.Module:
-    from transformers import AutoConfig, AutoModelForQuestionAnswering
+def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any:
+    """Return the configuration of an encoder, every dropout in it replaced by ``dropout`` if that is given.
+
+    Raises :class:`~rag.errors.ModelError` for what is no encoder, or has no safetensors.
+    """
+    from transformers import AutoConfig
     from transformers.utils import logging as hf_logging
 
+    if not list(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{name} holds no safetensors file",
+            "convert its weights to safetensors: pickled weights are never loaded, because they can run code",
+        )
     hf_logging.disable_progress_bar()
     try:
         with held_back():
@@ -100,6 +104,13 @@ def _load_encoder(folder: Path, name: str, dropout: float | None) -> nn.Module:
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
     if dropout is not None:
         _set_dropout(config, dropout)
+    return config
+
+
+def _load_encoder(folder: Path, name: str, dropout: float | None) -> nn.Module:
+    from transformers import AutoModelForQuestionAnswering
+
+    config = encoder_config(folder, name, dropout)
     try:
         with held_back():
             qa, report = AutoModelForQuestionAnswering.from_pretrained(

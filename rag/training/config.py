@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +18,12 @@ from rag.errors import UsageError
 from rag.spans.windows import WindowSettings
 from rag.training.passages import PassageSettings
 
-__all__ = ["Pairs", "Qamr", "ReaderConfig", "Source", "Squad", "TrainingConfig", "load_training_config"]
+__all__ = [
+    "LoopConfig", "Pairs", "Qamr", "RankedPairs", "RankedQamr", "RankedSource", "RankedSquad", "ReaderConfig",
+    "RerankerConfig", "Source", "Squad", "TrainingConfig", "load_reranker_config", "load_training_config",
+]  # fmt: skip
+
+C = TypeVar("C", bound="_ModelConfig")
 
 _DESCRIBED = "docs/training.md describes the file"
 
@@ -78,6 +83,51 @@ class Pairs(_Part):
 Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
 
 
+class RankedPassagesConfig(_Part):
+    """The part of :class:`rag.training.passages.PassageSettings` that passages to be ranked are drawn by."""
+
+    sentences: int = Field(5, ge=1)
+    alone: float = Field(0.2, ge=0, le=1)
+    reach: int = Field(3, ge=0)
+
+    def settings(self) -> PassageSettings:
+        """Return them as the passages module takes them."""
+        return PassageSettings(**self.model_dump())
+
+
+class _Ranked(_Part):
+    passes: int = Field(1, ge=1)
+    share: float = Field(1.0, gt=0, le=1)
+    passages: RankedPassagesConfig = RankedPassagesConfig()
+
+
+class RankedSquad(_Ranked):
+    """A SQuAD-format file; the sentence that holds its first answer is what a question is about."""
+
+    kind: Literal["squad"]
+    path: Path
+    strict: bool = False
+
+
+class RankedQamr(_Ranked):
+    """QAMR's files."""
+
+    kind: Literal["qamr"]
+    sentences: Path
+    questions: tuple[Path, ...] = Field(min_length=1)
+
+
+class RankedPairs(_Ranked):
+    """Question–sentence pairs, as they are: nobody needs to mark the answer."""
+
+    kind: Literal["pairs"]
+    sentences: Path
+    questions: Path
+
+
+RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discriminator="kind")]
+
+
 class WindowConfig(_Part):
     """See :class:`rag.spans.windows.WindowSettings`."""
 
@@ -91,7 +141,7 @@ class WindowConfig(_Part):
         return WindowSettings(**self.model_dump())
 
 
-class TrainingConfig(_Part):
+class LoopConfig(_Part):
     """The loop. ``batch_size`` is per device; ``precision: auto`` is bf16 or fp16 on a GPU that has it, else fp32.
 
     ``evaluate_every``, ``save_every``, ``log_every`` and ``max_steps`` count steps, ``patience`` counts evaluations.
@@ -106,7 +156,6 @@ class TrainingConfig(_Part):
     weight_decay: float = Field(0.01, ge=0)
     dropout: float | None = Field(None, ge=0, lt=1)
     freeze_embeddings: bool = False
-    relevance_weight: float = Field(0.5, ge=0)
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     seed: int = 0
     evaluate_every: int = Field(200, ge=1)
@@ -116,8 +165,14 @@ class TrainingConfig(_Part):
     log_every: int = Field(20, ge=1)
 
 
-class ReaderConfig(_Part):
-    """A reader to be trained: from ``encoder``, on ``train``, watched on ``dev``, into ``output``.
+class TrainingConfig(LoopConfig):
+    """The loop of a reader, and the weight of its head for relevance in the loss."""
+
+    relevance_weight: float = Field(0.5, ge=0)
+
+
+class _ModelConfig(_Part):
+    """What a reader and a reranker have in common: from ``encoder``, into ``output``.
 
     ``dev_share`` of the questions of the other sources is held back where there is no ``dev``. Training
     examples that share a question or a passage with a SQuAD-format file in ``never`` are left out, and counted.
@@ -126,18 +181,41 @@ class ReaderConfig(_Part):
     encoder: str = "bundled:minilm"
     revision: str | None = None
     output: Path
-    train: tuple[Source, ...] = Field(min_length=1)
-    dev: Squad | None = None
     dev_share: float = Field(0.03, gt=0, lt=1)
     dev_limit: int = Field(1000, ge=1)
     never: tuple[Path, ...] = ()
+
+    def files(self) -> list[Path]:
+        """Return every file that is read, each once: of ``train``, ``dev`` and ``never``."""
+        read = (getattr(self, name, None) for name in ("train", "dev", "never"))
+        return list(dict.fromkeys(_paths(tuple(read))))
+
+
+class ReaderConfig(_ModelConfig):
+    """A reader to be trained on ``train``, watched on ``dev``."""
+
+    train: tuple[Source, ...] = Field(min_length=1)
+    dev: Squad | None = None
     hard_negatives: tuple[Literal["lexical", "dense"], ...] = ("lexical", "dense")
     window: WindowConfig = WindowConfig()
     training: TrainingConfig = TrainingConfig()
 
-    def files(self) -> list[Path]:
-        """Return every file that is read, each once, in the order of the keys."""
-        return list(dict.fromkeys(_paths((self.train, self.dev, self.never))))
+
+class RerankerConfig(_ModelConfig):
+    """A reranker to be trained on ``train``, watched on ``dev``.
+
+    Each question has one passage that holds its sentence and up to ``negatives`` that do not, which ``hard_negatives``
+    find; a question that is watched has ``candidates`` in all. ``length`` is of question and passage together, in
+    tokens.
+    """
+
+    train: tuple[RankedSource, ...] = Field(min_length=1)
+    dev: RankedSquad | None = None
+    hard_negatives: tuple[Literal["lexical", "dense"], ...] = Field(("lexical", "dense"), min_length=1)
+    negatives: int = Field(4, ge=1, le=100)
+    candidates: int = Field(20, ge=2, le=100)
+    length: int = Field(256, ge=16)
+    training: LoopConfig = LoopConfig()
 
 
 def _paths(node: object) -> Iterator[Path]:
@@ -152,20 +230,29 @@ def _paths(node: object) -> Iterator[Path]:
 
 
 def load_training_config(path: Path, assignments: Sequence[str] = ()) -> ReaderConfig:
-    """Read a training file, or one that ships with the project by its bare name, then lay ``key=value`` over it.
+    """Read a reader's training file, or a shipped one by its bare name, then lay ``key=value`` over it.
 
     Raises :class:`~rag.errors.UsageError` naming the key.
     """
+    return _load(path, assignments, ReaderConfig)
+
+
+def load_reranker_config(path: Path, assignments: Sequence[str] = ()) -> RerankerConfig:
+    """Read a reranker's training file, as :func:`load_training_config` does a reader's."""
+    return _load(path, assignments, RerankerConfig)
+
+
+def _load(path: Path, assignments: Sequence[str], kind: type[C]) -> C:
     tree = _read(path)
     for text in assignments:
         _assign(tree, text)
     try:
-        return ReaderConfig.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         if first["type"] == "extra_forbidden":
-            raise _unknown_key(path, where) from None
+            raise _unknown_key(path, where, kind) from None
         told = "is missing" if first["type"] == "missing" else first["msg"]
         raise UsageError(f"{path}: {where}: {told}", _DESCRIBED) from None
 
@@ -203,15 +290,17 @@ def _assign(tree: dict[str, Any], text: str) -> None:
     node[leaf] = value
 
 
-def _unknown_key(path: Path, key: str) -> UsageError:
+def _unknown_key(path: Path, key: str, kind: type[BaseModel]) -> UsageError:
     parents, _, leaf = key.rpartition(".")
-    parts: dict[str, type[BaseModel]] = {
-        "": ReaderConfig,
-        "training": TrainingConfig,
-        "window": WindowConfig,
-        "dev": Squad,
-    }
+    inner = {name: _part_of(field.annotation) for name, field in kind.model_fields.items()}
+    parts = {"": kind, **{name: part for name, part in inner.items() if part}}
     known = list(parts[parents].model_fields) if parents in parts else []
     near = difflib.get_close_matches(leaf, known, n=1, cutoff=0.5)
     hint = f"did you mean {f'{parents}.' if parents else ''}{near[0]}?" if near else _DESCRIBED
     return UsageError(f"{path}: there is no key {key}", hint)
+
+
+def _part_of(annotation: object) -> type[BaseModel] | None:
+    """Return the part of the tree that a field holds, if it may be left out too."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -1,4 +1,4 @@
-"""The learning curve of a training as one HTML page without a network: loss, and exact match and F1, by step."""
+"""The learning curve of a training as one HTML page without a network: loss, and what was measured, by step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import Any
 __all__ = ["curve_page", "write_curve"]
 
 _TEXT, _MUTED, _GRID = "#1c2128", "#5a636e", "#e4e7eb"
-_LOSS, _F1, _EM = "#b04a22", "#2b6cb0", "#1d776b"
+_LOSS = "#b04a22"
+_MEASURED = {  # a reader's, then a reranker's: what chooses the model is blue
+    "eval_f1": ("F1", "#2b6cb0"),
+    "eval_em": ("exact match", "#1d776b"),
+    "eval_ndcg": ("nDCG@10", "#2b6cb0"),
+    "eval_mrr": ("MRR@10", "#1d776b"),
+}
 # The page runs the scripts that stand in it and fetches nothing.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -24,14 +30,17 @@ def write_curve(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
 
 
 def curve_page(history: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Return it. Rows have ``step`` and ``loss``, or ``step``, ``eval_em`` and ``eval_f1``; the rest is passed."""
+    """Return it. Rows have ``step`` and ``loss``, or ``step`` and figures such as ``eval_f1``; the rest is passed."""
     from plotly.graph_objects import Figure
     from plotly.io import to_html
 
     lines = [
         _line("training loss", history, "loss", _LOSS, "y"),
-        _line("F1", history, "eval_f1", _F1, "y2"),
-        _line("exact match", history, "eval_em", _EM, "y2"),
+        *(
+            _line(name, history, key, colour, "y2")
+            for key, (name, colour) in _MEASURED.items()
+            if any(key in row for row in history)
+        ),
     ]
     layout = {
         "template": {},

@@ -20,7 +20,7 @@ from rag.training.passages import compose
 from rag.training.qamr import read_qamr
 from rag.training.squad_format import read_squad
 
-__all__ = ["Labeller", "TrainingData", "gather", "hold_back"]
+__all__ = ["Labeller", "TrainingData", "gather", "hold_back", "of", "refuse_none", "share"]
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> Tra
         seed = config.training.seed + number
         if isinstance(source, Squad):
             examples, told = read_squad(source.path, strict=source.strict)
-            train += _share(examples, source.share, seed)
+            train += share(examples, source.share, seed)
             notes += told
             continue
         corpus = _read(source, label, seed)
@@ -57,8 +57,8 @@ def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> Tra
         hard = _hard(corpus, config, embed)
         shown, held = hold_back(corpus, 0.0 if config.dev else config.dev_share, seed)
         settings = source.passages.settings()
-        train += compose(_of(corpus, shown), [hard[n] for n in shown], settings, seed=seed, passes=source.passes)
-        dev += compose(_of(corpus, held), [hard[n] for n in held], settings, seed=seed + 1000)
+        train += compose(of(corpus, shown), [hard[n] for n in shown], settings, seed=seed, passes=source.passes)
+        dev += compose(of(corpus, held), [hard[n] for n in held], settings, seed=seed + 1000)
     train, told = without_overlap(train, config.never)
     notes += told
     if dev:
@@ -66,16 +66,9 @@ def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> Tra
         notes += [f"held back: {note}" for note in told]
     if config.dev:
         examples, told = read_squad(config.dev.path, strict=config.dev.strict)
-        dev += _share(examples, config.dev.share, config.training.seed)
+        dev += share(examples, config.dev.share, config.training.seed)
         notes += told
-    if not train:
-        raise InputError(
-            " - ".join(["no training example is left", *notes]), "name sources under train that hold answered questions"
-        )
-    if not dev:
-        raise InputError(
-            "there is no example to watch the training with", "name a SQuAD-format file as dev, or raise dev_share"
-        )
+    refuse_none(train, dev, notes)
     draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
     dev = draw.sample(dev, min(len(dev), config.dev_limit))
     return TrainingData(tuple(train), tuple(dev), tuple(notes))
@@ -87,7 +80,7 @@ def _read(source: Qamr | Pairs, label: Labeller, seed: int) -> Corpus:
         corpus = read_qamr(source.sentences, source.questions)
     else:
         corpus = read_pairs(source.sentences, source.questions)
-    corpus = replace(corpus, questions=tuple(_share(corpus.questions, source.share, seed)))
+    corpus = replace(corpus, questions=tuple(share(corpus.questions, source.share, seed)))
     if isinstance(source, Pairs):
         corpus = label(source.teacher, corpus, source.keep)
     return replace(corpus, questions=tuple(q for q in corpus.questions if q.answers))
@@ -108,14 +101,27 @@ def hold_back(corpus: Corpus, share: float, seed: int) -> tuple[list[int], list[
     return shown, [n for n, q in enumerate(corpus.questions) if corpus.sentences[q.sentence] in held]
 
 
-def _of(corpus: Corpus, numbers: Sequence[int]) -> Corpus:
+def of(corpus: Corpus, numbers: Sequence[int]) -> Corpus:
+    """Return the corpus with these of its questions."""
     return replace(corpus, questions=tuple(corpus.questions[n] for n in numbers))
 
 
-def _share(items: Sequence[T], share: float, seed: int) -> list[T]:
-    """Return ``share`` of the items in their order, at least one of them where there is any."""
-    if share >= 1 or not items:
+def refuse_none(train: Sequence[object], dev: Sequence[object], notes: Sequence[str]) -> None:
+    """Raise :class:`~rag.errors.InputError` where there is nothing to train on, or nothing to watch."""
+    if not train:
+        raise InputError(
+            " - ".join(["no training example is left", *notes]), "name sources under train that hold answered questions"
+        )
+    if not dev:
+        raise InputError(
+            "there is no example to watch the training with", "name a SQuAD-format file as dev, or raise dev_share"
+        )
+
+
+def share(items: Sequence[T], part: float, seed: int) -> list[T]:
+    """Return a ``part`` of the items in their order, at least one of them where there is any."""
+    if part >= 1 or not items:
         return list(items)
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
-    chosen = sorted(draw.sample(range(len(items)), max(1, round(share * len(items)))))
+    chosen = sorted(draw.sample(range(len(items)), max(1, round(part * len(items)))))
     return [items[n] for n in chosen]

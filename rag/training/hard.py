@@ -20,20 +20,22 @@ _BLOCK = 256  # questions compared with all sentences at once: the table of scor
 
 
 def hard_sentences(
-    sentences: Sequence[str], questions: Sequence[str], embed: Embed | None, *, count: int = 10
+    sentences: Sequence[str],
+    questions: Sequence[str],
+    embed: Embed | None,
+    *,
+    count: int = 10,
+    lexical: bool = True,
 ) -> list[list[int]]:
     """Return for each question the numbers of the best sentences, by words and, with ``embed``, by meaning.
 
     ``embed`` takes texts and returns unit vectors (n, dimension). Both lists hold up to ``count``; their union is
-    returned, what was found by words first.
+    returned, what was found by words first. Without ``lexical`` nothing is looked for by words.
     """
     if not sentences or not questions:
         return [[] for _ in questions]
     ids = np.arange(len(sentences), dtype=np.int64)
-    with tempfile.TemporaryDirectory() as folder:
-        lexical = TantivyIndex(Path(folder))
-        lexical.apply(ids, sentences, ids[:0])
-        found = [hits.ids.tolist() for hits in lexical.search(questions, count)]
+    found: list[list[int]] = _by_words(sentences, questions, count) if lexical else [[] for _ in questions]
     if embed is not None:
         vectors = embed(sentences)
         dense = NumpyIndex(vectors.shape[1])
@@ -43,3 +45,11 @@ def hard_sentences(
             for n, hits in enumerate(dense.search(asked[begin : begin + _BLOCK], count), begin):
                 found[n] = list(dict.fromkeys([*found[n], *hits.ids.tolist()]))
     return found
+
+
+def _by_words(sentences: Sequence[str], questions: Sequence[str], count: int) -> list[list[int]]:
+    ids = np.arange(len(sentences), dtype=np.int64)
+    with tempfile.TemporaryDirectory() as folder:
+        index = TantivyIndex(Path(folder))
+        index.apply(ids, sentences, ids[:0])
+        return [hits.ids.tolist() for hits in index.search(questions, count)]

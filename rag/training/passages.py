@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rag.training.altered import Alterer
 from rag.training.corpus import Corpus, Example, Question, Span
 
-__all__ = ["PassageSettings", "compose", "near", "negatives"]
+__all__ = ["PassageSettings", "compose", "holding", "near", "negatives"]
 
 HardSentences = Sequence[Sequence[int]]
 
@@ -64,6 +64,11 @@ def compose(
                     yield Example(identity, altered, context, ())
                     continue
             yield Example(identity, question.text, context, ((start, end),))
+
+
+def holding(corpus: Corpus, question: Question, settings: PassageSettings, draw: random.Random) -> str:
+    """Return a passage that holds the question's sentence, with neighbours of its paragraph."""
+    return _text(corpus, _around(corpus, question.sentence, _size(settings, draw), draw))
 
 
 def negatives(

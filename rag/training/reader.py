@@ -1,73 +1,29 @@
-"""Training a span reader from a training file to a folder with the model and its records.
-
-The folder says what is in it: ``started.json`` is written first and holds what the training was begun with, so that
-no other one is gone on with by mistake; ``training.json`` is written last, so that what has it is finished.
-"""
+"""Training a span reader from a training file to a folder with the model and its records."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import os
-import platform
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-from filelock import FileLock, Timeout
 from transformers import set_seed
 
-from rag.errors import InputError, ModelError
+from rag.errors import ModelError
 from rag.models import LocalModel, resolve_model
 from rag.spans.model import SpanReader
 from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower
-from rag.training.checkpoints import last_checkpoint
 from rag.training.config import ReaderConfig
 from rag.training.corpus import Corpus
-from rag.training.curve import write_curve
-from rag.training.data import TrainingData, gather
+from rag.training.data import gather
+from rag.training.folder import TrainedFolder, begin, beginning, check, claimed, complete, finished, is_first
 from rag.training.hard import Embed
-from rag.training.loop import CHECKPOINTS, LOGS, Progress, Trained, choose_precision, train
+from rag.training.loop import choose_precision
+from rag.training.reader_loop import train
 from rag.training.scoring import Judge
+from rag.training.trainer import Progress
 from rag.training.weak import label
 
-__all__ = ["TrainedReader", "kept_step", "train_reader"]
-
-_VERSION = 1
-_STARTED, _RECORD, _CURVE, _LOCK = "started.json", "training.json", "curve.html", ".training.lock"
-_OTHER = "name another output, or start anew in this one with --no-resume"
-
-
-@dataclass(frozen=True)
-class TrainedReader:
-    """Where the model is, and its record; ``was_finished`` if there was nothing left to train."""
-
-    folder: Path
-    figures: dict[str, Any]
-    was_finished: bool = False
-
-    @property
-    def curve(self) -> Path:
-        """The page with the learning curve."""
-        return self.folder / _CURVE
-
-    @property
-    def logs(self) -> Path:
-        """What TensorBoard reads."""
-        return self.folder / LOGS
-
-
-def kept_step(output: Path) -> int | None:
-    """Return the step of the last whole checkpoint of a training's folder."""
-    last = last_checkpoint(output / CHECKPOINTS)
-    return last.step if last else None
+__all__ = ["train_reader"]
 
 
 def train_reader(
@@ -78,7 +34,7 @@ def train_reader(
     resume: bool = True,
     say: Callable[[str], None] = lambda _: None,
     watch: Callable[[Progress], None] = lambda _: None,
-) -> TrainedReader:
+) -> TrainedFolder:
     """Train, and write the model, ``training.json`` and the checkpoints into ``config.output``.
 
     With ``resume`` a training that was interrupted there is gone on with, and a finished one is returned as it is.
@@ -86,13 +42,13 @@ def train_reader(
     """
     set_seed(config.training.seed)
     encoder = resolve_model(config.encoder, config.revision)
-    with _claimed(config.output):
-        begun = _beginning(config, encoder)
-        if resume and (finished := _finished(config.output, begun)):
+    with claimed(config.output):
+        begun = beginning(config, encoder.fingerprint)
+        if resume and (done := finished(config.output, begun)):
             say(f"the training in {config.output} is finished: these are its figures")
-            return finished
-        if _is_first():
-            _check(config.output, begun, resume=resume)
+            return done
+        if is_first():
+            check(config.output, begun, resume=resume)
         return _train(config, encoder, begun, judge, embed, resume, say, watch)
 
 
@@ -105,7 +61,7 @@ def _train(
     resume: bool,
     say: Callable[[str], None],
     watch: Callable[[Progress], None],
-) -> TrainedReader:
+) -> TrainedFolder:
     tokenizer = load_tokenizer(encoder.path, config.encoder)
     windower = Windower(tokenizer, config.window.settings())
     choose_precision(config.training.precision)
@@ -126,8 +82,8 @@ def _train(
     for note in data.notes:
         say(note)
     say(f"{len(data.train):,} examples to train on, {len(data.dev):,} to watch")
-    if _is_first():
-        _begin(config.output, begun, resume=resume)
+    if is_first():
+        begin(config.output, begun, resume=resume)
     trained = train(
         model,
         windower,
@@ -140,12 +96,10 @@ def _train(
         watch=watch,
         say=say,
     )
-    figures = _record(config, encoder.fingerprint, data, trained)
-    if _is_first():
-        trained.model.save(config.output, tokenizer, {"window": config.window.model_dump()})
-        write_curve(config.output / _CURVE, trained.history, f"Training of {config.output.name}")
-        _write_json(config.output / _RECORD, figures)
-    return TrainedReader(config.output, figures)
+    if is_first():
+        model.save(config.output, tokenizer, {"window": config.window.model_dump()})
+    examples = {"train": len(data.train), "dev": len(data.dev)}
+    return complete(config, encoder.fingerprint, examples, data.notes, trained)
 
 
 def _label(name: str, corpus: Corpus, keep: float, config: ReaderConfig) -> Corpus:
@@ -154,143 +108,3 @@ def _label(name: str, corpus: Corpus, keep: float, config: ReaderConfig) -> Corp
     windower = Windower(tokenizer, config.window.settings())
     model = SpanReader.load(teacher.path, name=name)
     return label(model, windower, corpus, keep, types="token_type_ids" in tokenizer.model_input_names)
-
-
-def _record(config: ReaderConfig, fingerprint: str, data: TrainingData, trained: Trained) -> dict[str, Any]:
-    figures = {
-        "version": _VERSION,
-        "config": config.model_dump(mode="json"),
-        "encoder": fingerprint,
-        "examples": {"train": len(data.train), "dev": len(data.dev)},
-        "notes": list(data.notes),
-        "best": dict(trained.best),
-        "speed": dict(trained.speed),
-        "resumed_from": trained.resumed_from,
-        "figures": dict(trained.figures),
-        "history": [dict(row) for row in trained.history],
-        "seconds": round(trained.seconds, 1),
-        "hardware": {
-            "cpu": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-            "gpus": torch.cuda.device_count(),
-        },
-        "packages": {name: version(name) for name in ("torch", "transformers", "accelerate")},
-    }
-    return dict(_finite(figures))
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with None for every number that JSON lacks, such as a gradient that overflowed in fp16."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@contextmanager
-def _claimed(output: Path) -> Iterator[None]:
-    """Keep a second training out of the folder, and leave no empty one behind."""
-    if not _is_first():
-        yield
-        return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the output {output} cannot be made: {error.strerror}", "name another folder") from None
-    lock = FileLock(output / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"another process trains into {output}", "wait until it is done, or name another") from None
-    try:
-        yield
-    finally:
-        lock.release()
-        (output / _LOCK).unlink(missing_ok=True)
-        with suppress(OSError):
-            output.rmdir()
-
-
-def _beginning(config: ReaderConfig, encoder: LocalModel) -> dict[str, Any]:
-    """Return what a training begins with: all of it must be the same for one to be gone on with."""
-    tree = config.model_dump(mode="json")
-    del tree["output"]  # the folder may have been moved
-    files = {str(path): _sha256(path) for path in config.files()}
-    return {"version": _VERSION, "config": tree, "encoder": encoder.fingerprint, "files": files}
-
-
-def _finished(output: Path, begun: Mapping[str, Any]) -> TrainedReader | None:
-    if not (output / _RECORD).is_file():
-        return None
-    _refuse_another(output, begun)
-    try:
-        figures = json.loads((output / _RECORD).read_text(encoding="utf-8"))
-        return TrainedReader(output, {**figures, "best": dict(figures["best"])}, was_finished=True)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{output / _RECORD} is not the record of a training", _OTHER) from None
-
-
-def _check(output: Path, begun: Mapping[str, Any], *, resume: bool) -> None:
-    """Make sure that the folder is empty or holds this very training; without ``resume``, any training of ours."""
-    there = {path.name for path in output.iterdir()} - {_LOCK}
-    if there and not there & {_STARTED, CHECKPOINTS}:
-        raise InputError(f"the output {output} is not empty and holds no training", "name a new folder")
-    if resume and CHECKPOINTS in there:  # before the first of them there is nothing to go on with
-        _refuse_another(output, begun)
-
-
-def _begin(output: Path, begun: Mapping[str, Any], *, resume: bool) -> None:
-    """Say what the training is begun with; without ``resume``, delete what another one left."""
-    if not resume:
-        (output / _RECORD).unlink(missing_ok=True)
-        for name in (CHECKPOINTS, LOGS):
-            shutil.rmtree(output / name, ignore_errors=True)
-    _write_json(output / _STARTED, begun)
-
-
-def _refuse_another(output: Path, begun: Mapping[str, Any]) -> None:
-    try:
-        there = json.loads((output / _STARTED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(f"{output} does not say what the training in it was begun with", _OTHER) from None
-    before, now = _flat(there), _flat(begun)
-    other = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    if other:
-        key = other[0].removeprefix("config.")
-        values = f"{_short(before.get(other[0]))} there, {_short(now.get(other[0]))} now"
-        more = f", and {len(other) - 1} more differ" if other[1:] else ""
-        raise InputError(f"{output} holds a training with another {key} ({values}{more})", _OTHER)
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(tree, Mapping):
-        return {prefix.removesuffix("."): tree}
-    return {k: v for name, inner in tree.items() for k, v in _flat(inner, f"{prefix}{name}.").items()}
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Write a whole file or none."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"the training data {path} cannot be read: {error.strerror}", "check the path in the training file"
-        ) from None
-
-
-def _is_first() -> bool:
-    """Tell whether this process is the one that writes; ``torchrun`` sets the variable."""
-    return os.environ.get("RANK", "0") == "0"

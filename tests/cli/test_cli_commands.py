@@ -621,7 +621,7 @@ def test_these_are_the_commands() -> None:
         "ask", "config", "config show", "doctor",
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
         "index", "index info", "index reembed", "index verify", "ingest",
-        "search", "train", "train finish", "train reader", "why",
+        "search", "train", "train finish", "train reader", "train reranker", "why",
     ]  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 
 def test_progress_is_told_in_one_line() -> None:
-    from rag.training.loop import Progress
+    from rag.training.trainer import Progress
 
     assert progress_line(Progress(1500, 2000, 1.23456, 45.67, 6012.3, 3725)) == (
         "step 1,500 of 2,000 · loss 1.235 · 45.7 examples/s · 6,012 tokens/s · 1 h 02 min left"

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from rag.errors import UsageError
-from rag.training.config import Qamr, Squad, load_training_config
+from rag.training.config import Qamr, RankedPairs, Squad, load_reranker_config, load_training_config
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "configs" / "training").glob("*.yaml"))
+RERANKERS = [path for path in SHIPPED if path.stem == "reranker"]
 SMALL = "output: out\ntrain: [{kind: squad, path: train.json}]\n"
 
 
@@ -89,8 +90,36 @@ def test_an_assignment_of_another_form_is_refused(tmp_path: Path, text: str) -> 
 def test_every_shipped_file_is_valid_and_found_by_its_name(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    load = load_reranker_config if path in RERANKERS else load_training_config
     monkeypatch.chdir(tmp_path)
-    assert load_training_config(Path(path.stem)) == load_training_config(path)
+    assert load(Path(path.stem)) == load(path)
+    assert RERANKERS
+
+
+def test_a_rerankers_file_needs_no_teacher_and_has_keys_of_its_own(tmp_path: Path) -> None:
+    text = "output: out\ntrain: [{kind: pairs, sentences: s.txt, questions: q.txt}]\n"
+    config = load_reranker_config(written(tmp_path, text), ["negatives=7", "training.epochs=2"])
+    assert isinstance(config.train[0], RankedPairs)
+    assert (config.negatives, config.candidates, config.length, config.training.epochs) == (7, 20, 256, 2)
+    assert [path.name for path in config.files()] == ["s.txt", "q.txt"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told", "remedy"),
+    [
+        ("training: {relevance_weight: 1}", "there is no key training.relevance_weight", ""),
+        ("training: {epoch: 3}", "there is no key training.epoch", "did you mean training.epochs?"),
+        ("negative: 3", "there is no key negative", "did you mean negatives?"),
+        ("dev: {kind: squad, path: a, shares: 1}", "there is no key dev.shares", "did you mean dev.share?"),
+        ("hard_negatives: []", "hard_negatives: ", ""),
+        ("candidates: 1", "candidates: ", ""),
+    ],
+)
+def test_a_wrong_key_of_a_reranker_is_named(tmp_path: Path, more: str, told: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_reranker_config(written(tmp_path, f"{SMALL}{more}\n"))
+    assert told in caught.value.message
+    assert caught.value.remedy == (remedy or "docs/training.md describes the file")
 
 
 def test_the_bert_large_recipe_is_the_published_one() -> None:

@@ -23,7 +23,9 @@ from rag.spans.windows import Windower, WindowSettings
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import TrainingConfig
 from rag.training.features import Collator, Features
-from rag.training.loop import CHECKPOINTS, Progress, Trained, choose_precision, reader_loss, train
+from rag.training.loop import CHECKPOINTS, Trained, choose_precision
+from rag.training.reader_loop import reader_loss, train
+from rag.training.trainer import Progress
 
 Weights = dict[str, torch.Tensor]
 WINDOW = WindowSettings(size=64, stride=8, question=16, answer=8)
