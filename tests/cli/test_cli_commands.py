@@ -28,8 +28,8 @@ GLASS = "How is the lantern glass wiped with vinegar?"
 HORN = "How long does the fog horn sound?"
 
 INGEST = {
-    "added", "changed", "unchanged", "failed", "chunks", "embedded", "generation", "seconds", "skipped", "failures",
-    "stages", "index",
+    "added", "changed", "unchanged", "moved", "removed", "gone", "spared", "failed", "chunks", "embedded",
+    "generation", "seconds", "skipped", "failures", "stages", "index",
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
@@ -471,7 +471,7 @@ def test_index_info_json(indexed: Path, rag: Rag) -> None:
     assert value["derived"] == {"dense": 1, "lexical": 1}
     assert value["settings"]["embedding.model"] == "fake"
     assert [set(commit) for commit in value["commits"]] == [
-        {"generation", "committed_at", "added", "changed", "removed", "failed"}
+        {"generation", "committed_at", "added", "changed", "removed", "failed", "run", "milliseconds", "bytes"}
     ]
 
 
