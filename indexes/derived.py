@@ -31,7 +31,7 @@ __all__ = [
     "Published",
     "file_names",
     "file_sha256",
-    "generation_of",
+    "head_of",
     "newest",
     "publish",
     "published_folders",
@@ -164,12 +164,12 @@ def published_folders(root: Path) -> list[Path]:
     return _folders(root)
 
 
-def generation_of(folder: Path) -> int:
-    """Return the generation a verified folder reflects."""
+def head_of(folder: Path) -> tuple[int, str]:
+    """Return the number and nonce of the commit that a verified folder reflects."""
     manifest = _manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"{folder} has no manifest")
-    return int(manifest["generation"])
+    return int(manifest["generation"]), str(manifest["commit"])
 
 
 def file_names(folder: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """Named places where a test may have the process killed, interrupted or refused by the disk.
 
-Nothing happens unless ``RAG_FAIL_AT`` was set when this module was imported: then ``fail_point`` is another function,
-and otherwise one that returns. Its value is ``NAME`` or ``NAME*N`` (the N-th time), and ``=ACTION`` with one of
-:data:`ACTIONS`; ``kill`` where none is given. ``RAG_FAIL_LOG`` names a file that every place is written to instead.
+Off, which is how it is unless a test sets ``RAG_FAIL_AT`` or calls :func:`arm`, a place costs one comparison. The
+setting is ``NAME``, or ``NAME*N`` for the N-th time it is reached, and ``=ACTION`` with one of :data:`ACTIONS`;
+``kill`` where none is given. ``RAG_FAIL_LOG`` names a file that every place is written to as it is reached.
 
 It knows the places' names (:data:`FAIL_POINTS`) and nothing of what happens there.
 """
@@ -14,7 +14,7 @@ import os
 import signal
 from collections.abc import Callable
 
-__all__ = ["ACTIONS", "FAIL_POINTS", "fail_point"]
+__all__ = ["ACTIONS", "FAIL_POINTS", "arm", "fail_point"]
 
 FAIL_POINTS = (
     "lock.taken",
@@ -71,18 +71,30 @@ ACTIONS: dict[str, Callable[[], object]] = {
 }
 
 
-def _unarmed(name: str) -> None:
-    del name
+_reach: Callable[[str], None] | None = None
 
 
-def _armed(setting: str, log: str) -> Callable[[str], None]:
+def fail_point(name: str) -> None:
+    """Mark a place. Nothing happens here unless a test armed it."""
+    if _reach is not None:
+        _reach(name)
+
+
+def arm(setting: str = "", log: str = "") -> None:
+    """Have the place that ``setting`` names fail, and every place written to ``log``; with neither, stop doing so.
+
+    Raises ``ValueError`` for a setting that names no place or no action.
+    """
+    global _reach  # noqa: PLW0603 - one switch for the process, as a signal handler is
     place, _, action = setting.partition("=")
     wanted, _, count = place.partition("*")
     if setting and (wanted not in FAIL_POINTS or (action or "kill") not in ACTIONS):
-        raise ValueError(f"RAG_FAIL_AT={setting} names no place or no action: {', '.join(FAIL_POINTS)}")
+        raise ValueError(f"{setting} names no place or no action: {', '.join(FAIL_POINTS)}; {', '.join(ACTIONS)}")
     left = [int(count or 1)]
 
     def reach(name: str) -> None:
+        if name not in FAIL_POINTS:
+            raise ValueError(f"{name} is not among the named places")
         if log:
             with open(log, "a", encoding="utf-8") as handle:  # noqa: PTH123 - as little as possible stands between
                 handle.write(f"{name}\n")
@@ -91,9 +103,7 @@ def _armed(setting: str, log: str) -> Callable[[str], None]:
             if left[0] == 0:
                 ACTIONS[action or "kill"]()
 
-    return reach
+    _reach = reach if setting or log else None
 
 
-_SETTING, _LOG = os.environ.get("RAG_FAIL_AT", ""), os.environ.get("RAG_FAIL_LOG", "")
-
-fail_point: Callable[[str], None] = _armed(_SETTING, _LOG) if _SETTING or _LOG else _unarmed
+arm(os.environ.get("RAG_FAIL_AT", ""), os.environ.get("RAG_FAIL_LOG", ""))

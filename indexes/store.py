@@ -509,8 +509,8 @@ class Store:
             first, last = int(self.meta("history_from")), self.generation
             if not first <= to < last:
                 raise HistoryForgottenError(self.folder, to, first, last)
+            past = read_past(db, to)  # first: a new run forgets the oldest one's past
             generation = _begin_commit(db, 0)
-            past = read_past(db, to)
             removed = changed = 0
             for source, (document, failure) in past.items():
                 remember(db, source, generation)

@@ -191,8 +191,9 @@ def check_derived(
 
     ``look_inside`` says what is wrong with what the folder holds of each chunk, or nothing.
 
-    An index that was never published, or that is of an earlier generation, is no problem: readers replay. Nor is
-    one that a writer replaced while it was looked at: the newest is looked at then, as a reader would.
+    An index that was never published, or that is of an earlier generation or another history, is no problem: readers
+    replay, or pass it over. Nor is one that a writer replaced while it was looked at: the newest is looked at then, as
+    a reader would.
     """
     message = ""
     for attempt in range(_ATTEMPTS):
@@ -218,8 +219,10 @@ def _derived_fault(kind: str, folder: Path, store: Store, load_ids: Callable[[st
     fault = derived.verify(folder)
     if fault is not None:
         return f"{folder.name}: {fault}"
-    generation = derived.generation_of(folder)
+    generation, commit = derived.head_of(folder)
     with store.reading():
+        if store.nonce(generation) != commit:
+            return ""  # of another history, or too old to go on from: readers pass it over, the next writer removes it
         changes = store.changes_since(generation)
         expected = store.chunk_ids()
     found = np.union1d(np.setdiff1d(load_ids(kind, folder), changes.removed), changes.added)
