@@ -11,6 +11,7 @@ Nothing is changed here; :mod:`rag.ingest` carries a plan out.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -253,11 +254,10 @@ def _refuse_what_looks_unmounted(lost: list[str], found: Found) -> None:
 
 
 def _is_gone(path: Path) -> bool:
-    """Tell whether there is certainly nothing of that name: an error that only forbids to look is no answer."""
+    """Tell whether there is certainly no file of that name: an error that only forbids to look is no answer."""
     try:
-        os.lstat(path)
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):
         return False
-    return False
