@@ -182,7 +182,7 @@ def test_long_lists_of_failures_are_cut_and_say_so(corpus: Path, rag: Rag) -> No
         (corpus / "docs" / f"zero-{number}.txt").touch()
     lines = rag("ingest", "docs").err.splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "... and 3 more; `rag index info --json` lists them all"
+    assert lines[-1] == "... and 3 more; `rag documents list --failed` lists them all"
     assert len(rag("index", "info", "--json").json["failures"]) == 23
 
 
@@ -615,10 +615,11 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(path) for path, _ in COMMANDS] == [
-        "ask", "config", "config show", "doctor",
+        "ask", "config", "config show", "doctor", "documents", "documents list", "documents rm", "documents show",
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
-        "index", "index info", "index reembed", "index verify", "ingest",
-        "search", "why",
+        "index", "index compact", "index info", "index reembed", "index restore", "index rollback", "index snapshot",
+        "index verify", "ingest",
+        "search", "train", "train finish", "train reader", "why",
     ]  # fmt: skip
 
 

@@ -13,6 +13,19 @@ import fault_script
 import pytest
 
 Server = Callable[..., list[int]]
+FIGURES: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what was counted: the figures of docs/reliability.md."""
+    for line in FIGURES:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def figure() -> Callable[[str], None]:
+    """Add a line to what is shown at the end."""
+    return FIGURES.append
 
 
 @pytest.fixture(scope="session")

@@ -104,12 +104,10 @@ def test_a_flipped_bit_is_never_silent(made: Path, place: Path, kind: str) -> No
 
 @pytest.mark.torture
 @pytest.mark.parametrize("kind", KINDS)
-def test_many_flipped_bits_are_never_silent(
-    made: Path, place: Path, kind: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_many_flipped_bits_are_never_silent(made: Path, place: Path, kind: str, figure: Callable[[str], None]) -> None:
     flips = 5 * FLIPS if kind == "rag.db" else FLIPS
     found = Counter(flip(made, place, kind, seed) for seed in range(100, 100 + flips))
-    record_property(f"flips in {kind}", dict(found))
+    figure(f"{flips} flips in {kind}: {dict(found)}")
     assert found["silent"] == 0, found
     if kind != "rag.db":  # in a database there are pages and bytes that hold nothing
         assert found["told"] == flips, found

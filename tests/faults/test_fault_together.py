@@ -50,7 +50,8 @@ def test_thirty_two_threads_search_while_it_is_written(server: Server, place: Pa
 
 
 @pytest.mark.torture
-def test_many_rounds(server: Server, place: Path, record_property: Callable[[str, object], None]) -> None:
-    record_property("answers", reading_beside(server, place / "read", seconds=60, versions=150))
+def test_many_rounds(server: Server, place: Path, figure: Callable[[str], None]) -> None:
+    answers = reading_beside(server, place / "read", seconds=60, versions=150)
+    figure(f"{answers} answers of 8 reading processes beside 150 commits, none of two generations")
     assert server({"task": "search", "folder": place / "searched", "versions": 60}) == [0]
     two_writers(server, place / "two", rounds=100)
