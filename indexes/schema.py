@@ -137,25 +137,28 @@ CREATE TABLE stamps (
 """
 
 
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
+
+
 class _Cursor(sqlite3.Cursor):
     """A cursor that calls a broken file damaged, wherever in a read that shows."""
 
     def execute(self, *arguments: Any) -> Self:
         try:
             return super().execute(*arguments)
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def fetchall(self) -> list[Any]:
@@ -174,10 +177,11 @@ class _Connection(sqlite3.Connection):
         return self.cursor().execute(*arguments)
 
 
-def _raise_named(error: sqlite3.DatabaseError, connection: sqlite3.Connection) -> NoReturn:
+def _raise_named(error: sqlite3.DatabaseError | UnicodeDecodeError, connection: sqlite3.Connection) -> NoReturn:
     """Raise IndexDamagedError for a broken file in SQLite's words or Python's, and any other error as it is."""
     corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    if corrupt or str(error).startswith("Could not decode to UTF-8"):
+    garbled = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
+    if corrupt or garbled:
         where = getattr(connection, "path", "the database")
         raise IndexDamagedError(f"{where} is damaged: {error}") from error
     raise error

@@ -3,7 +3,7 @@
 Every row whose content can reach a reader, or decide what a reader sees, carries the SHA-256 of the columns named
 here, so that a change that SQLite itself does not notice is found by :mod:`indexes.verify`, which reads the same
 columns and compares. A commit's seal also covers the tombstones of its generation, and the record ``sha256`` of
-``meta`` all the other records.
+``meta`` all the other records and the tables' declarations.
 
 Every function takes an open connection; none begins or ends a transaction.
 """
@@ -80,8 +80,9 @@ def seal_commit(db: sqlite3.Connection, generation: int) -> None:
 
 
 def meta_sha256(db: sqlite3.Connection) -> str:
-    """Return the checksum of all records of the folder."""
+    """Return the checksum of all records of the folder, and of how its tables are declared."""
     rows = db.execute("SELECT key, value FROM meta WHERE key <> ? ORDER BY key", (META_SEAL,)).fetchall()
+    rows += db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
     return row_sha256(*(value for row in rows for value in row)).hex()
 
 

@@ -202,7 +202,7 @@ def check_derived(
             return []
         try:
             message = _derived_fault(kind, folders[0], store, load_ids)
-            if not message and look_inside is not None:
+            if not message and look_inside is not None and _in_history(folders[0], store):
                 message = look_inside(kind, folders[0])
         except (OSError, RuntimeError, ValueError) as error:  # as FAISS and tantivy call a file that is missing
             message = f"{folders[0].name}: it cannot be loaded: {' '.join(str(error).split())}"
@@ -219,14 +219,22 @@ def _derived_fault(kind: str, folder: Path, store: Store, load_ids: Callable[[st
     fault = derived.verify(folder)
     if fault is not None:
         return f"{folder.name}: {fault}"
-    generation, commit = derived.head_of(folder)
     with store.reading():
-        if store.nonce(generation) != commit:
-            return ""  # of another history, or too old to go on from: readers pass it over, the next writer removes it
-        changes = store.changes_since(generation)
+        if not _in_history(folder, store):
+            return ""
+        changes = store.changes_since(derived.head_of(folder)[0])
         expected = store.chunk_ids()
     found = np.union1d(np.setdiff1d(load_ids(kind, folder), changes.removed), changes.added)
     if np.array_equal(found, expected):
         return ""
     missing, extra = len(np.setdiff1d(expected, found)), len(np.setdiff1d(found, expected))
     return f"{missing} chunks are missing and {extra} do not exist"
+
+
+def _in_history(folder: Path, store: Store) -> bool:
+    """Tell whether a verified folder is of a commit of this history that can be gone on from.
+
+    Readers pass any other over, and the next writer removes it.
+    """
+    generation, commit = derived.head_of(folder)
+    return store.nonce(generation) == commit

@@ -49,11 +49,12 @@ def file_of(folder: Path, kind: str, chance: random.Random) -> Path:
 
 
 def everything(folder: Path) -> dict[str, list[Any]]:
-    """Every row of every table, beside SQLite's own."""
+    """Every row of every table, and how it is declared."""
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         tables = ["meta", "commits", "documents", "texts", "sections", "chunks", "vectors", "tombstones", "retired",
                   "stamps"]  # fmt: skip
-        return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
+        declared = {"sqlite_master": db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()}
+        return declared | {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
 
 
 def outcome(folder: Path, before: dict[str, list[Any]]) -> str:
@@ -103,6 +104,7 @@ def test_a_flipped_bit_is_never_silent(made: Path, place: Path, kind: str) -> No
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_flipped_bits_are_never_silent(made: Path, place: Path, kind: str, figure: Callable[[str], None]) -> None:
     flips = 5 * FLIPS if kind == "rag.db" else FLIPS

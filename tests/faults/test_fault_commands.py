@@ -104,6 +104,7 @@ def two_at_once(corpus: Path) -> list[int]:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_two_commands_at_once_ten_times(corpus: Path) -> None:
     for _ in range(10):
         two_at_once(corpus)

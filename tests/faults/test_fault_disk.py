@@ -58,6 +58,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(server: Server, disk: P
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_a_disk_that_is_full_at_any_write(server: Server, disk: Path) -> None:
     full = [fill_at(server, disk, kilobytes) for kilobytes in range(12, 400, 6)]
     assert full[0]

@@ -59,6 +59,7 @@ def test_killed(server: Server, place: Path, reached: Counter[str], name: str) -
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("time", range(TIMES))
 @pytest.mark.parametrize("name", IN_SCRIPT)
 def test_killed_each_time(server: Server, place: Path, reached: Counter[str], name: str, time: int) -> None:
@@ -67,6 +68,7 @@ def test_killed_each_time(server: Server, place: Path, reached: Counter[str], na
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action != "kill"])
 @pytest.mark.parametrize("name", IN_SCRIPT)
 def test_interrupted_ended_or_refused(
@@ -98,6 +100,7 @@ def test_killed_at_random(server: Server, place: Path, seed: int) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(4, 100))
 def test_killed_at_random_often(server: Server, place: Path, seed: int) -> None:
     kill_at_random(server, place, seed)

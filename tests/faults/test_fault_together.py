@@ -50,6 +50,7 @@ def test_thirty_two_threads_search_while_it_is_written(server: Server, place: Pa
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)
 def test_many_rounds(server: Server, place: Path, figure: Callable[[str], None]) -> None:
     answers = reading_beside(server, place / "read", seconds=60, versions=150)
     figure(f"{answers} answers of 8 reading processes beside 150 commits, none of two generations")

@@ -248,3 +248,16 @@ def test_a_flipped_bit_in_a_snapshot_is_told_whichever_it_is(tmp_path: Path) -> 
         with pytest.raises(Exception, match="snapshot"):
             restore_snapshot(tmp_path / "snapshot", tmp_path / f"restored{at}")
         assert not Store.exists(tmp_path / f"restored{at}")
+
+
+def test_an_index_of_another_history_is_no_damage(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"))
+    write_snapshot(index.store, tmp_path / "snapshot")
+    put(index.store, document("b", "two"))
+    index.sync()
+    restore_snapshot(tmp_path / "snapshot", index.folder, replace=True)
+    put(index.store, document("b", "another with the same number"))
+    assert index.verify(deep=True) == []
+    index.sync()
+    assert index.verify(deep=True) == []
