@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test torture check format bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: install  ## Ingest examples/docs and answer three questions from them
 
 test: install  ## Run the whole test suite
 	$(BIN)/python -m pytest
+
+torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)
+	$(BIN)/python -m pytest tests/faults tests/loaders -m "torture or not torture"
 
 check: install  ## Formatting, lint, types and tests
 	$(BIN)/ruff format --check .

@@ -10,11 +10,13 @@ opaque settings.
 from indexes.errors import (
     FormatTooNewError,
     FormatTooOldError,
+    HistoryForgottenError,
     IndexDamagedError,
     IndexLockedError,
     IndexMissingError,
     IndexWriteError,
     SettingsMismatchError,
+    SnapshotError,
     StoreError,
 )
 from indexes.index import Index, IndexReader, Problem, Snapshot
@@ -26,6 +28,7 @@ __all__ = [
     "FailedDocument",
     "FormatTooNewError",
     "FormatTooOldError",
+    "HistoryForgottenError",
     "Index",
     "IndexDamagedError",
     "IndexLockedError",
@@ -38,5 +41,6 @@ __all__ = [
     "Section",
     "SettingsMismatchError",
     "Snapshot",
+    "SnapshotError",
     "StoreError",
 ]

@@ -236,6 +236,19 @@ class FaissIndex:
         vectors = self.inner.reconstruct_batch(at)
         return [top_hits(positions[at], row, k) for row in queries @ vectors.T]
 
+    def count_other(self, ids: Int64, vectors: Float32) -> int:
+        """Return how many of these vectors (n, dimension) are not what the index holds under their ids.
+
+        Of a type that keeps no exact vectors nothing can be said, and none is counted.
+        """
+        if self.built_type not in ("flat", "hnsw") or not len(ids):
+            return 0
+        positions = self.position_ids()
+        order = np.argsort(positions)
+        at = order[np.searchsorted(positions, ids, sorter=order)]
+        held = self.inner.reconstruct_batch(at)
+        return int(np.count_nonzero(np.any(held != vectors, axis=1)))
+
     def clone(self) -> Self:
         """Return a private copy of index and tombstones."""
         copy = type(self)(self.dimension, self.options)

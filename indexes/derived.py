@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from indexes.errors import IndexWriteError
+from indexes.fail_points import fail_point
 
 __all__ = [
     "Published",
     "file_names",
     "file_sha256",
-    "generation_of",
+    "head_of",
     "newest",
     "publish",
     "published_folders",
@@ -71,10 +72,15 @@ def publish(
     try:
         root.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
+        fail_point("publish.made")
         fill(temporary)
+        fail_point("publish.filled")
         _seal(temporary, store_id, generation, commit, options)
+        fail_point("publish.fsynced")
         temporary.rename(final)
+        fail_point("publish.renamed")
         _fsync(root)
+        fail_point("publish.done")
     except (OSError, RuntimeError, ValueError) as error:
         # A full disk is a RuntimeError to FAISS and a ValueError to tantivy.
         shutil.rmtree(temporary, ignore_errors=True)
@@ -98,6 +104,7 @@ def _seal(folder: Path, store_id: str, generation: int, commit: str, options: Ma
     }
     manifest["self"] = _digest(manifest)
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    fail_point("publish.manifest")
     for path in (*files, folder / _MANIFEST, folder):
         _fsync(path)
 
@@ -157,12 +164,12 @@ def published_folders(root: Path) -> list[Path]:
     return _folders(root)
 
 
-def generation_of(folder: Path) -> int:
-    """Return the generation a verified folder reflects."""
+def head_of(folder: Path) -> tuple[int, str]:
+    """Return the number and nonce of the commit that a verified folder reflects."""
     manifest = _manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"{folder} has no manifest")
-    return int(manifest["generation"])
+    return int(manifest["generation"]), str(manifest["commit"])
 
 
 def file_names(folder: Path) -> list[str]:

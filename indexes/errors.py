@@ -7,6 +7,8 @@
     ├── IndexDamagedError      the database itself cannot be trusted
     ├── IndexLockedError       another process is writing; says which
     ├── IndexWriteError        a derived index cannot be written: the disk is full, a file too large
+    ├── HistoryForgottenError  a generation that the index cannot be put back to
+    ├── SnapshotError          a file that is no snapshot, or not a whole one
     ├── FormatTooNewError      written by a later version of this software
     ├── FormatTooOldError      written by an earlier one whose format is no longer read
     └── SettingsMismatchError  made with other settings than the ones asked for
@@ -22,11 +24,13 @@ from pathlib import Path
 __all__ = [
     "FormatTooNewError",
     "FormatTooOldError",
+    "HistoryForgottenError",
     "IndexDamagedError",
     "IndexLockedError",
     "IndexMissingError",
     "IndexWriteError",
     "SettingsMismatchError",
+    "SnapshotError",
     "StoreError",
 ]
 
@@ -74,7 +78,19 @@ class FormatTooOldError(StoreError):
     """The folder's format version is earlier than this software reads."""
 
     def __init__(self, folder: Path, found: int, known: int) -> None:
-        super().__init__(f"the index in {folder} has format {found}, and this version reads format {known} only")
+        super().__init__(f"the index in {folder} has format {found}, and this version reads format {known}")
+
+
+class HistoryForgottenError(StoreError):
+    """The index does not know any more, or not yet, what it held at a generation."""
+
+    def __init__(self, folder: Path, wanted: int, first: int, last: int) -> None:
+        known = f"generations {first} to {last - 1} are" if first < last else "no earlier generation is"
+        super().__init__(f"the index in {folder} cannot be put back to generation {wanted}: {known} on record")
+
+
+class SnapshotError(StoreError):
+    """A file is no snapshot, or it is not what its checksum says."""
 
 
 class SettingsMismatchError(StoreError):

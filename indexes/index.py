@@ -25,6 +25,7 @@ from indexes import derived
 from indexes.dense_faiss import FaissIndex, FaissOptions, load_faiss
 from indexes.dense_gpu import GpuIndex, gpu_count
 from indexes.errors import SettingsMismatchError
+from indexes.fail_points import fail_point
 from indexes.lexical_tantivy import TantivyIndex
 from indexes.lock import writer_lock
 from indexes.protocols import DenseIndex, LexicalIndex
@@ -148,11 +149,15 @@ class Index:
         """
         base = self.published()
         generation = self.store.generation
+        fail_point("sync.begun")
         for kind in _KINDS:
             published = base[kind]
             if published is None or published.generation != generation:
                 published = self._publish(kind, published)
+            fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
+            fail_point("sync.old-removed")
+        fail_point("sync.done")
         return generation
 
     def _publish(self, kind: str, base: derived.Published | None) -> derived.Published:
@@ -223,13 +228,17 @@ class Index:
 
     # Checking -----------------------------------------------------------------------------------------------
 
-    def verify(self) -> list[Problem]:
-        """Check the store row by row and each derived index against it; an empty list means all is well."""
+    def verify(self, *, deep: bool = False) -> list[Problem]:
+        """Check the store row by row and each derived index against it; an empty list means all is well.
+
+        ``deep`` also compares what each derived index holds of every chunk with the store.
+        """
         problems = check_store(self.store)
         if any(not p.repairable for p in problems):
             return problems
         for kind in _KINDS:
-            problems += check_derived(kind, self._root(kind), self.store, self._load_ids)
+            look = self._look_inside if deep else None
+            problems += check_derived(kind, self._root(kind), self.store, self._load_ids, look)
         return problems
 
     def _load_ids(self, kind: str, folder: Path) -> Int64:
@@ -238,14 +247,51 @@ class Index:
         with _scratch_copy(folder) as copy:
             return TantivyIndex(copy, self.languages).ids()
 
-    def rebuild(self, kinds: Collection[str] = _KINDS) -> int:
+    def _look_inside(self, kind: str, folder: Path) -> str:
+        """Compare each chunk's vector or words in a published folder with the store's; return what is wrong."""
+        there = self.store.chunk_ids()
+        if kind == "dense":
+            dense = FaissIndex.load(folder, self.options)
+            wrong = sum(
+                dense.count_other(part, self.store.vectors(part))
+                for part in _batches(np.intersect1d(dense.ids(), there))
+            )
+            return f"{wrong} chunks have another vector there than in the database" if wrong else ""
+        with _scratch_copy(folder) as copy:
+            lexical = TantivyIndex(copy, self.languages)
+            texts = self._lexical_texts(np.intersect1d(lexical.ids(), there))
+            lost = sum(
+                lexical.has_words(text) and not len(lexical.search([text], 1, allowed=part[n : n + 1])[0])
+                for part, batch in texts
+                for n, text in enumerate(batch)
+            )
+        return f"{lost} chunks are not found there by their own words" if lost else ""
+
+    def rebuild(self, parts: Collection[str] = _KINDS) -> int:
         """Build derived indexes anew from the store, and only then remove what stood there before.
 
-        The caller holds the writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
+        ``parts`` may also name ``stamps`` and ``history``, of which what is damaged is dropped. The caller holds the
+        writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
         """
-        for kind in (k for k in _KINDS if k in kinds):
+        if "stamps" in parts:
+            self.store.drop_damaged_stamps()
+        if "history" in parts:
+            self.store.forget_history()
+        for kind in (k for k in _KINDS if k in parts):
             derived.remove_all_but(self._root(kind), self._publish(kind, None).folder)
         return self.sync()
+
+    def compact(self) -> int:
+        """Drop what only the past needs, build the derived indexes anew, and give the space back.
+
+        The caller holds the writer lock. Killed at any moment, what is left is whole, and a second run completes it.
+        """
+        self.store.compact()
+        generation = self.sync()
+        fail_point("compact.derived")
+        self.store.vacuum()
+        fail_point("compact.vacuumed")
+        return generation
 
     def reader(self, *, gpu: str = "off", gpu_fp16: bool = True) -> IndexReader:
         """Return a reader; ``gpu`` is one of :data:`indexes.dense_gpu.GPU_MODES`."""

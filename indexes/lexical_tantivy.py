@@ -80,6 +80,10 @@ class TantivyIndex:
         ids = self._searcher.fast_field_values("id", [address for _, address in found])
         return np.sort(np.array(ids, dtype=np.int64))
 
+    def has_words(self, text: str) -> bool:
+        """Tell whether anything of a text is indexed."""
+        return bool(self._analyzer.analyze(text))
+
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, in one tantivy commit."""
         import tantivy

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexes.errors import IndexLockedError
+from indexes.fail_points import fail_point
 
 __all__ = ["writer_lock"]
 
@@ -43,6 +44,7 @@ def writer_lock(folder: Path, purpose: str, *, timeout_s: float = 0.0) -> Iterat
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         (folder / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        fail_point("lock.taken")
         yield
     finally:
         (folder / HOLDER).unlink(missing_ok=True)

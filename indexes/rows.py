@@ -74,7 +74,10 @@ class FailedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A stored document. ``state`` is ``ready``, ``failed`` (never read) or ``stale`` (an older version answers)."""
+    """A stored document. ``state`` is ``ready``, ``failed`` (never read) or ``stale`` (an older version answers).
+
+    ``committed_at`` is when the version that answers was put in.
+    """
 
     id: int
     source: str
@@ -86,6 +89,7 @@ class DocumentRow:
     pages: int | None
     chunks: int
     generation: int
+    committed_at: str | None
     reason: str | None
     message: str | None
     remedy: str | None
@@ -108,7 +112,7 @@ class ChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class CommitRow:
-    """One entry of the commit log."""
+    """One entry of the commit log; ``milliseconds`` and ``bytes`` of what it took in, where that was measured."""
 
     generation: int
     committed_at: str
@@ -116,3 +120,6 @@ class CommitRow:
     changed: int
     removed: int
     failed: int
+    run: int
+    milliseconds: int | None
+    bytes: int | None

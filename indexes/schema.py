@@ -4,22 +4,29 @@ Durability rests on two settings: ``synchronous=FULL``, and a rollback journal b
 write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. Every ``sha256`` is of its whole row, as :func:`indexes.write_rows.row_sha256` makes it
-of the columns that :mod:`indexes.write_rows` names; a text's also covers its document's sections. A commit's
-``nonce`` tells it from one of the same number in another history, after a database was put back from a copy.
+each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.seals` makes it of the columns
+that it names; a text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` tells it
+from one of the same number in another history, after a database was put back from a copy; its ``run`` is the
+generation that the run it belongs to began with.
+
+``retired`` holds what documents were before the last runs changed them (:mod:`indexes.history`). ``stamps`` is a
+hint of its owner's, which knows what it means: what a source looked like when its content had that hash.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from indexes.errors import IndexDamagedError
+from indexes.seals import DOCUMENT_COLUMNS, row_sha256, seal_commit, seal_document, seal_meta
 
-__all__ = ["FORMAT_VERSION", "connect", "journal_mode"]
+__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "connect", "create_tables", "journal_mode", "migrate"]
 
-FORMAT_VERSION = 2  # the only one that is read: 1 was never released
+FORMAT_VERSION = 3
+OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
 WAL_IS_SOUND_FROM = (3, 51, 3)
 BUSY_TIMEOUT_S = 30.0
 
@@ -36,7 +43,11 @@ CREATE TABLE commits (
     added INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     removed INTEGER NOT NULL,
-    failed INTEGER NOT NULL
+    failed INTEGER NOT NULL,
+    run INTEGER NOT NULL DEFAULT 0,
+    milliseconds INTEGER,
+    bytes INTEGER,
+    sha256 BLOB
 ) STRICT;
 
 CREATE TABLE documents (
@@ -107,6 +118,27 @@ CREATE TABLE tombstones (
 CREATE INDEX tombstones_by_generation ON tombstones (generation);
 """
 
+SINCE_3 = """
+CREATE TABLE retired (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    record BLOB,
+    sha256 BLOB NOT NULL,
+    UNIQUE (source, generation)
+) STRICT;
+
+CREATE TABLE stamps (
+    source TEXT PRIMARY KEY,
+    stamp TEXT NOT NULL,
+    content_sha256 BLOB NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
+
 
 class _Cursor(sqlite3.Cursor):
     """A cursor that calls a broken file damaged, wherever in a read that shows."""
@@ -114,19 +146,19 @@ class _Cursor(sqlite3.Cursor):
     def execute(self, *arguments: Any) -> Self:
         try:
             return super().execute(*arguments)
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def __next__(self) -> Any:
         try:
             return super().__next__()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def fetchone(self) -> Any:
         try:
             return super().fetchone()
-        except sqlite3.DatabaseError as error:
+        except _UNREADABLE as error:
             _raise_named(error, self.connection)
 
     def fetchall(self) -> list[Any]:
@@ -145,13 +177,52 @@ class _Connection(sqlite3.Connection):
         return self.cursor().execute(*arguments)
 
 
-def _raise_named(error: sqlite3.DatabaseError, connection: sqlite3.Connection) -> NoReturn:
+def _raise_named(error: sqlite3.DatabaseError | UnicodeDecodeError, connection: sqlite3.Connection) -> NoReturn:
     """Raise IndexDamagedError for a broken file in SQLite's words or Python's, and any other error as it is."""
     corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    if corrupt or str(error).startswith("Could not decode to UTF-8"):
+    garbled = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
+    if corrupt or garbled:
         where = getattr(connection, "path", "the database")
         raise IndexDamagedError(f"{where} is damaged: {error}") from error
     raise error
+
+
+def create_tables(db: sqlite3.Connection) -> None:
+    """Make all tables, within the caller's transaction."""
+    for statement in _statements(SCHEMA) + _statements(SINCE_3):
+        db.execute(statement)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Turn format 2 into the present one, within the caller's transaction; nothing is read or embedded again.
+
+    A row whose checksum was wrong keeps a wrong one. What documents were before is not known: no commit up to here
+    can be undone.
+    """
+    for column in ("run INTEGER NOT NULL DEFAULT 0", "milliseconds INTEGER", "bytes INTEGER", "sha256 BLOB"):
+        db.execute(f"ALTER TABLE commits ADD COLUMN {column}")
+    for statement in _statements(SINCE_3):
+        db.execute(statement)
+    was = DOCUMENT_COLUMNS[:7]
+    for document_id, sha, *values in db.execute(
+        f"SELECT id, sha256, {', '.join(was)} FROM documents"  # noqa: S608 - fixed names
+    ).fetchall():
+        if row_sha256(*values) == sha:
+            seal_document(db, document_id)
+    db.execute("UPDATE commits SET run = generation")
+    for (generation,) in db.execute("SELECT generation FROM commits").fetchall():
+        seal_commit(db, generation)
+    last = db.execute("SELECT coalesce(max(generation), 0) FROM commits").fetchone()[0]
+    values = {"format_version": FORMAT_VERSION, "history_from": last, "replay_from": 0}
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value)) for key, value in values.items()],
+    )
+    seal_meta(db)
+
+
+def _statements(script: str) -> list[str]:
+    return script.strip().split(";\n")
 
 
 def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:

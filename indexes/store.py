@@ -27,7 +27,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from indexes import schema
-from indexes.errors import FormatTooNewError, FormatTooOldError, IndexDamagedError, IndexMissingError, StoreError
+from indexes.errors import (
+    FormatTooNewError,
+    FormatTooOldError,
+    HistoryForgottenError,
+    IndexDamagedError,
+    IndexMissingError,
+    StoreError,
+)
+from indexes.fail_points import fail_point
+from indexes.history import first_kept, read_past, remember
+from indexes.lock import writer_lock
 from indexes.rows import (
     ChunkRow,
     CommitRow,
@@ -38,11 +48,25 @@ from indexes.rows import (
     NewDocument,
     Section,
 )
-from indexes.write_rows import put_document, put_failure, put_vector, recut_document, remove_document
+from indexes.seals import row_sha256, seal_commit, seal_meta
+from indexes.write_rows import (
+    put_document,
+    put_failure,
+    put_vector,
+    recut_document,
+    remove_document,
+    rename_document,
+)
 
 __all__ = ["DATABASE", "Changes", "Store"]
 
 DATABASE = "rag.db"
+_DOCUMENTS = (
+    "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
+    "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, "
+    "(SELECT committed_at FROM commits g WHERE g.generation = d.generation), d.reason, d.message, d.remedy "
+    "FROM documents d"
+)
 _T = TypeVar("_T")
 _IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
 
@@ -80,6 +104,8 @@ class Store:
             "settings": dict(settings),
             "embedder": embedder,
             "dimension": dimension,
+            "history_from": 0,
+            "replay_from": 0,
         }
         store = cls(folder, write=True)
         # One transaction: a process killed here leaves an empty database, which counts as "no index".
@@ -87,12 +113,8 @@ class Store:
             with store.transaction() as db:
                 if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]:
                     raise StoreError(f"there is an index in {folder} already")
-                for statement in schema.SCHEMA.strip().split(";\n"):
-                    db.execute(statement)
-                db.executemany(
-                    "INSERT INTO meta (key, value) VALUES (?, ?)",
-                    [(key, json.dumps(value)) for key, value in values.items()],
-                )
+                schema.create_tables(db)
+                _set_meta(db, values)
         except BaseException:
             store.close()
             raise
@@ -100,7 +122,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> Store:
-        """Open the index in ``folder``.
+        """Open the index in ``folder``; one of an earlier format that can still be read is brought up to date first.
 
         Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError`,
         :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
@@ -111,8 +133,11 @@ class Store:
         found = int(store.meta("format_version"))
         if found > schema.FORMAT_VERSION:
             raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
-        if found < schema.FORMAT_VERSION:
+        if found < schema.OLDEST_FORMAT:
             raise FormatTooOldError(folder, found, schema.FORMAT_VERSION)
+        if found < schema.FORMAT_VERSION:
+            store.close()
+            _migrate(folder)
         return store
 
     @staticmethod
@@ -200,7 +225,12 @@ class Store:
         return (0, "") if row is None else (int(row[0]), str(row[1]))
 
     def nonce(self, generation: int) -> str | None:
-        """Return the nonce of a commit, None if this history has no commit of that number."""
+        """Return the nonce of a commit that a derived index can go on from.
+
+        None if this history has no commit of that number, or if what was removed since is no longer on record.
+        """
+        if generation < int(self.meta("replay_from")):
+            return None
         if generation == 0:
             return ""
         row = self._db.execute("SELECT nonce FROM commits WHERE generation = ?", (generation,)).fetchone()
@@ -226,7 +256,7 @@ class Store:
     def commits(self, limit: int = 10) -> list[CommitRow]:
         """Return the last commits, newest first."""
         rows = self._db.execute(
-            "SELECT generation, committed_at, added, changed, removed, failed FROM commits "
+            "SELECT generation, committed_at, added, changed, removed, failed, run, milliseconds, bytes FROM commits "
             "ORDER BY generation DESC LIMIT ?",
             (limit,),
         )
@@ -236,12 +266,46 @@ class Store:
 
     def documents(self) -> list[DocumentRow]:
         """Return every document, in order of its source."""
+        return [DocumentRow(*row) for row in self._db.execute(f"{_DOCUMENTS} ORDER BY d.source")]
+
+    def document(self, source: str) -> DocumentRow | None:
+        """Return one document, None if there is none of that name."""
+        row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
+        return None if row is None else DocumentRow(*row)
+
+    def sizes(self) -> dict[str, int]:
+        """Map each document that is ready to the size of the file it was made of."""
+        return dict(self._db.execute("SELECT source, size FROM documents WHERE state = 'ready'").fetchall())
+
+    def failures(self) -> dict[str, FailedDocument]:
+        """Map each document whose file could not be read last to what was wrong."""
         rows = self._db.execute(
-            "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
-            "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, d.reason, d.message, d.remedy "
-            "FROM documents d ORDER BY d.source"
+            "SELECT source, reason, message, remedy, failed_sha256 FROM documents WHERE state <> 'ready'"
         )
-        return [DocumentRow(*row) for row in rows]
+        return {row[0]: FailedDocument(*row) for row in rows}
+
+    def chunks_of(self, source: str) -> list[ChunkRow]:
+        """Return a document's chunks in their order in it."""
+        rows = self._db.execute(
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source = ? ORDER BY c.ordinal",
+            (source,),
+        )
+        ids = [row[0] for row in rows]
+        found = self.chunks(ids)
+        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+
+    def stamps(self) -> dict[str, tuple[str, bytes]]:
+        """Map each source to its stamp and the content hash it stands for; a damaged one is left out."""
+        rows = self._db.execute("SELECT source, stamp, content_sha256, sha256 FROM stamps")
+        return {source: (stamp, sha) for source, stamp, sha, seal in rows if row_sha256(source, stamp, sha) == seal}
+
+    def throughput(self) -> float | None:
+        """Return the bytes of documents a second that the last commits took in, None where none was measured."""
+        row = self._db.execute(
+            "SELECT sum(bytes), sum(milliseconds) FROM "
+            "(SELECT bytes, milliseconds FROM commits WHERE bytes > 0 ORDER BY generation DESC LIMIT 50)"
+        ).fetchone()
+        return 1000 * row[0] / row[1] if row[1] else None
 
     def content_hashes(self) -> dict[str, tuple[str, bytes | None, bytes | None]]:
         """Map each source to its state, the hash of the content that answers, and of the content that failed last."""
@@ -358,8 +422,24 @@ class Store:
     def put_vectors(self, embedder: str, vectors: Mapping[bytes, Float32]) -> None:
         """Store vectors ahead of the commit that uses them, so that an interruption loses no embedding work."""
         with self.transaction() as db:
+            fail_point("vectors.begun")
             for key, vector in vectors.items():
                 put_vector(db, embedder, key, np.asarray(vector, dtype="<f2").tobytes())
+                fail_point("vectors.one")
+            fail_point("vectors.before-commit")
+        fail_point("vectors.after-commit")
+
+    def put_stamps(self, stamps: Mapping[str, tuple[str, bytes]]) -> None:
+        """Store stamps."""
+        if not stamps:
+            return
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO stamps (source, stamp, content_sha256, sha256) VALUES (?, ?, ?, ?)",
+                [(source, stamp, sha, row_sha256(source, stamp, sha)) for source, (stamp, sha) in stamps.items()],
+            )
+            fail_point("stamps.before-commit")
+        fail_point("stamps.done")
 
     def commit(
         self,
@@ -367,47 +447,157 @@ class Store:
         *,
         failures: Sequence[FailedDocument] = (),
         removals: Sequence[str] = (),
+        moves: Sequence[tuple[str, str]] = (),
+        run: int = 0,
+        seconds: float | None = None,
     ) -> int:
-        """Store, replace and remove documents in one transaction and return its generation.
+        """Store, replace, rename and remove documents in one transaction and return its generation.
 
         The vectors of all chunks must have been stored before; a chunk without one is refused here, not found later.
+        ``run`` is the generation that the first commit of the same run returned; 0 begins another run. ``seconds`` is
+        what it took to make the documents ready.
+
+        Moves come first, then removals, documents and failures. Raises ``ValueError`` for a move that cannot be made.
         """
         with self.transaction() as db:
-            cursor = db.execute(
-                "INSERT INTO commits (committed_at, added, changed, removed, failed) VALUES (?, 0, 0, 0, 0)",
-                (_now(),),
-            )
-            generation = int(cursor.lastrowid or 0)
+            fail_point("commit.begun")
+            generation = _begin_commit(db, run)
+            fail_point("commit.logged")
+            touched = [name for move in moves for name in move]
+            touched += [*removals, *(d.source for d in documents), *(f.source for f in failures)]
+            for source in touched:
+                remember(db, source, generation)
+            gone = [*removals, *(old for old, _ in moves)]
+            db.executemany("DELETE FROM stamps WHERE source = ?", [(source,) for source in gone])
+            for old, new in moves:
+                rename_document(db, old, new)
+                fail_point("commit.moved")
             removed = sum(remove_document(db, source, generation) for source in removals)
             changed = sum(put_document(db, document, generation) for document in documents)
             for failure in failures:
                 put_failure(db, failure, generation)
+            fail_point("commit.failures")
+            self._require_vectors(db, generation)
+            size = sum(document.size for document in documents)
+            milliseconds = None if seconds is None or not documents else max(1, round(1000 * seconds))
+            db.execute(
+                "UPDATE commits SET added = ?, changed = ?, removed = ?, failed = ?, milliseconds = ?, bytes = ? "
+                "WHERE generation = ?",
+                (
+                    len(documents) - changed, changed + len(moves), removed, len(failures), milliseconds,
+                    None if milliseconds is None else size, generation,
+                ),
+            )  # fmt: skip
+            seal_commit(db, generation)
+            fail_point("commit.sealed")
+        fail_point("commit.done")
+        return generation
+
+    def runs(self) -> list[int]:
+        """Return the generations that :meth:`roll_back` can go back to because a run ended there, latest first."""
+        rows = self._db.execute(
+            "SELECT DISTINCT run - 1 FROM commits WHERE run > ? ORDER BY run DESC", (int(self.meta("history_from")),)
+        )
+        return [int(row[0]) for row in rows]
+
+    def roll_back(self, to: int) -> int:
+        """Put every document back to what it was at a generation, as a new commit; return its generation.
+
+        Raises :class:`~indexes.errors.HistoryForgottenError` where that is not known any more.
+        """
+        with self.transaction() as db:
+            first, last = int(self.meta("history_from")), self.generation
+            if not first <= to < last:
+                raise HistoryForgottenError(self.folder, to, first, last)
+            past = read_past(db, to)  # first: a new run forgets the oldest one's past
+            generation = _begin_commit(db, 0)
+            removed = changed = 0
+            for source, (document, failure) in past.items():
+                remember(db, source, generation)
+                if document is None:
+                    removed += remove_document(db, source, generation)
+                else:
+                    changed += 1
+                    put_document(db, document, generation)
+                if failure is not None:
+                    put_failure(db, failure, generation)
             self._require_vectors(db, generation)
             db.execute(
-                "UPDATE commits SET added = ?, changed = ?, removed = ?, failed = ? WHERE generation = ?",
-                (len(documents) - changed, changed, removed, len(failures), generation),
+                "UPDATE commits SET changed = ?, removed = ? WHERE generation = ?", (changed, removed, generation)
             )
+            seal_commit(db, generation)
+            fail_point("commit.sealed")
         return generation
+
+    def compact(self) -> int:
+        """Drop what only the past needs (unused vectors, tombstones, old versions) and return the new generation.
+
+        Derived indexes of earlier generations can no longer be brought up to date, and none is taken for current.
+        """
+        with self.transaction() as db:
+            generation = _begin_commit(db, 0)
+            db.execute("DELETE FROM tombstones")
+            db.execute("DELETE FROM retired")
+            db.execute(
+                "DELETE FROM vectors WHERE embedder <> ? OR key NOT IN (SELECT vector_key FROM chunks)",
+                (self.meta("embedder"),),
+            )
+            db.execute("DELETE FROM stamps WHERE source NOT IN (SELECT source FROM documents)")
+            _set_meta(db, {"history_from": generation, "replay_from": generation})
+            for (number,) in db.execute("SELECT generation FROM commits").fetchall():
+                seal_commit(db, number)
+            fail_point("compact.dropped")
+        fail_point("compact.done")
+        return generation
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database into a new file, as one read transaction sees it."""
+        copy = sqlite3.connect(path)
+        try:
+            self._db.backup(copy)
+        finally:
+            copy.close()
+
+    def drop_damaged_stamps(self) -> None:
+        """Drop stamps that are not what their checksums say: their files are read again."""
+        sound = self.stamps()
+        with self.transaction() as db:
+            gone = [(row[0],) for row in db.execute("SELECT source FROM stamps").fetchall() if row[0] not in sound]
+            db.executemany("DELETE FROM stamps WHERE source = ?", gone)
+
+    def forget_history(self) -> None:
+        """Forget what documents were before: no commit up to now can be undone."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM retired")
+            _set_meta(db, {"history_from": self.generation})
+
+    def vacuum(self) -> None:
+        """Give the space of dropped rows back to the file system."""
+        self._db.execute("VACUUM")
 
     def replace_all(
         self, documents: Iterable[NewDocument], settings: Mapping[str, Any], *, embedder: str, dimension: int
     ) -> int:
-        """Re-chunk every document under new settings in one transaction; the vectors must be stored before."""
+        """Re-chunk every document under new settings in one transaction; the vectors must be stored before.
+
+        What documents were before is forgotten: its chunks were cut and embedded under the old settings.
+        """
         with self.transaction() as db:
-            for key, value in (
-                ("settings", dict(settings)),
-                ("embedder", embedder),
-                ("dimension", dimension),
-            ):
-                db.execute("UPDATE meta SET value = ? WHERE key = ?", (json.dumps(value), key))
-            cursor = db.execute(
-                "INSERT INTO commits (committed_at, added, changed, removed, failed) VALUES (?, 0, 0, 0, 0)",
-                (_now(),),
+            generation = _begin_commit(db, 0)
+            db.execute("DELETE FROM retired")
+            _set_meta(
+                db,
+                {
+                    "settings": dict(settings),
+                    "embedder": embedder,
+                    "dimension": dimension,
+                    "history_from": generation,
+                },
             )
-            generation = int(cursor.lastrowid or 0)
             changed = sum(recut_document(db, document, generation) for document in documents)
             self._require_vectors(db, 0)  # of every chunk: a document left out has vectors of the old embedder
             db.execute("UPDATE commits SET changed = ? WHERE generation = ?", (changed, generation))
+            seal_commit(db, generation)
         return generation
 
     def stored_documents(self) -> Iterator[NewDocument]:
@@ -438,6 +628,43 @@ class Store:
         ).fetchone()[0]
         if missing:
             raise ValueError(f"{missing} chunks were committed without a vector of the index's dimension")
+
+
+def _begin_commit(db: sqlite3.Connection, run: int) -> int:
+    """Begin a commit in the open transaction and return its generation; a new run forgets the oldest one's past."""
+    cursor = db.execute(
+        "INSERT INTO commits (committed_at, added, changed, removed, failed, run) VALUES (?, 0, 0, 0, 0, ?)",
+        (_now(), run),
+    )
+    generation = int(cursor.lastrowid or 0)
+    if not run:
+        db.execute("UPDATE commits SET run = generation WHERE generation = ?", (generation,))
+        kept = first_kept(db)
+        if kept:
+            db.execute("DELETE FROM retired WHERE generation < ?", (kept,))
+            (known,) = db.execute("SELECT value FROM meta WHERE key = 'history_from'").fetchone()
+            _set_meta(db, {"history_from": max(kept - 1, int(known))})
+    return generation
+
+
+def _set_meta(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value)) for key, value in values.items()],
+    )
+    seal_meta(db)
+
+
+def _migrate(folder: Path) -> None:
+    """Bring a folder of an earlier format up to date, one process at a time."""
+    with writer_lock(folder, "bringing the index to this version's format"):
+        store = Store(folder, write=True)
+        try:
+            with store.transaction() as db:
+                if int(store.meta("format_version")) < schema.FORMAT_VERSION:
+                    schema.migrate(db)
+        finally:
+            store.close()
 
 
 def _id_array(rows: Iterable[tuple[int]]) -> Int64:

@@ -12,10 +12,20 @@ import numpy as np
 
 from indexes import derived
 from indexes.errors import IndexDamagedError
+from indexes.history import RETIRED_COLUMNS
 from indexes.rows import Int64
 from indexes.schema import connect
+from indexes.seals import (
+    CHUNK_COLUMNS,
+    DOCUMENT_COLUMNS,
+    META_SEAL,
+    SECTION_COLUMNS,
+    STAMP_COLUMNS,
+    commit_sha256,
+    meta_sha256,
+    row_sha256,
+)
 from indexes.store import Store
-from indexes.write_rows import CHUNK_COLUMNS, DOCUMENT_COLUMNS, SECTION_COLUMNS, row_sha256
 
 __all__ = ["Problem", "check_derived", "check_store"]
 
@@ -23,10 +33,24 @@ _ATTEMPTS = 5
 _PAUSE_S = 0.05
 _VECTORS_AT_ONCE = 2000
 
+_CHUNKS_OUT_OF_STEP = (
+    "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.generation <> d.generation"
+)
+_CHUNKS_BOTH = "SELECT count(*) FROM chunks WHERE id IN (SELECT chunk_id FROM tombstones)"
+_TOMBSTONES_OF_NO_COMMIT = "SELECT count(*) FROM tombstones WHERE generation NOT IN (SELECT generation FROM commits)"
+_IDS_USED_AGAIN = """
+SELECT count(*) FROM (
+    SELECT 'chunks' AS name, max(id) AS last FROM chunks UNION ALL
+    SELECT 'chunks', max(chunk_id) FROM tombstones UNION ALL
+    SELECT 'documents', max(id) FROM documents UNION ALL
+    SELECT 'commits', max(generation) FROM commits
+) used LEFT JOIN sqlite_sequence s ON s.name = used.name WHERE used.last > coalesce(s.seq, 0)
+"""
+
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong. A repairable problem is in a derived index: it can be built again from the store."""
+    """Something wrong. A repairable problem is in what the store can do without or be used to build again."""
 
     part: str
     message: str
@@ -37,7 +61,14 @@ def check_store(store: Store) -> list[Problem]:
     """Check the database's pages and keys, then every document, text, chunk and vector."""
     connection = connect(store.path)
     try:
-        return [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
+        problems = [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
+        damaged = _damaged(connection, "stamps", STAMP_COLUMNS)
+        if damaged:
+            problems.append(Problem("stamps", f"{damaged} notes on unchanged files are damaged", repairable=True))
+        damaged = _damaged(connection, "retired", RETIRED_COLUMNS)
+        if damaged:
+            problems.append(Problem("history", f"{damaged} earlier versions are damaged", repairable=True))
+        return problems
     except (sqlite3.DatabaseError, IndexDamagedError) as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise  # that says nothing about what is in it
@@ -52,6 +83,7 @@ def _store_faults(db: sqlite3.Connection, store: Store) -> Iterator[str]:
             yield message
     for table, rowid, *_ in db.execute("PRAGMA foreign_key_check"):
         yield f"row {rowid} of {table} points nowhere"
+    yield from _log_faults(db)
     # A transaction a document, and a page of vectors at a time: a writer must not have to wait for the whole check.
     for (document_id,) in db.execute("SELECT id FROM documents ORDER BY id").fetchall():
         db.execute("BEGIN")
@@ -65,6 +97,34 @@ def _store_faults(db: sqlite3.Connection, store: Store) -> Iterator[str]:
     ):
         if count:
             yield f"{count} chunks have no vector"
+
+
+def _log_faults(db: sqlite3.Connection) -> Iterator[str]:
+    """Check what decides which rows a reader sees: records of the folder, commits, tombstones and generations."""
+    (sealed,) = db.execute("SELECT value FROM meta WHERE key = ?", (META_SEAL,)).fetchone() or ("",)
+    if sealed != f'"{meta_sha256(db)}"':
+        yield "the records of the folder do not match their checksum"
+    db.execute("BEGIN")
+    try:
+        for generation, sha in db.execute("SELECT generation, sha256 FROM commits").fetchall():
+            if commit_sha256(db, generation) != sha:
+                yield f"what is recorded of commit {generation} does not match its checksum"
+        for what, query in (
+            ("chunks are of another generation than their document", _CHUNKS_OUT_OF_STEP),
+            ("chunks are both there and removed", _CHUNKS_BOTH),
+            ("removed chunks belong to no commit", _TOMBSTONES_OF_NO_COMMIT),
+            ("ids could be used again", _IDS_USED_AGAIN),
+        ):
+            (count,) = db.execute(query).fetchone()
+            if count:
+                yield f"{count} {what}"
+    finally:
+        db.execute("COMMIT")
+
+
+def _damaged(db: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> int:
+    rows = db.execute(f"SELECT sha256, {', '.join(columns)} FROM {table}")  # noqa: S608 - fixed names
+    return sum(row_sha256(*values) != sha for sha, *values in rows)
 
 
 def _document_faults(db: sqlite3.Connection, document_id: int) -> Iterator[str]:
@@ -120,11 +180,20 @@ def _vector_faults(db: sqlite3.Connection, embedder: str, size: int) -> Iterator
         yield f"{damaged} vectors do not match their checksums"
 
 
-def check_derived(kind: str, root: Path, store: Store, load_ids: Callable[[str, Path], Int64]) -> list[Problem]:
+def check_derived(
+    kind: str,
+    root: Path,
+    store: Store,
+    load_ids: Callable[[str, Path], Int64],
+    look_inside: Callable[[str, Path], str] | None = None,
+) -> list[Problem]:
     """Check the newest published index of one kind: its checksums, and that replaying it gives the store's chunks.
 
-    An index that was never published, or that is of an earlier generation, is no problem: readers replay. Nor is
-    one that a writer replaced while it was looked at: the newest is looked at then, as a reader would.
+    ``look_inside`` says what is wrong with what the folder holds of each chunk, or nothing.
+
+    An index that was never published, or that is of an earlier generation or another history, is no problem: readers
+    replay, or pass it over. Nor is one that a writer replaced while it was looked at: the newest is looked at then, as
+    a reader would.
     """
     message = ""
     for attempt in range(_ATTEMPTS):
@@ -133,6 +202,8 @@ def check_derived(kind: str, root: Path, store: Store, load_ids: Callable[[str, 
             return []
         try:
             message = _derived_fault(kind, folders[0], store, load_ids)
+            if not message and look_inside is not None and _in_history(folders[0], store):
+                message = look_inside(kind, folders[0])
         except (OSError, RuntimeError, ValueError) as error:  # as FAISS and tantivy call a file that is missing
             message = f"{folders[0].name}: it cannot be loaded: {' '.join(str(error).split())}"
         if not message:
@@ -148,12 +219,22 @@ def _derived_fault(kind: str, folder: Path, store: Store, load_ids: Callable[[st
     fault = derived.verify(folder)
     if fault is not None:
         return f"{folder.name}: {fault}"
-    generation = derived.generation_of(folder)
     with store.reading():
-        changes = store.changes_since(generation)
+        if not _in_history(folder, store):
+            return ""
+        changes = store.changes_since(derived.head_of(folder)[0])
         expected = store.chunk_ids()
     found = np.union1d(np.setdiff1d(load_ids(kind, folder), changes.removed), changes.added)
     if np.array_equal(found, expected):
         return ""
     missing, extra = len(np.setdiff1d(expected, found)), len(np.setdiff1d(found, expected))
     return f"{missing} chunks are missing and {extra} do not exist"
+
+
+def _in_history(folder: Path, store: Store) -> bool:
+    """Tell whether a verified folder is of a commit of this history that can be gone on from.
+
+    Readers pass any other over, and the next writer removes it.
+    """
+    generation, commit = derived.head_of(folder)
+    return store.nonce(generation) == commit

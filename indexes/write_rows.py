@@ -1,37 +1,20 @@
-"""How one document's rows are put into, replaced in and taken out of an open transaction.
+"""How one document's rows are put into, replaced in, renamed in and taken out of an open transaction.
 
-Every function takes the connection of a transaction that :mod:`indexes.store` began; none begins or ends one.
-
-Each row whose content can reach a reader carries a checksum of the columns named here, so that a change that SQLite
-itself does not notice is found by :mod:`indexes.verify`, which reads the same columns and compares.
+Every function takes the connection of a transaction that :mod:`indexes.store` began; none begins or ends one. Each
+leaves the rows that it changed sealed (:mod:`indexes.seals`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
 
+from indexes.fail_points import fail_point
 from indexes.rows import FailedDocument, NewDocument
+from indexes.seals import Value, row_sha256, seal_document
 
-__all__ = [
-    "CHUNK_COLUMNS",
-    "DOCUMENT_COLUMNS",
-    "SECTION_COLUMNS",
-    "put_document",
-    "put_failure",
-    "put_vector",
-    "recut_document",
-    "remove_document",
-    "row_sha256",
-]
-
-Value = str | int | bytes | None
-
-DOCUMENT_COLUMNS = ("source", "content_sha256", "media_type", "title", "size", "modified_ns", "pages")
-SECTION_COLUMNS = ("ordinal", "start", "end", "page", "headings")
-CHUNK_COLUMNS = ("document_id", "ordinal", "start", "end", "page", "headings", "text", "vector_key")
+__all__ = ["put_document", "put_failure", "put_vector", "recut_document", "remove_document", "rename_document"]
 
 
 def put_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
@@ -41,12 +24,11 @@ def put_document(db: sqlite3.Connection, document: NewDocument, generation: int)
         document.source, document.content_sha256, document.media_type, document.title, document.size,
         document.modified_ns, document.pages,
     )  # fmt: skip
-    sha = row_sha256(*values)
     if known is None:
         cursor = db.execute(
             "INSERT INTO documents (source, content_sha256, media_type, title, size, modified_ns, pages, sha256, "
-            "state, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'ready', ?)",
-            (*values, sha, generation),
+            "state, generation) VALUES (?, ?, ?, ?, ?, ?, ?, x'', 'ready', ?)",
+            (*values, generation),
         )
         document_id = int(cursor.lastrowid or 0)
     else:
@@ -54,11 +36,14 @@ def put_document(db: sqlite3.Connection, document: NewDocument, generation: int)
         _remove_content(db, document_id, generation)
         db.execute(
             "UPDATE documents SET source = ?, content_sha256 = ?, media_type = ?, title = ?, size = ?, "
-            "modified_ns = ?, pages = ?, sha256 = ?, state = 'ready', generation = ?, failed_sha256 = NULL, "
+            "modified_ns = ?, pages = ?, state = 'ready', generation = ?, failed_sha256 = NULL, "
             "reason = NULL, message = NULL, remedy = NULL WHERE id = ?",
-            (*values, sha, generation, document_id),
+            (*values, generation, document_id),
         )
+        fail_point("commit.document-removed")
+    seal_document(db, document_id)
     _put_content(db, document_id, document, generation)
+    fail_point("commit.document")
     return known is not None and known[1] != "failed"
 
 
@@ -69,8 +54,24 @@ def recut_document(db: sqlite3.Connection, document: NewDocument, generation: in
         return False
     _remove_content(db, known[0], generation)
     db.execute("UPDATE documents SET generation = ? WHERE id = ?", (generation, known[0]))
+    seal_document(db, known[0])
     _put_content(db, known[0], document, generation)
     return True
+
+
+def rename_document(db: sqlite3.Connection, old: str, new: str) -> None:
+    """Give a document another source; its chunks, their ids and their vectors stay.
+
+    Its generation stays too: that of its chunks, which did not change. Raises ``ValueError`` where there is nothing
+    of the old name, or a document with content of the new one.
+    """
+    row = db.execute("SELECT id FROM documents WHERE source = ?", (old,)).fetchone()
+    db.execute("DELETE FROM documents WHERE source = ? AND state = 'failed'", (new,))
+    there = db.execute("SELECT 1 FROM documents WHERE source = ?", (new,)).fetchone()
+    if row is None or there is not None:
+        raise ValueError(f"{old} cannot be renamed {new}: {'it is not there' if row is None else 'that is taken'}")
+    db.execute("UPDATE documents SET source = ? WHERE id = ?", (new, row[0]))
+    seal_document(db, row[0])
 
 
 def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument, generation: int) -> None:
@@ -119,6 +120,7 @@ def remove_document(db: sqlite3.Connection, source: str, generation: int) -> boo
         return False
     _remove_content(db, row[0], generation)
     db.execute("DELETE FROM documents WHERE id = ?", (row[0],))
+    fail_point("commit.removed")
     return True
 
 
@@ -126,25 +128,16 @@ def put_failure(db: sqlite3.Connection, failure: FailedDocument, generation: int
     """Record a failure; content that was read earlier keeps answering, and its document is called stale."""
     db.execute(
         "INSERT INTO documents (source, failed_sha256, media_type, title, state, size, modified_ns, sha256, "
-        "generation, reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, ?, ?, ?, ?, ?) "
+        "generation, reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, x'', ?, ?, ?, ?) "
         "ON CONFLICT (source) DO UPDATE SET failed_sha256 = excluded.failed_sha256, reason = excluded.reason, "
         "message = excluded.message, "
         "remedy = excluded.remedy, state = CASE state WHEN 'failed' THEN 'failed' ELSE 'stale' END",
         (
-            failure.source, failure.content_sha256, row_sha256(failure.source, None, "", "", 0, 0, None),
-            generation, failure.reason, failure.message, failure.remedy,
+            failure.source, failure.content_sha256, generation, failure.reason, failure.message, failure.remedy,
         ),
     )  # fmt: skip
-
-
-def row_sha256(*values: Value) -> bytes:
-    """Return the SHA-256 of a row: of each value's kind, length and bytes, so that no two rows read the same."""
-    told = hashlib.sha256()
-    for value in values:
-        data = value if isinstance(value, bytes) else str(value).encode("utf-8")
-        told.update(f"{type(value).__name__} {len(data)} ".encode())
-        told.update(data)
-    return told.digest()
+    row = db.execute("SELECT id FROM documents WHERE source = ?", (failure.source,)).fetchone()
+    seal_document(db, row[0])
 
 
 def _json(value: Sequence[str]) -> str:

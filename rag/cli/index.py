@@ -12,6 +12,7 @@ import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
+from rag.errors import InputError
 
 __all__ = ["app"]
 
@@ -80,6 +81,9 @@ def _size(folder: Path) -> int:
 @app.command()
 def verify(
     index: IndexFolder = Path(".rag"),
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also compare what derived indexes hold of every chunk with the database.")
+    ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Build damaged derived indexes again.")] = False,
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -90,12 +94,12 @@ def verify(
 
     opened = open_index(index, resolve(config, settings).config, write=repair)
     with status("checking"):
-        problems = opened.verify()
+        problems = opened.verify(deep=deep)
     repaired = bool(problems) and repair and all(p.repairable for p in problems)
     if repaired:
         with opened.writing("rag index verify --repair"):
             opened.rebuild({problem.part for problem in problems})
-        problems_left = opened.verify()
+        problems_left = opened.verify(deep=deep)
     else:
         problems_left = problems
     if as_json:
@@ -115,8 +119,8 @@ def verify(
             )
         else:
             note(
-                "the database itself is damaged: ingest the documents into a new folder with "
-                "`rag ingest PATH --index NEW`"
+                "the database itself is damaged: put it back with `rag index restore FILE --force`, or ingest the "
+                "documents into a new folder with `rag ingest PATH --index NEW`"
             )
         raise typer.Exit(EXIT_DAMAGED)
 
@@ -149,3 +153,134 @@ def reembed(
             f"{report.changed} documents, {report.chunks} chunks, {report.embedded} embedded"
             f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
         )
+
+
+@app.command()
+def compact(
+    index: IndexFolder = Path(".rag"),
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drop vectors that no text needs, traces of removed chunks and earlier versions, and give the space back.
+
+    After that, `rag index rollback` reaches no further back than this.
+    """
+    from rag.build import open_index
+
+    before = _size(index)
+    opened = open_index(index, resolve(config, settings).config, write=True)
+    with opened.writing("rag index compact"), closing(opened.store), status("compacting"):
+        generation = opened.compact()
+    after = _size(index)
+    if as_json:
+        out_json({"generation": generation, "bytes_before": before, "bytes_after": after, "index": str(index)})
+    else:
+        out(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now · generation {generation} in {index}")
+
+
+@app.command()
+def snapshot(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    index: IndexFolder = Path(".rag"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the index into one file with a checksum. Safe while another process writes."""
+    from indexes.snapshot import write_snapshot
+    from indexes.store import Store
+
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise InputError(f"{file} cannot be written: it is a folder, or its folder is not there", "name a new file")
+    if file.exists() and not force:
+        raise InputError(f"{file} exists already", "name another file, or replace it with --force")
+    with closing(Store.open(index)) as store, status("copying"):
+        written = write_snapshot(store, file, replace=force)
+    if as_json:
+        out_json({"file": str(file), "generation": written.generation, "bytes": written.size, "sha256": written.sha256})
+    else:
+        out(f"{file}: generation {written.generation}, {written.size / 1e6:.1f} MB, SHA-256 {written.sha256}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `rag index snapshot` wrote.")],
+    index: IndexFolder = Path(".rag"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the index that is there.")] = False,
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put an index back from a snapshot, whole or not at all."""
+    from indexes.errors import IndexDamagedError
+    from indexes.snapshot import check_snapshot, restore_snapshot
+    from indexes.store import Store
+    from rag.build import open_index
+
+    resolved = resolve(config, settings)
+    check_snapshot(file)
+    try:
+        there = Store.exists(index)
+    except IndexDamagedError:
+        there = True
+    if there and not force:
+        raise InputError(f"there is an index in {index} already", "name another folder with --index, or give --force")
+    with status("restoring"):
+        info = restore_snapshot(file, index, replace=force)
+        opened = open_index(index, resolved.config, write=True)
+        with opened.writing("rag index restore"), closing(opened.store):
+            opened.sync()
+            documents = sum(opened.store.counts()[state] for state in ("ready", "stale", "failed"))
+    if as_json:
+        out_json({"index": str(index), "generation": info.generation, "documents": documents, "made_at": info.made_at})
+    else:
+        out(f"{documents} documents of generation {info.generation}, copied {info.made_at}, in {index}")
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        int | None, typer.Option("--to", help="The generation to go back to; the one before the last run if not given.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show where it can be put back to, and change nothing.")] = False,
+    index: IndexFolder = Path(".rag"),
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo the last run: put every document back to what it was before it, as a new generation.
+
+    What documents were is kept of the last five runs. Running it again undoes the undoing.
+    """
+    from rag.build import open_index
+
+    opened = open_index(index, resolve(config, settings).config, write=True)
+    with closing(opened.store) as store:
+        runs = store.runs()
+        if show:
+            _print_runs(runs, as_json)
+            return
+        if to is None and not runs:
+            raise InputError(
+                f"the index in {index} remembers no earlier state", "put one back with `rag index restore FILE --force`"
+            )
+        with opened.writing("rag index rollback"):
+            goal = store.runs()[0] if to is None else to
+            generation = store.roll_back(goal)
+            opened.sync()
+            counts = store.counts()
+    documents = counts["ready"] + counts["stale"] + counts["failed"]
+    if as_json:
+        out_json({"index": str(index), "as_of": goal, "generation": generation, "documents": documents})
+        return
+    out(f"{documents} documents, as of generation {goal} · generation {generation} in {index}")
+    note("the next `rag ingest` brings the index up to its folders again")
+
+
+def _print_runs(runs: list[int], as_json: bool) -> None:
+    if as_json:
+        out_json(runs)
+    for generation in [] if as_json else runs:
+        out(f"generation {generation}")
+    if not runs and not as_json:
+        note("no earlier state is on record")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,16 @@ import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
+from rag.errors import UsageError
 
 if TYPE_CHECKING:
+    from indexes import Index
+    from indexes.store import Store
     from rag.config import Config
+    from rag.embedding import Embedder
     from rag.ingest import IngestReport, Progress
     from rag.sources import Found
+    from rag.syncing import Plan
 
 __all__ = ["EXIT_SOME_FAILED", "ingest", "progress_bar"]
 
@@ -26,7 +32,19 @@ _MOST_SHOWN = 20
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders to read.", show_default=False, readable=False)],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders to read.", show_default=False, readable=False)
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove documents whose files are gone or ignored.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --prune: also where a folder is empty or not there.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
+    rehash: Annotated[bool, typer.Option("--rehash", help="Read every file, whatever its times say.")] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Read files again that failed before; without paths, all of them."),
+    ] = False,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -35,46 +53,157 @@ def ingest(
     """Read documents into the index: Markdown, HTML, PDF and plain text.
 
     In folders, files with these endings are read: .md .markdown .html .htm .xhtml .txt .text .log .rst .pdf; hidden
-    ones and links to folders are passed over. A file that is named itself is read whatever it is called, as text
-    where its content is no PDF or HTML.
+    ones, links to folders and what a .ragignore names are passed over. A file that is named itself is read whatever
+    it is called, as text where its content is no PDF or HTML.
 
-    Unchanged files are skipped, changed ones replaced. A file that cannot be read is reported and the others go on
-    (exit code 7).
+    Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
+    file that cannot be read is reported and the others go on (exit code 7).
     """
     started = time.monotonic()
+    if not paths and not retry_failed:
+        raise UsageError("no path is given", "for example: rag ingest docs")
+    if force and not prune:
+        raise UsageError("--force says nothing without --prune", "give both, or neither")
     resolved = resolve(config, settings)
-    from rag.sources import find_sources
-
-    found = find_sources(paths, index.resolve().parent)  # a wrong path is said before a model is loaded
-    report = _unchanged(index, resolved.config, found) or _ingest(index, resolved.config, found)
+    work = _Work(paths or [], index, resolved.config, prune, force, rehash, retry_failed)
+    work.found = work.find()  # a wrong path is said before a model is loaded
+    if dry_run:
+        _print_plan(work.dry(), str(index), as_json)
+        return
+    report = work.do()
     report.seconds = time.monotonic() - started
     _print_report(report, str(index), as_json)
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _unchanged(index: Path, config: Config, found: Found) -> IngestReport | None:
-    """Do without the embedder, which takes seconds to load, where there is nothing to embed."""
-    from rag.build import open_unless_other
-    from rag.ingest import ingest_unchanged
+@dataclass
+class _Work:
+    """One run: its paths and options, found files, and the index that they go into."""
 
-    opened = open_unless_other(index, config)
-    if opened is None:
-        return None
-    with opened.writing("rag ingest"), closing(opened.store):
-        return ingest_unchanged(opened, found)
+    paths: list[Path]
+    index: Path
+    config: Config
+    prune: bool
+    force: bool
+    rehash: bool
+    retry_failed: bool
+
+    def __post_init__(self) -> None:
+        from rag.sources import Found
+
+        self.root = self.index.resolve().parent
+        self.found = Found()
+
+    def find(self) -> Found:
+        from indexes.store import Store
+        from rag.sources import Found, SourceFile, find_sources, source_path
+
+        if self.paths:
+            return find_sources(self.paths, self.root, may_be_gone=self.prune)
+        with closing(Store.open(self.index)) as store:
+            failed = sorted(store.failures())
+        return Found([SourceFile(source_path(source, self.root), source) for source in failed])
+
+    def plan(self, store: Store | None) -> Plan:
+        from rag.syncing import make_plan
+
+        return make_plan(
+            store,
+            self.found,
+            self.root,
+            prune=self.prune,
+            force=self.force,
+            rehash=self.rehash,
+            retry_failed=self.retry_failed,
+        )
+
+    def dry(self) -> tuple[Plan, float | None]:
+        """Return the plan, and the bytes a second that were measured before."""
+        from indexes.store import Store
+
+        if not Store.exists(self.index):
+            return self.plan(None), None
+        with closing(Store.open(self.index)) as store:
+            return self.plan(store), store.throughput()
+
+    def do(self) -> IngestReport:
+        """Plan and carry out under one writer lock, with the embedder only where there is something to read."""
+        from rag.build import open_or_create, open_unless_other
+
+        opened = open_unless_other(self.index, self.config)
+        if opened is not None:
+            with opened.writing("rag ingest"), closing(opened.store):
+                return self._carry_out(opened, None)
+        embedder = self._embedder()
+        with closing(embedder):
+            opened = open_or_create(self.index, self.config, embedder)
+            with opened.writing("rag ingest"), closing(opened.store):
+                return self._carry_out(opened, embedder)
+
+    def _carry_out(self, opened: Index, embedder: Embedder | None) -> IngestReport:
+        from rag.build import make_chunker
+        from rag.ingest import Ingestor, carry_out_without_reading
+
+        plan = self.plan(opened.store)
+        if not plan.to_read:
+            return carry_out_without_reading(opened, plan, self.found)
+        embedder = embedder or self._embedder()
+        chunker = make_chunker(self.config, embedder)
+        with progress_bar() as show, closing(embedder):
+            return Ingestor(opened, embedder, chunker, show).carry_out(plan, self.found)
+
+    def _embedder(self) -> Embedder:
+        from rag.build import make_embedder
+
+        with status("loading the embedder"):
+            return make_embedder(self.config)
 
 
-def _ingest(index: Path, config: Config, found: Found) -> IngestReport:
-    from rag.build import make_chunker, make_embedder, open_or_create
-    from rag.ingest import Ingestor
-
-    with status("loading the embedder"):
-        embedder = make_embedder(config)
-        chunker = make_chunker(config, embedder)
-    opened = open_or_create(index, config, embedder)
-    with opened.writing("rag ingest"), progress_bar() as show, closing(embedder):
-        return Ingestor(opened, embedder, chunker, show).read(found)
+def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -> None:
+    plan, throughput = planned
+    seconds = None if throughput is None else plan.size / throughput
+    if as_json:
+        out_json(
+            {
+                "index": index,
+                "added": [w.file.source for w in plan.to_read if w.what == "added"],
+                "changed": [w.file.source for w in plan.to_read if w.what == "changed"],
+                "moved": [
+                    *({"from": move.old, "to": move.new} for move in plan.moves),
+                    *({"from": w.instead_of, "to": w.file.source} for w in plan.to_read if w.instead_of),
+                ],
+                "removed": plan.removed,
+                "unchanged": plan.unchanged,
+                "failed": [failure.source for failure in plan.failures],
+                "bytes": plan.size,
+                "seconds": None if seconds is None else round(seconds, 1),
+            }
+        )
+        return
+    for what, names in (
+        ("add", [w.file.source for w in plan.to_read if w.what == "added"]),
+        ("read again", [w.file.source for w in plan.to_read if w.what == "changed"]),
+        ("rename", [f"{move.old} → {move.new}" for move in plan.moves]),
+        ("rename", [f"{w.instead_of} → {w.file.source}" for w in plan.to_read if w.instead_of]),
+        ("remove", plan.removed),
+    ):
+        for name in names[:_MOST_SHOWN]:
+            out(f"{what:<11} {name}")
+        if len(names) > _MOST_SHOWN:
+            out(f"{what:<11} ... and {len(names) - _MOST_SHOWN} more")
+    counts = Counter(w.what for w in plan.to_read)
+    out(
+        f"{counts['added']} to add, {counts['changed']} to read again, {plan.moved} to rename, "
+        f"{len(plan.removed)} to remove, {plan.unchanged} unchanged, {len(plan.failures)} failed before"
+        f" · {plan.size / 1e6:.1f} MB to read"
+    )
+    if not plan.to_read:
+        out("nothing is to be embedded")
+    elif seconds is None:
+        out("how long that takes is not known: this index has taken in nothing yet")
+    else:
+        out(f"about {max(1, round(seconds))} s, at the {throughput or 0:,.0f} bytes/s of the last runs")
 
 
 @contextmanager
@@ -116,25 +245,37 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
-    from rag.sources import LINKED_FOLDER
+    from rag.sources import IGNORED, LINKED_FOLDER
 
     for failure in report.failures[:_MOST_SHOWN]:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
     if len(report.failures) > _MOST_SHOWN:
-        note(f"... and {len(report.failures) - _MOST_SHOWN} more; `rag index info --json` lists them all")
+        note(f"... and {len(report.failures) - _MOST_SHOWN} more; `rag documents list --failed` lists them all")
     skipped = dict(report.skipped)
-    linked = skipped.pop(LINKED_FOLDER, 0)
+    linked, ignored = skipped.pop(LINKED_FOLDER, 0), skipped.pop(IGNORED, 0)
     if skipped:
         told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
         note(f"passed over, not a kind of document: {told}")
     if linked:
         note(f"passed over: {linked} {LINKED_FOLDER}{'s' if linked > 1 else ''}; name one to have it read")
+    if ignored:
+        note(f"passed over: {ignored} {IGNORED}")
+    if report.gone:
+        told = "1 document stays whose file is" if report.gone == 1 else f"{report.gone} documents stay whose files are"
+        note(f"{told} not there any more; --prune removes what is gone")
+    for folder, count in report.spared.items():
+        note(
+            f"{folder} is empty, as if a disk were not mounted: {count} document{'s' * (count > 1)} from there "
+            f"stay{'s' * (count == 1)}; --force removes what is gone"
+        )
     if as_json:
         out_json(report_json(report, index))
         return
+    rearranged = "".join(f"{n} {what}, " for n, what in ((report.moved, "moved"), (report.removed, "removed")) if n)
     rate = report.embedded / report.stages["embed"] if report.stages.get("embed") else 0.0
     out(
-        f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {report.failed} failed"
+        f"{report.added} added, {report.changed} changed, {rearranged}"
+        f"{report.unchanged} unchanged, {report.failed} failed"
         f" · {report.chunks} chunks, {report.embedded} embedded ({rate:.1f}/s)"
         f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
     )

@@ -15,15 +15,17 @@ from eval.errors import EvalError
 from indexes.errors import (
     FormatTooNewError,
     FormatTooOldError,
+    HistoryForgottenError,
     IndexDamagedError,
     IndexLockedError,
     IndexMissingError,
     IndexWriteError,
     SettingsMismatchError,
+    SnapshotError,
     StoreError,
 )
 from rag import __version__
-from rag.cli import config, index
+from rag.cli import config, documents, index
 from rag.cli.ask import ask
 from rag.cli.doctor import doctor
 from rag.cli.evaluation.app import app as evaluation
@@ -76,13 +78,17 @@ app.command()(search)
 app.command()(ask)
 app.command()(why)
 app.command()(doctor)
+app.add_typer(documents.app, name="documents")
 app.add_typer(index.app, name="index")
 app.add_typer(config.app, name="config")
 app.add_typer(evaluation, name="eval")
 app.add_typer(train, name="train")
 
 # What happened is said by the error; what to type next, for errors of the storage layer, is said here.
-NEW_FOLDER = "put the folder back from a copy, or ingest the documents into a new one: `rag ingest PATH --index NEW`"
+NEW_FOLDER = (
+    "put it back with `rag index restore FILE --force`, or ingest the documents into a new folder: "
+    "`rag ingest PATH --index NEW`"
+)
 STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
     (IndexMissingError, 4, "run `rag ingest PATH` first, or name another folder with --index"),
     (IndexDamagedError, 5, NEW_FOLDER),
@@ -90,6 +96,8 @@ STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
     (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),
     (IndexWriteError, 1, "make room on the disk and run the command again: what was committed is kept"),
     (FormatTooOldError, 1, "ingest the documents into a new folder: `rag ingest PATH --index NEW`"),
+    (HistoryForgottenError, 1, "`rag index rollback --list` shows where it can be put back to"),
+    (SnapshotError, 1, "name another snapshot; the index was left as it is"),
     (
         SettingsMismatchError,
         1,

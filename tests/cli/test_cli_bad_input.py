@@ -249,7 +249,7 @@ def test_an_index_of_an_older_format(indexed: Path, rag: Rag, arguments: tuple[s
     edit(indexed, "UPDATE meta SET value = '1' WHERE key = 'format_version'")
     ran = rag(*arguments)
     assert ran.code == 1
-    assert error_of(ran)[0] == "the index in .rag has format 1, and this version reads format 2 only"
+    assert error_of(ran)[0] == "the index in .rag has format 1, and this version reads format 3"
 
 
 GARBAGE: dict[str, Callable[[bytes], bytes]] = {
@@ -301,7 +301,7 @@ def test_verify_says_that_the_database_cannot_be_repaired(indexed: Path, rag: Ra
     ran = rag("index", "verify", *repair)
     assert ran.code == 5
     assert ran.out == "database: the text of docs/horn.txt does not match its checksum\n"
-    assert ran.err.startswith("the database itself is damaged: ingest the documents into a new folder")
+    assert ran.err.startswith("the database itself is damaged: put it back with `rag index restore FILE --force`, or ")
 
 
 def test_settings_that_cannot_be_read(indexed: Path, rag: Rag) -> None:
@@ -605,7 +605,6 @@ def test_a_dead_endpoint(indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatc
         (("nonsense",), "No such command 'nonsense'"),
         (("index", "nonsense"), "No such command 'nonsense'"),
         (("search",), "Missing argument 'question'"),
-        (("ingest",), "Missing argument 'paths"),
         (("search", "horn", "-k", "0"), "Invalid value for '-k'"),
         (("search", "horn", "-k", "many"), "Invalid value for '-k'"),
         (("search", "horn", "foghorn"), "unexpected extra argument"),

@@ -28,8 +28,8 @@ GLASS = "How is the lantern glass wiped with vinegar?"
 HORN = "How long does the fog horn sound?"
 
 INGEST = {
-    "added", "changed", "unchanged", "failed", "chunks", "embedded", "generation", "seconds", "skipped", "failures",
-    "stages", "index",
+    "added", "changed", "unchanged", "moved", "removed", "gone", "spared", "failed", "chunks", "embedded",
+    "generation", "seconds", "skipped", "failures", "stages", "index",
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
@@ -182,7 +182,7 @@ def test_long_lists_of_failures_are_cut_and_say_so(corpus: Path, rag: Rag) -> No
         (corpus / "docs" / f"zero-{number}.txt").touch()
     lines = rag("ingest", "docs").err.splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "... and 3 more; `rag index info --json` lists them all"
+    assert lines[-1] == "... and 3 more; `rag documents list --failed` lists them all"
     assert len(rag("index", "info", "--json").json["failures"]) == 23
 
 
@@ -474,7 +474,7 @@ def test_index_info_json(indexed: Path, rag: Rag) -> None:
     assert value["derived"] == {"dense": 1, "lexical": 1}
     assert value["settings"]["embedding.model"] == "fake"
     assert [set(commit) for commit in value["commits"]] == [
-        {"generation", "committed_at", "added", "changed", "removed", "failed"}
+        {"generation", "committed_at", "added", "changed", "removed", "failed", "run", "milliseconds", "bytes"}
     ]
 
 
@@ -618,9 +618,10 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(path) for path, _ in COMMANDS] == [
-        "ask", "config", "config show", "doctor",
+        "ask", "config", "config show", "doctor", "documents", "documents list", "documents rm", "documents show",
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
-        "index", "index info", "index reembed", "index verify", "ingest",
+        "index", "index compact", "index info", "index reembed", "index restore", "index rollback", "index snapshot",
+        "index verify", "ingest",
         "search", "train", "train finish", "train reader", "train reranker", "why",
     ]  # fmt: skip
 

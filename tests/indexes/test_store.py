@@ -101,7 +101,7 @@ def test_a_later_format_is_not_read(store: Store) -> None:
 def test_an_earlier_format_is_not_read(store: Store) -> None:
     with store.transaction() as db:
         db.execute("UPDATE meta SET value = '1' WHERE key = 'format_version'")
-    with pytest.raises(FormatTooOldError, match=rf"has format 1, and this version reads format {FORMAT_VERSION} only"):
+    with pytest.raises(FormatTooOldError, match=rf"has format 1, and this version reads format {FORMAT_VERSION}"):
         Store.open(store.folder)
 
 

@@ -1,0 +1,111 @@
+"""What documents were before a commit changed them, so that commits of the last runs can be undone.
+
+A commit writes down, for each source that it touches, the whole document that stood there, or that nothing did. To
+go back to a generation is then a commit like any other, that puts each source touched since back to what its first
+record after that generation says: history only grows, and going back can itself be undone.
+
+Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.Store.compact`, which forgets these
+records too. Every function takes the connection of an open transaction; none begins or ends one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from typing import Any
+
+from indexes.rows import FailedDocument, NewChunk, NewDocument, Section
+from indexes.seals import row_sha256
+
+__all__ = ["RETIRED_COLUMNS", "RUNS_KEPT", "Past", "first_kept", "read_past", "remember"]
+
+RUNS_KEPT = 5
+RETIRED_COLUMNS = ("generation", "source", "record")
+_DOCUMENT = ("content_sha256", "media_type", "title", "size", "modified_ns", "pages")
+_FAILURE = ("reason", "message", "remedy", "failed_sha256")
+
+Past = tuple[NewDocument | None, FailedDocument | None]
+
+
+def remember(db: sqlite3.Connection, source: str, generation: int) -> None:
+    """Write down what stands under ``source`` now, once a commit: the first record is of what was before it."""
+    if db.execute("SELECT 1 FROM retired WHERE source = ? AND generation = ?", (source, generation)).fetchone():
+        return
+    record = _record(db, source)
+    db.execute(
+        "INSERT INTO retired (generation, source, record, sha256) VALUES (?, ?, ?, ?)",
+        (generation, source, record, row_sha256(generation, source, record)),
+    )
+
+
+def _record(db: sqlite3.Connection, source: str) -> bytes | None:
+    row = db.execute(
+        f"SELECT id, state, {', '.join((*_DOCUMENT, *_FAILURE))} FROM documents WHERE source = ?",  # noqa: S608
+        (source,),
+    ).fetchone()
+    if row is None:
+        return None
+    document_id, state, *values = row
+    told: dict[str, Any] = {"state": state}
+    told |= {
+        name: value.hex() if isinstance(value, bytes) else value
+        for name, value in zip((*_DOCUMENT, *_FAILURE), values, strict=True)
+    }
+    if state != "failed":
+        told["text"] = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()[0]
+        told["sections"] = [
+            [start, end, page, json.loads(headings)]
+            for start, end, page, headings in db.execute(
+                "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
+                (document_id,),
+            )
+        ]
+        told["chunks"] = [
+            [start, end, page, json.loads(headings), key.hex()]
+            for start, end, page, headings, key in db.execute(
+                "SELECT start, end, page, headings, vector_key FROM chunks WHERE document_id = ? ORDER BY ordinal",
+                (document_id,),
+            )
+        ]
+    return zlib.compress(json.dumps(told, ensure_ascii=False).encode(), 1)
+
+
+def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
+    """Return, for each source touched after ``generation``, the document and the failure that stood there then."""
+    rows = db.execute(
+        "SELECT source, record FROM retired WHERE id IN "
+        "(SELECT min(id) FROM retired WHERE generation > ? GROUP BY source) ORDER BY source",
+        (generation,),
+    ).fetchall()
+    return {source: _read(source, record) for source, record in rows}
+
+
+def _read(source: str, record: bytes | None) -> Past:
+    if record is None:
+        return None, None
+    told = json.loads(zlib.decompress(record))
+    failed_sha = told["failed_sha256"]
+    failure = FailedDocument(
+        source, told["reason"] or "", told["message"] or "", told["remedy"] or "",
+        bytes.fromhex(failed_sha) if failed_sha else None,
+    )  # fmt: skip
+    if told["state"] == "failed":
+        return None, failure
+    text = told["text"]
+    document = NewDocument(
+        source, bytes.fromhex(told["content_sha256"]), told["media_type"], told["title"], told["size"],
+        told["modified_ns"], told["pages"], text,
+        tuple(Section(start, end, page, tuple(headings)) for start, end, page, headings in told["sections"]),
+        tuple(
+            NewChunk(start, end, text[start:end], bytes.fromhex(key), page, tuple(headings))
+            for start, end, page, headings, key in told["chunks"]
+        ),
+    )  # fmt: skip
+    return document, failure if told["state"] == "stale" else None
+
+
+def first_kept(db: sqlite3.Connection) -> int:
+    """Return the first generation of the oldest run whose records are to be kept, 0 where all of them are."""
+    runs = db.execute("SELECT DISTINCT run FROM commits ORDER BY run DESC LIMIT ?", (RUNS_KEPT,)).fetchall()
+    return int(runs[-1][0]) if len(runs) == RUNS_KEPT else 0

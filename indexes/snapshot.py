@@ -1,0 +1,161 @@
+"""A whole index as one file: the database, behind a line that says how long it is and what its SHA-256 is.
+
+The copy is made by SQLite's backup interface in one read transaction, so that it is one generation's, and safe while
+a writer runs (a writer's commit waits for its end). Derived indexes are not in it: they are built from it.
+
+Restoring goes through SQLite too, in one transaction on the database that stands there: killed in the middle, the
+old index is still there, and readers that have it open see the new one as they see any commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from dataclasses import replace as replace_fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexes import schema
+from indexes.errors import IndexDamagedError, SnapshotError, StoreError
+from indexes.fail_points import fail_point
+from indexes.lock import writer_lock
+from indexes.store import DATABASE, Store
+
+__all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "write_snapshot"]
+
+_MAGIC = b"rag-qa snapshot 1\n"
+_PAGES_AT_ONCE = 256
+_BLOCK = 1 << 20
+_SCRATCH = ".restore-"
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """What a snapshot's first lines say; ``start`` is where its database begins."""
+
+    generation: int
+    made_at: str
+    size: int
+    sha256: str
+    start: int
+
+
+def write_snapshot(store: Store, file: Path, *, replace: bool = False) -> SnapshotInfo:
+    """Copy the store into a new file, whole or not at all.
+
+    Raises :class:`~indexes.errors.StoreError` where the file exists, unless it may be replaced.
+    """
+    if file.exists() and not replace:
+        raise StoreError(f"{file} exists already")
+    with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as scratch:
+        copy, partial = Path(scratch, DATABASE), Path(scratch, "partial")
+        store.copy_to(copy)
+        fail_point("snapshot.copied")
+        with closing(Store(Path(scratch), write=False)) as copied:
+            generation = copied.generation
+        with copy.open("rb") as handle:
+            sha = hashlib.file_digest(handle, "sha256").hexdigest()
+        info = SnapshotInfo(
+            generation, datetime.now(UTC).isoformat(timespec="seconds"), copy.stat().st_size, sha, start=0
+        )
+        told = {name: value for name, value in asdict(info).items() if name != "start"}
+        head = _MAGIC + json.dumps(told | {"self": _digest(told)}, sort_keys=True).encode() + b"\n"
+        with partial.open("wb") as out, copy.open("rb") as handle:
+            out.write(head)
+            shutil.copyfileobj(handle, out, _BLOCK)
+            out.flush()
+            os.fsync(out.fileno())
+        fail_point("snapshot.written")
+        partial.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return replace_fields(info, start=len(head))
+
+
+def check_snapshot(file: Path) -> SnapshotInfo:
+    """Read a snapshot's first lines. Raises :class:`~indexes.errors.SnapshotError` for a file that is none."""
+    with file.open("rb") as handle:
+        magic, line = handle.read(len(_MAGIC)), handle.readline(4096)
+        start = handle.tell()
+    if magic != _MAGIC:
+        raise SnapshotError(f"{file} is no snapshot of an index")
+    try:
+        told = json.loads(line)
+        if told.pop("self") != _digest(told):
+            raise ValueError
+        info = SnapshotInfo(start=start, **told)
+    except (ValueError, KeyError, TypeError, AttributeError):  # whatever is wrong with it, it is not what was written
+        raise SnapshotError(f"{file} is damaged: its first lines are not what was written") from None
+    if file.stat().st_size != start + info.size:
+        raise SnapshotError(f"{file} is damaged: it is not as long as it was")
+    return info
+
+
+def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> SnapshotInfo:
+    """Put the index of a snapshot into ``folder``, whole or not at all.
+
+    Raises :class:`~indexes.errors.SnapshotError` for a damaged file, :class:`~indexes.errors.StoreError` where an index
+    stands in the folder, unless it may be replaced, and :class:`~indexes.errors.IndexLockedError`. A damaged database
+    that is replaced is kept beside the new one under another name.
+    """
+    info = check_snapshot(file)
+    folder.mkdir(parents=True, exist_ok=True)
+    with writer_lock(folder, "restoring a snapshot"):
+        for leftover in folder.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        try:
+            there, sound = Store.exists(folder), True
+        except IndexDamagedError:
+            there, sound = True, False
+        if there and not replace:
+            raise StoreError(f"there is an index in {folder} already")
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
+            _unpack(file, info, Path(scratch, DATABASE))
+            Store.open(Path(scratch), write=True).close()  # of an earlier format, it is brought up to date here
+            fail_point("restore.checked")
+            if not sound:
+                _put_aside(folder / DATABASE)
+            _copy_over(Path(scratch, DATABASE), folder / DATABASE)
+        fail_point("restore.done")
+    return info
+
+
+def _unpack(file: Path, info: SnapshotInfo, target: Path) -> None:
+    told = hashlib.sha256()
+    with file.open("rb") as handle, target.open("wb") as out:
+        handle.seek(info.start)
+        while block := handle.read(_BLOCK):
+            told.update(block)
+            out.write(block)
+    if told.hexdigest() != info.sha256:
+        raise SnapshotError(f"{file} is damaged: its content does not match its checksum")
+
+
+def _copy_over(source: Path, target: Path) -> None:
+    """Replace a database's content by another's, in one transaction of SQLite's."""
+    with (
+        closing(schema.connect(source)) as old,
+        closing(schema.connect(target, create=True, write=True)) as new,
+    ):
+        old.backup(new, pages=_PAGES_AT_ONCE, progress=lambda *_: fail_point("restore.copying"))
+
+
+def _put_aside(database: Path) -> None:
+    """Rename a damaged database; its journal goes first, lest it be played back into the next one."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for ending in ("-journal", "-wal", "-shm", ""):
+        path = database.with_name(database.name + ending)
+        with suppress(FileNotFoundError):
+            path.rename(path.with_name(f"{database.name}.damaged-{stamp}{ending}"))
+
+
+def _digest(told: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""``rag documents``: which documents the index holds, what it knows of one, and taking some out."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
+from rag.cli.output import note, out, out_json
+from rag.errors import InputError
+
+if TYPE_CHECKING:
+    from indexes import DocumentRow
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="List the documents of an index, look into one, take some out.")
+
+
+@app.command("list")
+def list_documents(
+    index: IndexFolder = Path(".rag"),
+    failed: Annotated[bool, typer.Option("--failed", help="Only those whose file could not be read.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every document with its state, pages, chunks and size."""
+    from indexes.store import Store
+
+    with closing(Store.open(index)) as store:
+        rows = [row for row in store.documents() if not failed or row.state != "ready"]
+    if as_json:
+        out_json([_json(row) for row in rows])
+        return
+    for row in rows:
+        why = f" · {row.message}; {row.remedy}" if row.message else ""
+        pages = "" if row.pages is None else f"{row.pages} pages, "
+        out(f"{row.state:<6} {row.source} · {pages}{row.chunks} chunks, {row.size:,} bytes{why}")
+    if not rows:
+        note("no document has failed" if failed else "the index holds no document")
+
+
+@app.command()
+def show(
+    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it.")],
+    index: IndexFolder = Path(".rag"),
+    chunks: Annotated[bool, typer.Option("--chunks", help="Also where each chunk begins and ends.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the index knows of one document."""
+    from indexes.store import Store
+
+    with closing(Store.open(index)) as store, store.reading():
+        row = store.document(source)
+        rows = store.chunks_of(source) if chunks else []
+    if row is None:
+        raise InputError(f"the index holds no document {source}", "`rag documents list` shows their names")
+    if as_json:
+        value = _json(row)
+        if chunks:
+            value["borders"] = [
+                {"id": c.id, "start": c.start, "end": c.end, "page": c.page, "headings": list(c.headings)} for c in rows
+            ]
+        out_json(value)
+        return
+    out(f"source      {row.source}")
+    out(f"title       {row.title}")
+    out(f"state       {row.state}")
+    out(f"type        {row.media_type}, {row.size:,} bytes")
+    if row.pages is not None:
+        out(f"pages       {row.pages}")
+    out(f"chunks      {row.chunks}")
+    out(f"sha-256     {row.content_sha256.hex() if row.content_sha256 else 'never read'}")
+    out(f"committed   {row.committed_at or 'unknown'} as generation {row.generation}")
+    if row.message:
+        out(f"problem     {row.message}; {row.remedy}")
+    for chunk in rows:
+        page = "" if chunk.page is None else f" page {chunk.page}"
+        begins = " ".join(chunk.text[:60].split())
+        out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{begins}…”")
+
+
+@app.command()
+def rm(
+    sources: Annotated[list[str], typer.Argument(help="Documents' names, or patterns such as 'drafts/*'.")],
+    index: IndexFolder = Path(".rag"),
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take documents out of the index. Their files stay where they are.
+
+    They are gone from every search at once, also in processes that run. `rag index rollback` brings them back.
+    """
+    from rag.build import open_index
+
+    opened = open_index(index, resolve(config, settings).config, write=True)
+    with opened.writing("rag documents rm"), closing(opened.store) as store:
+        known = [row.source for row in store.documents()]
+        removed: dict[str, None] = {}
+        for pattern in sources:
+            matching = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+            if not matching:
+                raise InputError(
+                    f"the index holds no document {pattern}",
+                    "`rag documents list` shows their names; nothing was removed",
+                )
+            removed |= dict.fromkeys(matching)
+        generation = store.commit(removals=list(removed))
+        opened.sync()
+    if as_json:
+        out_json({"removed": list(removed), "generation": generation, "index": str(index)})
+        return
+    for name in removed:
+        out(f"removed {name}")
+    note("a file that is still in its folder is read again by the next `rag ingest`; a .ragignore keeps it out")
+
+
+def _json(row: DocumentRow) -> dict[str, Any]:
+    value = asdict(row)
+    value["content_sha256"] = row.content_sha256.hex() if row.content_sha256 else None
+    return value

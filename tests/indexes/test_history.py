@@ -1,0 +1,263 @@
+"""Earlier generations, moves, stamps, compaction, seals, and an index of the format before."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from index_samples import document, flip_bit, new_index, new_store, put
+
+from indexes import FailedDocument, HistoryForgottenError, Index, IndexLockedError
+from indexes.history import RUNS_KEPT
+from indexes.lock import writer_lock
+from indexes.schema import FORMAT_VERSION
+from indexes.seals import row_sha256
+from indexes.snapshot import restore_snapshot, write_snapshot
+from indexes.store import DATABASE, Store
+from indexes.verify import check_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return new_store(tmp_path / "index")
+
+
+def texts(store: Store) -> dict[str, list[str]]:
+    return {row.source: [c.text for c in store.chunks_of(row.source)] for row in store.documents()}
+
+
+# Moves ------------------------------------------------------------------------------------------------------
+
+
+def test_a_rename_keeps_chunks_ids_and_generation(store: Store) -> None:
+    put(store, document("a", "one", "two"))
+    before = store.chunks_of("a")
+    assert store.commit(moves=[("a", "b/c")]) == 2
+    after = store.chunks_of("b/c")
+    assert [(c.id, c.text) for c in after] == [(c.id, c.text) for c in before]
+    row = store.document("b/c")
+    assert row is not None
+    assert row.generation == 1
+    assert store.changes_since(1).removed.tolist() == store.changes_since(1).added.tolist() == []
+    assert check_store(store) == []
+
+
+def test_a_rename_onto_a_document_or_of_nothing_is_refused(store: Store) -> None:
+    put(store, document("a", "one"), document("b", "two"))
+    for move in (("a", "b"), ("c", "d")):
+        with pytest.raises(ValueError, match="cannot be renamed"):
+            store.commit(moves=[move])
+    assert store.generation == 1
+    store.commit(failures=[FailedDocument("c", "broken", "it is broken", "mend it")])
+    store.commit(moves=[("a", "c")])
+    assert texts(store) == {"b": ["two"], "c": ["one"]}
+
+
+# Going back -------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_change_is_undone(store: Store) -> None:
+    put(store, document("a", "one"), document("b", "two"), document("c", "three"))
+    store.commit(failures=[FailedDocument("f", "broken", "it is broken", "mend it", b"f")])
+    before = texts(store), {d.source: (d.state, d.message) for d in store.documents()}
+    put(store, document("a", "another"), document("f", "mended"))
+    store.commit(removals=["b"], moves=[("c", "d")], failures=[FailedDocument("a", "broken", "broken", "mend")])
+    assert store.roll_back(2) == 5
+    assert (texts(store), {d.source: (d.state, d.message) for d in store.documents()}) == before
+    assert check_store(store) == []
+    store.roll_back(4)
+    assert texts(store) == {"a": ["another"], "f": ["mended"], "d": ["three"]}
+    assert [d.state for d in store.documents()] == ["stale", "ready", "ready"]
+
+
+def test_commits_of_one_run_are_undone_together(store: Store) -> None:
+    put(store, document("a", "one"))
+    run = put(store, document("b", "two"))
+    store.put_vectors("signs", {})
+    store.commit(removals=["a"], run=run)
+    assert store.runs() == [1, 0]
+    store.roll_back(store.runs()[0])
+    assert texts(store) == {"a": ["one"]}
+
+
+def test_only_the_last_runs_are_kept(store: Store) -> None:
+    for number in range(RUNS_KEPT + 3):
+        put(store, document("a", f"version {number}"))
+    assert len(store.runs()) == RUNS_KEPT
+    oldest = store.runs()[-1]
+    with pytest.raises(HistoryForgottenError, match=f"generations {oldest} to"):
+        store.roll_back(oldest - 1)
+    store.roll_back(oldest)
+    assert texts(store) == {"a": [f"version {oldest - 1}"]}
+
+
+def test_embedding_anew_and_compacting_forget_the_past(store: Store) -> None:
+    put(store, document("a", "one"))
+    put(store, document("a", "two"))
+    store.compact()
+    with pytest.raises(HistoryForgottenError, match="no earlier generation is on record"):
+        store.roll_back(1)
+    assert check_store(store) == []
+
+
+# Seals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE commits SET added = added + 1 WHERE generation = 1", "commit 1 does not match"),
+        ("UPDATE commits SET nonce = 'other' WHERE generation = 1", "commit 1 does not match"),
+        ("UPDATE tombstones SET chunk_id = chunk_id + 100", "commit 2 does not match"),
+        ("DELETE FROM tombstones", "commit 2 does not match"),
+        ("UPDATE chunks SET generation = 1 WHERE generation = 2", "another generation than their document"),
+        ("UPDATE documents SET state = 'stale'", "does not match its checksum"),
+        ("UPDATE documents SET generation = 1", "does not match its checksum"),
+        ("UPDATE meta SET value = '\"other\"' WHERE key = 'store_id'", "records of the folder do not match"),
+        ("UPDATE retired SET record = x'00'", "earlier versions are damaged"),
+        ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'chunks'", "ids could be used again"),
+    ],
+)
+def test_what_decides_what_is_seen_is_sealed(store: Store, change: str, told: str) -> None:
+    put(store, document("a", "one", "two"))
+    put(store, document("a", "three"))
+    assert check_store(store) == []
+    with store.transaction() as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute(change)
+    assert any(told in problem.message for problem in check_store(store))
+
+
+# Formats ----------------------------------------------------------------------------------------------------
+
+
+def make_format_2(folder: Path) -> None:
+    """Turn an index into what the version before wrote."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        for column in ("run", "milliseconds", "bytes", "sha256"):
+            db.execute(f"ALTER TABLE commits DROP COLUMN {column}")
+        db.execute("DROP TABLE retired")
+        db.execute("DROP TABLE stamps")
+        db.execute("DELETE FROM meta WHERE key IN ('history_from', 'replay_from', 'sha256')")
+        db.execute("UPDATE meta SET value = '2' WHERE key = 'format_version'")
+        for document_id, *values in db.execute(
+            "SELECT id, source, content_sha256, media_type, title, size, modified_ns, pages FROM documents"
+        ).fetchall():
+            db.execute("UPDATE documents SET sha256 = ? WHERE id = ?", (row_sha256(*values), document_id))
+        db.commit()
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_an_index_of_the_format_before_is_brought_up_to_date(tmp_path: Path, write: bool) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.store.commit(removals=["b"], failures=[FailedDocument("f", "broken", "it is broken", "mend it")])
+    index.sync()
+    index.store.close()
+    make_format_2(index.folder)
+    opened = Index.open(index.folder, write=write)
+    assert opened.store.meta("format_version") == FORMAT_VERSION
+    assert opened.verify(deep=True) == []
+    assert texts(opened.store) == {"a": ["one"], "f": []}
+    assert opened.store.runs() == []
+    opened.store.close()
+    store = Store.open(index.folder, write=True)
+    put(store, document("a", "three"))
+    store.roll_back(store.runs()[0])
+    assert texts(store) == {"a": ["one"], "f": []}
+    assert check_store(store) == []
+
+
+def test_damage_is_not_mended_by_a_new_format(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    put(store, document("a", "one"))
+    store.close()
+    make_format_2(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("UPDATE documents SET title = 'other'")
+        db.commit()
+    assert [p.message for p in check_store(Store.open(tmp_path))] == [
+        "what is recorded of a does not match its checksum"
+    ]
+
+
+def test_a_format_is_not_changed_beside_a_writer(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.close()
+    make_format_2(tmp_path)
+    with writer_lock(tmp_path, "test"), pytest.raises(IndexLockedError):
+        Store.open(tmp_path)
+
+
+# Snapshots --------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_replaces_a_database_that_is_damaged_and_keeps_it(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "index")
+    put(store, document("a", "one"))
+    write_snapshot(store, tmp_path / "snapshot")
+    store.close()
+    (tmp_path / "index" / DATABASE).write_bytes(b"garbage" * 1000)
+    restore_snapshot(tmp_path / "snapshot", tmp_path / "index", replace=True)
+    assert texts(Store.open(tmp_path / "index")) == {"a": ["one"]}
+    [aside] = (tmp_path / "index").glob(f"{DATABASE}.damaged-*")
+    assert aside.read_bytes().startswith(b"garbage")
+
+
+def test_a_reader_that_is_open_sees_the_restored_index(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"))
+    write_snapshot(index.store, tmp_path / "snapshot")
+    put(index.store, document("a", "two"), document("b", "three"))
+    index.sync()
+    reader = Index.open(index.folder).reader()
+    assert len(reader.snapshot().dense) == 2
+    restore_snapshot(tmp_path / "snapshot", index.folder, replace=True)
+    assert len(reader.snapshot().dense) == 1
+    assert texts(reader.store) == {"a": ["one"]}
+    reader.close()
+
+
+def test_deep_checks_look_at_each_vector_and_each_text(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one two"), document("b", "three four"))
+    index.sync()
+    with index.store.transaction() as db:  # both rows are sound, and changed places after the indexes were made
+        (one, two) = db.execute("SELECT key, vector FROM vectors ORDER BY key").fetchall()
+        for key, vector in ((one[0], two[1]), (two[0], one[1])):
+            sha = row_sha256("signs", key, vector)
+            db.execute("UPDATE vectors SET vector = ?, sha256 = ? WHERE key = ?", (vector, sha, key))
+    assert index.verify() == []
+    [problem] = index.verify(deep=True)
+    assert (problem.part, problem.repairable) == ("dense", True)
+    assert "2 chunks have another vector" in problem.message
+    index.rebuild({"dense"})
+    assert index.verify(deep=True) == []
+
+
+def test_a_flipped_bit_in_a_snapshot_is_told_whichever_it_is(tmp_path: Path) -> None:
+    store = new_store(tmp_path / "index")
+    put(store, document("a", "one"))
+    write_snapshot(store, tmp_path / "snapshot")
+    whole = (tmp_path / "snapshot").read_bytes()
+    for at in (0, 17, 20, 60, 150, 200, 300, len(whole) - 1):
+        (tmp_path / "snapshot").write_bytes(whole)
+        flip_bit(tmp_path / "snapshot", at, at=at)
+        with pytest.raises(Exception, match="snapshot"):
+            restore_snapshot(tmp_path / "snapshot", tmp_path / f"restored{at}")
+        assert not Store.exists(tmp_path / f"restored{at}")
+
+
+def test_an_index_of_another_history_is_no_damage(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"))
+    write_snapshot(index.store, tmp_path / "snapshot")
+    put(index.store, document("b", "two"))
+    index.sync()
+    restore_snapshot(tmp_path / "snapshot", index.folder, replace=True)
+    put(index.store, document("b", "another with the same number"))
+    assert index.verify(deep=True) == []
+    index.sync()
+    assert index.verify(deep=True) == []
