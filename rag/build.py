@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from indexes import Index
 from indexes.dense_faiss import FaissOptions
@@ -20,6 +20,9 @@ from rag.reader import Reader
 from rag.reranking import Reranker
 from rag.retrieval import Retriever
 
+if TYPE_CHECKING:
+    from rag.parsing import ParserPool
+
 __all__ = [
     "check_dense",
     "forbid_downloads",
@@ -28,6 +31,7 @@ __all__ = [
     "make_builder",
     "make_chunker",
     "make_embedder",
+    "make_parser_pool",
     "make_pipeline",
     "make_reader",
     "make_reranker",
@@ -93,6 +97,14 @@ def _through_graph(config: Config) -> bool:
         return True
     asked = (part.engine, part.model, part.dtype) == ("auto", "bundled:minilm", "auto")
     return asked and part.device in ("auto", "cpu") and suits_this_machine()
+
+
+def make_parser_pool(config: Config) -> ParserPool:
+    """Make the processes that read files; they start with the first file."""
+    from rag.parsing import Limits, ParserPool
+
+    part = config.parsing.model_dump()
+    return ParserPool(part.pop("workers"), Limits(**part))
 
 
 def make_chunker(config: Config, embedder: Embedder) -> Chunker:

@@ -48,6 +48,16 @@ class EmbeddingConfig(_Part):
     passage_prefix: str = ""
 
 
+class ParsingConfig(_Part):
+    """The processes that read files, and what one file may cost them (docs/formats.md)."""
+
+    workers: int = Field(2, ge=1)
+    memory_mb: int = Field(1024, ge=64)
+    cpu_seconds: int = Field(60, ge=1)
+    wall_seconds: float = Field(120.0, gt=0)
+    file_mb: int = Field(256, ge=1)
+
+
 class ChunkingConfig(_Part):
     """How documents become chunks; sizes in the embedder's tokens."""
 
@@ -174,6 +184,7 @@ class AnswersConfig(_Part):
 class Config(_Part):
     """The whole tree."""
 
+    parsing: ParsingConfig = ParsingConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     chunking: ChunkingConfig = ChunkingConfig()
     index: IndexConfig = IndexConfig()

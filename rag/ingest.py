@@ -11,9 +11,11 @@ How bytes become documents is a callable that is handed in (:data:`ParseAll`); i
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexes import FailedDocument, Index, NewChunk, NewDocument
 from rag.chunking import Chunker
@@ -25,6 +27,9 @@ from rag.sources import Found, find_sources
 from rag.stamps import FileContent, read_file
 from rag.syncing import Plan, ToRead, make_plan
 
+if TYPE_CHECKING:
+    from rag.parsing import ParserPool
+
 __all__ = [
     "IngestReport",
     "Ingestor",
@@ -33,6 +38,7 @@ __all__ = [
     "Progress",
     "carry_out_without_reading",
     "parse_here",
+    "parse_in",
     "reembed",
 ]
 
@@ -99,6 +105,23 @@ def parse_here(jobs: Iterable[ParseJob]) -> Iterator[tuple[ParseJob, Document | 
             yield job, error
         except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
             yield job, _parser_failed(error)
+
+
+def parse_in(pool: ParserPool) -> ParseAll:
+    """Return what parses in the processes of a pool, a few files ahead of the embedder."""
+
+    def parse_all(jobs: Iterable[ParseJob]) -> Iterator[tuple[ParseJob, Document | DocumentError]]:
+        waiting: deque[ParseJob] = deque()
+
+        def handed_over() -> Iterator[tuple[str, bytes]]:
+            for job in jobs:
+                waiting.append(job)
+                yield job.source, job.data
+
+        for _, outcome in pool.parse_all(handed_over()):
+            yield waiting.popleft(), outcome
+
+    return parse_all
 
 
 def _parser_failed(error: Exception) -> DocumentError:

@@ -50,11 +50,11 @@ def ingest(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read documents into the index: Markdown, HTML, PDF and plain text.
+    """Read documents into the index: texts, office files, tables, data, mail and source code.
 
-    In folders, files with these endings are read: .md .markdown .html .htm .xhtml .txt .text .log .rst .pdf; hidden
-    ones, links to folders and what a .ragignore names are passed over. A file that is named itself is read whatever
-    it is called, as text where its content is no PDF or HTML.
+    In folders, files with the endings of docs/formats.md are read (.pdf .docx .xlsx .html .md .csv .json .eml .py and
+    some fifty more); hidden ones, links to folders and what a .ragignore names are passed over. A file that is named
+    itself is read whatever it is called: what it is, its content tells.
 
     Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
     file that cannot be read is reported and the others go on (exit code 7).
@@ -142,16 +142,16 @@ class _Work:
                 return self._carry_out(opened, embedder)
 
     def _carry_out(self, opened: Index, embedder: Embedder | None) -> IngestReport:
-        from rag.build import make_chunker
-        from rag.ingest import Ingestor, carry_out_without_reading
+        from rag.build import make_chunker, make_parser_pool
+        from rag.ingest import Ingestor, carry_out_without_reading, parse_in
 
         plan = self.plan(opened.store)
         if not plan.to_read:
             return carry_out_without_reading(opened, plan, self.found)
         embedder = embedder or self._embedder()
         chunker = make_chunker(self.config, embedder)
-        with progress_bar() as show, closing(embedder):
-            return Ingestor(opened, embedder, chunker, show).carry_out(plan, self.found)
+        with progress_bar() as show, closing(embedder), make_parser_pool(self.config) as pool:
+            return Ingestor(opened, embedder, chunker, show, parse_in(pool)).carry_out(plan, self.found)
 
     def _embedder(self) -> Embedder:
         from rag.build import make_embedder

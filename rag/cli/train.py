@@ -113,7 +113,8 @@ def finish(
     out(
         f"confidence: logistic({confidence.lead} lead + {confidence.margin} margin + "
         f"{confidence.relevance} relevance {confidence.bias:+}), "
-        f"no answer below {confidence.threshold}"
+        f"no answer below {confidence.threshold}, "
+        f"or {confidence.strict} where half of the questions have none"
     )
     out(f"written to {to}")
 

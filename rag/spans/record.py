@@ -43,8 +43,9 @@ class Calibration:
     """A logistic function from what speaks for the best answer to the chance that it is right.
 
     That is its lead over the next answer, its span's margin over "no answer", and its passage's relevance. The lead is
-    for choosing, the others tell whether there is an answer at all. Without fitting it is the margin alone, which makes
-    it the share of the span in the softmax of span and "no answer".
+    for choosing, the others tell whether there is an answer at all. ``threshold`` does best where a fifth of the
+    questions have no answer, ``strict`` where half of them have none. Without fitting it is the margin alone: the share
+    of the span in the softmax of span and "no answer".
     """
 
     lead: float = 0.0
@@ -52,6 +53,7 @@ class Calibration:
     relevance: float = 0.0
     bias: float = 0.0
     threshold: float = 0.0
+    strict: float = 0.0
 
     def confidence(self, lead: float, margin: float, relevance: float) -> float:
         """Return the chance, 0 to 1."""

@@ -1,4 +1,4 @@
-"""The last step of a reader: weights and confidence fitted on held-back questions, then the graph that is shipped.
+"""The last step of a reader: the graph that is shipped, then weights and confidence fitted on held-back questions.
 
 The questions are those of the training file's question-sentence pairs whose sentence was held back from training. They
 are asked of an index of their own corpus, made and searched by the product's own code.
@@ -18,6 +18,8 @@ from rag.errors import InputError
 from rag.ingest import Ingestor
 from rag.spans.engine import load_engine
 from rag.spans.record import RECORD_FILE, ReaderRecord
+from rag.spans.tokenizer import load_tokenizer
+from rag.spans.windows import Windower
 from rag.training.altered import Alterer
 from rag.training.config import Pairs, ReaderConfig
 from rag.training.corpus import Corpus
@@ -59,8 +61,12 @@ def finish(
     held = sorted(draw.sample(held, min(len(held), most)))
     texts, asked = _paragraphs(corpus, held, draw)
     folder = config.output / "fit"
+    pairs = [(a.question, texts[n % len(texts)][1]) for n, a in enumerate(asked)]
+    say("quantising")
+    tokenizer = load_tokenizer(config.output, str(config.output))
+    export_graph(config.output, target, Windower(tokenizer, config.window.settings()), pairs)
     say(f"fitting on {len(asked):,} held-back questions over {len(texts):,} passages")
-    engine = load_engine(str(config.output), engine="torch")
+    engine = load_engine(str(target), engine="openvino")  # what is shipped is what its weights are fitted on
     embedder = make_embedder(pipeline)
     documents = _written(folder / "documents", texts)
     index = open_or_create(folder / "index", pipeline, embedder)
@@ -70,11 +76,8 @@ def finish(
     prefix = f"{documents.name}/"
     asked = [replace(a, source=prefix + a.source) for a in asked]
     record = weigh(engine, asked, lambda questions: retriever.retrieve_batch(questions, k=20))
-    (config.output / RECORD_FILE).write_text(
-        json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8"
-    )
-    pairs = [(a.question, texts[n % len(texts)][1]) for n, a in enumerate(asked)]
-    export_graph(config.output, target, engine.windower, pairs)
+    for folder in (config.output, target):
+        (folder / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return record
 
 

@@ -32,6 +32,7 @@ Retrieve = Callable[[Sequence[str]], list[Retrieved]]
 
 _SHOWN = 10
 _RERANKED = 20
+_ANSWERED = 4.0  # with half of the questions asked without an answer, a fifth of what is fitted on has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,10 @@ def _calibrate(
     found: Sequence[Retrieved],
     refind: Callable[[Sequence[str]], list[Retrieved]],
 ) -> Calibration:
-    """Fit on every second question as it is, and on the others without an answer: a quarter each of two kinds."""
+    """Fit on every second question as it is, and on the others without an answer: a quarter each of two kinds.
+
+    Of the questions that people ask fewer than half have no answer: those that have one count :data:`_ANSWERED` times.
+    """
     near = [n for n, question in enumerate(asked) if n % 4 == 3 and question.altered]
     other = dict(zip(near, refind([str(asked[n].altered) for n in near]), strict=True))
     prompts, shown = [], []
@@ -194,17 +198,23 @@ def _calibrate(
     hopeless = np.array([row[2] for row in rows])
     if y.all() or not y.any():
         raise InputError("the reader is right about all questions, or about none", "name other questions")
-    *weights, bias = logistic(x, y)
+    counts = np.where(hopeless, 1.0, _ANSWERED)
+    *weights, bias = logistic(x, y, counts)
     lead, margin, relevance = (round(weight, 4) for weight in weights)
     calibration = Calibration(lead=lead, margin=margin, relevance=relevance, bias=round(bias, 4))
     confidences = np.array([calibration.confidence(*row) for row in x])
-    return replace(calibration, threshold=_threshold(confidences, y, hopeless))
+    return replace(
+        calibration,
+        threshold=_threshold(confidences, y, hopeless, counts),
+        strict=_threshold(confidences, y, hopeless, np.ones(len(x))),
+    )
 
 
-def logistic(x: Float, y: npt.NDArray[np.bool_]) -> list[float]:
+def logistic(x: Float, y: npt.NDArray[np.bool_], counts: Float) -> list[float]:
     """Return the weights (f) and the bias of the likeliest logistic function that falls with none of its inputs.
 
-    A small penalty (1e-3 times the squared weights of the standardised inputs, a row) keeps separable data finite.
+    Row ``i`` counts ``counts[i]`` times. A small penalty (1e-3 times the squared weights of the standardised inputs, a
+    row) keeps separable data finite.
     """
     from scipy.optimize import minimize
 
@@ -215,9 +225,9 @@ def logistic(x: Float, y: npt.NDArray[np.bool_]) -> list[float]:
         told = z @ weights
         chance = 1 / (1 + np.exp(-told))
         pulled = np.append(weights[:-1], 0.0)
-        cost = np.logaddexp(0.0, told).sum() - told[y].sum()
-        penalty = 1e-3 * len(x)
-        return float(cost + penalty * pulled @ pulled), z.T @ (chance - y) + 2 * penalty * pulled
+        cost = counts @ (np.logaddexp(0.0, told) - told * y)
+        penalty = 1e-3 * counts.sum()
+        return float(cost + penalty * pulled @ pulled), z.T @ (counts * (chance - y)) + 2 * penalty * pulled
 
     bounds = [(0.0, None)] * x.shape[1] + [(None, None)]
     best = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
@@ -225,13 +235,15 @@ def logistic(x: Float, y: npt.NDArray[np.bool_]) -> list[float]:
     return [*map(float, weights), float(best[-1] - weights @ centre)]
 
 
-def _threshold(confidences: Float, right: npt.NDArray[np.bool_], hopeless: npt.NDArray[np.bool_]) -> float:
+def _threshold(
+    confidences: Float, right: npt.NDArray[np.bool_], hopeless: npt.NDArray[np.bool_], counts: Float
+) -> float:
     """Return the threshold that does best: right answers given, and nothing said where there was no answer.
 
     Of several that do equally well the lowest, to two digits.
     """
     tried = np.round(np.arange(0.0, 0.96, 0.01), 2)
-    gained = [int(((confidences >= t) & right).sum() + ((confidences < t) & hopeless).sum()) for t in tried]
+    gained = [float(counts @ np.where(confidences >= t, right, hopeless)) for t in tried]
     return float(tried[int(np.argmax(gained))])
 
 

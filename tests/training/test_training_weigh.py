@@ -41,10 +41,11 @@ def test_the_logistic_function_is_the_likeliest_that_never_falls() -> None:
     draw = np.random.default_rng(5)
     x = draw.normal(size=(4000, 3)) * [1.0, 3.0, 1.0] + [0.0, 2.0, 0.0]
     z = 1.2 * x[:, 0] + 0.5 * x[:, 1] - 1.0 * x[:, 2] - 0.7
+    ones = np.ones(4000)
     y = draw.random(4000) < 1 / (1 + np.exp(-z))
-    *weights, bias = logistic(x[:, :2], y)
+    *weights, bias = logistic(x[:, :2], y, ones)
     assert weights == pytest.approx([1.05, 0.43], abs=0.12)  # less than 1.2 and 0.5: the third input is noise to it
-    assert logistic(x, y)[2] == 0.0
+    assert logistic(x, y, ones)[2] == 0.0
     grid = [(a, b) for a in np.linspace(0.7, 1.4, 15) for b in np.linspace(0.2, 0.7, 11)]
     losses = {(a, b): _loss(x[:, :2], y, (a, b), bias) for a, b in grid}
     assert _loss(x[:, :2], y, weights, bias) <= min(losses.values()) + 5.0  # the penalty moves it a little
@@ -57,10 +58,19 @@ def _loss(x: np.ndarray, y: np.ndarray, weights: Sequence[float], bias: float) -
 
 def test_separable_data_stay_finite() -> None:
     x = np.array([[-1.0], [-2.0], [1.0], [2.0]] * 30)
-    weight, bias = logistic(x, x[:, 0] > 0)
+    weight, bias = logistic(x, x[:, 0] > 0, np.ones(120))
     assert math.isfinite(weight)
     assert weight > 0.5
     assert abs(bias) < 1
+
+
+def test_a_row_that_counts_twice_is_two_rows() -> None:
+    draw = np.random.default_rng(6)
+    x = draw.normal(size=(300, 2))
+    y = draw.random(300) < 1 / (1 + np.exp(-x[:, 0]))
+    twice = np.where(np.arange(300) < 100, 2.0, 1.0)
+    told = logistic(np.concatenate([x, x[:100]]), np.concatenate([y, y[:100]]), np.ones(400))
+    assert logistic(x, y, twice) == pytest.approx(told, abs=0.02)  # the inputs are standardised by their rows
 
 
 class Told(SpanEngine):
@@ -115,5 +125,5 @@ def test_weigh_fits_a_reader_that_knows() -> None:
     calibration = record.calibration
     sure = calibration.confidence(5.0, 3.0, 1.5)
     unsure = calibration.confidence(0.1, -3.0, -1.5)
-    assert unsure < calibration.threshold <= sure
+    assert unsure < calibration.threshold <= calibration.strict <= sure
     assert unsure < 0.3 < 0.7 < sure
