@@ -43,9 +43,9 @@ SMOLLM2_SUM = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 # Our own: rag/bundled/reader/README.md says how it was trained.
 READER_SUMS = {
-    "reader.bin": "dd2b5a1b92ce89dd78f55b0fbaf91bfa9eb2a3d4a5f7837ee0fb1e2514ea5c0d",
+    "reader.bin": "ccb793c067a8d420fc59c58842672fe8805868428e451340d449187b618d5891",
     "reader.xml": "a51d321e486b1c38684ebd152f73e6ae0b5a59bf1058b97b9a4f8191016c5af6",
-    "reader.json": "3119e2ec3ce4481f20bab60803d9b21bdc0f68e0bdbca146aebbc071aae93479",
+    "reader.json": "c80aa5e67366a8696df9fa5f60bac060e6080749e48bfcbc683b09de54ef4ffb",
     "config.json": "9310388ffa10b4b10a4cfd9e86bd0042d54c5204cf76186ef24be9b1d50d7d0e",
     "tokenizer.json": "1d5cad28b9149ce59e491a2d9c2b4dad8d8451d11788c5c9059d75b5bde0962a",
     "tokenizer_config.json": "1128dd50ff3f913671a9405619c1bd8f9e9ddc28f62257cb94ed70683590b715",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
 from rag.records import Usage
 from rag.spans.engine import Reading, SpanEngine
-from rag.spans.record import MOST_LEAD
+from rag.spans.record import MOST_LEAD, is_latin
 
 __all__ = ["ExtractiveGenerator"]
 
@@ -78,9 +78,12 @@ class ExtractiveGenerator:
 
     def _complete(self, prompt: Prompt, readings: Sequence[Reading], seconds: float, cut: bool) -> Completion:
         most = self.engine.windower.settings.question
-        notes = (f"the reader read the first {most} tokens of the question",) if cut else ()
+        notes: tuple[str, ...] = (f"the reader read the first {most} tokens of the question",) if cut else ()
         usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
         candidates = self._candidates(prompt, readings)
+        if self.engine.record.latin_only and not is_latin(prompt.question):
+            notes += ("the reader has learned no language in another script than Latin (--generator vllm)",)
+            candidates = []
         if not candidates:
             return Completion("", "stop", usage, seconds, notes=notes, confidence=0.0)
         ranked = _merge(candidates, self.engine.record.combination.merge)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from rag.errors import ModelError
 from rag.spans.windows import WindowSettings
 
-__all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord"]
+__all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord", "is_latin"]
 
 RECORD_FILE = "reader.json"
 MOST_LEAD = 10.0  # logits; a single candidate leads by no more
@@ -63,11 +64,15 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecord:
-    """Everything that a reader's folder says beside its weights."""
+    """Everything that a reader's folder says beside its weights.
+
+    ``latin_only`` says that it has learned from texts in Latin script alone: what it marks in others means nothing.
+    """
 
     window: WindowSettings = field(default_factory=WindowSettings)
     combination: Combination = field(default_factory=Combination)
     calibration: Calibration = field(default_factory=Calibration)
+    latin_only: bool = False
 
     @classmethod
     def load(cls, folder: Path) -> ReaderRecord:
@@ -81,6 +86,7 @@ class ReaderRecord:
                 WindowSettings(**tree.get("window", {})),
                 Combination(**tree.get("combination", {})),
                 Calibration(**tree.get("calibration", {})),
+                bool(tree.get("latin_only", False)),
             )
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"{path} is not a reader's record: {error}", "train or export the reader again") from None
@@ -91,4 +97,11 @@ class ReaderRecord:
             "window": asdict(self.window),
             "combination": asdict(self.combination),
             "calibration": asdict(self.calibration),
+            "latin_only": self.latin_only,
         }
+
+
+def is_latin(text: str) -> bool:
+    """Tell whether at least half of a text's letters are Latin ones, which is so where it has none."""
+    letters = [unicodedata.name(c, "").startswith("LATIN") for c in text if c.isalpha()]
+    return 2 * sum(letters) >= len(letters)

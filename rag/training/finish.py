@@ -17,7 +17,7 @@ from rag.config import Config
 from rag.errors import InputError
 from rag.ingest import Ingestor
 from rag.spans.engine import load_engine
-from rag.spans.record import RECORD_FILE, ReaderRecord
+from rag.spans.record import RECORD_FILE, ReaderRecord, is_latin
 from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower
 from rag.training.altered import Alterer
@@ -76,6 +76,7 @@ def finish(
     prefix = f"{documents.name}/"
     asked = [replace(a, source=prefix + a.source) for a in asked]
     record = weigh(engine, asked, lambda questions: retriever.retrieve_batch(questions, k=20))
+    record = replace(record, latin_only=all(map(is_latin, corpus.sentences)))
     for folder in (config.output, target):
         (folder / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return record

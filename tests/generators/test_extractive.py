@@ -149,6 +149,16 @@ def test_a_pair_is_read_once(tokenizer: Any) -> None:
     assert scorer.windows == 1
 
 
+def test_a_reader_of_latin_script_is_silent_in_another(tokenizer: Any) -> None:
+    made = generator(tokenizer, {"288": 9.0}, record=replace(RECORD, latin_only=True))
+    told = made.generate([Prompt(question="Какой номер ночью?", passages=shown("Dial 288."))], Sampling())[0]
+    assert (told.text, told.confidence) == ("", 0.0)
+    assert any("Latin" in text for text in told.notes)
+    assert complete(made, "Dial 288.").text == "288"
+    anywhere = generator(tokenizer, {"288": 9.0})
+    assert anywhere.generate([Prompt(question="Какой?", passages=shown("Dial 288."))], Sampling())[0].text == "288"
+
+
 def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 5.0})
     told = made.generate([Prompt(question="why " * 100, passages=shown("Dial 288."))], Sampling())[0]
