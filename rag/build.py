@@ -278,7 +278,7 @@ def make_reader(config: Config, generator: Generator, *, whole: bool = False) ->
     return Reader(
         make_builder(config, generator, whole=whole),
         generator,
-        min_relevance=config.retrieval.min_relevance,
+        min_relevance=config.least_relevance(),
         min_support=config.citations.min_support,
         min_confidence=least_confidence(config),
         answered_by=_answered_by(config),

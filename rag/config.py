@@ -94,7 +94,7 @@ class IndexConfig(_Part):
 
 
 class RetrievalConfig(_Part):
-    """How passages are found and joined."""
+    """How passages are found and joined; :meth:`Config.least_relevance` says what ``min_relevance`` is unless set."""
 
     k: int = Field(5, ge=1, le=1000)
     candidates: int = Field(100, ge=1, le=2000)
@@ -105,7 +105,7 @@ class RetrievalConfig(_Part):
     rerank_candidates: int = Field(20, ge=1, le=1000)
     rerank_weight: float = Field(1.0, ge=0)
     cross_encoder: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
-    min_relevance: float = Field(0.3, ge=-1, le=1)
+    min_relevance: float | None = Field(None, ge=-1, le=1)
 
 
 class VllmConfig(_Part):
@@ -194,6 +194,15 @@ class Config(_Part):
     citations: CitationConfig = CitationConfig()
     answers: AnswersConfig = AnswersConfig()
     reader: ReaderModelConfig = ReaderModelConfig()
+
+    def least_relevance(self) -> float:
+        """Return the best cosine below which no question is answered: as set, else 0.3 where a language model writes.
+
+        A reader judges what it reads: it is asked wherever there is anything.
+        """
+        if self.retrieval.min_relevance is not None:
+            return self.retrieval.min_relevance
+        return -1.0 if self.generator.type in MARKING else 0.3
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""

@@ -136,7 +136,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
     expected = [p for p in wide if p.id in ids]
     passage = found.passages[fused - 1] if fused else expected[0] if expected else _unfound(retriever, ids)
     top = found.passages[: part.k]
-    relevant = found.relevance >= part.min_relevance
+    relevant = found.relevance >= config.least_relevance()
     built = builder.build(question, top) if top and relevant else None
     retrieved = fused is not None and fused <= part.k
     dropped = None
@@ -232,7 +232,7 @@ def _shows(
     question: str, ids: set[int], config: Config, make_retriever: MakeRetriever, make_builder: MakeBuilder
 ) -> bool:
     found = make_retriever(config).retrieve(question)
-    if found.relevance < config.retrieval.min_relevance:
+    if found.relevance < config.least_relevance():
         return False
     return any(p.id in ids for p in make_builder(config).build(question, found.passages).shown)
 

@@ -99,6 +99,7 @@ def print_passage(number: int, passage: Passage) -> None:
     out()
 
 
+_NEAREST = 5
 _WHY = {
     "nothing relevant": "no passage is near the question",
     "low confidence": "its confidence is below the threshold",
@@ -120,7 +121,7 @@ def print_sources(answer: Answer) -> None:
         if answer.sentences:
             out()
         out("Nearest passages" if answer.abstained else "Passages that were read")
-        for number, passage in enumerate(answer.passages, start=1):
+        for number, passage in enumerate(answer.passages[:_NEAREST], start=1):
             out(f"[{number}] {place(passage)}")
     out()
     if answer.abstained:
