@@ -123,7 +123,7 @@ class Retriever:
         if self._fusion != "dense":
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         results = []
-        wanted = max(k or self._k, self._rerank_candidates if self._reranker else 0)
+        wanted = max(k or self._k, max(self._k, self._rerank_candidates) if self._reranker else 0)
         notes = self._notes(questions)
         for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, wanted, depth)
@@ -146,7 +146,8 @@ class Retriever:
 
     def _rerank(self, results: Sequence[Retrieved], reranker: Reranker, k: int) -> list[Retrieved]:
         """Order the best candidates by fused score and reranker together; those further down keep their places."""
-        heads = [found.passages[: self._rerank_candidates] for found in results]
+        # All that is shown is read: beside passages that were not, those that were would have another scale.
+        heads = [found.passages[: max(self._k, self._rerank_candidates)] for found in results]
         pairs = [(found.question, p.text) for found, head in zip(results, heads, strict=True) for p in head]
         scores = iter(reranker.scores(pairs))
         reranked = []

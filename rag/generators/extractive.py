@@ -23,7 +23,8 @@ from rag.spans.record import MOST_LEAD, is_latin
 
 __all__ = ["ExtractiveGenerator"]
 
-_NOT_WORDS = re.compile(r"[\W_]+")
+_SPACE = re.compile(r"\s+")
+_AROUND = " .,;:!?\"'“”‘’«»()[]"  # signs that mean something, such as − or €, stay: 5 is not −5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class ExtractiveGenerator:
         weighed = []
         for number, (passage, reading) in enumerate(zip(prompt.passages, readings, strict=True)):
             for span in reading.spans:
-                key = _NOT_WORDS.sub(" ", passage.text[span.start : span.end].casefold()).strip()
+                key = _SPACE.sub(" ", passage.text[span.start : span.end].casefold()).strip(_AROUND)
                 if key:
                     score = combination.score(span.margin, reading.relevance, passage.score - top)
                     place = Evidence(number, span.start, span.end)

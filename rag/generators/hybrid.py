@@ -9,6 +9,7 @@ It does not notice a sentence that denies its span in other words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -40,6 +41,7 @@ _EXAMPLES = (
         "You can cancel before 15 May.",
     ),
 )
+_NEGATION = re.compile(r"\b(?:not|never|no|none|nobody|neither|nor|cannot|without)\b|n['’]t\b", re.IGNORECASE)
 _SAMPLING = Sampling(max_tokens=64, stop=("\n",))
 
 
@@ -104,6 +106,8 @@ class _Phrased:
             begun = begun or bool(shown)
             if shown:
                 yield shown
+        if not begun and self._stream.completion.finish_reason != "abort":
+            yield self._marked.text  # as the answer will be
 
     def close(self) -> None:
         """Stop writing."""
@@ -124,10 +128,16 @@ def phrasing_prompt(prompt: Prompt, marked: Completion) -> Prompt:
 
 
 def says_the_same(span: str, around: str, written: str) -> bool:
-    """Tell whether a sentence holds every content word and number of the span, and no number that ``around`` lacks."""
+    """Tell whether a sentence holds every content word and number of the span, and nothing that turns it round.
+
+    That is a number or a negation that ``around`` lacks. A span without a content word must stand in it as it is.
+    """
     said, wanted = content_stems(written), content_stems(span)
+    if not wanted and _one_line(span).casefold() not in _one_line(written).casefold():
+        return False
     numbers = {stem for stem in said if is_number(stem)}
-    return bool(said) and wanted <= said and numbers <= content_stems(around) | wanted
+    denied = bool(_NEGATION.search(written)) and not _NEGATION.search(f"{around} {span}")
+    return bool(said) and wanted <= said and numbers <= content_stems(around) | wanted and not denied
 
 
 def _joined(prompt: Prompt, marked: Completion, written: Completion) -> Completion:

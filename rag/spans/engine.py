@@ -22,6 +22,7 @@ from rag.spans.windows import Windower
 __all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "shared_engine"]
 
 _REMEMBERED = 20_000
+_LOADING = threading.Lock()
 _SPANS = 3  # of each window: enough for another passage to confirm what is second best here
 
 
@@ -115,6 +116,11 @@ def load_engine(model: str, *, revision: str | None = None, engine: str = "auto"
     graph = (local.path / GRAPH_FILE).is_file()
     if engine == "openvino" and not graph:
         raise ModelError(f"{model} holds no int8 graph", "make one with `rag train export`, or set engine: torch")
+    if graph and engine != "torch" and device not in ("auto", "cpu"):
+        raise ModelError(
+            f"reader.device is {device}, and the int8 graph of {model} is read on a CPU",
+            "leave reader.device at auto, or name a reader with its weights and --set reader.engine=torch",
+        )
     if graph and engine != "torch":
         plain, padding = load_plain(local.path, model)
         windower = Windower(plain, record.window, padding=padding)
@@ -126,7 +132,12 @@ def load_engine(model: str, *, revision: str | None = None, engine: str = "auto"
     return SpanEngine(windower, scorer, record)
 
 
-@lru_cache(maxsize=2)
 def shared_engine(model: str, revision: str | None, engine: str, device: str) -> SpanEngine:
     """Return the one engine of this process for these settings: what a reranker has read is not read again."""
+    with _LOADING:  # or threads that ask at once would load one each
+        return _loaded(model, revision, engine, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(model: str, revision: str | None, engine: str, device: str) -> SpanEngine:
     return load_engine(model, revision=revision, engine=engine, device=device)

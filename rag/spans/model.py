@@ -42,14 +42,21 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
 
     @classmethod
     def load(
-        cls, folder: Path, *, with_relevance: bool = True, name: str | None = None, dropout: float | None = None
+        cls,
+        folder: Path,
+        *,
+        with_relevance: bool = True,
+        name: str | None = None,
+        dropout: float | None = None,
+        trained: bool = False,
     ) -> SpanReader:
         """Load from a folder: a reader, or an encoder whose heads are then new. ``dropout`` replaces all of its own.
 
-        Raises :class:`~rag.errors.ModelError` for what is no encoder, is not whole, or has no safetensors.
+        Raises :class:`~rag.errors.ModelError` for what is no encoder, is not whole, or has no safetensors, and with
+        ``trained`` for an encoder that has not learned to mark spans: its answers would be noise.
         """
         named = name or str(folder)
-        qa = _load_encoder(folder, named, dropout)
+        qa = _load_encoder(folder, named, dropout, trained)
         head = nn.Linear(qa.config.hidden_size, 1) if with_relevance else None
         if head is not None:
             _fill(head, folder / RELEVANCE_FILE, named)
@@ -107,7 +114,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
     return config
 
 
-def _load_encoder(folder: Path, name: str, dropout: float | None) -> nn.Module:
+def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool) -> nn.Module:
     from transformers import AutoModelForQuestionAnswering
 
     config = encoder_config(folder, name, dropout)
@@ -123,6 +130,11 @@ def _load_encoder(folder: Path, name: str, dropout: float | None) -> nn.Module:
     lost = sorted(key for key in report["missing_keys"] if key.startswith(f"{qa.base_model_prefix}."))
     if lost:  # transformers fills them with noise, and says so only in a warning
         raise ModelError(f"{name} lacks {len(lost)} of its encoder's weights, such as {lost[0]}", _REMEDY)
+    if trained and report["missing_keys"]:
+        raise ModelError(
+            f"{name} is an encoder that has not learned to mark answers",
+            "train a reader from it: `rag train reader`, or choose bundled:reader",
+        )
     return qa
 
 

@@ -82,13 +82,14 @@ class ReaderRecord:
             return cls()
         try:
             tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            _check_numbers(tree)
             return cls(
                 WindowSettings(**tree.get("window", {})),
                 Combination(**tree.get("combination", {})),
                 Calibration(**tree.get("calibration", {})),
                 bool(tree.get("latin_only", False)),
             )
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is not a reader's record: {error}", "train or export the reader again") from None
 
     def tree(self) -> dict[str, Any]:
@@ -99,6 +100,18 @@ class ReaderRecord:
             "calibration": asdict(self.calibration),
             "latin_only": self.latin_only,
         }
+
+
+def _check_numbers(tree: dict[str, Any]) -> None:
+    """Raise ValueError for what makes nonsense of every score: a weight that is no finite number, a size below 0."""
+    for part, whole in (("window", True), ("combination", False), ("calibration", False)):
+        for key, value in tree.get(part, {}).items():
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or (whole and value < (key != "stride")):
+                raise ValueError(f"{part}.{key} is {value!r}")
+    for key in ("threshold", "strict"):
+        if not 0 <= tree.get("calibration", {}).get(key, 0) <= 1:
+            raise ValueError(f"calibration.{key} is not between 0 and 1")
 
 
 def is_latin(text: str) -> bool:

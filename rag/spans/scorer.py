@@ -51,7 +51,7 @@ class TorchScorer:
         from rag.spans.model import SpanReader
 
         self._device = choose_devices(device, torch)[0]
-        model = SpanReader.load(folder, with_relevance=has_relevance(folder), name=name)
+        model = SpanReader.load(folder, with_relevance=has_relevance(folder), name=name, trained=True)
         dtype = getattr(torch, choose_dtype("auto", self._device, torch))
         self._model = model.to(device=self._device, dtype=dtype).eval()
         self._padding, self._types, self._tokens = padding, types, tokens

@@ -59,7 +59,7 @@ def export_graph(
     if not windows:
         raise InputError("there is nothing to calibrate the graph with", "name questions and passages")
     samples = [padded([windows[n] for n in chosen], windower.padding) for chosen in batches(windows, 2048)]
-    reader = SpanReader.load(folder).eval()
+    reader = SpanReader.load(folder, trained=True).eval()
     graph = openvino.convert_model(
         _Traced(reader).eval(),
         example_input={name: torch.from_numpy(array) for name, array in samples[0].items()},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,10 @@ def finish(
     draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
     held = sorted(draw.sample(held, min(len(held), most)))
     texts, asked = _paragraphs(corpus, held, draw)
+    if target.resolve() == config.output.resolve():
+        raise InputError(f"{target} holds the training itself", "name another folder with --to")
     folder = config.output / "fit"
+    shutil.rmtree(folder, ignore_errors=True)  # a passage of another fitting would be found as well
     pairs = [(a.question, texts[n % len(texts)][1]) for n, a in enumerate(asked)]
     say("quantising")
     tokenizer = load_tokenizer(config.output, str(config.output))

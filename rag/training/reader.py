@@ -106,5 +106,5 @@ def _label(name: str, corpus: Corpus, keep: float, config: ReaderConfig) -> Corp
     teacher = resolve_model(name)
     tokenizer = load_tokenizer(teacher.path, name)
     windower = Windower(tokenizer, config.window.settings())
-    model = SpanReader.load(teacher.path, name=name)
+    model = SpanReader.load(teacher.path, name=name, trained=True)
     return label(model, windower, corpus, keep, types="token_type_ids" in tokenizer.model_input_names)

@@ -153,7 +153,11 @@ def scanned() -> bytes:
 BAD_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "zero bytes": ("bad.txt", bytes, "the file is empty; fill it or remove it"),
     "white space": ("bad.md", lambda: b" \n\t\n", "the file is empty; fill it or remove it"),
-    "binary": ("bad.txt", lambda: bytes(range(256)) * 8, "the file is binary and not a PDF; convert it to text"),
+    "binary": (
+        "bad.txt",
+        lambda: bytes(range(256)) * 8,
+        "the file is binary and of no known format; convert it to text or PDF",
+    ),
     "encrypted PDF": ("bad.pdf", encrypted, "the PDF needs a password; save a copy without one"),
     "broken PDF": ("bad.pdf", lambda: b"%PDF-1.7\nand then nothing", "the PDF cannot be opened"),
     "PDF without text": ("bad.pdf", scanned, "run OCR on it first"),

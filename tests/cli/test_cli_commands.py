@@ -112,7 +112,8 @@ def test_an_unchanged_folder_needs_no_torch(corpus: Path) -> None:
     for _ in range(2):
         done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environ, check=True)
         told.append(done.stdout.splitlines())
-    assert [lines[-1] for lines in told] == ["0 True", "0 False"]
+    assert told[0][-1].startswith("0 ")  # with torch or without: the embedder decides
+    assert told[1][-1] == "0 False"
     assert told[1][0].startswith("0 added, 0 changed, 3 unchanged")
 
 
@@ -596,7 +597,7 @@ def test_the_configuration_is_named_by_the_environment_and_the_option_wins(
         return int(rag("config", "show", *arguments, "--json").json["values"]["retrieval.k"]["value"])
 
     monkeypatch.delenv("RAG_CONFIG")
-    assert k() == 5
+    assert k() == 10
     monkeypatch.setenv("RAG_CONFIG", "cluster")
     assert k() == 8
     assert k("--config", "test") == 5

@@ -240,7 +240,8 @@ def test_the_tree_is_frozen() -> None:
 
 
 OTHER: dict[str, str] = {
-    "embedding.dtype": "float16", "index.dense.type": "hnsw", "index.dense.sq_bits": "4",
+    "embedding.dtype": "float16", "embedding.engine": "torch", "retrieval.min_relevance": "0.2",
+    "index.dense.type": "hnsw", "index.dense.sq_bits": "4",
     "index.dense.gpu": "replicate", "index.languages": "[english]", "retrieval.fusion": "rrf",
     "retrieval.rerank": "reader", "generator.writer": "openai", "reader.engine": "torch",
     "answers.min_confidence": "0.5",

@@ -103,3 +103,9 @@ def test_a_folder_that_is_no_cross_encoder_is_one_sentence(tmp_path: Path) -> No
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="no safetensors"):
         CrossEncoderReranker(str(tmp_path))
+
+
+def test_all_that_is_shown_is_read(notes: Project) -> None:
+    shown = retriever(notes, Liking("nothing"), candidates=2, k=6).retrieve("the lamp burns oil").passages
+    assert len(shown) == 6
+    assert all(p.reranked is not None for p in shown)

@@ -120,3 +120,11 @@ def test_a_tokenizer_that_is_not_fast_is_refused(copy: Path, tmp_path: Path) -> 
     with pytest.raises(ModelError) as caught:
         Windower(load_tokenizer(copy, "the model"), WindowSettings())
     assert "tokenizer.json" in caught.value.remedy
+
+
+def test_an_encoder_that_has_learned_nothing_is_no_reader(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has not learned to mark answers"):
+        SpanReader.load(resolve_model("bundled:minilm").path, name="minilm", trained=True)
+    tiny = tiny_encoder(tmp_path / "tiny")
+    SpanReader.load(tiny).save(tmp_path / "saved", load_tokenizer(tiny, "tiny"), {})
+    SpanReader.load(tmp_path / "saved", trained=True)
