@@ -11,7 +11,7 @@ from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
-from rag.errors import MissingPackageError, UsageError
+from rag.errors import MissingPackageError, ModelError, UsageError
 from rag.generators import Generator, make_generator
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
@@ -66,13 +66,18 @@ def make_embedder(config: Config) -> Embedder:
     if _through_graph(config):
         from rag.embedding_graph import GraphEmbedder
 
-        return GraphEmbedder(
-            part.model,
-            revision=part.revision,
-            batch_size=part.batch_size,
-            query_prefix=part.query_prefix,
-            passage_prefix=part.passage_prefix,
-        )
+        try:
+            return GraphEmbedder(
+                part.model,
+                revision=part.revision,
+                batch_size=part.batch_size,
+                query_prefix=part.query_prefix,
+                passage_prefix=part.passage_prefix,
+            )
+        except (OSError, ModelError):
+            if part.engine == "openvino":
+                raise
+            # No place to keep the graph, for example: torch gives the same vectors, some seconds later.
     return SentenceTransformerEmbedder(
         part.model,
         revision=part.revision,

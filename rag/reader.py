@@ -116,7 +116,10 @@ class Reader:
         cited = self._cite(text, completion, built, retrieved.question)
         # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
         confidence = round(cited.support, 4)
-        if built.shown and confidence < self._min_confidence and not interrupted:
+        contradicted = (
+            marked and not completion.evidence
+        )  # marked, and then phrased as no passage says it: shown as such
+        if built.shown and confidence < self._min_confidence and not (interrupted or contradicted):
             return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
         return Answer(
             question=retrieved.question,

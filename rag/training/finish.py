@@ -56,6 +56,7 @@ def finish(
             "the training file names its own dev, so that none of its pairs were held back",
             "train with dev_share instead",
         )
+    _check_trained(config)
     corpus = read_pairs(source.sentences, source.questions)
     held = hold_back(corpus, config.dev_share, config.training.seed + number)[1]
     draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
@@ -84,6 +85,23 @@ def finish(
     for folder in (config.output, target):
         (folder / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return record
+
+
+def _check_trained(config: ReaderConfig) -> None:
+    """Make sure that what is taken for held back was held back. Raises :class:`~rag.errors.InputError`."""
+    path = config.output / "training.json"
+    try:
+        trained = json.loads(path.read_text(encoding="utf-8"))["config"]
+        there = {"dev_share": trained["dev_share"], "training.seed": trained["training"]["seed"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{config.output} holds no finished training", "run `rag train reader` first") from None
+    for key, now in (("dev_share", config.dev_share), ("training.seed", config.training.seed)):
+        if there[key] != now:
+            raise InputError(
+                f"the training in {config.output} had {key} {there[key]}, and the file has {now}: other questions were "
+                "held back",
+                "give the file, and the --set, that it was trained with",
+            )
 
 
 def _paragraphs(corpus: Corpus, held: Sequence[int], draw: random.Random) -> tuple[list[tuple[str, str]], list[Asked]]:

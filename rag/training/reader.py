@@ -72,6 +72,12 @@ def _train(
         dropout=config.training.dropout,
         with_relevance=config.training.relevance_weight > 0,  # a head that learns nothing must not be saved
     )
+    positions = getattr(model.qa.config, "max_position_embeddings", None)
+    if positions and config.window.size > positions:
+        raise ModelError(
+            f"window.size is {config.window.size} and {config.encoder} reads {positions} tokens",
+            f"--set window.size={min(positions, 320)}",
+        )
     if len(tokenizer) > model.qa.config.vocab_size:
         raise ModelError(
             f"the tokenizer of {config.encoder} has {len(tokenizer):,} tokens and its encoder knows "

@@ -228,3 +228,29 @@ def test_the_curve_is_one_page_without_a_network() -> None:
     assert [(line["name"], line["x"], line["y"]) for line in lines] == [
         ("training loss", [2], [3.5]), ("F1", [4], [50.0]), ("exact match", [4], [40.0]),
     ]  # fmt: skip
+
+
+def pairs_file(work: Path) -> Path:
+    (work / "sentences.txt").write_text("Ada was born in Oslo .\nCarl sold the boat .\n" * 20, encoding="utf-8")
+    (work / "questions.txt").write_text("where was ada born ?\nwho sold the boat ?\n" * 20, encoding="utf-8")
+    text = "output: done\ntrain:\n  - {kind: pairs, sentences: sentences.txt, questions: questions.txt, teacher: t}\n"
+    (work / "pairs.yaml").write_text(text, encoding="utf-8")
+    return work / "done"
+
+
+def test_finishing_needs_a_finished_training(work: Path, rag: Rag) -> None:
+    pairs_file(work)
+    ran = rag("train", "finish", "pairs.yaml", "--to", "small")
+    assert ran.code != 0
+    assert "done holds no finished training\n  run `rag train reader` first" in ran.err
+
+
+def test_finishing_needs_the_file_that_was_trained_with(work: Path, rag: Rag) -> None:
+    done = pairs_file(work)
+    done.mkdir()
+    record = {"config": {"dev_share": 0.03, "training": {"seed": 0}}}
+    (done / "training.json").write_text(json.dumps(record), encoding="utf-8")
+    ran = rag("train", "finish", "pairs.yaml", "--to", "small", "--set", "dev_share=0.5")
+    assert ran.code != 0
+    assert "had dev_share 0.03, and the file has 0.5" in ran.err
+    assert "holds the training itself" in rag("train", "finish", "pairs.yaml", "--to", "done").err

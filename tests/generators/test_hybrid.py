@@ -96,10 +96,25 @@ def test_an_unsupported_sentence_is_shown_as_such_by_the_reader() -> None:
     good = Reader(ReadingBuilder(), hybrid(lambda _: "At night, dial 288.")[0]).answer_batch(found)[0]
     assert good.sentences[0].supported
     assert good.citations[0].quote == "288"
-    bad = Reader(ReadingBuilder(), hybrid(lambda _: "Dial 31.")[0]).answer_batch(found)[0]
+    strict = Reader(ReadingBuilder(), hybrid(lambda _: "Dial 31.")[0], min_confidence=0.4)
+    bad = strict.answer_batch(found)[0]
+    assert bad.confidence == 0.0
     assert not bad.abstained
     assert not bad.sentences[0].supported
     assert bad.citations == ()
+
+
+@pytest.mark.parametrize(
+    ("span", "written"),
+    [("24 months", "The warranty is not 24 months."), ("The Who", "It is by Oasis."), ("No", "Yes, dogs are allowed.")],
+)
+def test_what_turns_a_span_round_does_not_say_the_same(span: str, written: str) -> None:
+    assert not says_the_same(span, f"The answer is {span}.", written)
+
+
+def test_a_stream_without_a_sentence_shows_the_span() -> None:
+    stream = hybrid(lambda _: "")[0].stream(PROMPT, Sampling())
+    assert "".join(stream) == stream.completion.text == "288"
 
 
 def test_says_the_same_compares_words_and_numbers() -> None:

@@ -147,3 +147,15 @@ def test_a_question_is_embedded_without_torch() -> None:
 def test_the_compiled_graph_is_cached() -> None:
     GraphEmbedder("bundled:minilm")
     assert list((cache_folder() / "openvino").glob("*.blob"))
+
+
+@pytest.mark.parametrize("engine", ["auto", "openvino"])
+def test_where_no_graph_can_be_kept_torch_embeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path / "file" / "below"))  # a folder that nobody can make
+    config = load_config("cpu", [f"embedding.engine={engine}"]).config
+    if engine == "openvino":
+        with pytest.raises((OSError, ModelError)):
+            make_embedder(config)
+    else:
+        assert type(make_embedder(config)) is SentenceTransformerEmbedder
