@@ -63,30 +63,17 @@ def make_embedder(config: Config) -> Embedder:
     part = config.embedding
     if part.model == "fake":
         return FakeEmbedder()
+    common = part.model_dump(include={"revision", "batch_size", "query_prefix", "passage_prefix"})
     if _through_graph(config):
         from rag.embedding_graph import GraphEmbedder
 
         try:
-            return GraphEmbedder(
-                part.model,
-                revision=part.revision,
-                batch_size=part.batch_size,
-                query_prefix=part.query_prefix,
-                passage_prefix=part.passage_prefix,
-            )
+            return GraphEmbedder(part.model, **common)
         except (OSError, ModelError):
             if part.engine == "openvino":
                 raise
             # No place to keep the graph, for example: torch gives the same vectors, some seconds later.
-    return SentenceTransformerEmbedder(
-        part.model,
-        revision=part.revision,
-        device=part.device,
-        dtype=part.dtype,
-        batch_size=part.batch_size,
-        query_prefix=part.query_prefix,
-        passage_prefix=part.passage_prefix,
-    )
+    return SentenceTransformerEmbedder(part.model, device=part.device, dtype=part.dtype, **common)
 
 
 def _through_graph(config: Config) -> bool:

@@ -27,7 +27,7 @@ from filelock import FileLock
 from rag.embedding import fingerprint, legible
 from rag.errors import MissingPackageError, ModelError
 from rag.models import LocalModel, cache_folder, resolve_model
-from rag.openvino_cpu import compile_graph
+from rag.openvino_cpu import compile_graph, load_openvino
 from rag.quiet import held_back
 
 __all__ = ["GraphEmbedder", "embedding_graph", "suits_this_machine"]
@@ -166,10 +166,9 @@ def _make(local: LocalModel, target: Path) -> None:
 
 def _convert(local: LocalModel, graph: Path) -> dict[str, Any]:
     """Write the graph; return what its user must know. Raises ValueError where its vectors are not the model's."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
     if local.name.startswith("bundled:"):
         resolve_model(local.name)  # its weights are loaded here, and so they are checked
-    import openvino
+    openvino = load_openvino("making a graph")
     import torch
     from sentence_transformers import SentenceTransformer
 

@@ -10,7 +10,17 @@ from typing import Any
 from rag.errors import MissingPackageError, ModelError
 from rag.models import cache_folder
 
-__all__ = ["compile_graph"]
+__all__ = ["compile_graph", "load_openvino"]
+
+
+def load_openvino(what: str) -> Any:
+    """Import OpenVINO without its telemetry. Raises :class:`~rag.errors.MissingPackageError`; ``what`` needs it."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
+    try:
+        import openvino
+    except ImportError:
+        raise MissingPackageError(f"{what} needs OpenVINO", "run `pip install openvino`, or `make install`") from None
+    return openvino
 
 
 def compile_graph(path: Path) -> Any:
@@ -21,13 +31,7 @@ def compile_graph(path: Path) -> Any:
 
     Raises :class:`~rag.errors.MissingPackageError`, :class:`~rag.errors.ModelError`.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
-    try:
-        import openvino
-    except ImportError:
-        raise MissingPackageError(
-            f"reading {path.name} needs OpenVINO", "run `pip install openvino`, or `make install`"
-        ) from None
+    openvino = load_openvino(f"reading {path.name}")
     options: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",

@@ -1,8 +1,8 @@
 """The hybrid generator: the reader finds and checks the evidence, a language model phrases a sentence around it.
 
 What was marked decides: nothing marked, nothing written. A written sentence must say what the marked span says (all of
-its content words and numbers) and may hold no number that the sentence around the span does not. One that breaks this
-is handed on without evidence, so that it is shown as unsupported, with a note of what the documents say.
+its content words and numbers) and may hold no number and no negation that the sentence around the span lacks. One that
+breaks this is handed on without evidence, so that it is shown as unsupported, with a note of what the documents say.
 
 It does not notice a sentence that denies its span in other words.
 """

@@ -115,7 +115,7 @@ def load_engine(model: str, *, revision: str | None = None, engine: str = "auto"
     record = ReaderRecord.load(local.path)
     graph = (local.path / GRAPH_FILE).is_file()
     if engine == "openvino" and not graph:
-        raise ModelError(f"{model} holds no int8 graph", "make one with `rag train export`, or set engine: torch")
+        raise ModelError(f"{model} holds no int8 graph", "make one with `rag train finish`, or set engine: torch")
     if graph and engine != "torch" and device not in ("auto", "cpu"):
         raise ModelError(
             f"reader.device is {device}, and the int8 graph of {model} is read on a CPU",

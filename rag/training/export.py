@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from rag.errors import InputError, MissingPackageError
+from rag.openvino_cpu import load_openvino
 from rag.spans.model import SpanReader
 from rag.spans.record import RECORD_FILE, ReaderRecord
 from rag.spans.scorer import GRAPH_FILE, batches, padded
@@ -47,13 +46,12 @@ def export_graph(
     Raises :class:`~rag.errors.MissingPackageError` without OpenVINO or NNCF, :class:`~rag.errors.InputError` without
     pairs.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
+    openvino = load_openvino("exporting")
     try:
         import nncf
-        import openvino
-    except ImportError as error:
+    except ImportError:
         raise MissingPackageError(
-            f"exporting needs {error.name}", "run `pip install 'rag-qa[train]'`, or `make install`"
+            "exporting needs nncf", "run `pip install 'rag-qa[train]'`, or `make install`"
         ) from None
     windows = windower.cut([q for q, _ in pairs], [p for _, p in pairs])[:_CALIBRATION_WINDOWS]
     if not windows:
@@ -81,11 +79,3 @@ def export_graph(
             shutil.copyfile(folder / name, target / name)
     record = ReaderRecord.load(folder)
     (target / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def drift(a: Any, b: Any, windows: Sequence[Any]) -> float:
-    """Return the largest difference of two scorers' logits over the windows, for a first look at what int8 costs."""
-    worst = 0.0
-    for left, right in zip(a.score(windows), b.score(windows), strict=True):
-        worst = max(worst, float(np.abs(left.start - right.start).max()), abs(left.relevance - right.relevance))
-    return worst
