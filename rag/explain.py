@@ -115,7 +115,7 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
     store = retriever.reader.store
     sources = [s for s in store.content_hashes() if s == expected or s.endswith("/" + expected)]
     if not sources:
-        raise InputError(f"the index has no document {expected!r}", "`rag index info --json` lists them; ingest it")
+        raise InputError(f"the index has no document {expected!r}", "`rag documents list` lists them; ingest it")
     rows = []
     for source in sources:
         chunks = store.chunk_ids("".join(f"[{c}]" if c in "*?[" else c for c in source))
@@ -123,7 +123,7 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
     ids = {row.id for row in rows if page is None or row.page == page}
     if not ids:
         where = f"page {page} of {expected}" if page is not None else expected
-        raise InputError(f"{where} has no text in the index", "check the page, or `rag index info --json`")
+        raise InputError(f"{where} has no text in the index", "check the page, or `rag documents show SOURCE`")
     return ids
 
 
