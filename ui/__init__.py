@@ -1,1 +1,4 @@
-"""The Streamlit application's package. It has no page yet: ``rag ask`` is the way to ask for now."""
+"""The Streamlit application: thin pages over pure view functions.
+
+``rag ui`` starts it. Importing this package loads nothing.
+"""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -12,18 +11,6 @@ from typing import Annotated
 import typer
 
 from eval.errors import EvalError
-from indexes.errors import (
-    FormatTooNewError,
-    FormatTooOldError,
-    HistoryForgottenError,
-    IndexDamagedError,
-    IndexLockedError,
-    IndexMissingError,
-    IndexWriteError,
-    SettingsMismatchError,
-    SnapshotError,
-    StoreError,
-)
 from rag import __version__
 from rag.cli import config, documents, index
 from rag.cli.ask import ask
@@ -33,8 +20,9 @@ from rag.cli.ingest import ingest
 from rag.cli.output import note
 from rag.cli.search import search
 from rag.cli.train import app as train
+from rag.cli.ui import ui
 from rag.cli.why import why
-from rag.errors import RagError
+from rag.failures import FAILURES, explain
 
 __all__ = ["app", "guarded", "main", "run"]
 
@@ -44,7 +32,6 @@ EPILOG = (
     "stdout, everything else to stderr."
 )
 EXIT_INTERRUPTED = 130
-EXIT_LOCKED = 75
 # Commands that keep what they did when they are interrupted, beside `ask --batch`.
 RESUMABLE = (["ingest"], ["index", "reembed"], ["eval", "run"], ["eval", "sweep"])
 
@@ -78,33 +65,12 @@ app.command()(search)
 app.command()(ask)
 app.command()(why)
 app.command()(doctor)
+app.command()(ui)
 app.add_typer(documents.app, name="documents")
 app.add_typer(index.app, name="index")
 app.add_typer(config.app, name="config")
 app.add_typer(evaluation, name="eval")
 app.add_typer(train, name="train")
-
-# What happened is said by the error; what to type next, for errors of the storage layer, is said here.
-NEW_FOLDER = (
-    "put it back with `rag index restore FILE --force`, or ingest the documents into a new folder: "
-    "`rag ingest PATH --index NEW`"
-)
-STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
-    (IndexMissingError, 4, "run `rag ingest PATH` first, or name another folder with --index"),
-    (IndexDamagedError, 5, NEW_FOLDER),
-    (IndexLockedError, EXIT_LOCKED, "wait until it is done and run the command again"),
-    (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),
-    (IndexWriteError, 1, "make room on the disk and run the command again: what was committed is kept"),
-    (FormatTooOldError, 1, "ingest the documents into a new folder: `rag ingest PATH --index NEW`"),
-    (HistoryForgottenError, 1, "`rag index rollback --list` shows where it can be put back to"),
-    (SnapshotError, 1, "name another snapshot; the index was left as it is"),
-    (
-        SettingsMismatchError,
-        1,
-        "give the same settings with --set or --config, or make the index anew from its stored texts with "
-        "`rag index reembed` and these settings",
-    ),
-]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,20 +96,11 @@ def guarded(work: Callable[[], object], *, goes_on: bool = False) -> int:
             more = "; what was committed is kept, and the same command goes on from there" if goes_on else ""
             note(f"interrupted{more}")
         return code
-    except RagError as error:
-        return _fail(error.message, error.remedy, error.exit_code)
     except EvalError as error:
         return _fail(error.message, error.remedy, 1)
-    except StoreError as error:
-        told = ((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
-        code, remedy = next(told, (1, "run `rag index verify`"))
-        return _fail(str(error), remedy, code)
-    except sqlite3.OperationalError as error:
-        locked = "locked" in str(error)
-        remedy = "wait for the other process and try again" if locked else "check the disk's free space and permissions"
-        return _fail(f"the index's database cannot be used: {error}", remedy, EXIT_LOCKED if locked else 1)
-    except OSError as error:
-        return _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions", 1)
+    except FAILURES as error:
+        failure = explain(error)
+        return _fail(failure.message, failure.remedy, failure.exit_code)
     return 0
 
 

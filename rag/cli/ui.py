@@ -1,0 +1,39 @@
+"""``rag ui``: the application in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import ConfigName, IndexFolder, Settings, resolve
+from rag.cli.output import note
+
+__all__ = ["ui"]
+
+
+def ui(
+    index: IndexFolder = Path(".rag"),
+    config: ConfigName = "cpu",
+    settings: Settings = None,
+    runs: Annotated[Path, typer.Option("--runs", help="The folder of evaluation runs.", metavar="DIR")] = Path("runs"),
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port to listen at.", min=1, max=65535)] = 8501,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody may read.")
+    ] = False,
+) -> None:
+    """Open the application: ask, see the evidence, manage documents, read evaluations.
+
+    It listens on this machine only. Any other --host needs a login, or --insecure.
+    """
+    from ui.server import check_host, serve
+    from ui.settings import UiSettings
+
+    resolve(config, settings)  # a wrong configuration is said here, not on the page
+    check_host(host, login=False, insecure=insecure)
+    if insecure:
+        note(f"warning: everybody who reaches {host}:{port} can read the documents and delete them")
+    note(f"the page is at http://{host}:{port} (Ctrl-C stops it)")
+    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port)

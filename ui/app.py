@@ -1,0 +1,40 @@
+"""The script that Streamlit runs for every session and interaction: language, collection, navigation, then one page.
+
+Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
+the background (:mod:`ui.engines`) while the page is already there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from ui.frame import Here, sidebar
+from ui.settings import current
+
+ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
+PAGES = (("chat", ":material/chat:"),)
+
+
+def _opener(name: str, here: Here) -> Callable[[], None]:
+    def show() -> None:
+        importlib.import_module(f"ui.pages.{name}").show(here)
+
+    return show
+
+
+def main() -> None:
+    """Run one script run."""
+    st.set_page_config(page_title="rag", page_icon=str(ICON), layout="wide")
+    here = sidebar(current())
+    pages = [
+        st.Page(_opener(name, here), title=here.t(f"app.{name}"), icon=icon, url_path=name, default=name == "chat")
+        for name, icon in PAGES
+    ]
+    st.navigation(pages).run()
+
+
+main()

@@ -1,0 +1,152 @@
+"""The models and indexes of this process: loaded once, in the background, shared by every browser session.
+
+An :class:`Engine` answers over one index with one configuration. Embedders and generators are shared between engines
+whose configurations agree on them, so that switching the collection loads no model again, and no rerun of a script
+loads anything. What one session asks is never kept here: an engine holds models and indexes, not chats.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from rag.calibration import apply_calibration
+from rag.config import Config, Resolved, load_config
+from rag.failures import FAILURES, Failure, explain
+
+if TYPE_CHECKING:
+    from rag.embedding import Embedder
+    from rag.generators import Generator
+    from rag.pipeline import Pipeline
+
+__all__ = ["Engine", "Engines", "State", "engines"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class State:
+    """How far an engine is; ``seconds`` since its loading began, ``failure`` where it failed."""
+
+    status: Literal["starting", "ready", "failed"]
+    seconds: float
+    failure: Failure | None = None
+
+
+class Engine:
+    """A pipeline that is being made or is there."""
+
+    def __init__(self, resolved: Resolved, making: Future[Pipeline], note: str | None) -> None:
+        self.resolved = resolved
+        self.note = note
+        self._making = making
+        self._started = time.monotonic()
+        self._took: float | None = None
+        making.add_done_callback(lambda _: setattr(self, "_took", time.monotonic() - self._started))
+
+    @property
+    def state(self) -> State:
+        """Tell how far it is, at once."""
+        if not self._making.done():
+            return State("starting", time.monotonic() - self._started)
+        error = self._making.exception()
+        seconds = self._took or 0.0
+        if error is None:
+            return State("ready", seconds)
+        if isinstance(error, FAILURES):
+            return State("failed", seconds, explain(error))
+        return State("failed", seconds, Failure(f"{type(error).__name__}: {error}", "see `rag doctor`", 1))
+
+    def pipeline(self, timeout: float | None = None) -> Pipeline:
+        """Return the pipeline, waiting for it. Raises what its making raised, and ``TimeoutError``."""
+        return self._making.result(timeout)
+
+
+class Engines:
+    """All engines of the process. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._engines: dict[tuple[Path, str], Engine] = {}
+        self._parts: dict[tuple[str, str], Future[Any]] = {}
+        # One thread: models that load beside each other on two cores are both late.
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="engines")
+
+    def get(self, index: Path, config: str, assignments: tuple[str, ...] = ()) -> Engine:
+        """Return the engine of an index, its loading begun. One that failed is tried again.
+
+        Raises :class:`~rag.errors.UsageError` for a configuration that is none.
+        """
+        resolved, note = apply_calibration(load_config(config, assignments), index)
+        key = (index.absolute(), resolved.config.digest())
+        with self._lock:
+            engine = self._engines.get(key)
+            if engine is None or engine.state.status == "failed":
+                making = self._loader.submit(self._make, index, resolved.config)
+                engine = self._engines[key] = Engine(resolved, making, note)
+            return engine
+
+    def embedder(self, config: Config) -> Embedder:
+        """Return the embedder of a configuration, loaded once."""
+        from rag.build import make_embedder
+
+        made: Embedder = self._shared(("embedder", _told(config.embedding)), lambda: make_embedder(config))
+        return made
+
+    def forget(self, index: Path) -> None:
+        """Close what answers over an index, for example before its folder is removed."""
+        with self._lock:
+            gone = [self._engines.pop(key) for key in list(self._engines) if key[0] == index.absolute()]
+        for engine in gone:
+            if engine.state.status == "ready":
+                engine.pipeline().retriever.reader.close()
+
+    def _make(self, index: Path, config: Config) -> Pipeline:
+        from rag.build import make_reader, make_retriever, open_index
+        from rag.generators import make_generator
+        from rag.pipeline import Pipeline
+
+        open_index(index, config).store.close()  # a missing index is said before models are loaded
+        embedder = self.embedder(config)
+        generator: Generator = self._shared(
+            ("generator", _told(config.generator, config.reader, config.answers)),
+            lambda: make_generator(config),
+        )
+        retriever = make_retriever(open_index(index, config, embedder), config, embedder)
+        retriever.reader.snapshot()
+        return Pipeline(retriever, make_reader(config, generator))
+
+    def _shared(self, key: tuple[str, str], make: Callable[[], T]) -> T:
+        """Return what was made under ``key``, or make it; of several threads one makes it and the others wait."""
+        with self._lock:
+            future: Future[T] = self._parts.get(key) or Future()
+            mine = self._parts.get(key) is None
+            self._parts[key] = future
+        if mine:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                with self._lock:
+                    del self._parts[key]  # the next one tries again
+                future.set_exception(error)
+                raise
+        return future.result()
+
+
+def _told(*parts: BaseModel) -> str:
+    return "".join(part.model_dump_json() for part in parts)
+
+
+_engines = Engines()
+
+
+def engines() -> Engines:
+    """Return the engines of this process."""
+    return _engines

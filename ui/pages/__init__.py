@@ -1,0 +1,1 @@
+"""The pages: widgets only. What they show is computed in :mod:`ui.views`."""

@@ -1,0 +1,47 @@
+"""What ``rag ui`` was started with, for every script run of this process. It knows no widgets and no models."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["UiSettings", "current", "use"]
+
+
+@dataclass(frozen=True)
+class UiSettings:
+    """The index asked first, further collections beside it, the configuration, and where the page keeps its own data.
+
+    ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given.
+    """
+
+    index: Path = Path(".rag")
+    config: str = "cpu"
+    assignments: tuple[str, ...] = ()
+    runs: Path = Path("runs")
+    state_folder: Path | None = None
+    upload_mb: int = 200
+    upload_files: int = 200
+
+    @property
+    def state(self) -> Path:
+        """The folder of what the page itself keeps."""
+        return self.state_folder or self.index.absolute().parent / f"{self.index.name}-ui"
+
+
+_current = UiSettings()
+
+
+def current() -> UiSettings:
+    """Return the settings of this process."""
+    return _current
+
+
+def use(settings: UiSettings) -> UiSettings:
+    """Set them: once by the server, by tests as often as they like. Returns what is now in use, paths made absolute."""
+    global _current  # noqa: PLW0603 - one server per process is Streamlit's own rule
+    _current = dataclasses.replace(
+        settings, index=settings.index.absolute(), runs=settings.runs.absolute(), state_folder=settings.state.absolute()
+    )
+    return _current

@@ -1,0 +1,67 @@
+"""The message catalogue: every text of the interface, in English and Russian, in one YAML file a page and language.
+
+``Texts("ru")("chat.ask")`` is the entry ``ask`` of ``ru/chat.yaml``; ``{name}`` in it is filled from the keywords. An
+entry with the keys ``one``, ``few``, ``many`` and ``other`` is chosen by the keyword ``n`` with the plural rules of the
+language. Numbers, dates and sizes are written as the language writes them, by Babel. A text that is not in the
+catalogue is an error: a test holds both languages and every use in the code against each other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from babel import Locale, dates, numbers
+
+__all__ = ["LANGUAGES", "Texts"]
+
+LANGUAGES = {"en": "English", "ru": "Русский"}
+
+
+class Texts:
+    """The texts of one language; an unknown language is English."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else "en"
+        self._locale = Locale.parse(self.language)
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Return the text of ``page.entry``. Raises :class:`KeyError` where there is none."""
+        page, _, entry = key.partition(".")
+        found = _page(self.language, page)[entry]
+        if isinstance(found, dict):
+            found = found[self._locale.plural_form(values["n"])]
+        shown = {name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()}
+        return str(found).format(**shown) if values else str(found)
+
+    def number(self, value: float, digits: int | None = None) -> str:
+        """Write a number; ``digits`` after the decimal sign, by default as many as it has, three at most."""
+        if digits is None:
+            return str(numbers.format_decimal(value, locale=self._locale))
+        return str(numbers.format_decimal(value, format=f"#,##0.{'0' * digits}".rstrip("."), locale=self._locale))
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """Write a share of one as per cent."""
+        pattern = f"#,##0.{'0' * digits}".rstrip(".") + "%"
+        return str(numbers.format_percent(share, format=pattern, locale=self._locale))
+
+    def date(self, when: dt.datetime) -> str:
+        """Write a moment: date and time of day, medium length."""
+        return str(dates.format_datetime(when, format="medium", locale=self._locale))
+
+    def size(self, count: int) -> str:
+        """Write a number of bytes as B, kB or MB, in powers of ten."""
+        for unit, divisor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+            if count >= divisor:
+                return f"{self.number(count / divisor, 1)} {unit}"
+        return f"{self.number(count)} B"
+
+
+@cache
+def _page(language: str, page: str) -> dict[str, Any]:
+    text = files("ui.texts").joinpath(language, f"{page}.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded

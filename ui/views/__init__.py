@@ -1,0 +1,1 @@
+"""What the pages show, as pure functions and records that do not import streamlit."""
