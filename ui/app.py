@@ -15,6 +15,8 @@ import streamlit as st
 from ui.frame import Here, sidebar
 from ui.settings import current
 
+__all__ = ["main"]
+
 ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
 PAGES = (("chat", ":material/chat:"),)
 
@@ -37,4 +39,5 @@ def main() -> None:
     st.navigation(pages).run()
 
 
-main()
+if __name__ == "__main__":
+    main()
