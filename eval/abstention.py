@@ -34,11 +34,12 @@ Float64 = NDArray[np.float64]
 class Calibration:
     """A threshold fitted on one half of the questions and what it does to the other; all shares from 0 to 1.
 
-    ``coverage`` is the share of answerable questions that get an answer (None: there are none in that half).
+    ``max_false_answer`` is None where the threshold was fitted to the exact matches instead. ``coverage`` is the share
+    of answerable questions that get an answer (None: there are none in that half).
     """
 
     threshold: float
-    max_false_answer: float
+    max_false_answer: float | None
     seed: int
     fitted_on: int
     reported_on: int
@@ -51,6 +52,8 @@ class Calibration:
     coverage: float | None
     em_before: float
     em: float
+    em_low: float
+    em_high: float
     f1_before: float
     f1: float
 
@@ -118,14 +121,17 @@ def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, fl
     }
 
 
-def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float, seed: int) -> Calibration:
+def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float | None, seed: int) -> Calibration:
     """Fit the lowest threshold that answers at most this share of the unanswerable questions; report it on others.
+
+    Without a share it is the threshold with the most exact matches, silence counting as one where there is no answer
+    (the "best exact" of SQuAD 2.0's official script, there chosen and reported on the same questions).
 
     The halves are drawn by the seed, answerable and unanswerable questions apart. A question is answered if its
     confidence (at most 1) is at or above the threshold; one on which the run abstained stays unanswered. Where no
     threshold up to 1 will do, that is an error.
     """
-    if not 0 <= max_false_answer <= 1:
+    if max_false_answer is not None and not 0 <= max_false_answer <= 1:
         raise EvalError(f"{max_false_answer} is no share of the questions", "give one between 0 and 1, such as 0.05")
     if not rows:
         raise EvalError("the run has no rows", "evaluate a dataset with unanswerable questions, such as squad_v2")
@@ -134,10 +140,12 @@ def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float, see
         message = f"the run has {impossible} unanswerable questions of {len(rows)}, and each half needs one"
         raise EvalError(message, "evaluate a dataset that has some, such as squad_v2, or raise --limit")
     fit_rows, report_rows = _halves(rows, seed)
-    threshold = _lowest_threshold(fit_rows, max_false_answer)
+    share = max_false_answer
+    threshold = _best_threshold(fit_rows) if share is None else _lowest_threshold(fit_rows, share)
     before = _effect(report_rows, None)
     after = _effect(report_rows, threshold)
     rate = wilson(after.false_answers, after.impossible)
+    em = wilson(round(after.em * len(report_rows)), len(report_rows))
     return Calibration(
         threshold=threshold,
         max_false_answer=max_false_answer,
@@ -153,6 +161,8 @@ def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float, see
         coverage=after.coverage,
         em_before=before.em,
         em=after.em,
+        em_low=em.low,
+        em_high=em.high,
         f1_before=before.f1,
         f1=after.f1,
     )
@@ -196,6 +206,21 @@ def _lowest_threshold(rows: Sequence[Mapping[str, Any]], max_false_answer: float
         message = f"{len(wrong)} unanswerable questions were answered with full confidence, more than {allowed}"
         raise EvalError(message, "no threshold holds this back: allow a greater share of false answers")
     return float(higher.min()) if len(higher) else float(np.nextafter(barred, np.inf))
+
+
+def _best_threshold(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Return the threshold with the most exact matches; of several the lowest."""
+    confidence, em = _values(rows, "confidence"), _values(rows, "em")
+    impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
+    tried = np.unique(confidence[~abstained])
+    order = np.argsort(confidence)
+    gain = np.where(abstained, 0.0, impossible - em)[order]  # of being silent instead
+    gained = np.concatenate([[0.0], np.cumsum(gain)])
+    totals = gained[np.searchsorted(confidence[order], tried, side="left")]
+    beyond = float(np.nextafter(tried[-1], np.inf)) if len(tried) else 0.0
+    if not len(tried) or (gained[-1] > totals.max() and beyond <= 1):
+        return beyond
+    return float(tried[int(np.argmax(totals))])
 
 
 def _halves(rows: Sequence[Mapping[str, Any]], seed: int) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

@@ -12,7 +12,7 @@ from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import MissingPackageError, ModelError, UsageError
-from rag.generators import Generator, make_generator
+from rag.generators import Generator, least_confidence, make_generator, make_marker
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
 from rag.prompting import Builder, PromptBuilder, PromptCounter, ReadingBuilder
@@ -27,7 +27,6 @@ __all__ = [
     "check_dense",
     "forbid_downloads",
     "index_settings",
-    "least_confidence",
     "make_builder",
     "make_chunker",
     "make_embedder",
@@ -223,9 +222,8 @@ def make_reranker(config: Config) -> Reranker | None:
     part = config.retrieval
     if part.rerank == "reader":
         from rag.reranking import ReaderReranker
-        from rag.spans.engine import shared_engine
 
-        return ReaderReranker(shared_engine(**config.reader.model_dump()))
+        return ReaderReranker(make_marker(config).engine)
     if part.rerank == "cross-encoder":
         from rag.reranking import CrossEncoderReranker
 
@@ -283,17 +281,6 @@ def _answered_by(config: Config) -> str:
     if part.type in ("vllm", "openai", "hybrid"):
         models.append(part.model)
     return f"{part.type} ({', '.join(models)})" if models else part.type
-
-
-def least_confidence(config: Config) -> float:
-    """Return the confidence below which the configuration abstains: as set, else the generator's own threshold."""
-    if config.answers.min_confidence is not None:
-        return config.answers.min_confidence
-    if config.generator.type not in MARKING:
-        return 0.0
-    from rag.spans.engine import shared_engine
-
-    return shared_engine(**config.reader.model_dump()).record.calibration.threshold
 
 
 def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:

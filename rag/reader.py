@@ -120,6 +120,8 @@ class Reader:
             marked and not completion.evidence
         )  # marked, and then phrased as no passage says it: shown as such
         if built.shown and confidence < self._min_confidence and not (interrupted or contradicted):
+            least = self._min_confidence
+            notes.append(f"the best answer that was found has a confidence of {confidence:.2f}, below {least:.2f}")
             return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
         return Answer(
             question=retrieved.question,

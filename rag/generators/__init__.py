@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from rag.config import Config
+from typing import TYPE_CHECKING
+
+from rag.config import MARKING, Config
 from rag.generators.base import Completion, Generator, Message, Prompt, Sampling, TextStream
 from rag.generators.fake import FakeGenerator
+
+if TYPE_CHECKING:
+    from rag.generators.extractive import ExtractiveGenerator
 
 __all__ = [
     "Completion",
@@ -14,7 +19,9 @@ __all__ = [
     "Prompt",
     "Sampling",
     "TextStream",
+    "least_confidence",
     "make_generator",
+    "make_marker",
 ]
 
 
@@ -27,20 +34,29 @@ def make_generator(config: Config) -> Generator:
         from rag.generators.openai_endpoint import OpenAIGenerator
 
         return OpenAIGenerator(part.model, **part.openai.model_dump())
-    if part.type in ("extractive", "hybrid"):
-        from rag.generators.extractive import ExtractiveGenerator
-        from rag.spans.engine import shared_engine
-
-        reader = ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
-        if part.type == "extractive":
-            return reader
+    if part.type == "extractive":
+        return make_marker(config)
+    if part.type == "hybrid":
         from rag.generators.hybrid import HybridGenerator
 
         writer = config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
-        least = config.answers.min_confidence
-        return HybridGenerator(
-            reader, make_generator(writer), min_confidence=reader.threshold if least is None else least
-        )
+        least = least_confidence(config)
+        return HybridGenerator(make_marker(config), make_generator(writer), min_confidence=least)
     from rag.generators.vllm_engine import VllmGenerator
 
     return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
+
+
+def make_marker(config: Config) -> ExtractiveGenerator:
+    """Return the reader a configuration names, as what marks answers; its model is loaded once a process."""
+    from rag.generators.extractive import ExtractiveGenerator
+    from rag.spans.engine import shared_engine
+
+    return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
+
+
+def least_confidence(config: Config) -> float:
+    """Return the confidence below which the configuration abstains: as set, else the generator's own threshold."""
+    if config.answers.min_confidence is not None:
+        return config.answers.min_confidence
+    return make_marker(config).threshold if config.generator.type in MARKING else 0.0

@@ -50,14 +50,11 @@ class TokenizerCounter:
 
 def make_counter(config: Config) -> PromptCounter:
     """Return the cheapest thing that counts as the configured generator does."""
+    from rag.generators import make_generator, make_marker
+
     part = config.generator
     if part.type == "vllm":
         return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
     if part.type in MARKING:
-        from rag.generators.extractive import ExtractiveGenerator
-        from rag.spans.engine import shared_engine
-
-        return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
-    from rag.generators import make_generator
-
+        return make_marker(config)
     return make_generator(config)

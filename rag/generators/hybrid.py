@@ -1,10 +1,11 @@
 """The hybrid generator: the reader finds and checks the evidence, a language model phrases a sentence around it.
 
 What was marked decides: nothing marked, nothing written. A written sentence must say what the marked span says (all of
-its content words and numbers) and may hold no number and no negation that the sentence around the span lacks. One that
-breaks this is handed on without evidence, so that it is shown as unsupported, with a note of what the documents say.
+its content words and numbers) and may hold no number, no name, no negation and no opposite of a word ("closed" for
+"opened") that the sentence around the span and the question lack. One that breaks this is handed on without evidence,
+so that it is shown as unsupported, with a note of what the documents say.
 
-It does not notice a sentence that denies its span in other words.
+It does not notice a sentence that exchanges who did what to whom, or denies its span in words that are no opposites.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import replace
 from rag.citations import sentence_spans
 from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
 from rag.generators.extractive import ExtractiveGenerator
+from rag.opposites import OPPOSITES
 from rag.records import Usage
 from rag.words import content_stems, is_number
 
@@ -42,6 +44,8 @@ _EXAMPLES = (
     ),
 )
 _NEGATION = re.compile(r"\b(?:not|never|no|none|nobody|neither|nor|cannot|without)\b|n['’]t\b", re.IGNORECASE)
+_CAPITAL = re.compile(r"\b[A-ZА-ЯЁ]\w+")
+_WORD = re.compile(r"\w+")
 _SAMPLING = Sampling(max_tokens=64, stop=("\n",))
 
 
@@ -130,14 +134,29 @@ def phrasing_prompt(prompt: Prompt, marked: Completion) -> Prompt:
 def says_the_same(span: str, around: str, written: str) -> bool:
     """Tell whether a sentence holds every content word and number of the span, and nothing that turns it round.
 
-    That is a number or a negation that ``around`` lacks. A span without a content word must stand in it as it is.
+    That is a number, a name, a negation or a word's opposite that ``around`` lacks. A span without a content word must
+    stand in it as it is.
     """
     said, wanted = content_stems(written), content_stems(span)
     if not wanted and _one_line(span).casefold() not in _one_line(written).casefold():
         return False
     numbers = {stem for stem in said if is_number(stem)}
     denied = bool(_NEGATION.search(written)) and not _NEGATION.search(f"{around} {span}")
-    return bool(said) and wanted <= said and numbers <= content_stems(around) | wanted and not denied
+    known = content_stems(f"{around} {span}")
+    turned = denied or _turned(written, around)
+    return bool(said) and wanted <= said and numbers | _names(written) <= known and not turned
+
+
+def _names(written: str) -> frozenset[str]:
+    """Return the stems of words with a capital, but for the first of a sentence, which has one in any case."""
+    inside = [written[a:b].partition(" ")[2] for a, b in sentence_spans(written)]
+    return content_stems(" ".join(word for text in inside for word in _CAPITAL.findall(text)))
+
+
+def _turned(written: str, around: str) -> bool:
+    """Tell whether a word stands there whose opposite the evidence has, and not the word itself."""
+    said, told = set(_WORD.findall(written.lower())), set(_WORD.findall(around.lower()))
+    return any(other in told and other not in said for word in said - told for other in OPPOSITES.get(word, ()))
 
 
 def _joined(prompt: Prompt, marked: Completion, written: Completion) -> Completion:

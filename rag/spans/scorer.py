@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from rag.errors import ModelError
 from rag.openvino_cpu import compile_graph
 from rag.spans.windows import Window
 
@@ -21,6 +22,7 @@ __all__ = ["GRAPH_FILE", "OpenVinoScorer", "SpanScorer", "TorchScorer", "WindowS
 GRAPH_FILE = "reader.xml"
 
 Float32 = npt.NDArray[np.float32]
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class OpenVinoScorer:
     def __init__(self, folder: Path, *, padding: int, tokens: int = 4096) -> None:
         self._compiled = compile_graph(folder / GRAPH_FILE)
         self._padding, self._tokens = padding, tokens
-        self._inputs = [port.get_any_name() for port in self._compiled.inputs]
+        self._inputs = _checked_inputs(self._compiled, folder / GRAPH_FILE)
 
     def score(self, windows: Sequence[Window]) -> list[WindowScores]:
         """Score in batches of at most so many tokens, padding included."""
@@ -95,6 +97,15 @@ class OpenVinoScorer:
                 size = len(windows[n].ids)
                 scores[n] = WindowScores(start[row, :size], end[row, :size], float(relevance[row]))
         return [s for s in scores if s is not None]
+
+
+def _checked_inputs(compiled: Any, path: Path) -> list[str]:
+    """Return the names of a graph's inputs. Raises :class:`~rag.errors.ModelError` where it is no span reader's."""
+    names = [port.get_any_name() if port.get_names() else "" for port in compiled.inputs]
+    ranks = [len(port.get_partial_shape()) for port in compiled.outputs]
+    if not {"input_ids", "attention_mask"} <= set(names) <= _INPUTS or ranks != [2, 2, 1]:
+        raise ModelError(f"the graph {path} is no span reader's", "make it with `rag train finish`")
+    return names
 
 
 def has_relevance(folder: Path) -> bool:

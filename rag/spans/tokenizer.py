@@ -24,10 +24,10 @@ def load_plain(folder: Path, name: str) -> tuple[Any, int]:
 
     try:
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
-        padding = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id")
+        padding = int(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id") or 0)
     except Exception as error:  # the library raises bare exceptions
         raise ModelError(f"the tokenizer of {name} cannot be loaded: {_told(error)}", _REMEDY) from error
-    return tokenizer, int(padding or 0)
+    return tokenizer, padding
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rag.opposites import OPPOSITES
 from rag.training.corpus import Corpus
 
 __all__ = ["Alterer"]
@@ -46,26 +47,6 @@ _COUNTS = _listed(
     "hundred thousand million billion first second third fourth fifth sixth half"
 )
 _ASKS = _listed("what which who whom whose when where why how many much often long")
-_OPPOSED = """
-after/before above/below first/last largest/smallest biggest/smallest highest/lowest most/least more/less more/fewer
-oldest/youngest oldest/newest older/newer older/younger early/late earlier/later earliest/latest best/worst better/worse
-longest/shortest longer/shorter long/short high/low higher/lower large/small larger/smaller big/small strong/weak
-stronger/weaker strongest/weakest fast/slow faster/slower rich/poor good/bad major/minor common/rare public/private
-north/south northern/southern east/west eastern/western inside/outside internal/external male/female men/women man/woman
-mother/father brother/sister son/daughter king/queen husband/wife boys/girls win/lose won/lost begin/end began/ended
-begins/ends beginning/end start/stop started/stopped open/close opened/closed increase/decrease increased/decreased
-increases/decreases rise/fall rose/fell buy/sell bought/sold arrive/leave arrived/left enter/leave support/oppose
-supported/opposed allow/forbid allowed/forbidden accept/reject accepted/rejected include/exclude included/excluded
-create/destroy created/destroyed build/demolish built/demolished attack/defend attacked/defended love/hate loved/hated
-gain/lose gained/lost found/lost import/export imported/exported hire/fire hired/fired join/leave
-joined/left add/remove added/removed approve/reject approved/rejected succeed/fail succeeded/failed pass/fail
-passed/failed born/died alive/dead young/old ancient/modern former/current previous/next upper/lower
-with/without always/never usually/rarely often/rarely maximum/minimum positive/negative direct/indirect
-legal/illegal formal/informal natural/artificial urban/rural domestic/foreign permanent/temporary primary/secondary
-victory/defeat success/failure ally/enemy allies/enemies ancestor/descendant advantage/disadvantage cause/prevent
-caused/prevented encourage/discourage encouraged/discouraged protect/harm protected/harmed known/unknown
-popular/unpopular important/unimportant hot/cold warm/cool wet/dry summer/winter day/night morning/evening black/white
-"""
 # fmt: on
 _SAYS_NOT = {
     "is": "isn't",
@@ -86,18 +67,6 @@ _SAYS_NOT = {
     "must": "mustn't",
 }  # fmt: skip
 _WAYS = ("phrase", "phrase", "phrase", "number", "number", "opposite", "opposite", "negation")  # as often as they stand
-
-
-def _opposites() -> dict[str, list[str]]:
-    table: dict[str, list[str]] = {}
-    for pair in _OPPOSED.split():
-        one, other = pair.split("/")
-        table.setdefault(one, []).append(other)
-        table.setdefault(other, []).append(one)
-    return table
-
-
-_OPPOSITES = _opposites()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +168,11 @@ class Alterer:
 
 
 def _opposite(question: str, draw: random.Random) -> str | None:
-    places = [m for m in _WORD.finditer(question) if m.group().casefold() in _OPPOSITES]
+    places = [m for m in _WORD.finditer(question) if m.group().casefold() in OPPOSITES]
     if not places:
         return None
     place = draw.choice(places)
-    return question[: place.start()] + draw.choice(_OPPOSITES[place.group().casefold()]) + question[place.end() :]
+    return question[: place.start()] + draw.choice(OPPOSITES[place.group().casefold()]) + question[place.end() :]
 
 
 def _negated(question: str, draw: random.Random) -> str | None:

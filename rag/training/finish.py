@@ -69,9 +69,10 @@ def finish(
     pairs = [(a.question, texts[n % len(texts)][1]) for n, a in enumerate(asked)]
     say("quantising")
     tokenizer = load_tokenizer(config.output, str(config.output))
-    export_graph(config.output, target, Windower(tokenizer, config.window.settings()), pairs)
+    graph = folder / "graph"
+    export_graph(config.output, graph, Windower(tokenizer, config.window.settings()), pairs)
     say(f"fitting on {len(asked):,} held-back questions over {len(texts):,} passages")
-    engine = load_engine(str(target), engine="openvino")  # what is shipped is what its weights are fitted on
+    engine = load_engine(str(graph), engine="openvino")  # what is shipped is what its weights are fitted on
     embedder = make_embedder(pipeline)
     documents = _written(folder / "documents", texts)
     index = open_or_create(folder / "index", pipeline, embedder)
@@ -82,9 +83,17 @@ def finish(
     asked = [replace(a, source=prefix + a.source) for a in asked]
     record = weigh(engine, asked, lambda questions: retriever.retrieve_batch(questions, k=20))
     record = replace(record, latin_only=all(map(is_latin, corpus.sentences)))
-    for folder in (config.output, target):
-        (folder / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for place in (config.output, graph):
+        (place / RECORD_FILE).write_text(json.dumps(record.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _publish(graph, target)
     return record
+
+
+def _publish(made: Path, target: Path) -> None:
+    """Move the files of a finished folder into their place, the record last: a failed fitting has touched nothing."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(made.iterdir(), key=lambda p: p.name == RECORD_FILE):
+        shutil.move(path, target / path.name)
 
 
 def _check_trained(config: ReaderConfig) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from filelock import FileLock
 from training_samples import tiny_encoder, write_squad
 
 from rag.cli.train import progress_line
+from rag.errors import InputError
+from rag.spans.record import ReaderRecord
 from rag.training.curve import curve_page
 
 FILE = """\
@@ -254,3 +257,32 @@ def test_finishing_needs_the_file_that_was_trained_with(work: Path, rag: Rag) ->
     assert ran.code != 0
     assert "had dev_share 0.03, and the file has 0.5" in ran.err
     assert "holds the training itself" in rag("train", "finish", "pairs.yaml", "--to", "done").err
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_finishing_touches_its_target_only_when_it_is_done(
+    work: Path, rag: Rag, encoder: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    done = pairs_file(work)
+    shutil.copytree(encoder, done)
+    record = {"config": {"dev_share": 0.5, "training": {"seed": 0}}}
+    (done / "training.json").write_text(json.dumps(record), encoding="utf-8")
+    (work / "small").mkdir()
+    (work / "small" / "reader.json").write_text("older", encoding="utf-8")
+
+    def export(source: Path, target: Path, *_: object) -> None:
+        target.mkdir(parents=True)
+        (target / "reader.xml").write_text("graph", encoding="utf-8")
+
+    def weigh(*_: object) -> ReaderRecord:
+        if fails:
+            raise InputError("too few answers", "name more questions")
+        return ReaderRecord()
+
+    monkeypatch.setattr("rag.training.finish.export_graph", export)
+    monkeypatch.setattr("rag.training.finish.load_engine", lambda *_, **__: None)
+    monkeypatch.setattr("rag.training.finish.weigh", weigh)
+    ran = rag("train", "finish", "pairs.yaml", "--to", "small", "--set", "dev_share=0.5")
+    assert (ran.code != 0) is fails, ran.err
+    assert files(work / "small") == ({"reader.json"} if fails else {"reader.json", "reader.xml"})
+    assert ((work / "small" / "reader.json").read_text(encoding="utf-8") == "older") is fails

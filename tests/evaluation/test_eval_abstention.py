@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from eval.abstention import area_under_risk_coverage, auroc, calibrate, no_answer_rates, risk_coverage
+from eval.abstention import _halves, area_under_risk_coverage, auroc, calibrate, no_answer_rates, risk_coverage
 from eval.errors import EvalError
 
 PAIRS = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=40)
@@ -155,3 +155,30 @@ def test_a_row_without_a_number_is_refused(value: float | None) -> None:
     rows[7]["em"] = rows[12]["em"] = value
     with pytest.raises(EvalError, match=r"em of the question 'q\d+'"):
         calibrate(rows, max_false_answer=0.1, seed=0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.booleans(), st.booleans()), min_size=8, max_size=40).filter(
+        lambda told: sum(row[1] for row in told) >= 2
+    )
+)
+def test_the_best_threshold_is_that_of_trying_all(told: list[tuple[int, bool, bool, bool]]) -> None:
+    rows = [
+        {
+            "id": str(n),
+            "confidence": c / 8,
+            "impossible": imp,
+            "abstained": silent,
+            "f1": 0.0,
+            "em": float(imp if silent else right and not imp),
+        }
+        for n, (c, imp, right, silent) in enumerate(told)
+    ]
+    fitted = calibrate(rows, max_false_answer=None, seed=0)
+    half = _halves(rows, 0)[0]
+
+    def exact(threshold: float) -> float:
+        return sum(r["em"] if r["abstained"] or r["confidence"] >= threshold else float(r["impossible"]) for r in half)
+
+    assert exact(fitted.threshold) == max(exact(t / 16) for t in range(17))
+    assert fitted.max_false_answer is None and fitted.em_low <= fitted.em <= fitted.em_high

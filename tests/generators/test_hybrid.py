@@ -126,3 +126,22 @@ def test_says_the_same_compares_words_and_numbers() -> None:
 def test_the_prompt_names_the_sentence_alone() -> None:
     told = phrasing_prompt(PROMPT, ToldReader().generate([PROMPT], Sampling())[0])
     assert told.text.count("Short answer:") == 4
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "The museum closed in May.",  # the opposite of what it did
+        "The museum opened in May, says Harold.",  # a name that stands nowhere
+        "The museum never opened in May.",
+    ],
+)
+def test_opposites_and_invented_names_do_not_say_the_same(written: str) -> None:
+    assert not says_the_same("in May", "The museum opened in May.", written)
+
+
+@pytest.mark.parametrize(
+    "written", ["In June the museum opened.", "June is when the museum was opened.", "It was June."]
+)
+def test_another_order_and_fewer_words_say_the_same(written: str) -> None:
+    assert says_the_same("June", "The museum opened in June.", written)

@@ -13,12 +13,18 @@ from rag.errors import UsageError
 
 __all__ = ["calibrate"]
 
+_FEW = 30  # with fewer, the interval of a small share is wider than the share
+
 
 def calibrate(
     run: Annotated[Path, typer.Argument(help="A run over questions of which some have no answer, such as squad_v2.")],
     max_false_answer: Annotated[
         str, typer.Option("--max-false-answer", help="Answer at most this share of the questions without an answer.")
     ] = "5%",
+    best_em: Annotated[
+        bool,
+        typer.Option("--best-em", help="Fit to the most exact matches instead, right silence included."),
+    ] = False,
     index: IndexFolder = Path(".rag"),
     seed: Annotated[int, typer.Option("--seed", help="Draws the two halves.", min=0)] = 0,
     as_json: AsJson = False,
@@ -33,11 +39,11 @@ def calibrate(
     from eval.records import load_run
     from indexes.errors import IndexMissingError
     from indexes.store import Store
-    from rag.build import least_confidence
     from rag.calibration import save_calibration
     from rag.config import Config
+    from rag.generators import least_confidence
 
-    share = _share(max_false_answer)
+    share = None if best_em else _share(max_false_answer)
     data = load_run(run)
     if data.manifest["mode"] not in ("open", "gold"):
         raise EvalError(
@@ -60,7 +66,13 @@ def calibrate(
         out_json({"file": str(path), **report})
         return
     for name, value in report.items():
-        out(f"{name:<32}{value}")
+        shown = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else "–" if value is None else value
+        out(f"{name:<32}{shown}")
+    if fitted.unanswerable < _FEW:
+        note(
+            f"warning: only {fitted.unanswerable} unanswerable questions were left to report on: the share that would "
+            f"be answered lies between {fitted.false_answer_low:.0%} and {fitted.false_answer_high:.0%}"
+        )
     out(f"\nwritten to {path}: `rag ask --index {index}` abstains below a confidence of {fitted.threshold:.3f}")
 
 
