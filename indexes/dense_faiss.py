@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -103,9 +104,23 @@ class FaissIndex:
     @classmethod
     def build(cls, dimension: int, options: FaissOptions, ids: Int64, vectors: Float32) -> Self:
         """Train on ``vectors`` where the type needs it, and add them all."""
+        return cls.build_from(dimension, options, len(ids), [(ids, vectors)])
+
+    @classmethod
+    def build_from(
+        cls, dimension: int, options: FaissOptions, count: int, parts: Iterable[tuple[Int64, Float32]]
+    ) -> Self:
+        """Do the same with ``count`` vectors that come in parts, held all at once only where a type is trained."""
         index = cls(dimension, options)
-        index._build(len(vectors), vectors)
-        index.add(ids, vectors)
+        if 0 < factory(options, dimension, count)[1] <= count:
+            together = list(parts)
+            parts = [(np.concatenate([ids for ids, _ in together]), np.concatenate([part for _, part in together]))]
+            index._build(count, parts[0][1])
+        else:
+            index._build(count)
+            index._reserve(count)
+        for ids, vectors in parts:
+            index.add(ids, vectors)
         return index
 
     @classmethod
@@ -135,6 +150,13 @@ class FaissIndex:
             inner.train(training)
         self._index = self._faiss.IndexIDMap(inner)
         self._set_nprobe()
+
+    def _reserve(self, count: int) -> None:
+        """Have a flat index take the room for its vectors once, lest it double it and copy them as it grows."""
+        if self.built_type == "flat":
+            codes = self.inner.codes
+            codes.resize(count * self.inner.code_size)
+            codes.resize(0)
 
     def _set_nprobe(self) -> None:
         """Set on the index itself what a search passes along, for a GPU copy to take over."""

@@ -44,8 +44,8 @@ from indexes import (
     derived,
     verify,
 )
+from indexes.building import lexical_text
 from indexes.dense_faiss import FaissIndex, FaissOptions
-from indexes.index import lexical_text
 from indexes.rows import Float32, Int64
 from indexes.store import DATABASE, Store
 
@@ -287,7 +287,7 @@ def test_a_writer_does_not_wait_for_a_reader_that_builds(index: Index, monkeypat
     db.execute("PRAGMA busy_timeout = 0")
     committed = []
     SlowlyTrained.meanwhile = lambda: committed.append(put(index.store, document("b", f"b {len(committed)}")))
-    monkeypatch.setattr("indexes.index.FaissIndex", SlowlyTrained)
+    monkeypatch.setattr("indexes.building.FaissIndex", SlowlyTrained)
     with reading(index.folder) as reader:
         snapshot = reader.snapshot()
         assert committed == [2], "the commit went through while the index was built"
