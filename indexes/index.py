@@ -1,7 +1,8 @@
 """An index folder as a whole: the store, and the dense and the lexical index derived from it.
 
-A writer commits to the store and then calls :meth:`Index.sync`, which brings the derived indexes to the store's
-generation and publishes them. A reader (:mod:`indexes.reader`) searches snapshots of exactly one generation.
+A writer commits to the store and then calls :meth:`Index.sync`, which publishes the derived indexes at the store's
+generation, or leaves readers little to replay. A reader (:mod:`indexes.reader`) searches snapshots of exactly one
+generation.
 """
 
 from __future__ import annotations
@@ -112,22 +113,30 @@ class Index:
         }
 
     def sync(self) -> int:
-        """Bring both derived indexes to the store's generation, publish them, and return it.
+        """Publish the derived indexes at the store's generation, and return it.
 
-        The caller holds the writer lock. What is published already and current is left alone.
+        The caller holds the writer lock. What is published already and current is left alone. So is a dense index that
+        differs by little: FAISS writes a file whole, and a reader takes a few chunks in faster than it is written.
         """
         base = self.published()
         generation = self.store.generation
         fail_point("sync.begun")
         for kind in _KINDS:
             published = base[kind]
-            if published is None or published.generation != generation:
+            if published is None or not (published.generation == generation or self._may_wait(kind, published)):
                 published = self._publish(kind, published)
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
         fail_point("sync.done")
         return generation
+
+    def _may_wait(self, kind: str, base: derived.Published) -> bool:
+        if kind != "dense":
+            return False
+        changes = self.store.changes_since(base.generation)
+        chunks = self.store.counts()["chunks"]
+        return FaissIndex.may_wait(base.folder, self.options, chunks, len(changes.added), len(changes.removed))
 
     def _publish(self, kind: str, base: derived.Published | None) -> derived.Published:
         """Make one derived index of the store's generation, out of ``base`` where there is one, and publish it.
