@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,9 @@ DENSE_TYPES = ("flat", "hnsw", "ivf", "sq", "pq", "ivfpq")
 _INDEX = "index.faiss"
 _STATE = "state.json"
 _REBUILD_SHARE = 0.2  # of tombstones
+_REPLAYED_SHARE = (
+    0.01  # of the chunks: what a reader takes in by itself, so that a small change does not write them all
+)
 _EXACT_BELOW = 0.05  # of the index: through a filter this narrow an approximate walk finds too little
 _PQ_TRAINING = 39 * 256  # FAISS asks for 39 training points a centroid, and product quantisation has 256
 
@@ -103,9 +107,23 @@ class FaissIndex:
     @classmethod
     def build(cls, dimension: int, options: FaissOptions, ids: Int64, vectors: Float32) -> Self:
         """Train on ``vectors`` where the type needs it, and add them all."""
+        return cls.build_from(dimension, options, len(ids), [(ids, vectors)])
+
+    @classmethod
+    def build_from(
+        cls, dimension: int, options: FaissOptions, count: int, parts: Iterable[tuple[Int64, Float32]]
+    ) -> Self:
+        """Do the same with ``count`` vectors that come in parts, held all at once only where a type is trained."""
         index = cls(dimension, options)
-        index._build(len(vectors), vectors)
-        index.add(ids, vectors)
+        if 0 < factory(options, dimension, count)[1] <= count:
+            together = list(parts)
+            parts = [(np.concatenate([ids for ids, _ in together]), np.concatenate([part for _, part in together]))]
+            index._build(count, parts[0][1])
+        else:
+            index._build(count)
+            index._reserve(count)
+        for ids, vectors in parts:
+            index.add(ids, vectors)
         return index
 
     @classmethod
@@ -135,6 +153,13 @@ class FaissIndex:
             inner.train(training)
         self._index = self._faiss.IndexIDMap(inner)
         self._set_nprobe()
+
+    def _reserve(self, count: int) -> None:
+        """Have a flat index take the room for its vectors once, lest it double it and copy them as it grows."""
+        if self.built_type == "flat":
+            codes = self.inner.codes
+            codes.resize(count * self.inner.code_size)
+            codes.resize(0)
 
     def _set_nprobe(self) -> None:
         """Set on the index itself what a search passes along, for a GPU copy to take over."""
@@ -178,11 +203,20 @@ class FaissIndex:
         """Many tombstones, or enough vectors at last for the type that was asked for."""
         total = int(self._index.ntotal) + added
         tombstones = len(self._removed if removed is None else self._removed_with(removed))
-        if tombstones > _REBUILD_SHARE * max(total, 1):
-            return True
-        left = total - tombstones
-        _, needed = factory(self.options, self.dimension, left)
-        return self.built_type != self.options.type and left >= needed
+        return _rebuild_pays(self.options, self.built_type, self.dimension, total, tombstones)
+
+    @staticmethod
+    def may_wait(folder: Path, options: FaissOptions, chunks: int, added: int, removed: int) -> bool:
+        """Tell whether a change is so small that readers may replay it on what :meth:`save` wrote there.
+
+        ``chunks`` are there after the change. An index that would have to be built anew may not wait: each reader would
+        have to build it.
+        """
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        tombstones = len(state["removed"]) + removed
+        return added + removed <= _REPLAYED_SHARE * chunks and not _rebuild_pays(
+            options, state["built_type"], state["dimension"], chunks + tombstones, tombstones
+        )
 
     def search(self, queries: Float32, k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Search with the tombstones masked and, where given, only ``allowed`` ids considered."""
@@ -266,6 +300,14 @@ class FaissIndex:
             "options": asdict(self.options),
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
+
+
+def _rebuild_pays(options: FaissOptions, built_type: str, dimension: int, total: int, tombstones: int) -> bool:
+    if tombstones > _REBUILD_SHARE * max(total, 1):
+        return True
+    left = total - tombstones
+    _, needed = factory(options, dimension, left)
+    return built_type != options.type and left >= needed
 
 
 def _found(ids: Int64, scores: Float32, k: int) -> Hits:

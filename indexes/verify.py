@@ -1,19 +1,14 @@
-"""Checks of an index folder: is the store whole, and does each derived index say the same as it?"""
+"""Is the store whole? Its pages, its keys, and every row against its checksum."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from indexes import derived
+from indexes.database import Database
 from indexes.errors import IndexDamagedError
 from indexes.history import RETIRED_COLUMNS
-from indexes.rows import Int64
 from indexes.schema import connect
 from indexes.seals import (
     CHUNK_COLUMNS,
@@ -25,12 +20,9 @@ from indexes.seals import (
     meta_sha256,
     row_sha256,
 )
-from indexes.store import Store
 
-__all__ = ["Problem", "check_derived", "check_store"]
+__all__ = ["Problem", "check_store"]
 
-_ATTEMPTS = 5
-_PAUSE_S = 0.05
 _VECTORS_AT_ONCE = 2000
 
 _CHUNKS_OUT_OF_STEP = (
@@ -57,7 +49,7 @@ class Problem:
     repairable: bool
 
 
-def check_store(store: Store) -> list[Problem]:
+def check_store(store: Database) -> list[Problem]:
     """Check the database's pages and keys, then every document, text, chunk and vector."""
     connection = connect(store.path)
     try:
@@ -77,7 +69,7 @@ def check_store(store: Store) -> list[Problem]:
         connection.close()
 
 
-def _store_faults(db: sqlite3.Connection, store: Store) -> Iterator[str]:
+def _store_faults(db: sqlite3.Connection, store: Database) -> Iterator[str]:
     for (message,) in db.execute("PRAGMA integrity_check(20)"):
         if message != "ok":
             yield message
@@ -178,63 +170,3 @@ def _vector_faults(db: sqlite3.Connection, embedder: str, size: int) -> Iterator
         yield f"{wrong_size} vectors have the wrong size"
     if damaged:
         yield f"{damaged} vectors do not match their checksums"
-
-
-def check_derived(
-    kind: str,
-    root: Path,
-    store: Store,
-    load_ids: Callable[[str, Path], Int64],
-    look_inside: Callable[[str, Path], str] | None = None,
-) -> list[Problem]:
-    """Check the newest published index of one kind: its checksums, and that replaying it gives the store's chunks.
-
-    ``look_inside`` says what is wrong with what the folder holds of each chunk, or nothing.
-
-    An index that was never published, or that is of an earlier generation or another history, is no problem: readers
-    replay, or pass it over. Nor is one that a writer replaced while it was looked at: the newest is looked at then, as
-    a reader would.
-    """
-    message = ""
-    for attempt in range(_ATTEMPTS):
-        folders = derived.published_folders(root)
-        if not folders:
-            return []
-        try:
-            message = _derived_fault(kind, folders[0], store, load_ids)
-            if not message and look_inside is not None and _in_history(folders[0], store):
-                message = look_inside(kind, folders[0])
-        except (OSError, RuntimeError, ValueError) as error:  # as FAISS and tantivy call a file that is missing
-            message = f"{folders[0].name}: it cannot be loaded: {' '.join(str(error).split())}"
-        if not message:
-            return []
-        time.sleep(_PAUSE_S * (attempt + 1))  # time for a writer to be done with removing it
-        if derived.published_folders(root)[:1] == folders[:1]:
-            break
-    return [Problem(kind, message, repairable=True)]
-
-
-def _derived_fault(kind: str, folder: Path, store: Store, load_ids: Callable[[str, Path], Int64]) -> str:
-    """Return what is wrong with a published folder, or nothing."""
-    fault = derived.verify(folder)
-    if fault is not None:
-        return f"{folder.name}: {fault}"
-    with store.reading():
-        if not _in_history(folder, store):
-            return ""
-        changes = store.changes_since(derived.head_of(folder)[0])
-        expected = store.chunk_ids()
-    found = np.union1d(np.setdiff1d(load_ids(kind, folder), changes.removed), changes.added)
-    if np.array_equal(found, expected):
-        return ""
-    missing, extra = len(np.setdiff1d(expected, found)), len(np.setdiff1d(found, expected))
-    return f"{missing} chunks are missing and {extra} do not exist"
-
-
-def _in_history(folder: Path, store: Store) -> bool:
-    """Tell whether a verified folder is of a commit of this history that can be gone on from.
-
-    Readers pass any other over, and the next writer removes it.
-    """
-    generation, commit = derived.head_of(folder)
-    return store.nonce(generation) == commit

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -29,6 +29,9 @@ _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+",
 _SEPARATOR_OF_HEADINGS = " > "
 _LONGEST_CONTEXT = 0.25  # of what the embedder reads; the text itself must keep the larger part
 _WORD = re.compile(r"(?<!\S)\S+")
+_SHORT = 1000  # characters; what is remembered as having been counted must not be whole documents
+_WINDOW = 300  # characters; most overlaps are shorter
+_STRETCH = 20_000  # characters that a tokenizer is given at once
 
 
 class TokenCounter(Protocol):
@@ -64,7 +67,7 @@ class Chunker:
         self._size, self._overlap = size, overlap
         self._embed_headings = embed_headings
         # Pieces are counted twice by the splitter (to split, then to merge), and words repeat: remember them.
-        self._count = lru_cache(maxsize=65536)(self._count_one)
+        self._count_short = lru_cache(maxsize=65536)(self._count_one)
 
     def chunk(self, document: Document) -> tuple[NewChunk, ...]:
         """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each."""
@@ -101,6 +104,21 @@ class Chunker:
         while parts and self._count(_SEPARATOR_OF_HEADINGS.join(parts)) > most:
             parts.pop(0)
         return _SEPARATOR_OF_HEADINGS.join(parts)
+
+    def _count(self, text: str) -> int:
+        """Count a text's tokens, or more than any chunk may hold where there are more.
+
+        A long text is counted stretch by stretch, and no further than need be: a tokenizer that is given a document of
+        50 MB whole takes gigabytes for it.
+        """
+        if len(text) <= _SHORT:
+            return self._count_short(text)
+        count = start = 0
+        while start < len(text) and count <= self._counter.max_tokens:
+            end = _end_of_stretch(text, start)
+            count += self._count_one(text[start:end])
+            start = end
+        return count
 
     def _count_one(self, text: str) -> int:
         # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
@@ -167,7 +185,7 @@ class Chunker:
         if not overlap:
             return start
         best, tokens = start, 0
-        for word in reversed(list(_WORD.finditer(text, previous + 1, start))):
+        for word in _words_backwards(text, previous + 1, start):
             # Words are counted one by one, each remembered: their sum is at least what the stretch counts as a whole.
             tokens += self._count(word.group())
             if tokens > overlap:
@@ -198,6 +216,30 @@ def _heading_length(text: str, headings: tuple[str, ...]) -> int:
         return 0
     line = re.match(rf"\s*#{{1,6}}[ \t]+{re.escape(headings[-1])}[ \t]*#*[ \t]*(?:\n|$)", text)
     return line.end() if line else 0
+
+
+def _end_of_stretch(text: str, start: int) -> int:
+    """Return where a stretch of a long text ends: before a space where there is one, lest a word be counted twice."""
+    most = start + _STRETCH
+    if most >= len(text):
+        return len(text)
+    space = max(text.rfind(" ", start, most), text.rfind("\n", start, most))
+    return space if space > start else most
+
+
+def _words_backwards(text: str, first: int, end: int) -> Iterator[re.Match[str]]:
+    """Yield the words that begin in ``text[first:end]``, the last one first: few are asked for of many."""
+    width = _WINDOW
+    while True:
+        begin = max(first, end - width)
+        words = list(_WORD.finditer(text, begin, end))
+        yield from reversed(words)
+        if begin == first:
+            return
+        if words:
+            end = words[0].start()
+        else:  # within one long word
+            width *= 2
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:

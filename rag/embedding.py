@@ -240,8 +240,8 @@ class FakeEmbedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
-                digest = hashlib.sha256(word.encode()).digest()
-                vectors[row, digest[0] % self.dimension] += 1.0 if digest[1] % 2 else -1.0
+                bucket, sign = _bucket(word)
+                vectors[row, bucket % self.dimension] += sign
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: Float32 = np.divide(vectors, norms, out=vectors, where=norms > 0)
         return unit
@@ -252,6 +252,12 @@ class FakeEmbedder:
 
     def close(self) -> None:
         """Hold nothing, free nothing."""
+
+
+@lru_cache(maxsize=1 << 16)
+def _bucket(word: str) -> tuple[int, float]:
+    digest = hashlib.sha256(word.encode()).digest()
+    return digest[0], 1.0 if digest[1] % 2 else -1.0
 
 
 def choose_devices(device: str, torch: Any) -> list[str]:

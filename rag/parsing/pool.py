@@ -28,6 +28,7 @@ Job: TypeAlias = tuple[str, bytes | Path]
 """A file's name in the index, and its content or where it lies."""
 
 _IN_FLIGHT_PER_WORKER = 2
+_IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading ahead is for small files, and of large ones would fill the memory
 _STARTS = 3
 
 
@@ -79,21 +80,20 @@ class ParserPool:
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Document | DocumentError]]:
         """Read files, yielding each with its document or why there is none, in the order of the jobs.
 
-        Jobs are taken as there is room: two for each worker are in flight at most. Closing the iterator kills the
-        workers that are busy with it.
+        Jobs are taken as there is room: two for each worker are in flight at most, and fewer where they are large.
+        Closing the iterator kills the workers that are busy with it.
         """
-        batch = _Batch()
+        batch, most = _Batch(), _IN_FLIGHT_PER_WORKER * self._workers
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
         threads = ThreadPoolExecutor(self._workers, thread_name_prefix="parser")
         try:
             for job in jobs:
                 flying.append((job, threads.submit(self._outcome, job, batch)))
-                if len(flying) >= _IN_FLIGHT_PER_WORKER * self._workers:
-                    first, future = flying.popleft()
-                    yield first, future.result()
+                del job  # nothing here keeps a content that is done with, while the next is waited for
+                while len(flying) >= most or sum(_size_of(job) for job, _ in flying) >= _IN_FLIGHT_BYTES:
+                    yield _first_of(flying)
             while flying:
-                first, future = flying.popleft()
-                yield first, future.result()
+                yield _first_of(flying)
         finally:
             batch.stop()
             threads.shutdown(cancel_futures=True)
@@ -171,6 +171,15 @@ class _Batch:
             busy = list(self._busy)
         for worker in busy:
             worker.kill()
+
+
+def _size_of(job: Job) -> int:
+    return len(job[1]) if isinstance(job[1], bytes) else 0
+
+
+def _first_of(flying: deque[tuple[Job, Future[Document | DocumentError]]]) -> tuple[Job, Document | DocumentError]:
+    job, future = flying.popleft()
+    return job, future.result()
 
 
 def _close_all(workers: set[Worker]) -> None:

@@ -44,8 +44,8 @@ from indexes import (
     derived,
     verify,
 )
+from indexes.building import lexical_text
 from indexes.dense_faiss import FaissIndex, FaissOptions
-from indexes.index import lexical_text
 from indexes.rows import Float32, Int64
 from indexes.store import DATABASE, Store
 
@@ -171,6 +171,37 @@ def test_synced_folders_hold_one_index_each_and_are_left_alone_when_current(inde
         assert derived.published_folders(index.folder / kind) == [found.folder]
 
 
+def test_a_small_change_does_not_write_the_dense_index_again(index: Index) -> None:
+    put(index.store, document("many", *(f"text {n}" for n in range(120))), document("one", "one"))
+    index.sync()
+    before, left_alone = index.published()["dense"], []
+    for change in ("added", "added too", ""):  # the second makes it two of 120
+        if change:
+            put(index.store, document(change, change))
+        else:
+            index.store.commit(removals=["one"])
+        index.sync()
+        published = index.published()["dense"]
+        left_alone.append(published == before)
+        before = published
+        with reading(index.folder) as reader:
+            assert_right(reader)
+    assert left_alone == [True, False, True]
+    assert index.verify(deep=True) == []
+    assert [len(derived.published_folders(index.folder / kind)) for kind in ("dense", "lexical")] == [1, 1]
+
+
+def test_an_index_that_is_to_be_built_anew_is_published_however_small_the_change(tmp_path: Path) -> None:
+    options = FaissOptions("ivf", nlist=6, nprobe=6)
+    index = Index.create(tmp_path, SETTINGS, embedder=EMBEDDER, dimension=DIMENSION, options=options)
+    for n in (233, 1):  # FAISS asks for 39 vectors a list
+        put(index.store, document(f"{n}", *(f"text {n} {i}" for i in range(n))))
+        index.sync()
+    published = index.published()["dense"]
+    assert published is not None
+    assert (published.generation, FaissIndex.load(published.folder, options).built_type) == (2, "ivf")
+
+
 def test_many_removals_are_followed_by_a_rebuild(index: Index) -> None:
     put(index.store, *(document(f"{n}", f"text {n}") for n in range(20)))
     index.sync()
@@ -275,9 +306,9 @@ class SlowlyTrained(FaissIndex):
     meanwhile: Callable[[], None]
 
     @classmethod
-    def build(cls, *arguments: Any) -> Any:
+    def build_from(cls, *arguments: Any) -> Any:
         cls.meanwhile()
-        return super().build(*arguments)
+        return super().build_from(*arguments)
 
 
 def test_a_writer_does_not_wait_for_a_reader_that_builds(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +318,7 @@ def test_a_writer_does_not_wait_for_a_reader_that_builds(index: Index, monkeypat
     db.execute("PRAGMA busy_timeout = 0")
     committed = []
     SlowlyTrained.meanwhile = lambda: committed.append(put(index.store, document("b", f"b {len(committed)}")))
-    monkeypatch.setattr("indexes.index.FaissIndex", SlowlyTrained)
+    monkeypatch.setattr("indexes.building.FaissIndex", SlowlyTrained)
     with reading(index.folder) as reader:
         snapshot = reader.snapshot()
         assert committed == [2], "the commit went through while the index was built"

@@ -103,6 +103,21 @@ def test_few_jobs_are_in_flight(pool: ParserPool) -> None:
         assert taken - done <= 2
 
 
+def test_large_jobs_are_not_taken_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.parsing.pool._IN_FLIGHT_BYTES", 1000)
+    taken = 0
+
+    def jobs() -> Iterator[tuple[str, bytes]]:
+        nonlocal taken
+        for n in range(4):
+            taken += 1
+            yield f"{n}.txt", b"words " * (200 if n < 2 else 1)
+
+    with ParserPool(2) as pool:
+        ahead = [taken - done for done, _ in enumerate(pool.parse_all(jobs()), start=1)]
+    assert ahead == [0, 0, 1, 0]
+
+
 def test_several_threads_may_ask_one_pool() -> None:
     found: dict[int, Document] = {}
     with ParserPool(2) as pool:

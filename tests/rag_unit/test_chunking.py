@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.chunking import Chunker
+from rag.chunking import _WORD, Chunker, _words_backwards
 from rag.embedding import Embedder, FakeEmbedder
 from rag.loaders import load_bytes
 from rag.loaders.markdown import markdown_document
@@ -227,3 +228,24 @@ def test_an_overlap_as_large_as_the_chunk_is_refused(overlap: int) -> None:
 
 def test_a_document_without_sections_has_no_chunks() -> None:
     assert Chunker(FakeEmbedder()).chunk(Document("a.md", "text/markdown", "a", "\n", ())) == ()
+
+
+@given(TEXTS, st.integers(0, 50), st.integers(0, 50))
+def test_words_come_backwards_whatever_window_they_are_looked_for_in(text: str, skipped: int, cut: int) -> None:
+    first, end = min(skipped, len(text)), max(len(text) - cut, 0)
+    naive = [(m.start(), m.group()) for m in _WORD.finditer(text, first, end)][::-1]
+    assert [(m.start(), m.group()) for m in _words_backwards(text, first, end)] == naive
+
+
+def test_a_long_text_is_counted_no_further_than_need_be() -> None:
+    class Counted(FakeEmbedder):
+        most = 0
+
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            Counted.most = max(Counted.most, *map(len, texts))
+            return super().count_tokens(texts)
+
+    text = " ".join(f"word{n}" for n in range(50_000))
+    chunks = Chunker(Counted(), size=64, overlap=8).chunk(plain(text))
+    assert lost(plain(text), [(chunk.start, chunk.end) for chunk in chunks]) == []
+    assert Counted.most <= 20_000 < len(text)

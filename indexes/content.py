@@ -1,0 +1,212 @@
+"""What an index holds, read from its database: documents, their texts, chunks and vectors, and what changed when.
+
+It writes nothing. What was noted of the files that documents were made of is :mod:`indexes.notes`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from indexes.database import Database
+from indexes.errors import IndexDamagedError
+from indexes.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section
+
+__all__ = ["Changes", "Content"]
+
+_DOCUMENTS = (
+    "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
+    "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, "
+    "(SELECT committed_at FROM commits g WHERE g.generation = d.generation), d.reason, d.message, d.remedy "
+    "FROM documents d"
+)
+_T = TypeVar("_T")
+_IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened to the chunks between two generations: rows added (in id order) and ids removed."""
+
+    generation: int
+    added: Int64
+    removed: Int64
+
+
+class Content(Database):
+    """The reading side of the store."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of documents by state, of chunks and of vectors."""
+        counts = {"ready": 0, "failed": 0, "stale": 0}
+        counts.update(self._db.execute("SELECT state, count(*) FROM documents GROUP BY state").fetchall())
+        for table in ("chunks", "vectors", "tombstones"):
+            counts[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - fixed names
+        return counts
+
+    def unused_vectors(self) -> int:
+        """Return how many vectors no chunk of the index needs now: they are kept, should their text come back."""
+        row = self._db.execute(
+            "SELECT count(*) FROM vectors v WHERE v.embedder <> ? "
+            "OR NOT EXISTS (SELECT 1 FROM chunks c WHERE c.vector_key = v.key)",
+            (self.meta("embedder"),),
+        ).fetchone()
+        return int(row[0])
+
+    def documents(self) -> list[DocumentRow]:
+        """Return every document, in order of its source."""
+        return [DocumentRow(*row) for row in self._db.execute(f"{_DOCUMENTS} ORDER BY d.source")]
+
+    def document(self, source: str) -> DocumentRow | None:
+        """Return one document, None if there is none of that name."""
+        row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
+        return None if row is None else DocumentRow(*row)
+
+    def text(self, source: str) -> str:
+        """Return a document's extracted text. Raises ``KeyError`` for an unknown source."""
+        row = self._db.execute(
+            "SELECT t.text FROM texts t JOIN documents d ON d.id = t.document_id WHERE d.source = ?",
+            (source,),
+        ).fetchone()
+        if row is None:
+            raise KeyError(source)
+        return str(row[0])
+
+    def chunks_of(self, source: str) -> list[ChunkRow]:
+        """Return a document's chunks in their order in it."""
+        rows = self._db.execute(
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source = ? ORDER BY c.ordinal",
+            (source,),
+        )
+        ids = [row[0] for row in rows]
+        found = self.chunks(ids)
+        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
+        """Return the chunks that still exist among ``ids``; one deleted since is simply not there.
+
+        Raises :class:`~indexes.errors.IndexDamagedError` for one whose headings cannot be read.
+        """
+        wanted = [int(i) for i in ids]
+        found: dict[int, ChunkRow] = {}
+        for part in _slices(wanted):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                "SELECT c.id, c.document_id, d.source, d.title, c.start, c.end, c.page, c.headings, c.text "  # noqa: S608
+                f"FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
+                part,
+            )
+            for row in rows:
+                values = [*row[:7], self._headings(row[7], f"chunk {row[0]}"), row[8]]
+                found[row[0]] = ChunkRow(*values)
+        return found
+
+    def chunk_ids(self, source_glob: str | None = None) -> Int64:
+        """Return all chunk ids in ascending order, or those of the documents whose source matches the glob."""
+        if source_glob is None:
+            rows = self._db.execute("SELECT id FROM chunks ORDER BY id")
+        else:
+            rows = self._db.execute(
+                "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source GLOB ? "
+                "ORDER BY c.id",
+                (source_glob,),
+            )
+        return _id_array(rows)
+
+    def vectors(self, ids: Iterable[int]) -> Float32:
+        """Return the chunks' vectors, float32 of shape (n, dimension), in the order of ``ids``.
+
+        Raises :class:`~indexes.errors.IndexDamagedError` if one of them has none.
+        """
+        unique, inverse = np.unique(np.fromiter(ids, dtype=np.int64), return_inverse=True)
+        wanted: list[int] = unique.tolist()
+        embedder, dimension = self.meta("embedder"), int(self.meta("dimension"))
+        out = np.empty((len(wanted), dimension), dtype=np.float32)
+        position = {chunk_id: n for n, chunk_id in enumerate(wanted)}
+        filled = 0
+        for part in _slices(wanted):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                # CROSS JOIN is SQLite's way to be told the order: left to itself it goes through every vector there is
+                # for each slice of ids.
+                "SELECT c.id, v.vector FROM chunks c CROSS JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "  # noqa: S608
+                f"WHERE c.id IN ({marks})",
+                [embedder, *part],
+            )
+            for chunk_id, blob in rows:
+                if len(blob) != 2 * dimension:
+                    raise IndexDamagedError(f"{self.path}: the vector of chunk {chunk_id} has {len(blob)} bytes")
+                out[position[chunk_id]] = np.frombuffer(blob, dtype="<f2")
+                filled += 1
+        if filled != len(position):
+            raise IndexDamagedError(f"{self.path}: {len(position) - filled} chunks have no vector")
+        return np.asarray(out[inverse], dtype=np.float32)
+
+    def known_vectors(self, embedder: str, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those of the keys whose text this embedder has already embedded.
+
+        A vector of the index's own embedder that has another size than the index's is as good as none.
+        """
+        own, size = self.meta("embedder"), 2 * int(self.meta("dimension"))
+        known: set[bytes] = set()
+        for part in _slices(list(keys)):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                "SELECT key FROM vectors WHERE embedder = ? AND (embedder <> ? OR length(vector) = ?) "  # noqa: S608
+                f"AND key IN ({marks})",
+                [embedder, own, size, *part],
+            )
+            known.update(row[0] for row in rows)
+        return known
+
+    def changes_since(self, generation: int) -> Changes:
+        """Return what a derived index of ``generation`` needs to become one of the current generation.
+
+        Call it within :meth:`reading`, together with the reads of the chunks it names.
+        """
+        db = self._db
+        added = db.execute("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))
+        removed = db.execute("SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", (generation,))
+        return Changes(self.generation, _id_array(added), _id_array(removed))
+
+    def stored_documents(self) -> Iterator[NewDocument]:
+        """Yield every readable document with its text and sections, without chunks, to be chunked again."""
+        ids = [r[0] for r in self._db.execute("SELECT document_id FROM texts ORDER BY document_id")]
+        for document_id in ids:
+            row = self._db.execute(
+                "SELECT d.source, d.content_sha256, d.media_type, d.title, d.size, d.modified_ns, d.pages, t.text "
+                "FROM documents d JOIN texts t ON t.document_id = d.id WHERE d.id = ?",
+                (document_id,),
+            ).fetchone()
+            sections = self._db.execute(
+                "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
+                (document_id,),
+            )
+            spans = tuple(
+                Section(s, e, page, self._headings(h, f"a section of {row[0]}")) for s, e, page, h in sections
+            )
+            values = [*row, spans, ()]
+            yield NewDocument(*values)
+
+    def _headings(self, stored: str, where: str) -> tuple[str, ...]:
+        """Read a heading path. Raises :class:`~indexes.errors.IndexDamagedError` if it is none."""
+        try:
+            headings = json.loads(stored)
+        except ValueError:
+            headings = None
+        if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
+            raise IndexDamagedError(f"{self.path} is damaged: the headings of {where} cannot be read")
+        return tuple(headings)
+
+
+def _id_array(rows: Iterable[tuple[int]]) -> Int64:
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def _slices(values: list[_T]) -> Iterator[list[_T]]:
+    for start in range(0, len(values), _IN_CLAUSE):
+        yield values[start : start + _IN_CLAUSE]

@@ -1,0 +1,226 @@
+"""The database of an index folder as a file: made, opened, brought up to date, read and written in transactions.
+
+It knows the log of commits and the records about the folder as a whole, and nothing of documents, chunks and vectors:
+those are :mod:`indexes.content`'s to read and :mod:`indexes.store`'s to write. One may be shared by threads: each
+thread gets its own connection.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from indexes import schema
+from indexes.errors import (
+    FormatTooNewError,
+    FormatTooOldError,
+    IndexDamagedError,
+    IndexMissingError,
+    StoreError,
+)
+from indexes.lock import writer_lock
+from indexes.seals import seal_meta
+
+__all__ = ["DATABASE", "Database", "now", "set_meta"]
+
+DATABASE = "rag.db"
+
+
+class Database:
+    """One index folder's database. Use :meth:`create` or :meth:`open`."""
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        self.folder = folder
+        self.path = folder / DATABASE
+        self._write = write
+        self._local = threading.local()
+
+    @classmethod
+    def create(cls, folder: Path, settings: Mapping[str, Any], *, embedder: str, dimension: int) -> Self:
+        """Make a new, empty index in ``folder`` and return it open for writing.
+
+        Raises :class:`~indexes.errors.StoreError` where one stands already.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        schema.connect(folder / DATABASE, create=True, write=True).close()
+        values = {
+            "format_version": schema.FORMAT_VERSION,
+            "store_id": uuid.uuid4().hex,
+            "created_at": now(),
+            "settings": dict(settings),
+            "embedder": embedder,
+            "dimension": dimension,
+            "history_from": 0,
+            "replay_from": 0,
+        }
+        store = cls(folder, write=True)
+        # One transaction: a process killed here leaves an empty database, which counts as "no index".
+        try:
+            with store.transaction() as db:
+                if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]:
+                    raise StoreError(f"there is an index in {folder} already")
+                schema.create_tables(db)
+                set_meta(db, values)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, *, write: bool = False) -> Self:
+        """Open the index in ``folder``; one of an earlier format that can still be read is brought up to date first.
+
+        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError`,
+        :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
+        """
+        if not cls.exists(folder):
+            raise IndexMissingError(folder)
+        store = cls(folder, write=write)
+        found = int(store.meta("format_version"))
+        if found > schema.FORMAT_VERSION:
+            raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
+        if found < schema.OLDEST_FORMAT:
+            raise FormatTooOldError(folder, found, schema.FORMAT_VERSION)
+        if found < schema.FORMAT_VERSION:
+            store.close()
+            _migrate(folder)
+        return store
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Tell whether the folder holds an index; a database that was never filled does not count."""
+        path = folder / DATABASE
+        if not path.is_file():
+            return False
+        connection = schema.connect(path)
+        try:
+            return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
+        finally:
+            connection.close()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = schema.connect(self.path, write=self._write)
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block in one transaction: committed at its end, rolled back on any way out by exception."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+            db.execute("COMMIT")  # inside: a reader that holds it up must not leave the transaction open
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let all reads of a block see one generation. Keep the block short: a writer waits for its end.
+
+        A block inside another is part of it.
+        """
+        db = self._db
+        if db.in_transaction:
+            yield
+            return
+        db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            db.execute("COMMIT")
+
+    def meta(self, key: str) -> Any:
+        """Return a recorded value. Raises :class:`~indexes.errors.IndexDamagedError` if it is not there."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise IndexDamagedError(f"{self.path} has no record of its {key}")
+        try:
+            return json.loads(row[0])
+        except ValueError:
+            raise IndexDamagedError(f"{self.path} is damaged: its record of {key} cannot be read") from None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the index was made with, as its maker recorded it."""
+        return dict(self.meta("settings"))
+
+    @property
+    def generation(self) -> int:
+        """The number of the last commit, 0 before the first."""
+        row = self._db.execute("SELECT max(generation) FROM commits").fetchone()
+        return int(row[0] or 0)
+
+    def head(self) -> tuple[int, str]:
+        """Return the last commit's number and nonce, (0, "") before the first."""
+        row = self._db.execute("SELECT generation, nonce FROM commits ORDER BY generation DESC LIMIT 1").fetchone()
+        return (0, "") if row is None else (int(row[0]), str(row[1]))
+
+    def nonce(self, generation: int) -> str | None:
+        """Return the nonce of a commit that a derived index can go on from.
+
+        None if this history has no commit of that number, or if what was removed since is no longer on record.
+        """
+        if generation < int(self.meta("replay_from")):
+            return None
+        if generation == 0:
+            return ""
+        row = self._db.execute("SELECT nonce FROM commits WHERE generation = ?", (generation,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database into a new file, as one read transaction sees it."""
+        copy = sqlite3.connect(path)
+        try:
+            self._db.backup(copy)
+        finally:
+            copy.close()
+
+    def vacuum(self) -> None:
+        """Give the space of dropped rows back to the file system."""
+        self._db.execute("VACUUM")
+
+
+def set_meta(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
+    """Record values about the folder, in the open transaction, and seal the records."""
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value)) for key, value in values.items()],
+    )
+    seal_meta(db)
+
+
+def _migrate(folder: Path) -> None:
+    """Bring a folder of an earlier format up to date, one process at a time."""
+    with writer_lock(folder, "bringing the index to this version's format"):
+        store = Database(folder, write=True)
+        try:
+            with store.transaction() as db:
+                if int(store.meta("format_version")) < schema.FORMAT_VERSION:
+                    schema.migrate(db)
+        finally:
+            store.close()
+
+
+def now() -> str:
+    """Return the time as the log of commits tells it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
