@@ -7,14 +7,15 @@ process wait for them, one each; nothing is forked.
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
@@ -26,6 +27,7 @@ __all__ = ["Job", "ParserPool"]
 
 Job: TypeAlias = tuple[str, bytes | Path]
 """A file's name in the index, and its content or where it lies."""
+Outcome: TypeAlias = tuple[Job, Document | DocumentError]
 
 _IN_FLIGHT_PER_WORKER = 2
 _STARTS = 3
@@ -44,6 +46,7 @@ class ParserPool:
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
         self._closed = False
+        self._busy_seconds = 0.0
         self._finalizer = weakref.finalize(self, _close_all, self._alive)
 
     def __enter__(self) -> ParserPool:
@@ -72,15 +75,27 @@ class ParserPool:
         with self._lock:
             return sorted(worker.pid for worker in self._alive)
 
+    @property
+    def busy_seconds(self) -> float:
+        """How long the workers were busy with files of :meth:`parse_all`, all of them together."""
+        with self._lock:
+            return self._busy_seconds
+
     def parse(self, data: bytes | Path, source: str) -> Document:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
         return self._parse(data, source, _Batch())
 
-    def parse_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Document | DocumentError]]:
+    @overload
+    def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
+
+    @overload
+    def parse_all(self, jobs: Iterable[Job], patience: float) -> Iterator[Outcome | None]: ...
+
+    def parse_all(self, jobs: Iterable[Job], patience: float | None = None) -> Iterator[Outcome | None]:
         """Read files, yielding each with its document or why there is none, in the order of the jobs.
 
-        Jobs are taken as there is room: two for each worker are in flight at most. Closing the iterator kills the
-        workers that are busy with it.
+        Jobs are taken as there is room: two for each worker are in flight at most. Whenever the next one is not there
+        after ``patience`` seconds, None is yielded. Closing the iterator kills the workers that are busy with it.
         """
         batch = _Batch()
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
@@ -89,21 +104,23 @@ class ParserPool:
             for job in jobs:
                 flying.append((job, threads.submit(self._outcome, job, batch)))
                 if len(flying) >= _IN_FLIGHT_PER_WORKER * self._workers:
-                    first, future = flying.popleft()
-                    yield first, future.result()
+                    yield from _next_of(flying, patience)
             while flying:
-                first, future = flying.popleft()
-                yield first, future.result()
+                yield from _next_of(flying, patience)
         finally:
             batch.stop()
             threads.shutdown(cancel_futures=True)
 
     def _outcome(self, job: Job, batch: _Batch) -> Document | DocumentError:
         source, data = job
+        started = time.monotonic()
         try:
             return self._parse(data, source, batch)
         except DocumentError as error:
             return error
+        finally:
+            with self._lock:
+                self._busy_seconds += time.monotonic() - started
 
     def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
         if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
@@ -142,6 +159,16 @@ class ParserPool:
                 return
             self._alive.discard(worker)
         worker.close()
+
+
+def _next_of(
+    flying: deque[tuple[Job, Future[Document | DocumentError]]], patience: float | None
+) -> Iterator[Outcome | None]:
+    """Yield the first outcome, and None as often as it is not there after so many seconds."""
+    job, future = flying.popleft()
+    while patience is not None and not wait([future], patience).done:
+        yield None
+    yield job, future.result()
 
 
 class _Batch:
