@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -66,6 +67,7 @@ class Chunker:
         self._counter = counter
         self._size, self._overlap = size, overlap
         self._embed_headings = embed_headings
+        self.seconds_counting = 0.0  # spent in the counter so far, which is most of what cutting takes
         # Pieces are counted twice by the splitter (to split, then to merge), and words repeat: remember them.
         self._count_short = lru_cache(maxsize=65536)(self._count_one)
 
@@ -121,8 +123,13 @@ class Chunker:
         return count
 
     def _count_one(self, text: str) -> int:
+        if not text:
+            return 0
+        started = time.perf_counter()
+        tokens = self._counter.count_tokens([text])[0]
+        self.seconds_counting += time.perf_counter() - started
         # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
-        return max(self._counter.count_tokens([text])[0] - self._special, 1) if text else 0
+        return max(tokens - self._special, 1)
 
     def _section_spans(self, text: str, section: Section, room: int, language: str | None) -> list[tuple[int, int]]:
         """Return the spans of a section, as characters of the whole text.

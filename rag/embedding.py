@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -26,6 +29,7 @@ from rag.models import resolve_model
 
 __all__ = [
     "Embedder",
+    "EmbeddingWork",
     "FakeEmbedder",
     "SentenceTransformerEmbedder",
     "choose_devices",
@@ -38,6 +42,24 @@ _LONGEST_PIECE = 64  # characters; less than any tokenizer's longest word, so th
 _TEXT_FORM = "legible"  # part of every fingerprint: how texts are prepared
 
 Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class EmbeddingWork:
+    """What an embedder did since it was made: the tokens that it read, and the seconds it took to make them of texts.
+
+    An estimate where several threads embed.
+    """
+
+    tokens: int = 0
+    tokenising: float = 0.0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Add the time of a block that makes tokens."""
+        started = time.perf_counter()
+        yield
+        self.tokenising += time.perf_counter() - started
 
 
 class Embedder(Protocol):
@@ -54,6 +76,10 @@ class Embedder(Protocol):
     @property
     def max_tokens(self) -> int:
         """The most tokens it reads of one text, special tokens included."""
+
+    @property
+    def work(self) -> EmbeddingWork:
+        """What it has done so far."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each passage text, prefix and special tokens included."""
@@ -113,6 +139,7 @@ class SentenceTransformerEmbedder:
         self.fingerprint = fingerprint(model, local.fingerprint, query_prefix, passage_prefix)
         self._counter = _counter(self._model.tokenizer)
         self._pool: Any = None
+        self.work = EmbeddingWork()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count in one call of the fast tokenizer; its own truncation is off."""
@@ -143,8 +170,11 @@ class SentenceTransformerEmbedder:
     def _encode(self, texts: list[str], pool: Any = None) -> Float32:
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
+        with self.work.measured():
+            read = legible(self._counter, texts)
+        self.work.tokens += sum(min(len(encoding.ids), self.max_tokens) for _, encoding in read)
         vectors = self._model.encode(
-            [text for text, _ in legible(self._counter, texts)],
+            [text for text, _ in read],
             batch_size=self._batch_size,
             normalize_embeddings=True,
             convert_to_numpy=True,
@@ -231,12 +261,18 @@ class FakeEmbedder:
     dimension = 64
     max_tokens = 256
 
+    @cached_property
+    def work(self) -> EmbeddingWork:
+        """What it has done so far."""
+        return EmbeddingWork()
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count words and punctuation marks, and two for the ends."""
         return [len(re.findall(r"\w+|[^\w\s]", text)) + 2 for text in texts]
 
     def embed_passages(self, texts: Sequence[str]) -> Float32:
         """Add one signed bucket a word."""
+        self.work.tokens += sum(self.count_tokens(texts))
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):

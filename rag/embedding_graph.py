@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from rag.embedding import fingerprint, legible
+from rag.embedding import EmbeddingWork, fingerprint, legible
 from rag.errors import MissingPackageError, ModelError
 from rag.models import LocalModel, cache_folder, resolve_model
 from rag.openvino_cpu import compile_graph, load_openvino
@@ -79,6 +79,7 @@ class GraphEmbedder:
         self._counter = Tokenizer.from_str(self._tokenizer.to_str())
         self._counter.no_truncation()
         self._compiled = compile_graph(folder / _GRAPH)
+        self.work = EmbeddingWork()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each passage text, special ones included."""
@@ -101,7 +102,9 @@ class GraphEmbedder:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
-        rows = [self._ids(text, encoding) for text, encoding in legible(self._counter, texts)]
+        with self.work.measured():
+            rows = [self._ids(text, encoding) for text, encoding in legible(self._counter, texts)]
+        self.work.tokens += sum(map(len, rows))
         request = self._compiled.create_infer_request()
         for chosen in _batches([len(row) for row in rows], self._batch_size):
             width = max(len(rows[n]) for n in chosen)

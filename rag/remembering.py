@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.embedding import Embedder, Float32
+from rag.embedding import Embedder, EmbeddingWork, Float32
 
 __all__ = ["RememberingEmbedder"]
 
@@ -34,6 +34,11 @@ class RememberingEmbedder:
         self.dimension = embedder.dimension
         self.max_tokens = embedder.max_tokens
         self.made = 0
+
+    @property
+    def work(self) -> EmbeddingWork:
+        """What the real embedder has done so far."""
+        return self._real.work
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count with the real embedder."""

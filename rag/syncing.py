@@ -23,7 +23,7 @@ from rag.loaders.text import title_from
 from rag.sources import Found, SourceFile, source_path
 from rag.stamps import read_file, same_size, stamp_of
 
-__all__ = ["Move", "Plan", "ToRead", "make_plan"]
+__all__ = ["Known", "Move", "Plan", "ToRead", "make_plan"]
 
 Known = dict[str, tuple[str, bytes | None, bytes | None]]
 

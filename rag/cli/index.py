@@ -136,8 +136,9 @@ def reembed(
     resolved = resolve(config, settings)
     from indexes.store import Store
     from rag.build import index_settings, make_chunker, make_embedder, open_to_reembed
-    from rag.cli.ingest import progress_bar, report_json
-    from rag.ingest import reembed as reembed_index
+    from rag.cli.ingest import report_json
+    from rag.cli.progress import progress_bar
+    from rag.reembedding import reembed as reembed_index
 
     Store.open(index).close()  # a missing index is said before a model is loaded
     with status("loading the embedder"):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,11 +19,11 @@ if TYPE_CHECKING:
     from indexes.store import Store
     from rag.config import Config
     from rag.embedding import Embedder
-    from rag.ingest import IngestReport, Progress
+    from rag.ingest_report import IngestReport
     from rag.sources import Found
     from rag.syncing import Plan
 
-__all__ = ["EXIT_SOME_FAILED", "ingest", "progress_bar"]
+__all__ = ["EXIT_SOME_FAILED", "ingest", "report_json"]
 
 EXIT_SOME_FAILED = 7
 _MOST_SHOWN = 20
@@ -59,7 +57,6 @@ def ingest(
     Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
     file that cannot be read is reported and the others go on (exit code 7).
     """
-    started = time.monotonic()
     if not paths and not retry_failed:
         raise UsageError("no path is given", "for example: rag ingest docs")
     if force and not prune:
@@ -71,7 +68,6 @@ def ingest(
         _print_plan(work.dry(), str(index), as_json)
         return
     report = work.do()
-    report.seconds = time.monotonic() - started
     _print_report(report, str(index), as_json)
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -90,17 +86,21 @@ class _Work:
     retry_failed: bool
 
     def __post_init__(self) -> None:
+        from rag.ingest_report import StageClock
         from rag.sources import Found
 
         self.root = self.index.resolve().parent
         self.found = Found()
+        self.stages = StageClock()
+        self._started = self.stages.now()
 
     def find(self) -> Found:
         from indexes.store import Store
         from rag.sources import Found, SourceFile, find_sources, source_path
 
         if self.paths:
-            return find_sources(self.paths, self.root, may_be_gone=self.prune)
+            with self.stages.stage("find"):
+                return find_sources(self.paths, self.root, may_be_gone=self.prune)
         with closing(Store.open(self.index)) as store:
             failed = sorted(store.failures())
         return Found([SourceFile(source_path(source, self.root), source) for source in failed])
@@ -143,20 +143,28 @@ class _Work:
 
     def _carry_out(self, opened: Index, embedder: Embedder | None) -> IngestReport:
         from rag.build import make_chunker, make_parser_pool
-        from rag.ingest import Ingestor, carry_out_without_reading, parse_in
+        from rag.cli.progress import progress_bar
+        from rag.ingest import Ingestor, carry_out_without_reading
+        from rag.parse_jobs import parse_in
 
-        plan = self.plan(opened.store)
+        with self.stages.stage("find"):
+            plan = self.plan(opened.store)
         if not plan.to_read:
-            return carry_out_without_reading(opened, plan, self.found)
-        embedder = embedder or self._embedder()
-        chunker = make_chunker(self.config, embedder)
-        with progress_bar() as show, closing(embedder), make_parser_pool(self.config) as pool:
-            return Ingestor(opened, embedder, chunker, show, parse_in(pool)).carry_out(plan, self.found)
+            report = carry_out_without_reading(opened, plan, self.found, self.stages)
+        else:
+            embedder = embedder or self._embedder()
+            chunker = make_chunker(self.config, embedder)
+            with progress_bar() as show, closing(embedder), make_parser_pool(self.config) as pool:
+                ingestor = Ingestor(opened, embedder, chunker, show, parse_in(pool), self.stages)
+                report = ingestor.carry_out(plan, self.found)
+                report.parse_seconds = pool.busy_seconds
+        report.seconds = self.stages.now() - self._started
+        return report
 
     def _embedder(self) -> Embedder:
         from rag.build import make_embedder
 
-        with status("loading the embedder"):
+        with status("loading the embedder"), self.stages.stage("load"):
             return make_embedder(self.config)
 
 
@@ -206,44 +214,6 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
         out(f"about {max(1, round(seconds))} s, at the {throughput or 0:,.0f} bytes/s of the last runs")
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Show files, chunks a second and the time left on stderr, where it is a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.fields[stage]:<9}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("files"),
-        TextColumn("{task.fields[rate]:6.1f} chunks/s"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), disable=not Console(stderr=True).is_terminal) as bar:
-        task = bar.add_task("", total=None, stage="reading", rate=0.0)
-
-        def show(progress: Progress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(
-                task,
-                total=progress.files,
-                completed=progress.files_done,
-                stage=progress.stage,
-                rate=progress.chunks / elapsed if elapsed else 0.0,
-            )
-
-        yield show
-
-
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
     from rag.sources import IGNORED, LINKED_FOLDER
 
@@ -272,21 +242,37 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
         out_json(report_json(report, index))
         return
     rearranged = "".join(f"{n} {what}, " for n, what in ((report.moved, "moved"), (report.removed, "removed")) if n)
-    rate = report.embedded / report.stages["embed"] if report.stages.get("embed") else 0.0
+    rate = report.embedded / report.seconds if report.seconds else 0.0
     out(
         f"{report.added} added, {report.changed} changed, {rearranged}"
         f"{report.unchanged} unchanged, {report.failed} failed"
         f" · {report.chunks} chunks, {report.embedded} embedded ({rate:.1f}/s)"
         f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
     )
+    if report.bytes:
+        _print_speed(report)
+
+
+def _print_speed(report: IngestReport) -> None:
+    from rag.cli.progress import what_limits, where_the_time_went
+
+    lasting = sum(seconds for stage, seconds in report.stages.items() if stage not in ("find", "load"))
+    speed = f"{report.bytes / 1e6:.2f} MB, {report.tokens:,} tokens"
+    if lasting:
+        speed += f" ({report.tokens / lasting:,.0f}/s)"
+    out(f"{speed} · time: {where_the_time_went(report.stages)} · what limits: {what_limits(report.stages)}")
 
 
 def report_json(report: IngestReport, index: str) -> dict[str, Any]:
     """Return the report as JSON values."""
+    from rag.ingest_report import bottleneck
+
     value = asdict(report)
     value["failures"] = [
         {"source": f.source, "reason": f.reason, "message": f.message, "remedy": f.remedy} for f in report.failures
     ]
-    value["seconds"] = round(report.seconds, 3)
+    value["seconds"], value["parse_seconds"] = round(report.seconds, 3), round(report.parse_seconds, 3)
+    found = bottleneck(report.stages)
+    value["limit"] = None if found is None else {"stage": found[0], "share": round(found[1], 3)}
     value["stages"] = {stage: round(seconds, 3) for stage, seconds in report.stages.items()}
     return value | {"index": index}

@@ -7,14 +7,15 @@ process wait for them, one each; nothing is forked.
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
@@ -26,6 +27,7 @@ __all__ = ["Job", "ParserPool"]
 
 Job: TypeAlias = tuple[str, bytes | Path]
 """A file's name in the index, and its content or where it lies."""
+Outcome: TypeAlias = tuple[Job, Document | DocumentError]
 
 _IN_FLIGHT_PER_WORKER = 2
 _IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading ahead is for small files, and of large ones would fill the memory
@@ -45,6 +47,7 @@ class ParserPool:
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
         self._closed = False
+        self._busy_seconds = 0.0
         self._finalizer = weakref.finalize(self, _close_all, self._alive)
 
     def __enter__(self) -> ParserPool:
@@ -73,15 +76,28 @@ class ParserPool:
         with self._lock:
             return sorted(worker.pid for worker in self._alive)
 
+    @property
+    def busy_seconds(self) -> float:
+        """How long the workers were busy with files of :meth:`parse_all`, all of them together."""
+        with self._lock:
+            return self._busy_seconds
+
     def parse(self, data: bytes | Path, source: str) -> Document:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
         return self._parse(data, source, _Batch())
 
-    def parse_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Document | DocumentError]]:
+    @overload
+    def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
+
+    @overload
+    def parse_all(self, jobs: Iterable[Job], patience: float) -> Iterator[Outcome | None]: ...
+
+    def parse_all(self, jobs: Iterable[Job], patience: float | None = None) -> Iterator[Outcome | None]:
         """Read files, yielding each with its document or why there is none, in the order of the jobs.
 
         Jobs are taken as there is room: two for each worker are in flight at most, and fewer where they are large.
-        Closing the iterator kills the workers that are busy with it.
+        Whenever the next one is not there after ``patience`` seconds, None is yielded. Closing the iterator kills the
+        workers that are busy with it.
         """
         batch, most = _Batch(), _IN_FLIGHT_PER_WORKER * self._workers
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
@@ -91,19 +107,23 @@ class ParserPool:
                 flying.append((job, threads.submit(self._outcome, job, batch)))
                 del job  # nothing here keeps a content that is done with, while the next is waited for
                 while len(flying) >= most or sum(_size_of(job) for job, _ in flying) >= _IN_FLIGHT_BYTES:
-                    yield _first_of(flying)
+                    yield from _next_of(flying, patience)
             while flying:
-                yield _first_of(flying)
+                yield from _next_of(flying, patience)
         finally:
             batch.stop()
             threads.shutdown(cancel_futures=True)
 
     def _outcome(self, job: Job, batch: _Batch) -> Document | DocumentError:
         source, data = job
+        started = time.monotonic()
         try:
             return self._parse(data, source, batch)
         except DocumentError as error:
             return error
+        finally:
+            with self._lock:
+                self._busy_seconds += time.monotonic() - started
 
     def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
         if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
@@ -144,6 +164,15 @@ class ParserPool:
         worker.close()
 
 
+def _next_of(
+    flying: deque[tuple[Job, Future[Document | DocumentError]]], patience: float | None
+) -> Iterator[Outcome | None]:
+    """Yield the first outcome, and None as often as it is not there after so many seconds."""
+    while patience is not None and not wait([flying[0][1]], patience).done:
+        yield None
+    yield _first_of(flying)
+
+
 class _Batch:
     """The workers that are busy with one call, so that giving it up can end them."""
 
@@ -177,7 +206,7 @@ def _size_of(job: Job) -> int:
     return len(job[1]) if isinstance(job[1], bytes) else 0
 
 
-def _first_of(flying: deque[tuple[Job, Future[Document | DocumentError]]]) -> tuple[Job, Document | DocumentError]:
+def _first_of(flying: deque[tuple[Job, Future[Document | DocumentError]]]) -> Outcome:
     job, future = flying.popleft()
     return job, future.result()
 

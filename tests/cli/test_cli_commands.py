@@ -29,7 +29,8 @@ HORN = "How long does the fog horn sound?"
 
 INGEST = {
     "added", "changed", "unchanged", "moved", "removed", "gone", "spared", "failed", "chunks", "embedded",
-    "generation", "seconds", "skipped", "failures", "stages", "index",
+    "generation", "seconds", "skipped", "failures", "stages", "index", "reported", "tokens", "bytes", "parse_seconds",
+    "limit",
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
@@ -58,7 +59,8 @@ def test_ingest_adds_then_skips_then_replaces(corpus: Path, rag: Rag) -> None:
     assert first.err == ""
     assert re.fullmatch(
         r"3 added, 0 changed, 0 unchanged, 0 failed · 6 chunks, 6 embedded \([\d.]+/s\)"
-        r" · [\d.]+ s · generation 1 in \.rag\n",
+        r" · [\d.]+ s · generation 1 in \.rag\n"
+        r"0\.00 MB, \d+ tokens \([\d,]+/s\) · time: [a-z ]+ \d+ %.* · what limits: [a-z ]+\n",
         first.out,
     )
     again = rag("ingest", "docs")
@@ -122,7 +124,13 @@ def test_ingest_json_has_every_count(corpus: Path, rag: Rag) -> None:
     assert set(value) == INGEST
     assert (value["added"], value["failed"], value["chunks"], value["embedded"]) == (3, 0, 6, 6)
     assert (value["failures"], value["skipped"], value["index"]) == ([], {}, ".rag")
-    assert set(value["stages"]) == {"read", "embed", "commit", "index"}
+    stages = value["stages"]
+    assert set(stages) == {"find", "load", "read", "parse", "chunk", "tokenise", "embed", "write", "index"}
+    assert sum(stages.values()) <= value["seconds"] + 0.01
+    assert value["tokens"] > 6
+    assert value["bytes"] == sum(path.stat().st_size for path in (corpus / "docs").iterdir())
+    assert set(value["limit"]) == {"stage", "share"}
+    assert value["parse_seconds"] > 0
 
 
 def test_ingest_json_names_the_failures(corpus: Path, rag: Rag) -> None:
@@ -715,5 +723,5 @@ def test_data_and_progress_go_separate_ways_in_a_real_process(corpus: Path) -> N
     assert worker.returncode == 7
     assert json.loads(out)["added"] == 3
     assert b"chunks/s" in shown
-    assert b"4/4" in shown
+    assert b"4 of 4 files" in shown
     assert b"failed: docs/zero.txt: the file is empty; fill it or remove it\r\n" in shown

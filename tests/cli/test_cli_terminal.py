@@ -201,7 +201,7 @@ def test_the_next_run_goes_on_where_the_interrupted_one_was(
 ) -> None:
     monkeypatch.chdir(interrupted.folder)
     value = rag("ingest", "docs", "--json").json
-    assert value["unchanged"] >= 256
+    assert value["unchanged"] >= 100
     assert value["added"] > 0
     assert value["added"] + value["unchanged"] == FILES
     assert rag("index", "verify").code == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,12 @@ from rag_project import FOG, CountingEmbedder, Project
 
 from rag.build import index_settings, make_chunker, open_index
 from rag.config import load_config
-from rag.embedding import FakeEmbedder
+from rag.embedding import FakeEmbedder, Float32
 from rag.errors import InputError
-from rag.ingest import Ingestor, IngestReport, Progress, reembed
+from rag.ingest import Ingestor, IngestReport, Progress
+from rag.ingest_report import StageClock, bottleneck
+from rag.parse_jobs import ParseAll, Parsed, ParseJob, parse_here
+from rag.reembedding import reembed
 
 PDF_HEADER = b"%PDF-1.7\nbroken"
 
@@ -34,7 +37,7 @@ def test_a_run_counts_what_it_did(project: Project) -> None:
     report = project.ingest()
     assert counts(report) == (2, 0, 0, 1)
     assert (report.chunks, report.embedded, report.generation) == (2, 2, 1)
-    assert set(report.stages) == {"read", "embed", "commit", "index"}
+    assert set(report.stages) == {"find", "read", "parse", "chunk", "tokenise", "embed", "write", "index"}
     project.write({"b.txt": "stew\n", "d.txt": "bread\n"})
     report = project.ingest()
     assert counts(report) == (1, 1, 1, 1)
@@ -86,7 +89,10 @@ def test_progress_counts_every_file_and_ends_with_indexing(project: Project) -> 
     ingestor = Ingestor(project.index, FakeEmbedder(), make_chunker(project.config, FakeEmbedder()), seen.append)
     ingestor.run([project.folder])
     assert [p.files_done for p in seen if p.stage == "reading"] == [1, 2, 3]
-    assert seen[-1] == Progress(3, 3, 3, "indexing")
+    last = seen[-1]
+    assert (last.files_done, last.files, last.chunks, last.stage) == (3, 3, 3, "indexing")
+    assert last.bytes_done == last.bytes == sum(len(f"text number {n}\n") for n in range(3))
+    assert last.tokens == 3 * 6, "the title, three words and two special tokens a chunk"
 
 
 # Bad files --------------------------------------------------------------------------------------------------
@@ -269,7 +275,7 @@ def test_project_and_index_move_together(fog: Project, tmp_path: Path) -> None:
 def test_an_interrupted_run_keeps_its_batches_and_the_next_completes_it(project: Project, tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {f"{n:03}.txt": f"note {n} on fog\n" for n in range(300)}
     with pytest.raises(KeyboardInterrupt):
-        project.write(files).ingest(embedder=CountingEmbedder(interrupt_at=2))
+        project.write(files).ingest(embedder=CountingEmbedder(interrupt_at=3))
     kept = len(project.states())
     assert 0 < kept < 300
     embedder = CountingEmbedder()
@@ -296,6 +302,106 @@ def test_an_interruption_inside_a_huge_file_keeps_the_vectors_that_were_made(tmp
     assert len(first.calls[0]) > 0
     assert set(second.texts).isdisjoint(first.calls[0])
     assert report.embedded == report.chunks - len(first.calls[0])
+
+
+class _Clock:
+    """Time that passes only where it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class _Slow(CountingEmbedder):
+    """Takes its time, by a clock, for each text."""
+
+    def __init__(self, clock: _Clock, seconds_a_text: float, interrupt_at: int = 0) -> None:
+        super().__init__(interrupt_at)
+        self._clock, self._seconds_a_text = clock, seconds_a_text
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32:
+        self._clock.seconds += self._seconds_a_text * len(texts)
+        return super().embed_passages(texts)
+
+
+def ingest_by(clock: _Clock, project: Project, embedder: FakeEmbedder, parse_all: ParseAll = parse_here) -> Ingestor:
+    chunker = make_chunker(project.config, embedder)
+    return Ingestor(project.index, embedder, chunker, parse_all=parse_all, stages=StageClock(clock))
+
+
+@pytest.mark.parametrize("texts_a_second", [10, 80, 2000])
+def test_no_part_and_no_commit_takes_longer_than_some_seconds(project: Project, texts_a_second: int) -> None:
+    project.write({f"{n:04}.txt": f"note {n} on fog\n" for n in range(900)})
+    clock = _Clock()
+    embedder = _Slow(clock, 1 / texts_a_second)
+    ingest_by(clock, project, embedder).run([project.folder])
+    slowest = max(len(call) / texts_a_second for call in embedder.calls[1:])
+    assert slowest <= max(2.5, 32 / texts_a_second)
+    commits = [row.added for row in project.index.store.commits(1000)]
+    assert sum(commits) == 900
+    assert max(commits[:-1]) / texts_a_second <= 6
+    if texts_a_second == 80:
+        assert min(commits[1:-1]) / texts_a_second >= 3, "no commits for their own sake either"
+
+
+def test_slow_files_are_committed_by_time_too(project: Project) -> None:
+    project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(12)})
+    clock = _Clock()
+
+    def parse_slowly(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
+        for parsed in parse_here(jobs):
+            clock.seconds += 2
+            yield parsed
+
+    ingest_by(clock, project, CountingEmbedder(), parse_slowly).run([project.folder])
+    assert [row.added for row in project.index.store.commits()] == [3, 3, 3, 3]
+
+
+def test_what_is_in_hand_is_committed_while_a_parser_is_behind(project: Project) -> None:
+    project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(3)})
+    seen = []
+
+    def parse(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
+        for parsed in parse_here(jobs):
+            yield None
+            seen.append(len(project.states()))
+            yield parsed
+
+    ingest_by(_Clock(), project, CountingEmbedder(), parse).run([project.folder])
+    assert seen == [0, 1, 2]
+
+
+def test_an_interruption_loses_a_few_seconds_of_embedding(project: Project) -> None:
+    project.write({f"{n:03}.txt": f"note {n} on fog\n" for n in range(400)})
+    clock = _Clock()
+    first = _Slow(clock, 0.05, interrupt_at=6)
+    with pytest.raises(KeyboardInterrupt):
+        ingest_by(clock, project, first).run([project.folder])
+    assert len(project.states()) >= 100
+    second = CountingEmbedder()
+    assert project.ingest(embedder=second).failed == 0
+    assert set(second.texts).isdisjoint(text for call in first.calls[:-1] for text in call)
+    assert len(set(second.texts) & set(first.calls[-1])) * 0.05 <= 2.5
+    assert len(project.states()) == 400
+
+
+def test_the_time_of_a_run_is_split_without_a_rest(project: Project) -> None:
+    project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(30)})
+    clock = _Clock()
+
+    def parse_slowly(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
+        for parsed in parse_here(jobs):
+            clock.seconds += 0.1
+            yield parsed
+
+    report = ingest_by(clock, project, _Slow(clock, 0.5), parse_slowly).run([project.folder])
+    assert report.stages["embed"] == pytest.approx(15)
+    assert report.stages["parse"] == pytest.approx(3)
+    assert sum(report.stages.values()) == pytest.approx(report.seconds, abs=0.1)
+    assert bottleneck(report.stages) == ("the encoder", pytest.approx(15 / 18, abs=0.01))
+    assert report.tokens == sum(FakeEmbedder().count_tokens([f"{n}\nnote {n} on fog" for n in range(30)]))
 
 
 # Embedding anew ---------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from rag_project import CountingEmbedder, Project
 
 from rag.errors import InputError
-from rag.ingest import Ingestor, IngestReport, ParseJob, carry_out_without_reading, parse_here
+from rag.ingest import Ingestor, IngestReport, carry_out_without_reading
+from rag.parse_jobs import ParseJob, parse_here
 from rag.sources import IGNORED, find_sources
 from rag.stamps import SETTLED_NS, read_file
 from rag.syncing import Plan, make_plan

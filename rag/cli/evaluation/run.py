@@ -304,7 +304,7 @@ def _open_system(job: Job, generator: Generator | None) -> Open:
     from rag.build import make_embedder, make_reader, open_index
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
-    from rag.cli.ingest import progress_bar
+    from rag.cli.progress import progress_bar
     from rag.remembering import RememberingEmbedder
 
     config = job.resolved.config

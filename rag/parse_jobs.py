@@ -1,0 +1,74 @@
+"""How the ingestor has bytes made into documents: here, or in the processes of a pool that work ahead.
+
+What parses is a callable that is handed in (:data:`ParseAll`). Nothing is known here of chunks, vectors or the index.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag.errors import DocumentError
+from rag.loaders import load_bytes
+from rag.records import Document
+from rag.stamps import FileContent
+from rag.syncing import ToRead
+
+if TYPE_CHECKING:
+    from rag.parsing import ParserPool
+
+__all__ = ["ParseAll", "ParseJob", "Parsed", "parse_here", "parse_in", "parser_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParseJob:
+    """A file's bytes, to be made a document called ``source``; ``content`` and ``work`` are the ingestor's own."""
+
+    source: str
+    data: bytes
+    content: FileContent
+    work: ToRead
+
+
+Parsed = tuple[ParseJob, Document | DocumentError]
+ParseAll = Callable[[Iterable[ParseJob]], Iterator[Parsed | None]]
+"""Takes jobs as it is ready for them and yields each with its outcome, in the same order; None where the next one takes
+a while, so that whoever waits can do something else meanwhile."""
+
+_PATIENCE_S = 1.0
+
+
+def parse_here(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
+    """Parse in this process, one after the other."""
+    for job in jobs:
+        try:
+            yield job, load_bytes(job.data, job.source)
+        except DocumentError as error:
+            yield job, error
+        except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
+            yield job, parser_failed(error)
+
+
+def parse_in(pool: ParserPool) -> ParseAll:
+    """Return what parses in the processes of a pool, a few files ahead of the embedder."""
+
+    def parse_all(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
+        waiting: deque[ParseJob] = deque()
+
+        def handed_over() -> Iterator[tuple[str, bytes]]:
+            for job in jobs:
+                waiting.append(job)
+                yield job.source, job.data
+
+        for done in pool.parse_all(handed_over(), patience=_PATIENCE_S):
+            yield None if done is None else (waiting.popleft(), done[1])
+
+    return parse_all
+
+
+def parser_failed(error: Exception) -> DocumentError:
+    """Return the failure of a file whose parser raised what it should not."""
+    told = " ".join(str(error).split())[:200]
+    return DocumentError("parser", f"its parser failed: {type(error).__name__}: {told}", "report the file")
