@@ -27,6 +27,7 @@ from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
 from rag.build import make_embedder, make_pipeline, open_index
+from rag.filtering import Filter
 from rag.generators import Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
 from rag.models import resolve_model
@@ -115,7 +116,7 @@ def prefix() -> None:
 
 
 def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> Prompt:
-    found = pipeline.retriever.retrieve(question, source_glob=source, k=1)
+    found = pipeline.retriever.retrieve(question, only=Filter(sources=(source,)), k=1)
     text = pipeline.reader.builder.build(question, found.passages).prompt.text
     if not naive:
         return Prompt(text)

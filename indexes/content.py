@@ -14,15 +14,15 @@ import numpy as np
 
 from indexes.database import Database
 from indexes.errors import IndexDamagedError
-from indexes.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section
+from indexes.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section, Selection
 
 __all__ = ["Changes", "Content"]
 
 _DOCUMENTS = (
     "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
     "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, "
-    "(SELECT committed_at FROM commits g WHERE g.generation = d.generation), d.reason, d.message, d.remedy "
-    "FROM documents d"
+    "(SELECT committed_at FROM commits g WHERE g.generation = d.generation), d.reason, d.message, d.remedy, "
+    "d.modified_ns FROM documents d"
 )
 _T = TypeVar("_T")
 _IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
@@ -57,9 +57,10 @@ class Content(Database):
         ).fetchone()
         return int(row[0])
 
-    def documents(self) -> list[DocumentRow]:
-        """Return every document, in order of its source."""
-        return [DocumentRow(*row) for row in self._db.execute(f"{_DOCUMENTS} ORDER BY d.source")]
+    def documents(self, selection: Selection | None = None) -> list[DocumentRow]:
+        """Return every document, or those selected, in order of its source."""
+        where, values = _where(selection)
+        return [DocumentRow(*row) for row in self._db.execute(f"{_DOCUMENTS} WHERE {where} ORDER BY d.source", values)]
 
     def document(self, source: str) -> DocumentRow | None:
         """Return one document, None if there is none of that name."""
@@ -105,16 +106,15 @@ class Content(Database):
                 found[row[0]] = ChunkRow(*values)
         return found
 
-    def chunk_ids(self, source_glob: str | None = None) -> Int64:
-        """Return all chunk ids in ascending order, or those of the documents whose source matches the glob."""
-        if source_glob is None:
-            rows = self._db.execute("SELECT id FROM chunks ORDER BY id")
-        else:
-            rows = self._db.execute(
-                "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source GLOB ? "
-                "ORDER BY c.id",
-                (source_glob,),
-            )
+    def chunk_ids(self, selection: Selection | None = None) -> Int64:
+        """Return all chunk ids in ascending order, or those of the selected documents."""
+        if selection is None:
+            return _id_array(self._db.execute("SELECT id FROM chunks ORDER BY id"))
+        where, values = _where(selection)
+        rows = self._db.execute(
+            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {where} ORDER BY c.id",  # noqa: S608
+            values,
+        )
         return _id_array(rows)
 
     def vectors(self, ids: Iterable[int]) -> Float32:
@@ -201,6 +201,29 @@ class Content(Database):
         if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
             raise IndexDamagedError(f"{self.path} is damaged: the headings of {where} cannot be read")
         return tuple(headings)
+
+
+def _where(selection: Selection | None) -> tuple[str, list[str | int]]:
+    """Return the condition on documents ``d``, made of fixed words, and the values of its parameters."""
+    if selection is None:
+        return "1", []
+    conditions, values = ["1"], list[str | int]()
+    for column, patterns in (("d.source", selection.sources), ("d.media_type", selection.media_types)):
+        if patterns:
+            conditions.append(f"({' OR '.join([f'{column} GLOB ?'] * len(patterns))})")
+            values += patterns
+    committed = "(SELECT committed_at FROM commits g WHERE g.generation = d.generation)"
+    bounds: list[tuple[str, str | int | None]] = [
+        ("d.modified_ns >= ?", selection.modified_from),
+        ("d.modified_ns < ?", selection.modified_before),
+        (f"{committed} >= ?", selection.ingested_from),
+        (f"{committed} < ?", selection.ingested_before),
+    ]
+    for condition, value in bounds:
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    return " AND ".join(conditions), values
 
 
 def _id_array(rows: Iterable[tuple[int]]) -> Int64:

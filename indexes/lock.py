@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +20,45 @@ from filelock import FileLock, Timeout
 from indexes.errors import IndexLockedError
 from indexes.fail_points import fail_point
 
-__all__ = ["writer_lock"]
+__all__ = ["Holder", "holder", "writer_lock"]
 
 LOCK = "writer.lock"
 HOLDER = "writer.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who says that it is writing, what for, and since when (a moment as ISO 8601 writes it)."""
+
+    pid: int
+    host: str
+    purpose: str
+    since: str
+
+
+def holder(folder: Path) -> Holder | None:
+    """Return who is writing, as far as its note says: to show it, never to decide by it.
+
+    The lock itself is not touched, because a writer that begins at this moment would find it taken.
+    """
+    try:
+        note = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        found = Holder(int(note["pid"]), str(note["host"]), str(note["purpose"]), str(note["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return None if found.host == socket.gethostname() and _is_dead(found.pid) else found
+
+
+def _is_dead(pid: int) -> bool:
+    if os.name != "posix":  # elsewhere asking would end the process
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 @contextmanager

@@ -17,6 +17,7 @@ __all__ = [
     "NewChunk",
     "NewDocument",
     "Section",
+    "Selection",
 ]
 
 Float32 = npt.NDArray[np.float32]
@@ -76,7 +77,7 @@ class FailedDocument:
 class DocumentRow:
     """A stored document. ``state`` is ``ready``, ``failed`` (never read) or ``stale`` (an older version answers).
 
-    ``committed_at`` is when the version that answers was put in.
+    ``committed_at`` is when the version that answers was put in, ``modified_ns`` when its file was changed last.
     """
 
     id: int
@@ -93,6 +94,23 @@ class DocumentRow:
     reason: str | None
     message: str | None
     remedy: str | None
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which documents are meant: those that match one pattern of each kind (an empty tuple: any), within the bounds.
+
+    Patterns are SQLite's GLOB. Times of modification are in nanoseconds, of ingestion as commits write them, in UTC;
+    ``…_from`` is included, ``…_before`` is not.
+    """
+
+    sources: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
+    modified_from: int | None = None
+    modified_before: int | None = None
+    ingested_from: str | None = None
+    ingested_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

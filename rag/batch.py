@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
+from rag.filtering import Filter
 from rag.pipeline import Pipeline
 from rag.records import Answer
 from rag.retrieval import check_question
@@ -55,7 +56,7 @@ class BatchPlan:
 
     out: Path
     config_digest: str
-    source_glob: str | None
+    only: Filter | None
     kept: dict[int, str]
     waiting: list[_Line]
     replaced: int
@@ -67,7 +68,7 @@ class BatchPlan:
 
 
 def plan_batch(
-    questions: Path, out: Path, *, config_digest: str, source_glob: str | None = None, generation: int
+    questions: Path, out: Path, *, config_digest: str, only: Filter | None = None, generation: int
 ) -> BatchPlan:
     """Read the questions and the answers that are there already, and decide what is to be asked. Nothing is written.
 
@@ -82,9 +83,9 @@ def plan_batch(
         raise InputError(
             f"{out} cannot be written: there is no folder {out.parent}", "make the folder, or correct --out"
         )
-    kept, replaced = _resume(out, lines, (config_digest, source_glob, generation))
+    kept, replaced = _resume(out, lines, (config_digest, _told_filter(only), generation))
     waiting = [line for line in lines if line.number not in kept]
-    return BatchPlan(out, config_digest, source_glob, kept, waiting, replaced)
+    return BatchPlan(out, config_digest, only, kept, waiting, replaced)
 
 
 def answer_planned(
@@ -120,12 +121,12 @@ def answer_file(
     out: Path,
     *,
     config_digest: str,
-    source_glob: str | None = None,
+    only: Filter | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
     """Answer every line of ``questions`` into ``out``. Raises what :func:`plan_batch` and the generator raise."""
     generation = pipeline.retriever.reader.store.generation
-    plan = plan_batch(questions, out, config_digest=config_digest, source_glob=source_glob, generation=generation)
+    plan = plan_batch(questions, out, config_digest=config_digest, only=only, generation=generation)
     return answer_planned(pipeline, plan, progress=progress)
 
 
@@ -133,27 +134,31 @@ def _answer_window(pipeline: Pipeline | None, window: list[_Line], plan: BatchPl
     good = [line for line in window if not line.error]
     results: dict[int, Answer | str] = {line.number: line.error for line in window if line.error}
     if pipeline is not None:
-        results |= _ask(pipeline, good, plan.source_glob)
+        results |= _ask(pipeline, good, plan.only)
     for line in window:
         result = results[line.number]
         base = {"line": line.number, "id": line.row.get("id")}
         if isinstance(result, str):
             yield base | {"question": line.row.get("question"), "error": result}
         else:
-            made_from = {"filter": plan.source_glob, "generation": result.generation}
+            made_from = {"filter": _told_filter(plan.only), "generation": result.generation}
             yield base | answer_json(result, plan.config_digest) | made_from
 
 
-def _ask(pipeline: Pipeline, lines: list[_Line], source_glob: str | None) -> dict[int, Answer | str]:
+def _ask(pipeline: Pipeline, lines: list[_Line], only: Filter | None) -> dict[int, Answer | str]:
     """Return the answer to each line, or why its prompt was not taken: halving the batch finds which."""
     try:
-        answers = pipeline.ask_batch([line.row["question"] for line in lines], source_glob=source_glob)
+        answers = pipeline.ask_batch([line.row["question"] for line in lines], only=only)
     except (PromptTooLongError, PromptRefusedError) as error:
         if len(lines) == 1:
             return {lines[0].number: error.message}
         middle = len(lines) // 2
-        return _ask(pipeline, lines[:middle], source_glob) | _ask(pipeline, lines[middle:], source_glob)
+        return _ask(pipeline, lines[:middle], only) | _ask(pipeline, lines[middle:], only)
     return {line.number: answer for line, answer in zip(lines, answers, strict=True)}
+
+
+def _told_filter(only: Filter | None) -> list[str] | None:
+    return None if only is None or only.empty else only.texts()
 
 
 def _read_questions(path: Path) -> Iterator[_Line]:
@@ -180,7 +185,7 @@ def _read_questions(path: Path) -> Iterator[_Line]:
             yield _Line(number, row, error.message)
 
 
-def _resume(out: Path, lines: list[_Line], now: tuple[str, str | None, int]) -> tuple[dict[int, str], int]:
+def _resume(out: Path, lines: list[_Line], now: tuple[str, list[str] | None, int]) -> tuple[dict[int, str], int]:
     """Return the lines of an earlier run that stay, by number, and how many answers are to be replaced."""
     asked = {line.number: line.row.get("question") for line in lines if not line.error}
     kept: dict[int, str] = {}
@@ -241,16 +246,17 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _check_same(out: Path, row: dict[str, Any], now: tuple[str, str | None, int]) -> None:
+def _check_same(out: Path, row: dict[str, Any], now: tuple[str, list[str] | None, int]) -> None:
     """Raise if an answer was made from something else than what the run is for."""
-    digest, source_glob, generation = now
+    digest, only, generation = now
     remedy = "choose another --out, or delete it to start over"
     if row.get("config_digest") != digest:
         made = row.get("config_digest")
         raise InputError(f"{out} holds answers made with another configuration ({made}, now {digest})", remedy)
-    if row.get("filter") != source_glob:
+    if row.get("filter") != only:
         before, after = (
-            f"--filter source={glob}" if glob else "no filter" for glob in (row.get("filter"), source_glob)
+            " ".join(f"--filter {text}" for text in texts) if isinstance(texts, list) else texts or "no filter"
+            for texts in (row.get("filter"), only)
         )
         raise InputError(f"{out} holds answers made with another filter ({before}, now {after})", remedy)
     if row.get("generation", generation) != generation:

@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 
 from rag.config import Config
 from rag.errors import InputError
+from rag.filtering import Filter
 from rag.prompting import Builder
 from rag.reader import Reader
 from rag.records import Answer, Passage
@@ -84,13 +85,20 @@ def why(
     config: Config,
     make_retriever: MakeRetriever,
     make_builder: MakeBuilder,
+    only: Filter | None = None,
 ) -> Why:
     """Follow the best chunk of the document ``expected`` (its name or the end of its path).
 
-    Raises :class:`~rag.errors.InputError` if the index has no such document or page.
+    Of a document that the filter ``only`` keeps out, no more is said than that. Raises
+    :class:`~rag.errors.InputError` if the index has no such document or page.
     """
     retriever = make_retriever(config)
     ids = _expected_chunks(retriever, expected, page)
+    if only is not None and ids.isdisjoint(retriever.reader.store.chunk_ids(only.selection()).tolist()):
+        return Why(question, _kept_out(retriever, ids), "filter", ())
+    if only is not None:
+        make_retriever = _filtering(make_retriever, only)
+        retriever = make_retriever(config)
     standing = _standing(question, ids, config, retriever, make_builder(config))
     changes: tuple[Change, ...] = ()
     if not standing.shown:
@@ -118,8 +126,7 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
         raise InputError(f"the index has no document {expected!r}", "`rag documents list` lists them; ingest it")
     rows = []
     for source in sources:
-        chunks = store.chunk_ids("".join(f"[{c}]" if c in "*?[" else c for c in source))
-        rows += list(retriever.reader.chunks(chunks.tolist()).values())
+        rows += store.chunks_of(source)
     ids = {row.id for row in rows if page is None or row.page == page}
     if not ids:
         where = f"page {page} of {expected}" if page is not None else expected
@@ -155,6 +162,14 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
         dropped=dropped,
         turned_away=not relevant,
     )
+
+
+def _kept_out(retriever: Retriever, ids: set[int]) -> Standing:
+    return Standing(_unfound(retriever, ids), None, None, False, None, False, False, None)
+
+
+def _filtering(make_retriever: MakeRetriever, only: Filter) -> MakeRetriever:
+    return lambda config: make_retriever(config).filtered(only)
 
 
 def _unfound(retriever: Retriever, ids: set[int]) -> Passage:

@@ -156,7 +156,7 @@ class Ingestor:
                 self._fail(work, None, error)
                 continue
             state, sha, _ = self._known.get(source, ("", None, None))
-            if state == "ready" and sha == content.sha256:
+            if state == "ready" and sha == content.sha256 and not work.forced:
                 self._report.unchanged += 1
                 self._vouch(source, content)
                 self._count_file(_size_of(work))

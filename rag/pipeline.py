@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rag.filtering import Filter
 from rag.generators.base import Generator
 from rag.reader import AnswerStream, Reader
 from rag.records import Answer
@@ -24,21 +25,21 @@ class Pipeline:
         """What writes the answers."""
         return self.reader.generator
 
-    def ask(self, question: str, *, source_glob: str | None = None) -> Answer:
+    def ask(self, question: str, *, only: Filter | None = None) -> Answer:
         """Answer one question; see :meth:`ask_batch`."""
-        return self.ask_batch([question], source_glob=source_glob)[0]
+        return self.ask_batch([question], only=only)[0]
 
-    def ask_batch(self, questions: Sequence[str], *, source_glob: str | None = None) -> list[Answer]:
+    def ask_batch(self, questions: Sequence[str], *, only: Filter | None = None) -> list[Answer]:
         """Answer all questions, the generator working on all of them at once.
 
         Raises :class:`~rag.errors.InputError` for an empty or too long question, and what the generator raises.
         """
         checked = [check_question(q) for q in questions]
-        return self.reader.answer_batch(self.retriever.retrieve_batch(checked, source_glob=source_glob))
+        return self.reader.answer_batch(self.retriever.retrieve_batch(checked, only=only))
 
-    def stream(self, question: str, *, source_glob: str | None = None) -> AnswerStream:
+    def stream(self, question: str, *, only: Filter | None = None) -> AnswerStream:
         """Answer one question piece by piece; the checked answer is there at the end."""
-        return self.reader.stream(self.retriever.retrieve(check_question(question), source_glob=source_glob))
+        return self.reader.stream(self.retriever.retrieve(check_question(question), only=only))
 
     def close(self) -> None:
         """Stop the generator and let go of the index."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
 from rag.embedding import Embedder
 from rag.errors import InputError
+from rag.filtering import Filter
 from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
 from rag.records import Passage
 from rag.reranking import Reranker
@@ -83,6 +85,13 @@ class Retriever:
         self._k, self._candidates = k, candidates
         self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
         self._reranker, self._rerank_candidates = reranker, rerank_candidates
+        self._always: Filter | None = None
+
+    def filtered(self, only: Filter) -> Retriever:
+        """Return a retriever over the same index and models that searches only what passes, unless told otherwise."""
+        other = copy(self)
+        other._always = only
+        return other
 
     @property
     def reader(self) -> IndexReader:
@@ -90,20 +99,20 @@ class Retriever:
         return self._reader
 
     def retrieve(
-        self, question: str, *, source_glob: str | None = None, k: int | None = None, depth: int | None = None
+        self, question: str, *, only: Filter | None = None, k: int | None = None, depth: int | None = None
     ) -> Retrieved:
         """Answer one question; see :meth:`retrieve_batch`."""
-        return self.retrieve_batch([question], source_glob=source_glob, k=k, depth=depth)[0]
+        return self.retrieve_batch([question], only=only, k=k, depth=depth)[0]
 
     def retrieve_batch(
         self,
         questions: Sequence[str],
         *,
-        source_glob: str | None = None,
+        only: Filter | None = None,
         k: int | None = None,
         depth: int | None = None,
     ) -> list[Retrieved]:
-        """Return the best passages for each question, from documents whose source matches the glob if given.
+        """Return the best passages for each question, from the documents that pass the filter if one is given.
 
         ``depth`` is how many candidates each index gives, by default as configured and at least ``k``.
         """
@@ -112,7 +121,8 @@ class Retriever:
         clock = [time.monotonic()]
         depth = depth or max(self._candidates, k or self._k)
         snapshot = self._reader.snapshot()
-        allowed = None if source_glob is None else self._reader.store.chunk_ids(source_glob)
+        only = only or self._always
+        allowed = None if only is None or only.empty else self._reader.store.chunk_ids(only.selection())
         dense = lexical = [no_hits()] * len(questions)
         if self._fusion != "lexical":
             vectors = self._embedder.embed_queries(questions)

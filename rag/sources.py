@@ -4,6 +4,9 @@ A document's source is its path relative to the folder that holds the index, so 
 together; a file elsewhere keeps its absolute path. In folders, what :mod:`rag.ignoring` names is passed over, and so
 is every file whose ending is not a known document's, and every link to a folder (it could lead round in a circle);
 what is named itself, file or link, is always read. A folder that cannot be listed is a failure, and the others go on.
+
+A document that came through the page is called ``upload://NAME``, which no path can be: where its file lies is the
+page's own business, and no look at the disk tells that it is gone.
 """
 
 from __future__ import annotations
@@ -18,10 +21,21 @@ from rag.errors import DocumentError, InputError
 from rag.ignoring import IGNORE_FILE, Rules, is_foreign_folder
 from rag.loaders import SUFFIXES
 
-__all__ = ["IGNORED", "LINKED_FOLDER", "Found", "Root", "SourceFile", "find_sources", "source_path"]
+__all__ = [
+    "IGNORED",
+    "LINKED_FOLDER",
+    "UPLOAD",
+    "Found",
+    "Root",
+    "SourceFile",
+    "find_sources",
+    "is_upload",
+    "source_path",
+]
 
 LINKED_FOLDER = "linked folder"
 IGNORED = f"ignored by {IGNORE_FILE}"
+UPLOAD = "upload://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,11 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
         told = ", ".join(str(path) for path in given)
         raise InputError(f"there is no document to read in {told}", f"documents end in {', '.join(sorted(SUFFIXES))}")
     return found
+
+
+def is_upload(source: str) -> bool:
+    """Tell whether a document came through the page."""
+    return source.startswith(UPLOAD)
 
 
 def source_path(source: str, root: Path) -> Path:

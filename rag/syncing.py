@@ -13,14 +13,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from indexes import DocumentRow, FailedDocument
 from indexes.store import Store
 from rag.errors import DocumentError, InputError
 from rag.loaders.text import title_from
-from rag.sources import Found, SourceFile, source_path
+from rag.sources import Found, SourceFile, is_upload, source_path
 from rag.stamps import read_file, same_size, stamp_of
 
 __all__ = ["Known", "Move", "Plan", "ToRead", "make_plan"]
@@ -32,12 +32,14 @@ Known = dict[str, tuple[str, bytes | None, bytes | None]]
 class ToRead:
     """A file to be read: ``what`` is ``added``, ``changed`` or ``moved``.
 
-    ``instead_of`` is the source under which the content of a moved one was known.
+    ``instead_of`` is the source under which the content of a moved one was known. What is ``forced`` is read although
+    it has not changed.
     """
 
     file: SourceFile
     what: str
     instead_of: str | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +85,26 @@ def make_plan(
     force: bool = False,
     rehash: bool = False,
     retry_failed: bool = False,
+    reread: bool = False,
 ) -> Plan:
     """Compare what was found with the index; ``root`` is the folder that holds it, None for a store that is to come.
 
-    ``rehash`` believes no stamp, ``retry_failed`` reads files again that failed and have not changed. ``prune`` plans
-    to remove documents whose files are gone or excluded. Raises :class:`~rag.errors.InputError` where a folder that
-    documents came from is empty or not there, which is also what a disk looks like that is not mounted, unless it is
-    forced.
+    ``rehash`` believes no stamp, ``retry_failed`` reads files again that failed and have not changed, ``reread`` all
+    that were found, for example because a newer version reads more of them. ``prune`` plans to remove documents whose
+    files are gone or excluded. Raises :class:`~rag.errors.InputError` where a folder that documents came from is empty
+    or not there, which is also what a disk looks like that is not mounted, unless it is forced.
     """
     known: Known = store.content_hashes() if store else {}
     plan = Plan()
     stamps = {} if rehash or not store else store.stamps()
     failures = {} if retry_failed or not store else store.failures()
-    new = _compare(found.files, known, failures, stamps, plan)
+    new = _compare(found.files, known, failures, stamps, plan, reread=reread)
     if not known:
         plan.to_read += [ToRead(file, "added") for file in new]
     elif store:
         here = {file.source for file in found.files}
         missing = [source for source in known if source not in here]
-        gone = {source for source in missing if _is_gone(source_path(source, root))}
+        gone = {source for source in missing if not is_upload(source) and _is_gone(source_path(source, root))}
         moved = _find_moves(new, known, gone, store, plan)
         _find_removed([s for s in missing if s not in moved], gone, found, plan, prune=prune, force=force)
     for given in found.roots:
@@ -118,6 +121,8 @@ def _compare(
     failures: dict[str, FailedDocument],
     stamps: dict[str, tuple[str, bytes]],
     plan: Plan,
+    *,
+    reread: bool,
 ) -> list[SourceFile]:
     """Sort known files into those to read and those that have not changed; return the ones that are not known.
 
@@ -130,7 +135,9 @@ def _compare(
             new.append(file)
             continue
         last = sha if state == "ready" else failed_sha  # what was seen at the last reading
-        if last is None or not _unchanged(file, last, stamps.get(file.source), plan):
+        if reread:
+            plan.to_read.append(replace(_again(file, state), forced=True))
+        elif last is None or not _unchanged(file, last, stamps.get(file.source), plan):
             plan.to_read.append(_again(file, state))
         elif state == "ready":
             plan.unchanged += 1

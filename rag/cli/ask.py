@@ -13,13 +13,14 @@ import typer
 
 from rag.calibration import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
-from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
+from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_attribution, print_sources, status
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
     from rag.batch import BatchPlan, BatchReport
     from rag.config import Resolved
+    from rag.filtering import Filter
     from rag.pipeline import Pipeline
 
 __all__ = ["ask"]
@@ -40,7 +41,7 @@ def ask(
         Path | None,
         typer.Option("--out", help="Where --batch writes its answers; if cut off, it goes on there.", metavar="FILE"),
     ] = None,
-    only: Filter = None,
+    filters: Filters = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Answer again without each passage, to see which one it came from.")
     ] = False,
@@ -68,7 +69,7 @@ def ask(
     resolved, told = apply_calibration(resolve(config, [*(settings or []), *chosen]), index)
     if told:
         note(f"note: {told}")
-    glob = parse_filter(only)
+    only = parse_filters(filters)
     _check_usage(question, batch, out_file)
     if explain and question in (None, "-"):
         raise UsageError("--explain goes with one QUESTION", 'for example: rag ask "What is …?" --explain')
@@ -77,10 +78,10 @@ def ask(
 
         check_question(str(question))
     if batch is not None and out_file is not None:
-        _answer_file(index, batch, out_file, glob, resolved, as_json)
+        _answer_file(index, batch, out_file, only, resolved, as_json)
         return
     pipeline, seconds = _start(index, resolved)
-    asking = _Asking(pipeline, glob, resolved.config.digest(), as_json, seconds)
+    asking = _Asking(pipeline, only, resolved.config.digest(), as_json, seconds)
     try:
         if question == "-":
             _answer_lines(asking)
@@ -140,7 +141,7 @@ class _Asking:
     """A pipeline, and how its answers are shown. ``load_s`` is told with the first answer, which waited for it."""
 
     pipeline: Pipeline
-    glob: str | None
+    only: Filter | None
     digest: str
     as_json: bool
     load_s: float
@@ -150,7 +151,7 @@ class _Asking:
         if self.as_json:
             self._answer_json(question, indent, explain)
             return
-        stream = self.pipeline.stream(question, source_glob=self.glob)
+        stream = self.pipeline.stream(question, only=self.only)
         streamed = ""
         try:
             for piece in stream:
@@ -175,7 +176,7 @@ class _Asking:
         from rag.explain import leave_one_out
         from rag.serialise import answer_json, attribution_json
 
-        answer = self.pipeline.ask(question, source_glob=self.glob)
+        answer = self.pipeline.ask(question, only=self.only)
         load, self.load_s = self.load_s, 0.0
         answer = replace(answer, timings={"load": load, **answer.timings})
         value = answer_json(answer, self.digest)
@@ -184,14 +185,16 @@ class _Asking:
         out_json(value, indent=indent)
 
 
-def _answer_file(index: Path, batch: Path, out_file: Path, glob: str | None, resolved: Resolved, as_json: bool) -> None:
+def _answer_file(
+    index: Path, batch: Path, out_file: Path, only: Filter | None, resolved: Resolved, as_json: bool
+) -> None:
     from rag.batch import plan_batch
     from rag.build import open_index
 
     opened = open_index(index, resolved.config).store
     generation = opened.generation
     opened.close()
-    plan = plan_batch(batch, out_file, config_digest=resolved.config.digest(), source_glob=glob, generation=generation)
+    plan = plan_batch(batch, out_file, config_digest=resolved.config.digest(), only=only, generation=generation)
     if plan.replaced:
         note(f"note: questions changed since they were answered in {out_file}, and are asked again: {plan.replaced}")
     pipeline = None if plan.idle else _start(index, resolved)[0]

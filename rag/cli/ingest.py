@@ -96,13 +96,13 @@ class _Work:
 
     def find(self) -> Found:
         from indexes.store import Store
-        from rag.sources import Found, SourceFile, find_sources, source_path
+        from rag.sources import Found, SourceFile, find_sources, is_upload, source_path
 
         if self.paths:
             with self.stages.stage("find"):
                 return find_sources(self.paths, self.root, may_be_gone=self.prune)
         with closing(Store.open(self.index)) as store:
-            failed = sorted(store.failures())
+            failed = sorted(source for source in store.failures() if not is_upload(source))
         return Found([SourceFile(source_path(source, self.root), source) for source in failed])
 
     def plan(self, store: Store | None) -> Plan:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.config import Resolved, load_config
 
-__all__ = ["AsJson", "ConfigName", "Filter", "IndexFolder", "Settings", "parse_filter", "resolve"]
+if TYPE_CHECKING:
+    from rag.filtering import Filter
+
+__all__ = ["AsJson", "ConfigName", "Filters", "IndexFolder", "Settings", "parse_filters", "resolve"]
 
 IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
 ConfigName = Annotated[
@@ -21,12 +24,13 @@ Settings = Annotated[
     typer.Option("--set", help="Set one value, for example --set retrieval.k=8. Repeatable.", metavar="KEY=VALUE"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Filter = Annotated[
-    str | None,
+Filters = Annotated[
+    list[str] | None,
     typer.Option(
         "--filter",
-        help="Only documents whose source matches, for example --filter 'source=docs/*'.",
-        metavar="source=GLOB",
+        help="Only some documents: source=GLOB, type=pdf, since=2024-01-31, until=…, ingested-since=…, "
+        "ingested-until=…. Repeatable: of sources and of types one must match.",
+        metavar="KEY=VALUE",
     ),
 ]
 
@@ -36,15 +40,8 @@ def resolve(config: str, settings: list[str] | None) -> Resolved:
     return load_config(config, settings or ())
 
 
-def parse_filter(text: str | None) -> str | None:
-    """Return the glob of ``source=GLOB``. Raises :class:`~rag.errors.UsageError` for any other key."""
-    from rag.errors import UsageError
+def parse_filters(texts: list[str] | None) -> Filter | None:
+    """Return what --filter says, None where it was not given. Raises :class:`~rag.errors.UsageError`."""
+    from rag.filtering import Filter
 
-    if text is None:
-        return None
-    key, equals, glob = text.partition("=")
-    if key.strip() != "source" or not equals or not glob or any("\ud800" <= c <= "\udfff" for c in glob):
-        raise UsageError(
-            f"--filter {text!r} is not of the form source=GLOB", "for example: --filter 'source=docs/*.md'"
-        )
-    return glob
+    return Filter.parse(texts) if texts else None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.options import AsJson, ConfigName, Filter, IndexFolder, Settings, parse_filter, resolve
+from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_passage, status
 
 __all__ = ["search"]
@@ -17,7 +17,7 @@ __all__ = ["search"]
 def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int | None, typer.Option("-k", min=1, max=1000, help="How many passages.")] = None,
-    only: Filter = None,
+    filters: Filters = None,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -25,7 +25,7 @@ def search(
 ) -> None:
     """Find the passages nearest to a question, with their scores in both indexes."""
     resolved = resolve(config, settings)
-    glob = parse_filter(only)
+    only = parse_filters(filters)
     from rag.errors import InputError
     from rag.retrieval import check_question
 
@@ -40,7 +40,7 @@ def search(
         embedder = make_embedder(resolved.config)
     retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
     with closing(retriever.reader):
-        found = retriever.retrieve(question, source_glob=glob, k=k)
+        found = retriever.retrieve(question, only=only, k=k)
     for text in found.notes:
         note(f"note: {text}")
     if as_json:
@@ -54,7 +54,7 @@ def search(
             }
         )
     elif not found.passages:
-        out("nothing found" + (f" among the documents that match {glob}" if glob else ""))
+        out("nothing found" + (f" among the documents with {only}" if only else ""))
     else:
         for number, passage in enumerate(found.passages, start=1):
             print_passage(number, passage)

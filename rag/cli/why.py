@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
+from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import out, out_json, place, status
 
 if TYPE_CHECKING:
     from rag.config import Config
     from rag.explain import Why
+    from rag.filtering import Filter
 
 __all__ = ["why"]
 
@@ -22,6 +23,7 @@ def why(
     expect: Annotated[
         str, typer.Option("--expect", help="The document that should answer it.", metavar="SOURCE[:PAGE]")
     ],
+    filters: Filters = None,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -35,16 +37,17 @@ def why(
 
     resolved = resolve(config, settings)
     asked = check_question(question)
+    only = parse_filters(filters)
     source, page = _expected(expect)
     with status("loading the models"):
-        found = _explain(asked, source, page, index, resolved.config)
+        found = _explain(asked, source, page, index, resolved.config, only)
     if as_json:
         out_json(_json(found))
     else:
         _print(found, resolved.config)
 
 
-def _explain(question: str, source: str, page: int | None, index: Path, config: Config) -> Why:
+def _explain(question: str, source: str, page: int | None, index: Path, config: Config, only: Filter | None) -> Why:
     from rag.build import make_builder, make_embedder, make_retriever, open_index
     from rag.explain import why as explain
     from rag.generators.counting import make_counter
@@ -60,6 +63,7 @@ def _explain(question: str, source: str, page: int | None, index: Path, config: 
         config,
         lambda changed: make_retriever(opened, changed, embedder),
         lambda changed: make_builder(changed, counter),
+        only,
     )
 
 
@@ -74,6 +78,9 @@ def _print(found: Why, config: Config) -> None:
     at = found.standing
     part = config.retrieval
     out(place(at.passage))
+    if found.lost_at == "filter":
+        out("\nLost at: filter\nThe document does not pass --filter.")
+        return
     out(f"  dense       {_rank(at.dense)}")
     out(f"  lexical     {_rank(at.lexical)}")
     out(f"  candidate   {'yes' if at.candidate else f'no: beyond the first {part.candidates} of both'}")

@@ -262,7 +262,7 @@ def test_a_filter_leaves_only_matching_documents(
 def test_a_filter_that_matches_nothing_is_said(indexed: Path, rag: Rag) -> None:
     ran = rag("search", KEY, "--filter", "source=elsewhere/*")
     assert ran.code == 0
-    assert ran.out == "nothing found among the documents that match elsewhere/*\n"
+    assert ran.out == "nothing found among the documents with source=elsewhere/*\n"
 
 
 # Ask --------------------------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_a_batch_obeys_the_filter(questions: Path, rag: Rag) -> None:
     rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl", "--filter", "source=*.md")
     rows = read_rows(Path("answers.jsonl"))
     assert {s for row in rows for s in sources(row)} == {"docs/lantern.md"}
-    assert {(row["filter"], row["generation"]) for row in rows} == {("*.md", 1)}
+    assert [(row["filter"], row["generation"]) for row in rows] == [(["source=*.md"], 1)] * len(rows)
 
 
 def test_a_batch_with_nothing_to_do_starts_no_models(questions: Path, rag: Rag) -> None:

@@ -68,3 +68,9 @@ def test_explain_goes_with_one_question(indexed: Path, rag: Rag) -> None:
     ran = rag("ask", "-", "--explain")
     assert ran.code == 2
     assert "--explain goes with one QUESTION" in ran.err
+
+
+def test_a_document_that_the_filter_keeps_out(indexed: Path, rag: Rag) -> None:
+    ran = rag("why", QUESTION, "--expect", "lantern.md", "--filter", "type=pdf")
+    assert "Lost at: filter" in ran.out
+    assert rag("why", QUESTION, "--expect", "lantern.md", "--filter", "type=markdown", "--json").json["lost_at"] is None

@@ -12,6 +12,7 @@ from rag_project import Project
 
 from rag.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.errors import InputError, PromptRefusedError
+from rag.filtering import Filter
 from rag.generators import Completion, FakeGenerator, Prompt, Sampling
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}
@@ -33,9 +34,10 @@ class Batch:
         self.questions.write_text(text, encoding="utf-8")
         return self
 
-    def run(self, digest: str = "d1", source_glob: str | None = None) -> BatchReport:
+    def run(self, digest: str = "d1", glob: str | None = None) -> BatchReport:
         """Answer them."""
-        return answer_file(self.pipeline, self.questions, self.out, config_digest=digest, source_glob=source_glob)
+        only = Filter(sources=(glob,)) if glob else None
+        return answer_file(self.pipeline, self.questions, self.out, config_digest=digest, only=only)
 
     def rows(self) -> list[dict[str, Any]]:
         """The answers, without their timings."""
@@ -64,7 +66,7 @@ def test_a_filter_and_progress_are_passed_on(batch: Batch) -> None:
     seen: list[tuple[int, int]] = []
     batch.ask(SOUP, FOG)
     answer_file(
-        batch.pipeline, batch.questions, batch.out, config_digest="d", source_glob="*.md",
+        batch.pipeline, batch.questions, batch.out, config_digest="d", only=Filter(sources=("*.md",)),
         progress=lambda done, total: seen.append((done, total)),
     )  # fmt: skip
     assert seen == [(0, 2), (2, 2)]
@@ -177,11 +179,11 @@ def test_answers_to_other_questions_are_not_lost(answered: Batch, asked: int) ->
 
 @pytest.mark.parametrize(("first", "then"), [(None, "*.md"), ("*.md", None), ("*.md", "*.txt")])
 def test_answers_from_under_another_filter_are_refused(batch: Batch, first: str | None, then: str | None) -> None:
-    batch.ask(SOUP, FOG).run(source_glob=first)
-    assert {row["filter"] for row in batch.rows()} == {first}
+    batch.ask(SOUP, FOG).run(glob=first)
+    assert [row["filter"] for row in batch.rows()] == [[f"source={first}"] if first else None] * 2
     before = batch.out.read_bytes()
     with pytest.raises(InputError, match="another filter") as caught:
-        batch.run(source_glob=then)
+        batch.run(glob=then)
     assert "--out" in caught.value.remedy
     assert batch.out.read_bytes() == before
 

@@ -13,6 +13,7 @@ from rag.config import Config, load_config
 from rag.embedding import FakeEmbedder
 from rag.errors import InputError
 from rag.explain import Why, leave_one_out, why
+from rag.filtering import Filter
 from rag.generators import FakeGenerator
 
 FILES: dict[str, str | bytes] = {
@@ -30,7 +31,14 @@ def harbour(tmp_path: Path) -> Iterator[Project]:
     project.close()
 
 
-def explain(project: Project, question: str, expected: str, *assignments: str, page: int | None = None) -> Why:
+def explain(
+    project: Project,
+    question: str,
+    expected: str,
+    *assignments: str,
+    page: int | None = None,
+    only: Filter | None = None,
+) -> Why:
     config = load_config("test", assignments).config
     readers = []
 
@@ -40,7 +48,8 @@ def explain(project: Project, question: str, expected: str, *assignments: str, p
         return made
 
     try:
-        return why(question, expected, page, config, retriever, lambda changed: make_builder(changed, FakeGenerator()))
+        builder = lambda changed: make_builder(changed, FakeGenerator())  # noqa: E731 - beside the other
+        return why(question, expected, page, config, retriever, builder, only)
     finally:
         for reader in readers:
             reader.close()
@@ -75,6 +84,18 @@ def test_changes_that_are_named_do_show_it(harbour: Project, assignments: list[s
     for change in found.changes:
         more = [f"{key}={value}" for key, value in change.settings.items()]
         assert explain(harbour, QUESTION, "target.md", *assignments, *more).standing.shown
+
+
+def test_a_document_that_the_filter_keeps_out(harbour: Project) -> None:
+    found = explain(harbour, QUESTION, "target.md", only=Filter(sources=("d*",)))
+    assert (found.lost_at, found.changes, found.standing.shown) == ("filter", (), False)
+
+
+def test_ranks_are_among_the_documents_that_pass_the_filter(harbour: Project) -> None:
+    only = Filter(sources=("target.md", "d0[12].md"))
+    found = explain(harbour, QUESTION, "target.md", "retrieval.k=2", only=only)
+    assert (found.standing.fused, found.lost_at) == (3, "fusion")
+    assert found.changes
 
 
 def test_a_question_that_is_turned_away_says_so(harbour: Project) -> None:

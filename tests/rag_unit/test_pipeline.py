@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rag_project import Project
 
 from rag.errors import InputError, PromptTooLongError
+from rag.filtering import Filter
 from rag.generators import Completion, FakeGenerator, Prompt, Sampling
 from rag.prompting import ABSTENTION
 from rag.records import Answer, Usage
@@ -295,6 +296,6 @@ def test_a_batch_of_nothing_is_nothing(fog: Project) -> None:
 
 
 def test_a_filter_limits_what_is_answered_from(fog: Project) -> None:
-    answer = fog.pipeline().ask(SOUP, source_glob="*.md")
+    answer = fog.pipeline().ask(SOUP, only=Filter(sources=("*.md",)))
     assert {passage.source for passage in answer.passages} == {"fog.md"}
     assert "soup" not in answer.text

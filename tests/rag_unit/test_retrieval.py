@@ -10,6 +10,7 @@ from rag_project import Project
 
 from rag.embedding import FakeEmbedder, Float32
 from rag.errors import InputError
+from rag.filtering import Filter
 from rag.retrieval import MAX_QUESTION_CHARS, Retriever, check_question
 
 WORDS = ["mast", "net", "cup", "lamp", "quay", "boat", "letter", "oil", "hood", "bolt"]
@@ -28,7 +29,9 @@ def many(project: Project) -> Project:
 def sources(
     project: Project, question: str, *assignments: str, glob: str | None = None, k: int | None = None
 ) -> list[str]:
-    retrieved = project.retriever(*assignments).retrieve(question, source_glob=glob, k=k)
+    retrieved = project.retriever(*assignments).retrieve(
+        question, only=None if glob is None else Filter(sources=(glob,)), k=k
+    )
     return [passage.source for passage in retrieved.passages]
 
 

@@ -197,8 +197,7 @@ class Open:
         states = store.content_hashes()
         sources = [s for s in states if states[s][0] != "failed" and (named is None or same_source(s, named))]
         holding = [source for source in sources if holds(source, store.text(source))]
-        ids = [chunk for source in holding for chunk in store.chunk_ids(_glob_escape(source)).tolist()]
-        whole = any(holds(row.source, row.text) for row in self._retriever.reader.chunks(ids).values())
+        whole = any(holds(row.source, row.text) for source in holding for row in store.chunks_of(source))
         return Trace(bool(holding), whole, False, False, False)
 
     def close(self) -> None:
@@ -238,11 +237,6 @@ def _failed(found: Retrieved, error: RagError) -> Answer:
 
 def _shown(answer: Answer) -> tuple[Passage, ...]:
     return () if _read_nothing(answer) else answer.passages
-
-
-def _glob_escape(source: str) -> str:
-    """Return a pattern that matches this source alone."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in source)
 
 
 def _read_nothing(answer: Answer) -> bool:

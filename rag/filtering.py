@@ -1,0 +1,157 @@
+"""Which documents a question is asked of: by source, kind of file, and date.
+
+A :class:`Filter` is what a user says, in days and in names of formats; :meth:`Filter.selection` is what the store
+understands. A document passes that matches one of the sources, one of the types, and every date. Days are those of
+this machine's time zone, the last one included.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from indexes.rows import Selection
+from rag.errors import UsageError
+
+__all__ = ["TYPES", "Filter", "type_of"]
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+TYPES: dict[str, tuple[str, ...]] = {
+    "code": ("text/x-code",),
+    "csv": ("text/csv",),
+    "docx": (f"{_OFFICE}.wordprocessingml.document",),
+    "epub": ("application/epub+zip",),
+    "html": ("text/html", "multipart/related"),
+    "json": ("application/json", "application/jsonl"),
+    "latex": ("text/x-latex",),
+    "mail": ("message/rfc822",),
+    "markdown": ("text/markdown",),
+    "notebook": ("application/x-ipynb+json",),
+    "odt": ("application/vnd.oasis.opendocument.text",),
+    "pdf": ("application/pdf",),
+    "pptx": (f"{_OFFICE}.presentationml.presentation",),
+    "rst": ("text/x-rst",),
+    "subtitles": ("application/x-subrip", "text/vtt"),
+    "text": ("text/plain",),
+    "xlsx": (f"{_OFFICE}.spreadsheetml.sheet",),
+    "xml": ("application/xml",),
+}
+"""What ``type=`` takes, and the media types it stands for. A media type itself, or a pattern of one, is taken too."""
+
+_SYNONYMS = {
+    "md": "markdown", "txt": "text", "eml": "mail", "email": "mail", "htm": "html", "tex": "latex", "ipynb": "notebook",
+    "srt": "subtitles", "vtt": "subtitles", "word": "docx", "excel": "xlsx", "powerpoint": "pptx", "jsonl": "json",
+}  # fmt: skip
+_DATES = {"since": "since", "until": "until", "ingested-since": "ingested_since", "ingested-until": "ingested_until"}
+_LARGEST = 2**63 - 1  # what SQLite holds: the years 1677 to 2262, in nanoseconds
+_FORMS = "source=GLOB, type=TYPE, since=DATE, until=DATE, ingested-since=DATE and ingested-until=DATE"
+_EXAMPLE = "for example: --filter 'source=docs/*.md' --filter type=pdf --filter since=2024-01-31"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Sources (GLOB patterns) and types of which one must match, and days between which a document's dates must lie.
+
+    ``since`` and ``until`` are of the file's modification; ``ingested_since`` and ``ingested_until`` of when the
+    version that answers was put into the index. An empty filter lets everything pass.
+    """
+
+    sources: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    since: dt.date | None = None
+    until: dt.date | None = None
+    ingested_since: dt.date | None = None
+    ingested_until: dt.date | None = None
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Filter:
+        """Read ``key=value`` texts. Raises :class:`~rag.errors.UsageError`."""
+        found = cls()
+        for text in texts:
+            key, equals, value = (part.strip() for part in text.partition("="))
+            if not equals or not value or key not in ("source", "type", *_DATES) or _unstorable(value):
+                raise UsageError(f"--filter {text!r} is not of a form that is known: {_FORMS}", _EXAMPLE)
+            if key == "source":
+                found = replace(found, sources=(*found.sources, value))
+            elif key == "type":
+                found = replace(found, types=(*found.types, _type(value)))
+            elif getattr(found, _DATES[key]) is not None:
+                raise UsageError(f"--filter {key} is given twice", "give it once")
+            else:
+                days: dict[str, Any] = {_DATES[key]: _day(key, value)}
+                found = replace(found, **days)
+        return found
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything passes."""
+        return self == Filter()
+
+    def texts(self) -> list[str]:
+        """Return the texts that :meth:`parse` reads this from."""
+        told = [f"source={glob}" for glob in self.sources] + [f"type={name}" for name in self.types]
+        days = [(key, getattr(self, name)) for key, name in _DATES.items()]
+        return told + [f"{key}={day.isoformat()}" for key, day in days if day is not None]
+
+    def __str__(self) -> str:
+        return " and ".join(self.texts())
+
+    def selection(self) -> Selection:
+        """Return what the store is to select."""
+        media_types = tuple(media_type for name in self.types for media_type in TYPES.get(name, (name,)))
+        return Selection(
+            sources=self.sources,
+            media_types=media_types,
+            modified_from=_nanoseconds(_midnight(self.since)),
+            modified_before=_nanoseconds(_midnight(_next(self.until))),
+            ingested_from=_told(_midnight(self.ingested_since)),
+            ingested_before=_told(_midnight(_next(self.ingested_until))),
+        )
+
+
+def type_of(media_type: str) -> str:
+    """Return the short name of a media type, itself where there is none."""
+    return next((name for name, media_types in TYPES.items() if media_type in media_types), media_type)
+
+
+def _type(value: str) -> str:
+    name = value.lower().removeprefix(".")
+    name = _SYNONYMS.get(name, name)
+    if name in TYPES or "/" in name:
+        return name
+    raise UsageError(f"--filter type={value}: there is no such type", f"choose one of {', '.join(TYPES)}")
+
+
+def _day(key: str, value: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        raise UsageError(f"--filter {key}={value}: that is no date", f"write it as {key}=2024-01-31") from None
+
+
+def _unstorable(value: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _next(day: dt.date | None) -> dt.date | None:
+    return None if day is None or day == dt.date.max else day + dt.timedelta(days=1)
+
+
+def _midnight(day: dt.date | None) -> dt.datetime | None:
+    """Return when a day begins here; one at the ends of the calendar, where zones do not reach, begins in UTC."""
+    if day is None:
+        return None
+    try:
+        return dt.datetime.combine(day, dt.time.min).astimezone(dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return dt.datetime.combine(day, dt.time.min, dt.UTC)
+
+
+def _nanoseconds(moment: dt.datetime | None) -> int | None:
+    return None if moment is None else max(-_LARGEST, min(_LARGEST, int(moment.timestamp()) * 10**9))
+
+
+def _told(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds")

@@ -1,0 +1,110 @@
+"""What --filter says: its texts, its days, and which documents pass."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rag_project import Project
+
+from rag.errors import UsageError
+from rag.filtering import TYPES, Filter, type_of
+from rag.loaders import sniff
+
+MANY_TYPES = {
+    "a.md": "# Lamp\n\nThe lamp is green.\n",
+    "b.txt": "The lamp is red.\n",
+    "c.csv": "lamp,colour\nsmall,blue\nlarge,grey\n",
+    "d.json": '{"lamp": "white", "place": "cellar"}\n',
+}
+
+
+def passing(project: Project, *texts: str) -> list[str]:
+    found = project.retriever().retrieve("lamp", only=Filter.parse(texts), k=50)
+    listed = [row.source for row in project.index.store.documents(Filter.parse(texts).selection())]
+    assert sorted({p.source for p in found.passages}) == listed  # search and list agree
+    return listed
+
+
+@pytest.fixture
+def lamps(project: Project) -> Project:
+    """Four kinds of documents, each a year older than the one before it."""
+    project.write(dict(MANY_TYPES))
+    for n, name in enumerate(sorted(MANY_TYPES)):
+        noon = dt.datetime(2024 - n, 6, 15, 12).astimezone().timestamp()
+        os.utime(project.folder / name, (noon, noon))
+    project.ingest()
+    return project
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], "abcd"),
+        (["type=markdown"], "a"),
+        (["type=.MD"], "a"),
+        (["type=csv", "type=json"], "cd"),
+        (["type=text/*"], "abc"),
+        (["type=pdf"], ""),
+        (["source=*.txt", "source=*.csv", "type=csv"], "c"),
+        (["since=2024-06-15"], "a"),
+        (["since=2024-06-16"], ""),
+        (["until=2022-06-15"], "cd"),
+        (["since=2022-01-01", "until=2023-12-31"], "bc"),
+        (["ingested-since=2024-12-31"], "abcd"),
+        (["ingested-until=2024-12-31"], ""),
+        (["since=0001-01-01", "until=9999-12-31"], "abcd"),
+    ],
+    ids=str,
+)
+def test_which_documents_pass(lamps: Project, texts: list[str], expected: str) -> None:
+    assert "".join(source[0] for source in passing(lamps, *texts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["docs/*"], "not of a form that is known"),
+        (["page=3"], "not of a form that is known"),
+        (["type="], "not of a form that is known"),
+        (["type=elephant"], "there is no such type"),
+        (["since=yesterday"], "that is no date"),
+        (["until=2024-02-30"], "that is no date"),
+        (["since=2024-01-01", "since=2024-01-02"], "given twice"),
+    ],
+    ids=str,
+)
+def test_what_is_no_filter_is_said(texts: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        Filter.parse(texts)
+    assert caught.value.remedy
+
+
+globs = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text == text.strip())
+filters = st.builds(
+    Filter,
+    sources=st.lists(globs, max_size=3).map(tuple),
+    types=st.lists(st.sampled_from(sorted(TYPES)), max_size=3).map(tuple),
+    since=st.none() | st.dates(),
+    until=st.none() | st.dates(),
+    ingested_since=st.none() | st.dates(),
+    ingested_until=st.none() | st.dates(),
+)
+
+
+@given(filters)
+def test_a_filter_is_read_from_its_own_texts(one: Filter) -> None:
+    assert Filter.parse(one.texts()) == one
+    assert one.empty == (not one.texts())
+    one.selection()  # whatever the days
+
+
+def test_every_type_that_loaders_tell_has_a_name() -> None:
+    from rag.loaders import LOADERS
+
+    assert not [t for t in (*LOADERS, "application/pdf", "message/rfc822") if type_of(t) == t]
+    assert type_of(sniff(b"plain words", "a.txt")) == "text"
+    assert type_of("application/x-unheard-of") == "application/x-unheard-of"
