@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
+from rag.loaders.pdf_page import PageImage
 from rag.parsing.limits import Limits
 from rag.parsing.process import GoneError, Worker
 from rag.records import Document
@@ -26,6 +27,8 @@ __all__ = ["Job", "ParserPool"]
 
 Job: TypeAlias = tuple[str, bytes | Path]
 """A file's name in the index, and its content or where it lies."""
+
+T = TypeVar("T")
 
 _IN_FLIGHT_PER_WORKER = 2
 _STARTS = 3
@@ -76,6 +79,13 @@ class ParserPool:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
         return self._parse(data, source, _Batch())
 
+    def render_page(self, data: bytes | Path, source: str, number: int, quote: str = "", before: int = 0) -> PageImage:
+        """Draw a page of a PDF with boxes around words, see :func:`~rag.loaders.pdf_page.render_page`.
+
+        Raises :class:`~rag.errors.DocumentError`.
+        """
+        return self._with_worker(data, _Batch(), lambda worker: worker.render(source, data, number, quote, before))
+
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Document | DocumentError]]:
         """Read files, yielding each with its document or why there is none, in the order of the jobs.
 
@@ -106,6 +116,9 @@ class ParserPool:
             return error
 
     def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
+        return self._with_worker(data, batch, lambda worker: worker.ask(source, data))
+
+    def _with_worker(self, data: bytes | Path, batch: _Batch, work: Callable[[Worker], T]) -> T:
         if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
             told = f"it is larger than {self._limits.file_mb} MiB"
             raise DocumentError("too large", told, "split it, or raise the limit")
@@ -114,7 +127,7 @@ class ParserPool:
                 worker = self._take()
                 try:
                     with batch.busy_with(worker):
-                        return worker.ask(source, data)
+                        return work(worker)
                 except GoneError:
                     continue  # it ended while it was idle: the file is not to blame
                 finally:
