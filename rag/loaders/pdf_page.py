@@ -77,7 +77,7 @@ def _draw(page: Any, quote: str, before: int) -> PageImage:
         picture = Image.alpha_composite(picture, layer)
     out = io.BytesIO()
     picture.convert("RGB").save(out, "PNG")
-    return PageImage(out.getvalue(), *picture.size, boxes)
+    return PageImage(out.getvalue(), picture.width, picture.height, boxes)
 
 
 def _scale(width: float, height: float) -> float:
