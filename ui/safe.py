@@ -1,29 +1,61 @@
 """Texts of documents and models as HTML that is nothing but text.
 
-Everything from outside goes through :func:`escape` and is shown with ``st.html``, never as Markdown: then no link, no
-image, no formula and no tag in it is anything but letters. The tags around it come from here and have no attributes
-but a class name of ours.
+Everything from outside goes through :func:`block` or :func:`escape` and is shown with ``st.html``, never as Markdown:
+then no link, no image, no formula and no tag in it is anything but letters. The tags around it come from here and have
+no attributes but a class name of ours.
+
+``st.html`` itself wants a tag around the text: it refuses an empty one, and looks on disk for a file that is called
+like a bare one. What is no HTML but a Markdown label of a Streamlit widget goes through :func:`label`.
 """
 
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["escape", "marked", "one_line"]
+__all__ = ["block", "escape", "label", "marked", "one_line", "plain"]
 
-_DIRECTIONS = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)}
+# Overrides of the writing direction, and characters that show nothing and can carry words unseen. Not the zero-width
+# spaces and joiners, which honest pages and many scripts are full of.
+_UNSEEN = frozenset(
+    chr(c)
+    for low, high in (
+        *((0x061C, 0x061C), (0x180E, 0x180E), (0x200E, 0x200F), (0x2028, 0x202E), (0x2066, 0x206F)),
+        *((0xFFF9, 0xFFFB), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+    )
+    for c in range(low, high + 1)
+)
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_JOINER = "\u2060"  # shows nothing, and parts what would be found as an address or a directive even when escaped
+_FOUND_LATER = re.compile(r"(\\[:@]|\bwww)", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Return the text with what cannot be seen shown as �, character by character: offsets hold."""
+    return "".join("�" if _hidden(c) else c for c in text)
 
 
 def escape(text: str) -> str:
     """Escape a text for HTML; control characters and overrides of the writing direction are shown as �."""
-    return html.escape("".join("�" if _hidden(c) else c for c in text), quote=True)
+    return html.escape(plain(text), quote=True)
+
+
+def block(text: str, kind: str = "text", *, tag: str = "div") -> str:
+    """Return the text as one HTML element that keeps line breaks; ``kind`` is a class name of ours."""
+    return f'<{tag} class="rag-{kind}">{escape(text)}</{tag}>'
+
+
+def label(text: str, most: int = 80) -> str:
+    """Return a foreign name for a label that Streamlit reads as Markdown: one line, and nothing in it is markup."""
+    escaped = _PUNCTUATION.sub(r"\\\1", one_line(text, most))
+    return _FOUND_LATER.sub(lambda found: found.group() + _JOINER, escaped)
 
 
 def one_line(text: str, most: int = 200) -> str:
     """Return a name or title as plain text in one line of at most ``most`` characters."""
-    words = " ".join("".join("�" if _hidden(c) and not c.isspace() else c for c in text).split())
+    words = plain(" ".join(text.split()))
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
@@ -43,6 +75,6 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _hidden(character: str) -> bool:
-    if character in "\n\t":
+    if character in "\n\t\r":
         return False
-    return character in _DIRECTIONS or unicodedata.category(character) in ("Cc", "Cs")
+    return character in _UNSEEN or unicodedata.category(character) in ("Cc", "Cs")

@@ -10,15 +10,16 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias, overload
+from typing import TypeAlias, TypeVar, overload
 
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
+from rag.loaders.pdf_page import PageImage
 from rag.parsing.limits import Limits
 from rag.parsing.process import GoneError, Worker
 from rag.records import Document
@@ -28,6 +29,8 @@ __all__ = ["Job", "ParserPool"]
 Job: TypeAlias = tuple[str, bytes | Path]
 """A file's name in the index, and its content or where it lies."""
 Outcome: TypeAlias = tuple[Job, Document | DocumentError]
+
+T = TypeVar("T")
 
 _IN_FLIGHT_PER_WORKER = 2
 _IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading ahead is for small files, and of large ones would fill the memory
@@ -86,6 +89,13 @@ class ParserPool:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
         return self._parse(data, source, _Batch())
 
+    def render_page(self, data: bytes | Path, source: str, number: int, quote: str = "", before: int = 0) -> PageImage:
+        """Draw a page of a PDF with boxes around words, see :func:`~rag.loaders.pdf_page.render_page`.
+
+        Raises :class:`~rag.errors.DocumentError`.
+        """
+        return self._with_worker(data, _Batch(), lambda worker: worker.render(source, data, number, quote, before))
+
     @overload
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
 
@@ -126,6 +136,9 @@ class ParserPool:
                 self._busy_seconds += time.monotonic() - started
 
     def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
+        return self._with_worker(data, batch, lambda worker: worker.ask(source, data))
+
+    def _with_worker(self, data: bytes | Path, batch: _Batch, work: Callable[[Worker], T]) -> T:
         if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
             told = f"it is larger than {self._limits.file_mb} MiB"
             raise DocumentError("too large", told, "split it, or raise the limit")
@@ -134,7 +147,7 @@ class ParserPool:
                 worker = self._take()
                 try:
                     with batch.busy_with(worker):
-                        return worker.ask(source, data)
+                        return work(worker)
                 except GoneError:
                     continue  # it ended while it was idle: the file is not to blame
                 finally:

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import rag
 from rag.errors import DocumentError, RagError
 from rag.loaders.bounds import MIB
+from rag.loaders.pdf_page import PageImage
 from rag.parsing.box import OUT_OF_MEMORY
 from rag.parsing.frames import OverdueError, OversizedError, read_frame, write_frame
 from rag.parsing.limits import Limits, out_of_memory
@@ -24,10 +26,13 @@ from rag.records import Document, Section
 
 __all__ = ["GoneError", "Worker"]
 
+T = TypeVar("T")
+
 _START_SECONDS = 120.0
 _LAST_SECONDS = 5.0  # between closing the pipe and the end
 # What a worker needs of the environment; keys and tokens are not among it.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PNG = b"\x89PNG\r\n\x1a\n"
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGALRM)
 
 
@@ -80,6 +85,14 @@ class Worker:
 
         Raises :class:`~rag.errors.DocumentError`, and :class:`GoneError` where another worker should be asked.
         """
+        return self._exchange({"source": source}, data, _document)
+
+    def render(self, source: str, data: bytes | Path, number: int, quote: str, before: int) -> PageImage:
+        """Have one page drawn, see :func:`~rag.loaders.pdf_page.render_page`; raises as :meth:`ask` does."""
+        page = {"number": number, "quote": quote, "before": before}
+        return self._exchange({"source": source, "page": page}, data, _page_image)
+
+    def _exchange(self, request: dict[str, Any], data: bytes | Path, unpack: Callable[[dict[str, Any], bytes], T]) -> T:
         deadline = time.monotonic() + self._limits.wall_seconds
         path = os.fsencode(data.absolute()).hex() if isinstance(data, Path) else None
         self._files += 1
@@ -88,7 +101,7 @@ class Worker:
                 raise GoneError
             body = b"" if isinstance(data, Path) else data
             try:
-                write_frame(self._to, {"source": source, "path": path}, body, deadline)
+                write_frame(self._to, {**request, "path": path}, body, deadline)
             except BrokenPipeError:
                 raise self._death() from None
             try:
@@ -97,7 +110,7 @@ class Worker:
                 answer = read_frame(self._from, deadline, most)
                 if answer is None:
                     raise self._death()
-                return self._unpacked(*answer)
+                return unpack(*self._checked(*answer))
             except (KeyError, TypeError, ValueError):
                 self.kill()
                 told = "the process that read it answered nonsense"
@@ -147,14 +160,12 @@ class Worker:
             raise RagError(f"the process that reads files did not start: {why}", "run `rag doctor`")
         return hello[0]
 
-    def _unpacked(self, head: dict[str, Any], body: bytes) -> Document:
+    def _checked(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         grown = head["resident"] - self._resident_at_start > self._limits.growth_mb * MIB
         self.worn = grown or self._files >= self._limits.files_per_worker or "worn" in head
         if "error" in head:
             raise DocumentError(*head["error"])
-        fields = head["document"]
-        sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in fields.pop("sections"))
-        return Document(**fields, text=body.decode(), sections=sections)
+        return head, body
 
     def _death(self) -> DocumentError:
         """Return what the end of the process means for the file that was in hand; end it, if it only fell silent."""
@@ -174,6 +185,20 @@ class Worker:
             told = "the process that read it was killed"
             return DocumentError("killed", told, "if the machine ran out of memory, use fewer workers; then try again")
         return DocumentError("crashed", f"its parser crashed ({how})", "export it again; if it is sound, report it")
+
+
+def _document(head: dict[str, Any], body: bytes) -> Document:
+    fields = head["document"]
+    sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in fields.pop("sections"))
+    return Document(**fields, text=body.decode(), sections=sections)
+
+
+def _page_image(head: dict[str, Any], body: bytes) -> PageImage:
+    image = head["image"]
+    boxes = tuple((int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in image["boxes"])
+    if not body.startswith(_PNG):
+        raise ValueError("no image")
+    return PageImage(body, int(image["width"]), int(image["height"]), boxes)
 
 
 def _lifeline() -> tuple[int, int]:

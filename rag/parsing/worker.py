@@ -1,4 +1,4 @@
-"""The worker process: reads files one after the other, as it is told over a pipe.
+"""The worker process: reads files, and draws pages of them, one after the other, as it is told over a pipe.
 
 Run as ``python -m rag.parsing.worker FD`` by :mod:`rag.parsing.process`, never by hand. Its standard input and output
 are the pipe; whatever a parser prints goes nowhere. It imports no model library.
@@ -14,6 +14,7 @@ from typing import Any
 from rag.errors import DocumentError
 from rag.loaders import load_bytes
 from rag.loaders.bounds import MIB
+from rag.loaders.pdf_page import PageImage, render_page
 from rag.parsing.box import OUT_OF_MEMORY, allow_one_file, die_with, resident_bytes, rest, shut_in
 from rag.parsing.frames import read_frame, write_frame
 from rag.parsing.limits import Limits, out_of_memory
@@ -49,6 +50,8 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
     try:
         if request["path"] is not None:
             data = _read(Path(os.fsdecode(bytes.fromhex(request["path"]))), limits)
+        if "page" in request:
+            return _packed_page(render_page(data, **request["page"]))
         return _packed(load_bytes(data, request["source"], limits.bounds))
     except DocumentError as error:
         return _refusal(error.reason, error.message, error.remedy)
@@ -71,6 +74,10 @@ def _packed(document: Document) -> tuple[dict[str, Any], bytes]:
         "sections": [[s.start, s.end, s.page, s.headings] for s in document.sections],
     }
     return {"document": head}, document.text.encode()
+
+
+def _packed_page(page: PageImage) -> tuple[dict[str, Any], bytes]:
+    return {"image": {"width": page.width, "height": page.height, "boxes": page.boxes}}, page.png
 
 
 def _refusal(reason: str, message: str, remedy: str) -> tuple[dict[str, Any], bytes]:

@@ -1,0 +1,78 @@
+"""The explanation of an answer as the page shows it: closed at first, deeper and again on request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evidence_samples import ask, make_index
+from streamlit.testing.v1 import AppTest
+
+from rag.records import Answer
+
+QUESTION = "When is the pump tested?"
+
+
+def script(index, answer):  # type: ignore[no-untyped-def]  # its source is run alone, without imports
+    from ui.frame import Here
+    from ui.parts.why import show_why
+    from ui.settings import UiSettings
+    from ui.texts import Texts
+
+    here = Here(UiSettings(index=index, config="test"), Texts("en"), index)
+    show_why(here, answer.question, answer, "a")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_index(tmp_path_factory.mktemp("why"))
+
+
+def opened(index: Path, answer: Answer) -> AppTest:
+    app = AppTest.from_function(script, kwargs={"index": index, "answer": answer}, default_timeout=60).run()
+    assert not app.dataframe and not app.exception
+    app.session_state["a-why"] = True
+    return app.run()
+
+
+def column(frame: Any, name: str) -> list[Any]:
+    return list(frame.value[name])
+
+
+def test_it_shows_what_became_of_every_passage(index: Path) -> None:
+    answer = ask(index, QUESTION)
+    app = opened(index, answer)
+    assert not app.exception
+    assert len(column(app.dataframe[0], "state")) == len(answer.passages) + len(answer.dropped)
+    assert "cited" in column(app.dataframe[0], "state")
+    assert "Answer" in column(app.dataframe[1], "stage")
+
+
+def test_a_deeper_search_is_made_on_request(index: Path) -> None:
+    app = opened(index, ask(index, QUESTION))
+    app.toggle(key="a-why-deeper").set_value(True).run()
+    assert not app.exception
+    assert column(app.dataframe[0], "rank")[0] == 1
+
+
+def test_it_answers_again_without_each_passage(index: Path) -> None:
+    answer = ask(index, QUESTION)
+    app = opened(index, answer)
+    before = len(app.dataframe)
+    app.button(key="a-why-leave-out").click().run()
+    assert not app.exception
+    assert len(app.dataframe) == before + 1
+    assert len(column(app.dataframe[before], "kept")) == len(answer.passages)
+
+
+def test_an_abstention_cannot_be_answered_again(index: Path) -> None:
+    app = opened(index, ask(index, QUESTION, "not in the documents"))
+    assert not app.exception and not app.button
+
+
+def test_an_index_that_went_is_a_sentence(index: Path, tmp_path: Path) -> None:
+    app = opened(tmp_path / "gone", ask(index, QUESTION))
+    app.toggle(key="a-why-deeper").set_value(True).run()
+    assert not app.exception
+    assert any("ingest" in text.value for text in app.text)

@@ -1,0 +1,170 @@
+"""An answer with its numbered citations, and the source viewer that one of them opens beside it, at the place.
+
+Only the numbers and words of the interface are labels of widgets. The answer's text is set letter by letter in the
+browser (``cited_text.js``), everything else of documents is escaped HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rag.errors import DocumentError, RagError
+from rag.failures import FAILURES
+from rag.records import Answer
+from ui.frame import Here
+from ui.safe import block
+from ui.views.evidence import Source, cited_html, pieces, place, short_name, sources
+
+if TYPE_CHECKING:
+    from rag.loaders.pdf_page import PageImage
+    from rag.originals import Original
+    from rag.parsing import ParserPool
+
+__all__ = ["show_answer", "style"]
+
+_FOLDER = Path(__file__).parent
+_DRAW_SECONDS = 20
+_BESIDE = (1, 1)
+
+
+def style() -> None:
+    """Put in the style of foreign text; once a script run is enough."""
+    st.html(_FOLDER / "parts.css")
+
+
+def show_answer(here: Here, answer: Answer, key: str) -> None:
+    """Show an answer's text with its sources; ``key`` is the answer's own in this session."""
+    _show(here, answer, key)
+
+
+@st.fragment
+def _show(here: Here, answer: Answer, key: str) -> None:
+    style()
+    found = sources(answer)
+    opened = _opened(key, found)
+    # One column or two: the first keeps its place, so that the focus stays on the number that was pressed.
+    columns = st.columns(_BESIDE if opened else 1, gap="medium")
+    with columns[0]:
+        _text(here, answer, key, opened)
+        _list(here, answer, found, key)
+    if opened:
+        with columns[1]:
+            _viewer(here, opened, key)
+
+
+def _opened(key: str, found: list[Source]) -> Source | None:
+    number = st.session_state.get(f"{key}-opened")
+    return next((source for source in found if source.number == number), None)
+
+
+def _toggle(key: str, number: int | None) -> None:
+    slot = f"{key}-opened"
+    st.session_state[slot] = None if st.session_state.get(slot) == number else number
+
+
+def _text(here: Here, answer: Answer, key: str, opened: Source | None) -> None:
+    t = here.t
+    if answer.abstained:
+        with st.container(border=True):
+            st.markdown(f"**{t('evidence.abstained')}**")
+            st.caption(t("evidence.nearest") if answer.passages else t("evidence.nothing"))
+        return
+    slot = f"{key}-text"
+    data = {
+        "pieces": [asdict(piece) for piece in pieces(answer)],
+        "labels": {"open": t("evidence.source"), "unsupported": t("evidence.unsupported")},
+        "opened": opened.number if opened else None,
+    }
+
+    def pressed() -> None:
+        number = st.session_state[slot].pressed
+        if isinstance(number, int | float):  # it comes from the browser
+            _toggle(key, int(number))
+
+    _cited_text()(key=slot, data=data, on_pressed_change=pressed)
+
+
+@cache
+def _cited_text() -> Any:
+    files = ((_FOLDER / f"cited_text.{ending}").read_text(encoding="utf-8") for ending in ("css", "js"))
+    css, js = files
+    return st.components.v2.component("rag_cited_text", html='<div class="text"></div>', css=css, js=js)
+
+
+def _list(here: Here, answer: Answer, found: list[Source], key: str) -> None:
+    if not found:
+        if not answer.abstained:
+            st.caption(here.t("evidence.none"))
+        return
+    for source in found:
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            name = f"{key}-source-{source.number}"
+            told = here.t("evidence.open", n=source.number)
+            st.button(str(source.number), key=name, help=told, on_click=_toggle, args=(key, source.number))
+            where = place(here.t, source.passage)
+            st.html(block(short_name(source.passage.source), "name") + (block(where, "place") if where else ""))
+
+
+def _viewer(here: Here, source: Source, key: str) -> None:
+    t, passage = here.t, source.passage
+    with st.container(border=True, key=f"{key}-viewer"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            st.html(block(short_name(passage.source), "name"))
+            st.button(
+                t("evidence.close"), key=f"{key}-close", type="tertiary", on_click=_toggle, args=(key, source.number)
+            )
+        where = place(t, passage)
+        if where:
+            st.html(block(where, "place"))
+        original = _original(here, source)
+        if original is not None and original.is_pdf and passage.page is not None:
+            _page(here, source, original)
+        elif original is not None and original.state != "same":
+            st.caption(t(f"evidence.{original.state}"))
+        st.html(cited_html(source))
+        st.html(block(passage.source, "note"))
+
+
+def _original(here: Here, source: Source) -> Original | None:
+    from rag.originals import find_original
+
+    try:
+        return find_original(here.index, source.passage)
+    except FAILURES:  # no index, a damaged one: the page says that elsewhere, and the words are in the answer
+        st.caption(here.t("evidence.unknown"))
+        return None
+
+
+def _page(here: Here, source: Source, original: Original) -> None:
+    t, passage = here.t, source.passage
+    from rag.loaders.pdf_page import compact
+
+    before = original.before + len(compact(passage.text[: source.start]))
+    try:
+        with st.spinner(t("evidence.drawing")):
+            image = _drawn(original.sha256, passage.page or 1, source.quote, before, original.data)
+    except (DocumentError, RagError) as error:
+        st.caption(t("evidence.undrawn"))
+        st.text(error.message)
+        return
+    st.image(image.png, width="stretch")
+    told = t("evidence.boxed") if image.boxes else t("evidence.unboxed")
+    st.caption(f"{t('evidence.page_of', page=passage.page, pages=original.pages)} {told}")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _drawn(sha256: bytes, page: int, quote: str, before: int, _data: bytes) -> PageImage:
+    """Draw a page once: the hash of the file stands for its content."""
+    return _drawers().render_page(_data, sha256.hex(), page, quote, before)
+
+
+@st.cache_resource(show_spinner=False)
+def _drawers() -> ParserPool:
+    from rag.parsing import Limits, ParserPool
+
+    return ParserPool(1, Limits(wall_seconds=_DRAW_SECONDS, cpu_seconds=_DRAW_SECONDS))

@@ -1,0 +1,115 @@
+"""Why this answer: the candidates at every stage, the prompt, the time, and the answer without each passage.
+
+Everything stands in data frames of plain text: their cells are drawn, not rendered. A deeper search and the answers
+without each passage cost time, and are made when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from rag.records import Answer
+from ui.frame import Here, told
+from ui.views.why import candidates, facts, shares, without
+
+if TYPE_CHECKING:
+    from rag.explain import Attribution
+    from rag.records import Passage
+
+__all__ = ["show_why"]
+
+_DEEPER = 30
+
+
+def show_why(here: Here, question: str, answer: Answer, key: str) -> None:
+    """Offer the explanation of an answer, closed; ``question`` is what was retrieved for, ``key`` the answer's own."""
+    _show(here, question, answer, key)
+
+
+@st.fragment
+def _show(here: Here, question: str, answer: Answer, key: str) -> None:
+    t = here.t
+    opened = st.expander(t("why.title"), key=f"{key}-why", on_change="rerun")
+    if not opened.open:
+        return
+    with opened, told():
+        found = _deeper(here, question, key)
+        rows = candidates(t, answer, found)
+        _frame([asdict(row) for row in rows], _candidate_columns(t, any(row.reranked is not None for row in rows)))
+        st.caption(t("why.times"))
+        _frame([asdict(row) for row in shares(t, answer)], _share_columns(t))
+        names = {"name": t("why.what"), "value": t("why.value")}
+        _frame([{names["name"]: name, names["value"]: value} for name, value in facts(t, answer)], {})
+        _without(here, answer, key)
+
+
+def _deeper(here: Here, question: str, key: str) -> Sequence[Passage]:
+    if not st.toggle(here.t("why.deeper", n=_DEEPER), key=f"{key}-why-deeper"):
+        return ()
+    slot = f"{key}-why-found"
+    if slot not in st.session_state:
+        with st.spinner(here.t("why.searching")):
+            pipeline = here.engine().pipeline()
+            st.session_state[slot] = pipeline.retriever.retrieve(question, k=_DEEPER).passages
+    found: Sequence[Passage] = st.session_state[slot]
+    return found
+
+
+def _without(here: Here, answer: Answer, key: str) -> None:
+    t, slot = here.t, f"{key}-why-without"
+    if answer.abstained or not answer.passages:
+        return
+    if st.button(t("why.leave_out", n=len(answer.passages)), key=f"{key}-why-leave-out"):
+        from rag.explain import leave_one_out
+
+        with st.spinner(t("why.answering")):
+            st.session_state[slot] = leave_one_out(here.engine().pipeline().reader, answer)
+    attributions: list[Attribution] | None = st.session_state.get(slot)
+    if attributions is not None:
+        st.caption(t("why.without_told"))
+        columns = {
+            "document": st.column_config.TextColumn(t("why.document")),
+            "kept": st.column_config.ProgressColumn(t("why.kept"), min_value=0.0, max_value=1.0, format="percent"),
+            "answer": st.column_config.TextColumn(t("why.answer_without")),
+            "place": st.column_config.TextColumn(t("why.place"), width="medium"),
+        }
+        _frame([asdict(row) for row in without(t, attributions)], columns)
+
+
+def _frame(rows: list[dict[str, Any]], columns: dict[str, Any]) -> None:
+    if rows:
+        st.dataframe(
+            rows, column_config=columns, column_order=list(columns or rows[0]), hide_index=True, width="stretch"
+        )
+
+
+def _candidate_columns(t: Any, reranked: bool) -> dict[str, Any]:
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        "rank": number(t("why.rank"), width="small"),
+        "document": text(t("why.document")),
+        "state": text(t("why.state")),
+        "dense_rank": number(t("why.dense_rank"), width="small"),
+        "dense": number(t("why.dense"), format="%.3f", width="small"),
+        "lexical_rank": number(t("why.lexical_rank"), width="small"),
+        "lexical": number(t("why.lexical"), format="%.2f", width="small"),
+    }
+    if reranked:
+        columns["fused_rank"] = number(t("why.fused_rank"), width="small")
+        columns["reranked"] = number(t("why.reranked"), format="%.2f", width="small")
+    columns["score"] = number(t("why.score"), format="%.2f", width="small")
+    columns["place"] = text(t("why.place"), width="medium")
+    columns["begins"] = text(t("why.begins"), width="large")
+    return columns
+
+
+def _share_columns(t: Any) -> dict[str, Any]:
+    return {
+        "stage": st.column_config.TextColumn(t("why.stage")),
+        "milliseconds": st.column_config.NumberColumn(t("why.milliseconds"), format="%.1f"),
+        "share": st.column_config.ProgressColumn(t("why.share"), min_value=0.0, max_value=1.0, format="percent"),
+    }

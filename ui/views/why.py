@@ -1,0 +1,132 @@
+"""Why an answer is what it is: its candidates at every stage, what was shown and what was not, and where the time went.
+
+Pure functions from records to rows of plain values. Nothing here is HTML or Markdown: the rows go into data frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.explain import Attribution
+from rag.records import Answer, Passage
+from ui.safe import one_line
+from ui.texts import Texts
+from ui.views.evidence import place, short_name
+
+__all__ = ["Candidate", "Share", "Without", "candidates", "facts", "shares", "without"]
+
+_STAGES = ("embed", "search", "rerank", "prompt", "generate", "cite")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage and where it stood: ``rank`` in the end, ``fused`` before a reranker; None where it was not."""
+
+    rank: int
+    document: str
+    place: str
+    dense_rank: int | None
+    dense: float | None
+    lexical_rank: int | None
+    lexical: float | None
+    fused_rank: int | None
+    reranked: float | None
+    score: float
+    state: str
+    begins: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """A stage, its milliseconds, and its share of the whole, 0 to 1."""
+
+    stage: str
+    milliseconds: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Without:
+    """What is answered when one passage is left out; ``kept`` is how much of the answer stays, 0 to 1."""
+
+    document: str
+    place: str
+    kept: float
+    answer: str
+
+
+def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[Candidate]:
+    """Return the passages of an answer and, behind them, of a deeper search, in the order they came out.
+
+    ``found`` are the passages of that search. Of an answer alone those that were dropped follow those that were shown.
+    """
+    shown = {passage.id for passage in answer.passages} if not answer.abstained or answer.usage.prompt_tokens else set()
+    cited = {citation.passage.id for citation in answer.citations}
+    dropped = {drop.passage.id: drop.reason for drop in answer.dropped}
+    own = [*answer.passages, *(drop.passage for drop in answer.dropped)]
+    order = list(found) + [p for p in own if p.id not in {f.id for f in found}] if found else own
+
+    def state(passage: Passage) -> str:
+        if passage.id in cited:
+            return t("why.cited")
+        if passage.id in shown:
+            return t("why.shown")
+        if passage.id in dropped:
+            return t("why.dropped", reason=one_line(dropped[passage.id]))
+        return t("why.not_retrieved") if found else t("why.nearest")
+
+    return [_candidate(t, rank, passage, state(passage)) for rank, passage in enumerate(order, start=1)]
+
+
+def shares(t: Texts, answer: Answer) -> list[Share]:
+    """Return the time of each stage, in the order they ran."""
+    told = [(stage, answer.timings[stage]) for stage in _STAGES if stage in answer.timings]
+    total = sum(seconds for _, seconds in told)
+    return [Share(t(f"why.{stage}"), 1000 * seconds, seconds / total if total else 0.0) for stage, seconds in told]
+
+
+def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
+    """Return what else is known of an answer, as names and values."""
+    usage = answer.usage
+    rows = [
+        (t("why.generator"), one_line(answer.generator)),
+        (t("why.confidence"), t.percent(answer.confidence)),
+        (t("why.prompt_tokens"), t.number(usage.prompt_tokens)),
+        (t("why.cached_tokens"), t.number(usage.cached_tokens)),
+        (t("why.completion_tokens"), t.number(usage.completion_tokens)),
+        (t("why.generation"), t.number(answer.generation)),
+    ]
+    if (first := answer.timings.get("first_token")) is not None:
+        rows.append((t("why.first_token"), t("why.seconds", seconds=round(first, 3))))
+    return rows + [(t("why.note"), one_line(note, 500)) for note in answer.notes]
+
+
+def without(t: Texts, attributions: Sequence[Attribution]) -> list[Without]:
+    """Return the rows of leaving each passage out."""
+    return [
+        Without(
+            short_name(a.passage.source),
+            place(t, a.passage),
+            a.similarity,
+            t("evidence.abstained") if a.abstained else one_line(a.without, 500),
+        )
+        for a in attributions
+    ]
+
+
+def _candidate(t: Texts, rank: int, passage: Passage, state: str) -> Candidate:
+    return Candidate(
+        rank,
+        short_name(passage.source),
+        place(t, passage),
+        passage.dense_rank,
+        passage.dense,
+        passage.lexical_rank,
+        passage.lexical,
+        passage.fused_rank,
+        passage.reranked,
+        passage.score,
+        state,
+        one_line(passage.text, 160),
+    )
