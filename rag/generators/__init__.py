@@ -15,14 +15,18 @@ __all__ = [
     "Sampling",
     "TextStream",
     "make_generator",
+    "writer_config",
 ]
 
 
-def make_generator(config: Config) -> Generator:
-    """Start the generator a configuration names. Raises :class:`~rag.errors.RagError`."""
+def make_generator(config: Config, *, writer: Generator | None = None) -> Generator:
+    """Start the generator a configuration names; a hybrid one takes ``writer`` if it is given.
+
+    Raises :class:`~rag.errors.RagError`.
+    """
     part = config.generator
     if part.type == "fake":
-        return FakeGenerator()
+        return FakeGenerator.named(part.model)
     if part.type == "openai":
         from rag.generators.openai_endpoint import OpenAIGenerator
 
@@ -36,11 +40,18 @@ def make_generator(config: Config) -> Generator:
             return reader
         from rag.generators.hybrid import HybridGenerator
 
-        writer = config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
         least = config.answers.min_confidence
         return HybridGenerator(
-            reader, make_generator(writer), min_confidence=reader.threshold if least is None else least
+            reader,
+            writer or make_generator(writer_config(config)),
+            min_confidence=reader.threshold if least is None else least,
         )
     from rag.generators.vllm_engine import VllmGenerator
 
     return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
+
+
+def writer_config(config: Config) -> Config:
+    """Return the configuration of a hybrid generator's writer alone."""
+    part = config.generator
+    return config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})

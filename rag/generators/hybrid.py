@@ -85,6 +85,10 @@ class HybridGenerator:
             return self._reader.stream(prompt, sampling)
         return _Phrased(prompt, marked, self._writer.stream(phrasing_prompt(prompt, marked), _SAMPLING))
 
+    def is_dead(self) -> bool:
+        """Tell whether the writer's engine has ended."""
+        return bool(getattr(self._writer, "is_dead", bool)())
+
     def close(self) -> None:
         """Stop the writer."""
         self._writer.close()
