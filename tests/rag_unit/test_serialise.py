@@ -41,7 +41,7 @@ def answers(draw: st.DrawFn) -> Answer:
         abstained=draw(st.booleans()),
         confidence=draw(SHARE),
         sentences=tuple(draw(st.lists(st.builds(Sentence, end, end, SHARE, maybe(COUNT)), max_size=3))),
-        citations=tuple(draw(st.lists(cited, max_size=3))) if cited else (),
+        citations=tuple(draw(st.lists(cited, max_size=3))) if cited is not None else (),
         passages=tuple(passages),
         dropped=tuple(draw(st.lists(st.builds(DroppedPassage, PASSAGE, TEXT), max_size=2))),
         finish_reason=draw(TEXT),
