@@ -59,6 +59,11 @@ class HybridGenerator:
         """The reader's: passages go to it, and one sentence to the writer."""
         return self._reader.context_length
 
+    @property
+    def strict(self) -> float:
+        """The reader's stricter threshold."""
+        return self._reader.strict
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count as the reader does."""
         return self._reader.count_tokens(texts)
