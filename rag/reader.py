@@ -22,7 +22,7 @@ from rag.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
 from rag.generators.base import Completion, Generator, MarkedStream, TextStream
 from rag.prompt_forms import ABSTENTION
 from rag.prompting import Builder, BuiltPrompt, cache_order
-from rag.records import Answer, DroppedPassage, Usage
+from rag.records import Answer, DroppedPassage, Passage, Usage
 from rag.retrieval import Retrieved
 
 __all__ = ["AnswerStream", "Reader"]
@@ -213,6 +213,11 @@ class AnswerStream:
                 yield cleaned
         if cleaned := markers.finish():
             yield cleaned
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """What is being read: the passages that are shown to the generator, or those nearest to the question."""
+        return self._asked.built.shown if self._asked.built is not None else self._asked.retrieved.passages
 
     def close(self) -> None:
         """Stop generating."""

@@ -1,16 +1,20 @@
-"""Answers and passages as plain JSON values: the shapes that ``--json``, batch files and the application share."""
+"""Answers and passages as plain JSON values: the shapes that ``--json``, batch files and the application share.
+
+What :func:`answer_json` writes, :func:`answer_from_json` reads: the same answer, but for scores rounded to six digits,
+and support and timings to four.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rag.records import Answer, Citation, Passage
+from rag.records import Answer, Citation, DroppedPassage, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
     from rag.explain import Attribution
 
-__all__ = ["answer_json", "attribution_json", "citation_json", "passage_json"]
+__all__ = ["answer_from_json", "answer_json", "attribution_json", "citation_json", "passage_json"]
 
 
 def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             for s in answer.sentences
         ],
         "passages": [passage_json(p) for p in answer.passages],
-        "dropped": [{"id": d.passage.id, "source": d.passage.source, "reason": d.reason} for d in answer.dropped],
+        "dropped": [{**passage_json(d.passage), "reason": d.reason} for d in answer.dropped],
         "finish_reason": answer.finish_reason,
         "notes": list(answer.notes),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
@@ -43,8 +47,35 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             "completion_tokens": answer.usage.completion_tokens,
             "cached_tokens": answer.usage.cached_tokens,
         },
+        "generation": answer.generation,
         "config_digest": config_digest,
     }
+
+
+def answer_from_json(value: Mapping[str, Any]) -> Answer:
+    """Return the answer that :func:`answer_json` was given.
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what is none.
+    """
+    passages = {p["id"]: _passage(p) for p in value["passages"]}
+    return Answer(
+        question=value["question"],
+        text=value["answer"],
+        abstained=value["abstained"],
+        confidence=value["confidence"],
+        sentences=tuple(Sentence(s["start"], s["end"], s["support"], s["citation"]) for s in value["sentences"]),
+        citations=tuple(
+            Citation(passages[c["passage"]], c["start"], c["end"], c["quote"], c["around"]) for c in value["citations"]
+        ),
+        passages=tuple(passages.values()),
+        dropped=tuple(DroppedPassage(_passage(d), d["reason"]) for d in value["dropped"]),
+        finish_reason=value["finish_reason"],
+        notes=tuple(value["notes"]),
+        usage=Usage(**value["usage"]),
+        timings=dict(value["timings"]),
+        generation=value["generation"],
+        generator=value["generator"],
+    )
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
@@ -65,6 +96,7 @@ def passage_json(passage: Passage) -> dict[str, Any]:
     return {
         "id": passage.id,
         "source": passage.source,
+        "title": passage.title,
         "page": passage.page,
         "headings": list(passage.headings),
         "start": passage.start,
@@ -78,6 +110,26 @@ def passage_json(passage: Passage) -> dict[str, Any]:
         "reranked": passage.reranked,
         "fused_rank": passage.fused_rank,
     }
+
+
+def _passage(value: Mapping[str, Any]) -> Passage:
+    return Passage(
+        id=value["id"],
+        source=value["source"],
+        title=value["title"],
+        page=value["page"],
+        headings=tuple(value["headings"]),
+        start=value["start"],
+        end=value["end"],
+        text=value["text"],
+        score=value["score"],
+        dense=value["dense"],
+        lexical=value["lexical"],
+        dense_rank=value["dense_rank"],
+        lexical_rank=value["lexical_rank"],
+        reranked=value["reranked"],
+        fused_rank=value["fused_rank"],
+    )
 
 
 def attribution_json(attributions: Sequence[Attribution]) -> list[dict[str, Any]]:

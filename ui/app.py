@@ -32,11 +32,25 @@ def main() -> None:
     """Run one script run."""
     st.set_page_config(page_title="rag", page_icon=str(ICON), layout="wide")
     here = sidebar(current())
+    if not _is_let_in(here):
+        return
     pages = [
         st.Page(_opener(name, here), title=here.t(f"app.{name}"), icon=icon, url_path=name, default=name == "chat")
         for name, icon in PAGES
     ]
     st.navigation(pages).run()
+
+
+def _is_let_in(here: Here) -> bool:
+    """Tell whether the page may be shown: where an OpenID provider is configured, only to who has logged in there.
+
+    A password is asked before a request comes here (:mod:`ui.login`).
+    """
+    if not here.settings.oidc or st.user.is_logged_in:
+        return True
+    st.title(here.t("app.title"))
+    st.button(here.t("login.with_account"), key="log_in", type="primary", on_click=st.login)
+    return False
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Engines", "State", "engines"]
 
 T = TypeVar("T")
+RETRY_AFTER_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,16 @@ class Engine:
         self._started = time.monotonic()
         self._took: float | None = None
         making.add_done_callback(lambda _: setattr(self, "_took", time.monotonic() - self._started))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it is time to make it anew: its making failed a while ago, or its generator has died since."""
+        if not self._making.done():
+            return False
+        if self._making.exception() is None:
+            return _is_dead(self._making.result().generator)
+        # Not at once: a page that is drawn again because loading failed must not begin it again for ever.
+        return time.monotonic() - self._started > (self._took or 0.0) + RETRY_AFTER_S
 
     @property
     def state(self) -> State:
@@ -80,7 +91,7 @@ class Engines:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engines")
 
     def get(self, index: Path, config: str, assignments: tuple[str, ...] = ()) -> Engine:
-        """Return the engine of an index, its loading begun. One that failed is tried again.
+        """Return the engine of an index, its loading begun. One that failed is tried again after a moment.
 
         Raises :class:`~rag.errors.UsageError` for a configuration that is none.
         """
@@ -88,7 +99,7 @@ class Engines:
         key = (index.absolute(), resolved.config.digest())
         with self._lock:
             engine = self._engines.get(key)
-            if engine is None or engine.state.status == "failed":
+            if engine is None or engine.is_stale:
                 making = self._loader.submit(self._make, index, resolved.config)
                 engine = self._engines[key] = Engine(resolved, making, note)
             return engine
@@ -110,24 +121,34 @@ class Engines:
 
     def _make(self, index: Path, config: Config) -> Pipeline:
         from rag.build import make_reader, make_retriever, open_index
-        from rag.generators import make_generator
         from rag.pipeline import Pipeline
 
         open_index(index, config).store.close()  # a missing index is said before models are loaded
         embedder = self.embedder(config)
-        generator: Generator = self._shared(
-            ("generator", _told(config.generator, config.reader, config.answers)),
-            lambda: make_generator(config),
-        )
+        generator = self._generator(config)
         retriever = make_retriever(open_index(index, config, embedder), config, embedder)
         retriever.reader.snapshot()
         return Pipeline(retriever, make_reader(config, generator))
 
+    def _generator(self, config: Config) -> Generator:
+        """Return the generator of a configuration. A hybrid one writes with the same engine as the plain writer."""
+        from rag.generators import make_generator, writer_config
+
+        if config.generator.type == "hybrid":  # itself it holds nothing
+            return make_generator(config, writer=self._generator(writer_config(config)))
+        made: Generator = self._shared(
+            ("generator", _told(config.generator, config.reader)), lambda: make_generator(config)
+        )
+        return made
+
     def _shared(self, key: tuple[str, str], make: Callable[[], T]) -> T:
         """Return what was made under ``key``, or make it; of several threads one makes it and the others wait."""
         with self._lock:
-            future: Future[T] = self._parts.get(key) or Future()
-            mine = self._parts.get(key) is None
+            known = self._parts.get(key)
+            if known is not None and known.done() and _is_dead(known.result()):
+                known = None
+            mine = known is None
+            future: Future[T] = known or Future()
             self._parts[key] = future
         if mine:
             try:
@@ -138,6 +159,11 @@ class Engines:
                 future.set_exception(error)
                 raise
         return future.result()
+
+
+def _is_dead(part: object) -> bool:
+    """Tell whether a generator says that its engine has ended."""
+    return bool(getattr(part, "is_dead", bool)())
 
 
 def _told(*parts: BaseModel) -> str:

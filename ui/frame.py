@@ -1,6 +1,7 @@
 """What every page stands in: the language, the collection and its engine, and failures as sentences.
 
-A page gets a :class:`Here` and takes everything from it: texts, the chosen index, the engine that answers over it.
+A page gets a :class:`Here` and takes everything from it: texts, the chosen index, the engine that answers over it, and
+whose chats it may show.
 """
 
 from __future__ import annotations
@@ -13,21 +14,33 @@ from pathlib import Path
 import streamlit as st
 
 from eval.errors import EvalError
+from rag.config import Config, load_config
 from rag.failures import FAILURES, Failure, explain
 from ui.engines import Engine, engines
+from ui.owners import owner_of
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
 
-__all__ = ["Here", "sidebar", "told"]
+__all__ = ["Here", "show_failure", "sidebar", "told"]
+
+STYLE = Path(__file__).with_name("style.css")
 
 
 @dataclass(frozen=True)
 class Here:
-    """Where the user is: the process's settings, the session's language and its collection (an index folder)."""
+    """Where the user is: the process's settings, the session's language, collection (an index folder) and owner."""
 
     settings: UiSettings
     t: Texts
     index: Path
+    owner: str | None = None
+
+    def engine_config(self) -> Config:
+        """Return the configuration that the page was started with, before any choice of the session.
+
+        Raises :class:`~rag.errors.UsageError`.
+        """
+        return load_config(self.settings.config, self.settings.assignments).config
 
     def engine(self, *assignments: str) -> Engine:
         """Return the engine that answers here, its loading begun; ``assignments`` come last (``generator.type=vllm``).
@@ -39,14 +52,21 @@ class Here:
 
 def sidebar(settings: UiSettings) -> Here:
     """Draw what all pages share, and return where the user is."""
+    st.html(STYLE)
     asked = st.session_state.get("language") or (st.context.locale or "en").partition("-")[0]
     language = asked if asked in LANGUAGES else "en"
     t = Texts(language)
     with st.sidebar:
         st.segmented_control(
-            t("app.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language, key="language"
-        )
-    return Here(settings, t, settings.index)
+            t("app.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language, key="language",
+            required=True, label_visibility="collapsed", bind="query-params",
+        )  # fmt: skip
+    return Here(settings, t, settings.index, _owner())
+
+
+def _owner() -> str | None:
+    """Return whose session this is, as the server saw it arrive."""
+    return owner_of(st.user.to_dict(), st.context.cookies.to_dict())
 
 
 @contextmanager

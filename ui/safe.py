@@ -5,7 +5,8 @@ then no link, no image, no formula and no tag in it is anything but letters. The
 no attributes but a class name of ours.
 
 ``st.html`` itself wants a tag around the text: it refuses an empty one, and looks on disk for a file that is called
-like a bare one. What is no HTML but a Markdown label of a Streamlit widget goes through :func:`label`.
+like a bare one. Where only Markdown will do (a widget's label, an exported file), :func:`label` and :func:`inert` make
+it so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["block", "escape", "label", "marked", "one_line", "plain"]
+__all__ = ["block", "escape", "inert", "label", "marked", "one_line", "plain"]
 
 # Overrides of the writing direction, and characters that show nothing and can carry words unseen. Not the zero-width
 # spaces and joiners, which honest pages and many scripts are full of.
@@ -27,9 +28,9 @@ _UNSEEN = frozenset(
     )
     for c in range(low, high + 1)
 )
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_JOINER = "\u2060"  # shows nothing, and parts what would be found as an address or a directive even when escaped
-_FOUND_LATER = re.compile(r"(\\[:@]|\bwww)", re.IGNORECASE)
+_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+# What is an address, an emoji or an icon to a renderer that looks for them after it has read the escapes.
+_LIVELY = re.compile(r"(?i)(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>=-])(?=[<>=-])|(?<=\w\.)(?=[^\W\d_]{2})")
 
 
 def plain(text: str) -> str:
@@ -48,15 +49,19 @@ def block(text: str, kind: str = "text", *, tag: str = "div") -> str:
 
 
 def label(text: str, most: int = 80) -> str:
-    """Return a foreign name for a label that Streamlit reads as Markdown: one line, and nothing in it is markup."""
-    escaped = _PUNCTUATION.sub(r"\\\1", one_line(text, most))
-    return _FOUND_LATER.sub(lambda found: found.group() + _JOINER, escaped)
+    """Return a foreign name for a label that Streamlit reads as Markdown, at most ``most`` characters of it."""
+    return inert(one_line(text, most))
 
 
 def one_line(text: str, most: int = 200) -> str:
     """Return a name or title as plain text in one line of at most ``most`` characters."""
     words = plain(" ".join(text.split()))
     return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def inert(text: str) -> str:
+    """Return a text, in one line, as Markdown that shows just this text: no link, image, formula, tag or icon."""
+    return _SIGNS.sub(r"\\\1", _LIVELY.sub("\u2060", one_line(text, len(text) + 1)))
 
 
 def marked(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -1,38 +1,78 @@
-"""Starts the application: Streamlit's own server with our headers, bound to this machine unless told otherwise."""
+"""Starts the application: Streamlit's own server behind our checks, bound to this machine unless told otherwise."""
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from rag.errors import MissingPackageError, UsageError
+from ui import theme
+from ui.security import is_loopback
 from ui.settings import UiSettings, use
 
-__all__ = ["check_host", "serve"]
+if TYPE_CHECKING:
+    import streamlit as st
+    from starlette.middleware import Middleware
 
-_LOGGED_IN = "configure a login (docs/ui.md), or add --insecure to open it to everybody who reaches this machine"
+__all__ = ["PASSWORD", "Login", "check_host", "configured_login", "make_app", "serve"]
+
+PASSWORD = "RAG_UI_PASSWORD"  # noqa: S105 - the variable's name
+_LOGIN = (
+    f"set {PASSWORD} in the environment, or [auth] in .streamlit/secrets.toml (docs/ui.md), "
+    "or add --insecure to open it to everybody who reaches this machine"
+)
+
+
+@dataclass(frozen=True)
+class Login:
+    """How users prove themselves: a password, an OpenID provider (``oidc``), or not at all. ``names``: its hosts."""
+
+    password: str = ""
+    oidc: bool = False
+    names: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.password) or self.oidc
+
+
+def configured_login() -> Login:
+    """Return the login of the environment and of Streamlit's secrets. Raises :class:`~rag.errors.UsageError`."""
+    secrets = _secrets()
+    password = os.environ.get(PASSWORD) or str(secrets.get(PASSWORD) or "")
+    auth = secrets.get("auth")
+    if not auth:
+        return Login(password)
+    address = urlsplit(str(auth.get("redirect_uri") or ""))
+    if not address.hostname or not auth.get("cookie_secret"):
+        raise UsageError("[auth] in .streamlit/secrets.toml lacks redirect_uri or cookie_secret", "see docs/ui.md")
+    return Login(password, True, (address.hostname,))
 
 
 def check_host(host: str, *, login: bool, insecure: bool) -> None:
     """Raise :class:`~rag.errors.UsageError` where strangers could reach a page without a login."""
-    if _is_loopback(host) or login or insecure:
+    if is_loopback(host) or login or insecure:
         return
-    raise UsageError(f"--host {host} opens the documents to other machines, and no login is configured", _LOGGED_IN)
+    raise UsageError(f"--host {host} opens the documents to other machines, and no login is configured", _LOGIN)
 
 
-def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) -> None:
-    """Serve until stopped. Raises :class:`~rag.errors.MissingPackageError` without Streamlit."""
-    try:
-        import streamlit as st
-        from starlette.middleware import Middleware
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            f"{error.name} is not installed, which the page is made with", "install it: `pip install 'rag-qa[ui]'`"
-        ) from None
-    from ui.security import SecurityHeaders
+def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
+    """Return the application with everything that stands before it. Needs Streamlit."""
+    import streamlit as st
 
-    settings = use(settings)
-    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
+    return st.App(Path(__file__).with_name("app.py"), middleware=_middleware(host, login, names))
+
+
+def serve(
+    settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501, names: Sequence[str] = (), login: Login
+) -> None:
+    """Serve until stopped; ``names`` are other names of this machine. Raises :class:`~rag.errors.RagError`."""
+    settings = use(dataclasses.replace(settings, oidc=login.oidc))
+    app = make_app(host, login, names)
     app.run(
         config={
             "server.address": host,
@@ -40,16 +80,43 @@ def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) ->
             "server.headless": True,
             "server.fileWatcherType": "none",
             "server.maxUploadSize": settings.upload_mb,
+            "server.enableCORS": True,
+            "server.enableXsrfProtection": True,
+            "server.enableStaticServing": False,
             "browser.gatherUsageStats": False,
             "client.showErrorDetails": "none",
-            "client.toolbarMode": "minimal",
+            "client.toolbarMode": "viewer",  # with the choice of theme
             "global.developmentMode": False,
+            **theme.options(),
         }
     )
 
 
-def _is_loopback(host: str) -> bool:
+def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middleware]:
+    from starlette.middleware import Middleware
+
+    from ui.login import PasswordLogin, Passwords
+    from ui.security import BrowserCookie, KnownHosts, SecurityHeaders
+
+    layers = [Middleware(SecurityHeaders), Middleware(KnownHosts, bound=host, names=(*names, *login.names))]
+    if login.password:
+        layers.append(Middleware(PasswordLogin, passwords=Passwords(login.password)))
+    return [*layers, Middleware(BrowserCookie)]
+
+
+def _secrets() -> Any:
+    """Return Streamlit's secrets, none where there is no file."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        import starlette  # noqa: F401 - named here, where its absence is told
+        import streamlit as st
+        from streamlit.errors import StreamlitSecretNotFoundError
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"{error.name} is not installed, which the page is made with", "install it: `pip install 'rag-qa[ui]'`"
+        ) from None
+    try:
+        return st.secrets.to_dict()
+    except StreamlitSecretNotFoundError as error:
+        if "No secrets found" in str(error):
+            return {}
+        raise UsageError(f".streamlit/secrets.toml cannot be read: {error}", "mend the file") from None

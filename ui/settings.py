@@ -13,7 +13,8 @@ __all__ = ["UiSettings", "current", "use"]
 class UiSettings:
     """The index asked first, further collections beside it, the configuration, and where the page keeps its own data.
 
-    ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given.
+    ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given. ``oidc`` asks
+    everybody to log in with the OpenID provider of Streamlit's secrets.
     """
 
     index: Path = Path(".rag")
@@ -23,6 +24,7 @@ class UiSettings:
     state_folder: Path | None = None
     upload_mb: int = 200
     upload_files: int = 200
+    oidc: bool = False
 
     @property
     def state(self) -> Path:

@@ -20,20 +20,27 @@ def ui(
     runs: Annotated[Path, typer.Option("--runs", help="The folder of evaluation runs.", metavar="DIR")] = Path("runs"),
     host: Annotated[str, typer.Option("--host", help="The address to listen at.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="The port to listen at.", min=1, max=65535)] = 8501,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", help="Another name that this page is reached by, as behind a proxy.", metavar="NAME"
+        ),
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody may read.")
     ] = False,
 ) -> None:
     """Open the application: ask, see the evidence, manage documents, read evaluations.
 
-    It listens on this machine only. Any other --host needs a login, or --insecure.
+    It listens on this machine only. Any other --host needs a login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
     """
-    from ui.server import check_host, serve
+    from ui.server import check_host, configured_login, serve
     from ui.settings import UiSettings
 
     resolve(config, settings)  # a wrong configuration is said here, not on the page
-    check_host(host, login=False, insecure=insecure)
-    if insecure:
+    login = configured_login()
+    check_host(host, login=bool(login), insecure=insecure)
+    if insecure and not login:
         note(f"warning: everybody who reaches {host}:{port} can read the documents and delete them")
     note(f"the page is at http://{host}:{port} (Ctrl-C stops it)")
-    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port)
+    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port, names=names or (), login=login)

@@ -22,14 +22,18 @@ __all__ = [
     "least_confidence",
     "make_generator",
     "make_marker",
+    "writer_config",
 ]
 
 
-def make_generator(config: Config) -> Generator:
-    """Start the generator a configuration names. Raises :class:`~rag.errors.RagError`."""
+def make_generator(config: Config, *, writer: Generator | None = None) -> Generator:
+    """Start the generator a configuration names; a hybrid one takes ``writer`` if it is given.
+
+    Raises :class:`~rag.errors.RagError`.
+    """
     part = config.generator
     if part.type == "fake":
-        return FakeGenerator()
+        return FakeGenerator.named(part.model)
     if part.type == "openai":
         from rag.generators.openai_endpoint import OpenAIGenerator
 
@@ -39,9 +43,10 @@ def make_generator(config: Config) -> Generator:
     if part.type == "hybrid":
         from rag.generators.hybrid import HybridGenerator
 
-        writer = config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
         least = least_confidence(config)
-        return HybridGenerator(make_marker(config), make_generator(writer), min_confidence=least)
+        return HybridGenerator(
+            make_marker(config), writer or make_generator(writer_config(config)), min_confidence=least
+        )
     from rag.generators.vllm_engine import VllmGenerator
 
     return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
@@ -60,3 +65,9 @@ def least_confidence(config: Config) -> float:
     if config.answers.min_confidence is not None:
         return config.answers.min_confidence
     return make_marker(config).threshold if config.generator.type in MARKING else 0.0
+
+
+def writer_config(config: Config) -> Config:
+    """Return the configuration of a hybrid generator's writer alone."""
+    part = config.generator
+    return config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})

@@ -50,6 +50,11 @@ class ExtractiveGenerator:
         """The confidence below which its calibration abstains."""
         return self.engine.record.calibration.threshold
 
+    @property
+    def strict(self) -> float:
+        """The confidence from which it would answer even where half of the questions have no answer."""
+        return self.engine.record.calibration.strict
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count with the encoder's tokenizer, without special tokens."""
         return self.engine.windower.count(texts)

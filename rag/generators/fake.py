@@ -1,14 +1,17 @@
 """A deterministic generator without a model: for tests, and for trying the commands. It shows what a prompt held.
 
 It reads the last ``Question:`` of a prompt and answers with the sentence of the prompt that shares most words with
-it, which is enough for citations to be found and for nothing else.
+it, which is enough for citations to be found and for nothing else. Under the name ``slow`` it takes its time for every
+word, and under ``dying`` it stops in the middle, as an engine that fails does: to try what others do about that.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from rag.errors import GeneratorError
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.records import Usage
 
@@ -16,11 +19,22 @@ __all__ = ["FakeGenerator"]
 
 
 class FakeGenerator:
-    """Answers at once. ``reply`` maps a prompt's text to an answer in place of the built-in one."""
+    """Answers at once. ``reply`` maps a prompt's text to an answer in place of the built-in one.
+
+    A stream waits ``word_s`` seconds before each word, and fails after ``dies_after`` of them.
+    """
 
     name = "fake"
 
-    def __init__(self, reply: Callable[[str], str] | None = None, *, context_length: int = 2048) -> None:
+    def __init__(
+        self,
+        reply: Callable[[str], str] | None = None,
+        *,
+        context_length: int = 2048,
+        word_s: float = 0.0,
+        dies_after: int | None = None,
+    ) -> None:
+        self._word_s, self._dies_after = word_s, dies_after
         self._reply = reply or _most_similar_sentence
         self.context_length = context_length
         self.prompts: list[Prompt] = []
@@ -40,7 +54,12 @@ class FakeGenerator:
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> _FakeStream:
         """Answer word by word."""
-        return _FakeStream(self.generate([prompt], sampling)[0])
+        return _FakeStream(self.generate([prompt], sampling)[0], self._word_s, self._dies_after)
+
+    @classmethod
+    def named(cls, model: str) -> FakeGenerator:
+        """Make the one that a model's name asks for: ``slow``, ``dying``, and for any other name the plain one."""
+        return cls(word_s=0.3 if model == "slow" else 0.0, dies_after=2 if model == "dying" else None)
 
     def close(self) -> None:
         """Hold nothing, free nothing."""
@@ -54,23 +73,28 @@ class FakeGenerator:
 
 
 class _FakeStream:
-    def __init__(self, completion: Completion) -> None:
+    def __init__(self, completion: Completion, word_s: float, dies_after: int | None) -> None:
         self._pieces = re.findall(r"\S+\s*|\s+", completion.text)
-        self._whole, self._sent, self._closed = completion, 0, False
+        self._whole, self._sent, self._closed = completion, 0, threading.Event()
+        self._word_s, self._dies_after = word_s, dies_after
 
     def __iter__(self) -> Iterator[str]:
-        while self._sent < len(self._pieces) and not self._closed:
+        while self._sent < len(self._pieces) and not self._closed.is_set():
+            if self._sent == self._dies_after:
+                raise GeneratorError("the fake generator stopped, as it was asked to", "ask again")
+            if self._word_s and self._closed.wait(self._word_s):
+                return
             self._sent += 1
             yield self._pieces[self._sent - 1]
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
 
     @property
     def completion(self) -> Completion:
         if self._sent == len(self._pieces):
             return self._whole
-        if not self._closed:
+        if not self._closed.is_set():
             raise RuntimeError("the stream is still running")
         return Completion("".join(self._pieces[: self._sent]), "abort", self._whole.usage)
 

@@ -63,6 +63,11 @@ class HybridGenerator:
         """The reader's: passages go to it, and one sentence to the writer."""
         return self._reader.context_length
 
+    @property
+    def strict(self) -> float:
+        """The reader's stricter threshold."""
+        return self._reader.strict
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count as the reader does."""
         return self._reader.count_tokens(texts)
@@ -88,6 +93,10 @@ class HybridGenerator:
         if not self._is_given(marked):
             return self._reader.stream(prompt, sampling)
         return _Phrased(prompt, marked, self._writer.stream(phrasing_prompt(prompt, marked), _SAMPLING))
+
+    def is_dead(self) -> bool:
+        """Tell whether the writer's engine has ended."""
+        return bool(getattr(self._writer, "is_dead", bool)())
 
     def close(self) -> None:
         """Stop the writer."""

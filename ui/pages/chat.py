@@ -1,32 +1,251 @@
-"""The chat page: a question, its answer, its sources."""
+"""The chat page: a question, its answer as it comes, what stands behind it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from ui.frame import Here, told
-from ui.safe import escape
+from rag.config import Config
+from rag.filtering import Filter
+from ui import chat_list
+from ui.asking import Asking, Event
+from ui.conversation import Conversation, again
+from ui.engines import Engine
+from ui.frame import Here, show_failure, told
+from ui.history import Chats, Turn
+from ui.safe import escape, inert, marked, one_line
+from ui.views import chat as view
 
 __all__ = ["show"]
+
+NEAREST = 5
 
 
 def show(here: Here) -> None:
     """Draw the page."""
-    t = here.t
+    now = _conversation(here)
+    chat_list.show(here, now)
     with told():
-        engine = here.engine()
-        question = st.chat_input(t("chat.ask"))
-        if not question:
-            return
+        engine = _choose(here, now)
+        _show_loading(here, engine)
+        _show_turns(here, now)
+        # Drawn before an answer is waited for, so that the button is the stop button by then.
+        question = st.chat_input(here.t("chat.ask"), key="question", submit_mode="stop")
+        replaced = _to_ask_again(now)
+        if question or replaced:
+            _ask(here, now, engine, question or replaced.question, replaced)  # type: ignore[union-attr]
+        _address(now)
+
+
+def _conversation(here: Here) -> Conversation:
+    """Return the session's chat: the one that is open, else the one in the address, else a new one."""
+    now: Conversation | None = st.session_state.get("conversation")
+    if now is None:
+        now = st.session_state["conversation"] = Conversation(Chats(here.settings.state), here.owner)
+        now.begin(str(here.index))
+        with told():
+            now.open(st.query_params.get("chat", ""))
+    now.is_behind = False
+    return now
+
+
+def _address(now: Conversation) -> None:
+    """Put the open chat into the page's address, so that a reload finds it."""
+    if now.chat.turns and now.owner is not None and st.query_params.get("chat") != now.chat.id:
+        st.query_params["chat"] = now.chat.id
+    elif not now.chat.turns and "chat" in st.query_params:
+        del st.query_params["chat"]
+
+
+def _choose(here: Here, now: Conversation) -> Engine:
+    """Draw the line of choices; return the engine that was chosen."""
+    t = here.t
+    ways = {way.name: way.assignments for way in view.choices(here.engine_config())}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        way = st.segmented_control(
+            t("chat.answer_by"), list(ways), format_func=lambda name: t(f"chat.{name}"), default=next(iter(ways)),
+            key="way", required=True, help=t("chat.answer_by_help"),
+        )  # fmt: skip
+        with st.popover(t("chat.filter"), icon=":material/filter_alt:"):
+            st.text_input(t("chat.filter"), key="source_glob", help=inert(t("chat.filter_help")), max_chars=500)
+        chat_list.show_menu(here, now)
+    return here.engine(*ways[way or next(iter(ways))])
+
+
+def _show_loading(here: Here, engine: Engine) -> None:
+    """Show how far the models are, in a place that looks again by itself until they are there."""
+    state = engine.state
+    if state.status == "failed" and state.failure is not None:
+        show_failure(state.failure)
+        st.button(here.t("chat.try_again"), key="try_again")
+    elif state.status == "starting":
+
+        @st.fragment(run_every=1.0)
+        def look() -> None:
+            if engine.state.status == "starting":
+                st.caption(here.t("chat.loading_note", seconds=round(engine.state.seconds)))
+            else:
+                st.rerun()
+
+        look()
+
+
+def _show_turns(here: Here, now: Conversation) -> None:
+    if now.unsaved is not None:
+        show_failure(now.unsaved)
+    if not now.chat.turns:
+        st.html(f'<p class="rag-quiet">{escape(here.t("chat.welcome"))}</p>')
+    for turn in now.chat.turns:
         with st.chat_message("user"):
-            st.html(escape(question))
-        with st.chat_message("assistant"), told():
-            with st.spinner(t("app.starting", seconds=round(engine.state.seconds))):
-                pipeline = engine.pipeline()
-            stream = pipeline.stream(question)
-            shown, place = "", st.empty()
-            for piece in stream:
-                shown += piece
-                place.html(escape(shown))
-            for number, citation in enumerate(stream.answer.citations, start=1):
-                st.text(f"[{number}] {citation.passage.source}: {citation.quote}")
+            st.html(f'<div class="rag-text">{escape(turn.question)}</div>')
+        with st.chat_message("assistant"):
+            _show_answer(here, turn)
+            _show_actions(here, turn, last=turn is now.chat.turns[-1])
+
+
+def _show_actions(here: Here, turn: Turn, *, last: bool) -> None:
+    t = here.t
+    with st.container(horizontal=True):
+        if turn.said:
+            with st.popover(t("chat.copy"), icon=":material/content_copy:", type="tertiary"):
+                st.code(view.plain_text(turn), language=None, wrap_lines=True)
+        if last:
+            st.button(
+                t("chat.again"), key=f"again_{turn.id}", icon=":material/refresh:", type="tertiary",
+                shortcut="Mod+Shift+Y", on_click=lambda: st.session_state.update(again=turn.id),
+            )  # fmt: skip
+
+
+def _to_ask_again(now: Conversation) -> Turn | None:
+    wanted = st.session_state.pop("again", None)
+    return next((turn for turn in now.chat.turns if turn.id == wanted), None)
+
+
+# One answer, as it comes ------------------------------------------------------------------------------------------
+
+
+def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> None:
+    """Ask, and draw what comes. However the script ends, the engine is stopped and what came is kept."""
+    with st.chat_message("user"):
+        st.html(f'<div class="rag-text">{escape(one_line(question, 4000))}</div>')
+    _watch(now)
+    config = engine.resolved.config
+    only: Filter = st.session_state.get("filter", Filter())
+    if glob := st.session_state.get("source_glob", "").strip():
+        only = replace(only, sources=(glob,))
+    asking = Asking(engine, question, only=only)
+    try:
+        with st.chat_message("assistant"):
+            _draw(here, engine, asking)
+    finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
+        _keep(now, asking, question, config, replaced)
+    st.rerun()
+
+
+def _keep(now: Conversation, asking: Asking, question: str, config: Config, replaced: Turn | None) -> None:
+    asking.stop()
+    turn = view.to_turn(question, asking.outcome(), config)
+    now.keep(turn if replaced is None else again(turn, replaced))
+
+
+def _draw(here: Here, engine: Engine, asking: Asking) -> None:
+    """Draw events until there are no more. Every turn of the loop is a place where Streamlit may end the script."""
+    t, status, place = here.t, st.empty(), st.empty()
+    st.button(t("chat.stop"), key="stop", shortcut="Esc", type="tertiary", icon=":material/stop_circle:")
+    shown = said = ""
+    for event in asking.events():
+        shown += event.text
+        if event.text:
+            place.html(f'<div class="rag-text">{escape(shown)}</div>')
+        told_now = _status(here, engine, event) or said
+        if told_now != said:
+            said = told_now
+            status.html(f'<p class="rag-quiet">{escape(said)}</p>')
+        st.session_state.get("stop")
+
+
+def _status(here: Here, engine: Engine, event: Event) -> str:
+    if event.passages is not None:
+        return here.t("chat.reading", n=len(event.passages))
+    state = engine.state
+    if state.status == "starting":
+        return here.t("chat.waiting", seconds=round(state.seconds))
+    return ""
+
+
+def _watch(now: Conversation) -> None:
+    """Have the page drawn again after Streamlit's stop button, which ends the script and draws nothing."""
+
+    @st.fragment(run_every=0.7)
+    def look() -> None:
+        if now.is_behind:
+            st.rerun()
+
+    look()
+
+
+# One answer, whole ------------------------------------------------------------------------------------------------
+
+
+def _show_answer(here: Here, turn: Turn) -> None:
+    """Show what came of a question. The one place where the page shows an answer."""
+    t, answer = here.t, turn.answer
+    if answer is not None and answer.abstained:
+        _show_absence(here, turn)
+    elif answer is not None and answer.text:
+        st.html(view.answer_html(answer, t("chat.unsupported")))
+        _show_sources(turn)
+    elif turn.shown:
+        st.html(f'<div class="rag-text">{escape(turn.shown)}</div>')
+    if turn.stopped:
+        st.caption(t("chat.stopped") if turn.said else t("chat.stopped_early"))
+    if turn.failure is not None:
+        if turn.said:
+            st.caption(t("chat.cut_off"))
+        show_failure(turn.failure)
+    if answer is not None:
+        _show_account(here, turn)
+
+
+def _show_absence(here: Here, turn: Turn) -> None:
+    answer = turn.answer
+    assert answer is not None  # noqa: S101 - the caller looked
+    t = here.t
+    with st.container(border=True):
+        st.markdown(f"**{t('chat.absent')}**")
+        st.text(t(f"chat.{turn.absence}"))
+        if answer.passages:
+            with st.expander(t("chat.nearest")):
+                for passage in answer.passages[:NEAREST]:
+                    st.html(
+                        f"<b>{escape(view.passage_place(passage))}</b>"
+                        f'<div class="rag-text rag-quote">{escape(passage.text)}</div>'
+                    )
+
+
+def _show_sources(turn: Turn) -> None:
+    answer = turn.answer
+    if answer is None:
+        return
+    for number, citation in enumerate(answer.citations):
+        passage = citation.passage
+        with st.expander(f"\\[{number + 1}\\] {inert(view.place(answer, number))}"):
+            span = (citation.start - passage.start, citation.end - passage.start)
+            st.html(f'<div class="rag-text rag-quote">{marked(passage.text, [span])}</div>')
+
+
+def _show_account(here: Here, turn: Turn) -> None:
+    """Show the confidence, which generator answered, and how long it took."""
+    t, answer = here.t, turn.answer
+    if answer is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if turn.band:
+            colour = {"high": "green", "medium": "orange", "low": "gray"}[turn.band]
+            st.badge(t(f"chat.{turn.band}"), color=colour, help=t("chat.band_help"))  # type: ignore[arg-type]
+        parts = [t("chat.answered_by", name=answer.generator)] if answer.generator else []
+        parts += [t(f"chat.time_{line.key}", seconds=t.number(line.seconds, 2)) for line in view.times(turn.clock)]
+        st.html(f'<p class="rag-quiet">{escape(" · ".join(parts))}</p>')
+    for note in answer.notes:
+        st.html(f'<p class="rag-quiet">{escape(note)}</p>')

@@ -1,0 +1,199 @@
+"""One question on its way to an answer, in a thread of its own, so that whoever waits can stop it at any moment.
+
+The thread waits for the engine, retrieves, and takes the generator's pieces; the page reads events and draws them.
+:meth:`Asking.stop` aborts the request in the engine and keeps what came. It knows no widgets: Streamlit ends a script
+by raising in it, which a page turns into a call of ``stop``.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rag.errors import RagError
+from rag.failures import FAILURES, Failure, explain
+from rag.filtering import Filter
+from rag.pipeline import Pipeline
+from rag.reader import AnswerStream
+from rag.records import Answer, Passage
+from rag.retrieval import check_question
+from ui.engines import Engine
+
+__all__ = ["Asking", "Clock", "Event", "Outcome"]
+
+LOG = logging.getLogger(__name__)
+NothingIn = Literal["", "index", "filter"]
+POLL_S = 0.1  # how long a wait for the engine or for a piece may take before the page may look up
+WAIT_FOR_THE_REST_S = 3.0  # a batch through the reader cannot be broken off; it takes a second or two
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to draw: what is being read, or text to append. Without either, nothing happened for a moment."""
+
+    passages: tuple[Passage, ...] | None = None
+    text: str = ""
+
+
+@dataclass
+class Clock:
+    """Seconds since the question was asked: until the engine was there, the sources, the first text, the end."""
+
+    loaded: float | None = None
+    sources: float | None = None
+    first_text: float | None = None
+    done: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a question: an answer, whole or stopped, or a failure, or (stopped early) neither.
+
+    ``shown`` is the text as it was streamed. ``nothing_in`` says what was without a single passage: the whole index, or
+    what the filter left of it. ``strict`` is the reader's own higher threshold, 0 if it has none.
+    """
+
+    answer: Answer | None
+    failure: Failure | None
+    stopped: bool
+    shown: str
+    clock: Clock
+    nothing_in: NothingIn = ""
+    strict: float = 0.0
+
+
+@dataclass
+class _Progress:
+    stream: AnswerStream | None = None
+    answer: Answer | None = None
+    failure: Failure | None = None
+    shown: str = ""
+    nothing_in: NothingIn = ""
+    strict: float = 0.0
+    clock: Clock = field(default_factory=Clock)
+
+
+class Asking:
+    """Asks at once. Read :meth:`events` to their end or call :meth:`stop`; then there is an :meth:`outcome`."""
+
+    def __init__(self, engine: Engine, question: str, *, only: Filter | None = None) -> None:
+        self._engine, self._question, self._only = engine, question, only or Filter()
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._progress = _Progress()
+        self._begun = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
+        self._thread.start()
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens, and an empty event whenever nothing did for a moment, until the answer is there."""
+        while True:
+            try:
+                event = self._events.get(timeout=POLL_S)
+            except queue.Empty:
+                event = Event()
+            text = ""
+            while event is not None and event.text:  # what has gathered meanwhile is drawn at once
+                text += event.text
+                try:
+                    event = self._events.get_nowait()
+                except queue.Empty:
+                    break
+            if text:
+                yield Event(text=text)
+            if event is None:
+                return
+            if not event.text:
+                yield event
+
+    def stop(self) -> None:
+        """Abort what still runs; nothing happens where it has ended."""
+        if not self._thread.is_alive():
+            return
+        self._stopped.set()
+        stream = self._progress.stream
+        if stream is not None:
+            stream.close()
+
+    def outcome(self) -> Outcome:
+        """Return what came of it. A thread that cannot be broken off is waited for only a moment."""
+        self._thread.join(WAIT_FOR_THE_REST_S if self._stopped.is_set() else None)
+        told = self._progress
+        stopped = self._stopped.is_set() and (told.answer is None or told.answer.finish_reason == "abort")
+        return Outcome(told.answer, told.failure, stopped, told.shown, told.clock, told.nothing_in, told.strict)
+
+    # The thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._answer(check_question(self._question))
+        except FAILURES as error:
+            self._progress.failure = explain(error)
+        except Exception as error:  # a defect of ours, or of a library: said on the page, traced in the terminal
+            LOG.exception("a question failed")
+            self._progress.failure = Failure(f"{type(error).__name__}: {error}", "see the terminal of `rag ui`", 1)
+        finally:
+            self._progress.clock.done = self._now()
+            self._events.put(None)
+
+    def _answer(self, question: str) -> None:
+        told = self._progress
+        pipeline = self._pipeline()
+        if pipeline is None:
+            return
+        told.clock.loaded = self._now()
+        told.strict = float(getattr(pipeline.generator, "strict", 0.0))
+        retrieved = pipeline.retriever.retrieve(question, only=self._only)
+        told.clock.sources = self._now()
+        if not retrieved.passages:
+            told.nothing_in = _nothing_in(pipeline, self._only)
+        self._events.put(Event(passages=retrieved.passages))
+        if self._stopped.is_set():
+            return
+        stream = told.stream = pipeline.reader.stream(retrieved)
+        if self._stopped.is_set():  # between the two lines above, when there was no stream to close yet
+            stream.close()
+        try:
+            for piece in stream:
+                if told.clock.first_text is None:
+                    told.clock.first_text = self._now()
+                told.shown += piece
+                self._events.put(Event(text=piece))
+        except RagError:
+            told.answer = _what_came(stream, told.shown)
+            raise
+        told.answer = stream.answer
+
+    def _pipeline(self) -> Pipeline | None:
+        """Wait for the engine; None where it was stopped meanwhile."""
+        while not self._stopped.is_set():
+            if self._engine.state.status != "starting":
+                return self._engine.pipeline()
+            self._stopped.wait(POLL_S)
+        return None
+
+    def _now(self) -> float:
+        return time.monotonic() - self._begun
+
+
+def _what_came(stream: AnswerStream, shown: str) -> Answer | None:
+    """Return the part of an answer that an engine gave before it failed, if it can still be told."""
+    if not shown:
+        return None
+    stream.close()
+    try:
+        return stream.answer
+    except (RuntimeError, RagError):  # the generator knows nothing of a request that failed
+        return None
+
+
+def _nothing_in(pipeline: Pipeline, only: Filter) -> NothingIn:
+    store = pipeline.retriever.reader.store
+    if not store.counts()["chunks"]:
+        return "index"
+    return "filter" if not only.empty and not len(store.chunk_ids(only.selection())) else ""

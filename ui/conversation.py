@@ -1,0 +1,75 @@
+"""The chat that a session has open, and its keeping: what is on the page and what is in the store.
+
+A store that fails loses nothing on the page: the chat goes on, and ``unsaved`` says why it is not kept. Everything here
+works while Streamlit is ending the script, when no widget and no session state may be touched any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rag.failures import Failure
+from ui.history import Chat, ChatRow, Chats, HistoryError, Turn
+
+__all__ = ["Conversation", "again"]
+
+
+@dataclass
+class Conversation:
+    """``owner`` None keeps nothing. ``is_behind`` says that the page does not show the latest turn yet."""
+
+    chats: Chats
+    owner: str | None
+    chat: Chat = field(default_factory=Chat)
+    unsaved: Failure | None = None
+    is_behind: bool = False
+
+    def keep(self, turn: Turn) -> None:
+        """Take a turn: at the end, or in place of the one with its id if it says something that one did not."""
+        ids = [known.id for known in self.chat.turns]
+        if turn.id not in ids:
+            self.chat.turns.append(turn)
+        elif turn.said:
+            self.chat.turns[ids.index(turn.id)] = turn
+        else:
+            return
+        self.is_behind = True
+        if self.owner is not None:
+            try:
+                self.chats.put(self.owner, self.chat, turn)
+                self.unsaved = None
+            except HistoryError as error:
+                self.unsaved = Failure(error.message, error.remedy, 1)
+
+    def begin(self, collection: str) -> None:
+        """Open a new chat."""
+        self.chat, self.unsaved = Chat(collection), None
+
+    def open(self, chat_id: str) -> bool:
+        """Open a chat of this owner; tell whether there is one. Raises :class:`~ui.history.HistoryError`."""
+        found = None if self.owner is None else self.chats.load(self.owner, chat_id)
+        if found is not None:
+            self.chat, self.unsaved = found, None
+        return found is not None
+
+    def rows(self, search: str) -> list[ChatRow]:
+        """Return the owner's chats. Raises :class:`~ui.history.HistoryError`."""
+        return [] if self.owner is None else self.chats.list(self.owner, search)
+
+    def rename(self, title: str) -> None:
+        """Rename the open chat. Raises :class:`~ui.history.HistoryError`."""
+        if self.owner is not None and title.strip():
+            self.chats.rename(self.owner, self.chat.id, title)
+            found = self.chats.load(self.owner, self.chat.id)
+            self.chat.title = found.title if found is not None else self.chat.title
+
+    def delete(self, collection: str) -> None:
+        """Delete the open chat and begin a new one. Raises :class:`~ui.history.HistoryError`."""
+        if self.owner is not None:
+            self.chats.delete(self.owner, self.chat.id)
+        self.begin(collection)
+
+
+def again(turn: Turn, replaced: Turn) -> Turn:
+    """Return a turn as the one that comes in the place of another."""
+    return replace(turn, id=replaced.id)

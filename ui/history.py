@@ -1,0 +1,253 @@
+"""Chats that survive a reload: one SQLite file in the page's own folder, every row with its owner.
+
+Every method takes the owner and touches nothing else: a chat of another owner is as good as not there, whoever knows
+its id. A connection is opened for each call and closed after it, so any number of sessions may share a store. It knows
+nothing of Streamlit or of the index, and it repairs nothing: a file that is damaged is named, and left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rag.errors import RagError
+from rag.failures import Failure
+from rag.records import Answer
+from rag.serialise import answer_from_json, answer_json
+from ui.asking import Clock
+
+__all__ = ["Chat", "ChatRow", "Chats", "HistoryError", "Turn"]
+
+FILE = "chats.sqlite"
+VERSION = 1
+TITLE_CHARS = 80
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS chats (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, collection TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS chats_by_owner ON chats (owner, updated);
+CREATE TABLE IF NOT EXISTS turns (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, chat TEXT NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+    id TEXT NOT NULL, question TEXT NOT NULL, said TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (chat, id)
+) STRICT;
+"""
+
+
+class HistoryError(RagError):
+    """The chats cannot be read or written; what is on the page stays there."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and what came of it, whole enough to be shown again.
+
+    ``shown`` is the streamed text, kept where there is no answer. ``band`` is the confidence in a word; ``absence``
+    says why there is no answer in the documents. ``config`` is the digest of the settings that answered.
+    """
+
+    question: str
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    asked: float = field(default_factory=time.time)
+    answer: Answer | None = None
+    shown: str = ""
+    stopped: bool = False
+    failure: Failure | None = None
+    band: str = ""
+    absence: str = ""
+    clock: Clock = field(default_factory=Clock)
+    config: str = ""
+
+    @property
+    def said(self) -> str:
+        """The answer's text, or what there was of it."""
+        return self.answer.text if self.answer is not None else self.shown
+
+
+@dataclass
+class Chat:
+    """A chat as its session holds it; it is in the store once it has a turn."""
+
+    collection: str = ""
+    title: str = ""
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    turns: list[Turn] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ChatRow:
+    """A chat in the list."""
+
+    id: str
+    title: str
+    updated: float
+
+
+class Chats:
+    """The chats in ``folder``. Raises :class:`HistoryError` from every method."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE
+
+    def put(self, owner: str, chat: Chat, turn: Turn) -> None:
+        """Keep a turn: a new one at the chat's end, one of a known id in its place. The chat is made with its first."""
+        now = time.time()
+        chat.title = chat.title or title_of(turn.question)
+        with self._writing() as db:
+            kept = db.execute(
+                "INSERT INTO chats VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET updated = excluded.updated WHERE owner = excluded.owner",
+                (chat.id, owner, chat.title, chat.collection, now, now),
+            ).rowcount
+            if not kept:
+                raise HistoryError("this chat belongs to somebody else", "begin a new one")
+            db.execute(
+                "INSERT INTO turns (chat, id, question, said, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (chat, id) "
+                "DO UPDATE SET question = excluded.question, said = excluded.said, value = excluded.value",
+                (chat.id, turn.id, _storable(turn.question), _storable(turn.said), _text(turn)),
+            )
+
+    def load(self, owner: str, chat_id: str) -> Chat | None:
+        """Return a chat with its turns, or None where this owner has none of that id."""
+        with self._reading() as db:
+            row = db.execute(
+                "SELECT collection, title FROM chats WHERE id = ? AND owner = ?", (chat_id, owner)
+            ).fetchone()
+            if row is None:
+                return None
+            values = db.execute("SELECT value FROM turns WHERE chat = ? ORDER BY number", (chat_id,)).fetchall()
+        return Chat(row[0], row[1], chat_id, [self._turn(value) for (value,) in values])
+
+    def list(self, owner: str, search: str = "") -> list[ChatRow]:
+        """Return the owner's chats, the latest first: all, or those in which every word of ``search`` occurs.
+
+        Words are compared in lower case and anywhere in title, questions and answers.
+        """
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, title, updated FROM chats WHERE owner = ? ORDER BY updated DESC", (owner,)
+            ).fetchall()
+            words = search.casefold().split()
+            if words:
+                told = db.execute(
+                    "SELECT chat, question || ' ' || said FROM turns "
+                    "WHERE chat IN (SELECT id FROM chats WHERE owner = ?)",
+                    (owner,),
+                ).fetchall()
+        if not words:
+            return [ChatRow(*row) for row in rows]
+        texts = {row[0]: row[1].casefold() for row in rows}  # SQLite's own lower() knows ASCII alone
+        for chat, text in told:
+            texts[chat] = f"{texts[chat]} {text.casefold()}"
+        return [ChatRow(*row) for row in rows if all(word in texts[row[0]] for word in words)]
+
+    def rename(self, owner: str, chat_id: str, title: str) -> None:
+        """Give a chat another title; an empty one is not taken."""
+        if title := " ".join(_storable(title).split())[:TITLE_CHARS]:
+            with self._writing() as db:
+                db.execute("UPDATE chats SET title = ? WHERE id = ? AND owner = ?", (title, chat_id, owner))
+
+    def delete(self, owner: str, chat_id: str) -> None:
+        """Remove a chat for good."""
+        with self._writing() as db:
+            db.execute("DELETE FROM chats WHERE id = ? AND owner = ?", (chat_id, owner))
+
+    def _turn(self, value: str) -> Turn:
+        try:
+            return _turn(json.loads(value))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise HistoryError(
+                f"{self._file} holds a chat that cannot be read: {error!r}", "delete that chat"
+            ) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as db:
+            yield db
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not self._file.exists():
+                self._file.touch(mode=0o600)
+            with closing(sqlite3.connect(self._file, timeout=5, isolation_level=None)) as db:
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute("PRAGMA secure_delete = ON")  # a deleted chat is gone from the file, too
+                self._prepare(db)
+                yield db  # closing rolls back what was not committed
+        except sqlite3.OperationalError as error:
+            locked = "locked" in str(error)
+            remedy = "another process holds it; try again" if locked else "check the disk's free space and permissions"
+            raise HistoryError(f"the chats in {self._file} cannot be kept: {error}", remedy) from None
+        except sqlite3.DatabaseError as error:
+            raise HistoryError(
+                f"the chats in {self._file} cannot be read: {error}", "move that file away; new chats begin a new one"
+            ) from None
+        except OSError as error:
+            raise HistoryError(
+                f"the chats cannot be kept in {error.filename or self._file}: {error.strerror}",
+                "check the disk's free space and permissions",
+            ) from None
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise HistoryError(f"{self._file} was written by a newer version", "install that version again")
+        if version < VERSION:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def title_of(question: str) -> str:
+    """Return what a chat is called until its user renames it: its first question, cut at a word."""
+    line = " ".join(_storable(question).split())
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _storable(text: str) -> str:
+    """Return a text without halves of characters, which no database takes."""
+    return re.sub("[\ud800-\udfff]", "�", text)
+
+
+def _text(turn: Turn) -> str:
+    value = {name: getattr(turn, name) for name in ("id", "asked", "stopped", "band", "absence", "config")}
+    value |= {
+        "question": turn.question,
+        "shown": turn.shown if turn.answer is None else "",
+        "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
+        "failure": None if turn.failure is None else asdict(turn.failure),
+        "clock": asdict(turn.clock),
+    }
+    return json.dumps(value)  # as ASCII: what is no text in UTF-8 comes back too
+
+
+def _turn(value: Mapping[str, Any]) -> Turn:
+    answer, failure = value["answer"], value["failure"]
+    return Turn(
+        question=value["question"],
+        id=value["id"],
+        asked=value["asked"],
+        answer=None if answer is None else answer_from_json(answer),
+        shown=value["shown"],
+        stopped=value["stopped"],
+        failure=None if failure is None else Failure(**failure),
+        band=value["band"],
+        absence=value["absence"],
+        clock=Clock(**value["clock"]),
+        config=value["config"],
+    )
