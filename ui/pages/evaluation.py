@@ -58,7 +58,8 @@ class Desk:
 
     def figures(self, key: object, make: Any) -> Task[Any]:
         """Return figures that are drawn behind, in the language and the theme of this session."""
-        return _drawn.get((key, self.here.t.language, self.dark), lambda: make(dark=self.dark))
+        dark = self.dark  # asked here: another thread is in no session
+        return _drawn.get((key, self.here.t.language, dark), lambda: make(dark=dark))
 
     @property
     def dark(self) -> bool:

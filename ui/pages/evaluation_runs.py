@@ -134,10 +134,11 @@ def _tables(run: RunData, t: Texts) -> None:
 
 def _columns(t: Texts) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width="medium")}
+    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width="medium", pinned=True)}
+    columns["state"] = text(t("evaluation.state"), width="small")
     for name in IN_TABLE:
         digits = 3 if name == "latency_s" else 1
         columns[name] = number(t(f"evaluation.short_{name.replace('@', '_')}"), format=f"%.{digits}f")
         columns[f"{name} interval"] = text(t("evaluation.interval"))
-    columns |= {"questions": number(t("evaluation.questions")), "state": text(t("evaluation.state"), width="medium")}
+    columns |= {"questions": number(t("evaluation.questions"))}
     return columns | {name: text(t(f"evaluation.{name}")) for name in ("dataset", "mode", "config", "created")}
