@@ -28,7 +28,7 @@ def show(desk: Desk) -> None:
     if len(names) < 2:
         st.info(t("evaluation.compare_needs_two"))
         return
-    for key, name in (("evaluation_a", names[1]), ("evaluation_b", names[0])):
+    for key, name in zip(("evaluation_a", "evaluation_b"), _newest_pair(desk), strict=True):
         if st.session_state.get(key) not in names:
             st.session_state[key] = name
     left, right = st.columns(2)
@@ -40,6 +40,16 @@ def show(desk: Desk) -> None:
     task = desk.comparison(a, b)
     if ready(desk.here, task, t("evaluation.comparing")):
         _comparison(desk, task.result(), a, b)
+
+
+def _newest_pair(desk: Desk) -> tuple[str, str]:
+    """Return the newest run and the one before it over the same questions, or the two newest where none go together."""
+    asked = {name: desk.entry(name).manifest["dataset"].get("sha256") for name in desk.complete}
+    for number, name in enumerate(desk.complete):
+        before = next((other for other in desk.complete[number + 1 :] if asked[other] == asked[name]), None)
+        if before is not None:
+            return before, name
+    return desk.complete[1], desk.complete[0]
 
 
 def _comparison(desk: Desk, found: Comparison, a: str, b: str) -> None:

@@ -19,6 +19,7 @@ __all__ = ["show", "show_question"]
 _AT = "evaluation_at"  # which of the questions that pass the filter is open
 _VERDICTS = ("", "right", "wrong", "abstained")
 _ANSWERABLE = ("", "yes", "no")
+_SHOWN = 5
 
 
 def show(desk: Desk, name: str, run: RunData) -> None:
@@ -78,8 +79,12 @@ def show_question(found: Opened, t: Texts) -> None:
         for quote in found.quotes:
             st.html(f"<div>“{marked(quote.quote, quote.golds)}” — {escape(one_line(quote.source))}</div>")
     st.caption(t("evaluation.passages", n=len(found.passages)))
-    for passage in found.passages:
+    for passage in found.passages[:_SHOWN]:
         _passage(passage, t)
+    if found.passages[_SHOWN:]:
+        with st.expander(t("evaluation.more_passages", n=len(found.passages) - _SHOWN)):
+            for passage in found.passages[_SHOWN:]:
+                _passage(passage, t)
 
 
 def _passage(passage: Read, t: Texts) -> None:

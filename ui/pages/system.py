@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from rag.doctor import examine
 from rag.surroundings import hardware, memory
 from rag.survey import index_stamp, survey, survey_recall
 from ui.behind import Behind
 from ui.frame import Here, show_failure, told
+from ui.health import ask_doctor
 from ui.metrics import metrics
 from ui.pages.waiting import facts, ready, table
 from ui.safe import escape, one_line
@@ -57,7 +57,8 @@ def _doctor(here: Here) -> None:
     key = ("doctor", here.index, resolved.config.digest())
     if heading.button(t("system.again"), key="system_again"):
         _checks.forget(key)
-    task = _checks.get(key, lambda: examine(resolved.config, here.index))
+    settings = here.settings
+    task = _checks.get(key, lambda: ask_doctor(here.index, settings.config, settings.assignments))
     if not ready(here, task, t("system.examining")):
         return
     found = checks(task.result())
