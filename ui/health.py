@@ -39,5 +39,7 @@ def read_findings(out: str, err: str) -> list[Finding]:
     try:
         return [Finding(**found) for found in json.loads(out)]
     except (ValueError, TypeError):
-        said = next((line for line in reversed(err.splitlines()) if line.strip()), "it says nothing")
-        raise RagError(f"`rag doctor` could not be asked: {said.strip()}", "run it in a terminal") from None
+        lines = [line.strip() for line in err.splitlines() if line.strip()]
+        complaint = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "it is silent")
+        told = complaint.removeprefix("error: ")
+        raise RagError(f"`rag doctor` could not be asked: {told}", "run it in a terminal") from None

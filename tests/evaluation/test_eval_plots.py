@@ -173,7 +173,7 @@ def test_another_language_exchanges_every_word() -> None:
     ]
     said = "\n".join(figure.to_json() for figure in figures if figure is not None).replace("\\u003c", "<")
     assert len(figures) == 7 and None not in figures
-    for english in ("questions (%)", "95 % interval", "All questions", "Pareto", "seconds per question", "tokens"):
+    for english in ("questions (%)", "95 % interval", "All questions", "Pareto", "seconds per question", "p95 (s)"):
         assert english not in said
 
 

@@ -19,7 +19,8 @@ def squad() -> dict[str, Any]:
     """Six beacons, two questions each, one of them hostile, and as many that no text answers."""
     articles = []
     for number, name in enumerate(NAMES):
-        text = f"The beacon of {name} is {20 + number} metres tall. {HOSTILE} The lamp of {name} was lit in {1850 + number}."
+        text = f"The beacon of {name} is {20 + number} metres tall. {HOSTILE} "
+        text += f"The lamp of {name} was lit in {1850 + number}."
         qas = [
             _qa(
                 f"{name}-tall",

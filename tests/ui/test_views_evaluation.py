@@ -111,7 +111,7 @@ def test_the_filter(run: RunData) -> None:
     assert everything == list(range(18))
     assert set(chosen(rows, Filter(verdict="right"))) | set(chosen(rows, Filter(verdict="wrong"))) == set(everything)
     assert len(chosen(rows, Filter(answerable="no"))) == 6
-    assert len(chosen(rows, Filter(answerable="yes", words="LAMP  elm"))) == 1
+    assert len(chosen(rows, Filter(answerable="yes", words="LAMP  elm"))) == 2
     assert [rows[n]["id"] for n in chosen(rows, Filter(words="lit? elm lamp"))] == ["Elm-lit"]
     for loss, count in losses_in(rows).items():
         assert len(chosen(rows, Filter(loss=loss))) == count
@@ -121,7 +121,7 @@ def test_the_filter(run: RunData) -> None:
 
 def test_an_opened_question_marks_its_golds(run: RunData) -> None:
     found = opened(next(row for row in run.rows if row["id"] == "Elm-tall"))
-    assert (found.golds, found.loss) == (("24 metres",), "phrased_differently")
+    assert (found.golds, found.loss) == (("24 metres",), "reader_wrong")
     spans = {p.text[a:b] for p in found.passages for a, b in p.golds}
     assert spans == {"24 metres"}
     assert HOSTILE in found.question
@@ -138,7 +138,8 @@ def test_gold_spans_prefer_whole_words_and_forgive_white_space() -> None:
     text = "In 1066 and 11066: the  North\nSea, north sea."
     assert [text[a:b] for a, b in gold_spans(text, ["1066"])] == ["1066"]
     assert [text[a:b] for a, b in gold_spans(text, ["north sea"])] == ["North\nSea", "north sea"]
-    assert [text[a:b] for a, b in gold_spans("Afrikaans-speaking", ["speak"])] == ["speak"]
+    [(start, end)] = gold_spans("Afrikaans-speaking", ["speak"])
+    assert "Afrikaans-speaking"[start:end] == "speak"
     assert gold_spans(text, ["", "  ", "(("]) == ()
 
 
@@ -171,7 +172,7 @@ def test_figures_in_language_and_theme(run: RunData, t: Texts, dark: bool) -> No
     assert json.loads(told)["layout"]["separators"][0] == ("," if t is RU else ".")
     labels = [text for trace in figures["metrics"].data if trace.name == "labels" for text in trace.text]
     assert all(("," if t is RU else ".") in label for label in labels)
-    assert "template" not in json.loads(told)["layout"] or not json.loads(told)["layout"]["template"].get("layout")
+    assert "system-ui" not in told
 
 
 @LANGUAGES
@@ -201,5 +202,5 @@ def test_an_upload_is_kept_under_a_harmless_name(tmp_path: Path) -> None:
 
 def test_settings_one_a_line() -> None:
     assert setting_lines("# why\n retrieval.k=3 \n\n", "test", ("retrieval.k=2",)) == ("retrieval.k=2", "retrieval.k=3")
-    with pytest.raises(UsageError, match="did you mean|no configuration key"):
+    with pytest.raises(UsageError, match="no configuration key"):
         setting_lines("retrieval.kk=3", "test", ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -13,13 +13,13 @@ from ui.frame import Here, show_failure, told
 from ui.health import ask_doctor
 from ui.metrics import metrics
 from ui.pages.waiting import facts, ready, table
-from ui.safe import escape, one_line
+from ui.safe import one_line
 from ui.texts import Texts
 from ui.views.system import checks, index_rows, live_rows, memory_rows, model_rows, recall_text, setting_rows
 
 __all__ = ["show"]
 
-_STATES = {"fail": "🔴", "warn": "🟡", "ok": "🟢"}
+_COLOURS: dict[str, Literal["red", "orange", "green"]] = {"fail": "red", "warn": "orange", "ok": "green"}
 _LIVE_EVERY_S = 3.0
 # Readings of the machine and of index folders, the same for every session.
 _checks = Behind(threads=1, most=8)
@@ -64,16 +64,11 @@ def _doctor(here: Here) -> None:
     found = checks(task.result())
     worst = found[0].state if found else "ok"
     st.caption(t(f"system.doctor_{worst}"))
-    rows = "".join(
-        f"<tr><td>{_STATES[c.state]} {escape(t(f'system.state_{c.state}'))}</td><td>{escape(c.check)}</td>"
-        f"<td>{escape(c.found)}{_fix(c.fix, t)}</td></tr>"
-        for c in found
-    )
-    st.html(f"<table><tbody>{rows}</tbody></table>")
-
-
-def _fix(fix: str, t: Texts) -> str:
-    return f"<br><strong>{escape(t('system.fix'))}</strong> {escape(fix)}" if fix else ""
+    for check in found:
+        with st.container(horizontal=True, gap="small"):
+            st.badge(t(f"system.state_{check.state}"), color=_COLOURS[check.state])
+            fix = f"\n{t('system.fix')} {check.fix}" if check.fix else ""
+            st.text(f"{check.check}: {check.found}{fix}", width="stretch")
 
 
 def _models(here: Here) -> None:
