@@ -18,7 +18,7 @@ from eval.errors import EvalError
 from eval.records import RunData
 from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
 
-__all__ = ["GUARDED", "Comparison", "compare_runs", "to_markdown"]
+__all__ = ["GUARDED", "Comparison", "compare_runs", "to_markdown", "verdict"]
 
 GUARDED = ("em", "f1", "ndcg@10")  # what `--fail-if-worse` looks at
 # Metric -> where it stands in a row, and the factor to its unit: percent, as everywhere in reports, where it is 100.
@@ -114,7 +114,7 @@ def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0
         ties=int((np.abs(gain) <= _SAME).sum()),
         losses=int((gain < -_SAME).sum()),
         flipped=_flipped(rows_a, rows_b) if answered else [],
-        worse=[name for name in GUARDED if name in differences and _verdict(name, differences[name]) == "worse"],
+        worse=[name for name in GUARDED if name in differences and verdict(name, differences[name]) == "worse"],
     )
 
 
@@ -140,8 +140,8 @@ def to_markdown(comparison: Comparison) -> str:
             f"By F1, b wins {c.wins}, ties {c.ties} and loses {c.losses}.",
         ]
     guarded = [name for name in GUARDED if name in c.differences]
-    verdicts = {name: _verdict(name, c.differences[name]) for name in guarded}
-    if guarded and all(verdict == "" for verdict in verdicts.values()):
+    verdicts = {name: verdict(name, c.differences[name]) for name in guarded}
+    if guarded and not any(verdicts.values()):
         lines.append(f"There is no significant difference in {', '.join(guarded)}.")
     for word in ("better", "worse"):
         if named := [name for name in guarded if verdicts[name] == word]:
@@ -149,19 +149,19 @@ def to_markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table_row(name: str, d: Difference) -> str:
-    interval = f"{_signed(d.low)} to {_signed(d.high)}"
-    verdict = _verdict(name, d) or "no significant difference"
-    cells = [str(d.n), _digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), verdict]
-    return f"| {name} | {' | '.join(cells)} |"
-
-
-def _verdict(name: str, d: Difference) -> str:
-    """Return what the interval says, or nothing where it spans zero."""
+def verdict(name: str, d: Difference) -> str:
+    """Return ``better`` or ``worse`` (of latency ``faster`` or ``slower``), nothing where it may be chance."""
     up, down = ("slower", "faster") if name == "latency_s" else ("better", "worse")
     if d.p >= _LEVEL:
         return ""  # a handful of questions that all changed alike has an interval of no width
     return up if d.low > 0 else down if d.high < 0 else ""
+
+
+def _table_row(name: str, d: Difference) -> str:
+    interval = f"{_signed(d.low)} to {_signed(d.high)}"
+    said = verdict(name, d) or "no significant difference"
+    cells = [str(d.n), _digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), said]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def _digits(value: float) -> str:

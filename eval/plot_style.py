@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["COLOURS", "axis", "categories", "figure", "light", "numbers_beside", "plain", "wrapped"]
+__all__ = ["COLOURS", "axis", "categories", "dark", "figure", "light", "numbers_beside", "plain", "wrapped"]
 
 # role: (light page, dark page), each at least 4.5:1 against its page, except grid lines and bands
 COLOURS: dict[str, tuple[str, str]] = {
@@ -27,6 +27,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "retrieval_band": ("#a9d5cd", "#2c5c55"),
     "card": ("#ffffff", "#1b1f24"),
 }
+_DARK = dict(COLOURS.values())
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
@@ -40,6 +41,15 @@ def plain(text: object, limit: int = 60) -> str:
 def light(role: str) -> str:
     """Return the colour of a role on a light page, which is the one that figures are built with."""
     return COLOURS[role][0]
+
+
+def dark(node: Any) -> Any:
+    """Return a figure's data or layout with the colours of a dark page in place of those of a light one."""
+    if isinstance(node, str):
+        return _DARK.get(node, node)
+    if isinstance(node, Mapping):
+        return {key: dark(value) for key, value in node.items()}
+    return [dark(value) for value in node] if isinstance(node, list | tuple) else node
 
 
 def wrapped(label: str) -> str:

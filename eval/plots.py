@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from eval.plot_style import COLOURS, axis, categories, figure, light, numbers_beside, plain, wrapped
+from eval.plot_words import WORDS
 from eval.plots_sweep import sweep_parallel, sweep_scatter
 from eval.report_values import METRICS, interval_of, percentile, sentence, show, show_interval
 
@@ -33,12 +34,12 @@ __all__ = [
 _BINS = 40
 
 
-def metric_bars(metrics: Mapping[str, Any]) -> Figure | None:
+def metric_bars(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw the means with their intervals on one scale of 0 to 100; MRR and nDCG are drawn at 100 times their value."""
     names = [name for name in METRICS if METRICS[name].unit != "seconds" and interval_of(metrics, name)]
     if not names:
         return None
-    labels, highs, texts = [METRICS[name].label for name in names], [], []
+    labels, highs, texts = [words[name] for name in names], [], []
     bars: dict[str, list[Any]] = {"x": [], "colour": [], "plus": [], "minus": [], "hover": []}
     for name in names:
         entry, metric = interval_of(metrics, name) or {}, METRICS[name]
@@ -47,10 +48,8 @@ def metric_bars(metrics: Mapping[str, Any]) -> Figure | None:
         bars["plus"].append(scale * (entry["high"] - entry["mean"]))
         bars["minus"].append(scale * (entry["mean"] - entry["low"]))
         bars["colour"].append(light(metric.family))
-        bars["hover"].append(
-            f"{metric.label}: {show(entry['mean'], metric.unit)}, 95 % interval "
-            f"{show_interval(entry, metric.unit)}, n = {int(entry['n']):,}"
-        )
+        shown = {"value": show(entry["mean"], metric.unit), "interval": show_interval(entry, metric.unit)}
+        bars["hover"].append(words["hover_metric"].format(name=words[name], n=f"{int(entry['n']):,}", **shown))
         highs.append(max(bars["x"][-1], scale * entry["high"]))
         texts.append(show(entry["mean"], metric.unit))
     error = {"type": "data", "symmetric": False, "array": bars["plus"], "arrayminus": bars["minus"]}
@@ -69,11 +68,11 @@ def metric_bars(metrics: Mapping[str, Any]) -> Figure | None:
         },
         numbers_beside([high + 1.5 for high in highs], labels, texts),
     ]
-    x_axis = axis("%, MRR and nDCG × 100") | {"range": [0, 112], "tickvals": [0, 20, 40, 60, 80, 100]}
+    x_axis = axis(words["axis_metrics"]) | {"range": [0, 112], "tickvals": [0, 20, 40, 60, 80, 100]}
     return figure(data, x_axis, categories(labels), height=70 + 30 * len(labels))
 
 
-def recall_curve(metrics: Mapping[str, Any]) -> Figure | None:
+def recall_curve(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw recall@k over k with the band of its intervals, for every ``recall@k`` among the metrics."""
     found = {}
     for name in metrics:
@@ -97,31 +96,36 @@ def recall_curve(metrics: Mapping[str, Any]) -> Figure | None:
             "line": {"color": light("retrieval"), "width": 2},
             "marker": {"color": light("retrieval"), "size": 7},
             "hovertext": [
-                f"Recall@{k}: {show(found[k]['mean'], 'percent')} %, 95 % interval {show_interval(found[k], 'percent')}"
+                words["hover_recall"].format(
+                    name=f"Recall@{k}",
+                    value=show(found[k]["mean"], "percent"),
+                    interval=show_interval(found[k], "percent"),
+                )
                 for k in ks
             ],
             "hoverinfo": "text",
         },
     ]
-    y_axis = axis("recall@k (%)", grid=True) | {"range": [0, 103]}
-    return figure(data, axis("k, passages looked at") | {"tickvals": ks, "rangemode": "tozero"}, y_axis)
+    y_axis = axis(words["axis_recall"], grid=True) | {"range": [0, 103]}
+    return figure(data, axis(words["axis_k"]) | {"tickvals": ks, "rangemode": "tozero"}, y_axis)
 
 
-def loss_waterfall(lost: Sequence[tuple[str, str, int, float]]) -> Figure | None:
+def loss_waterfall(lost: Sequence[tuple[str, str, int, float]], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw the way from 100 % down to the EM; ``lost`` comes from :func:`~eval.report_values.em_lost`."""
     if not lost:
         return None
     steps = [(wrapped(sentence(label)), count, points) for _, label, count, points in lost if count]
     remaining = max(0.0, 100.0 - sum(points for *_, points in steps))
-    labels = ["All questions", *(label for label, *_ in steps), "Exact match"]
-    texts, hover, ends, level = ["100"], ["All questions: 100 %"], [100.0], 100.0
+    labels = [words["all_questions"], *(label for label, *_ in steps), words["em"]]
+    texts, hover, ends, level = ["100"], [f"{words['all_questions']}: 100 %"], [100.0], 100.0
     for label, count, points in steps:
         texts.append(f"−{points:.1f}")
-        hover.append(f"{label.replace('<br>', ' ')}: {count:,} question{'s' * (count != 1)}, {points:.1f} points")
+        said = {"stage": label.replace("<br>", " "), "n": f"{count:,}", "points": f"{points:.1f}"}
+        hover.append(words["hover_loss"].format(**said))
         ends.append(level)
         level -= points
     texts.append(f"{remaining:.1f}")
-    hover.append(f"Exact match: {remaining:.1f} %")
+    hover.append(f"{words['em']}: {remaining:.1f} %")
     ends.append(remaining)
     data: list[dict[str, Any]] = [
         {
@@ -141,11 +145,11 @@ def loss_waterfall(lost: Sequence[tuple[str, str, int, float]]) -> Figure | None
         },
         numbers_beside([end + 1.5 for end in ends], labels, texts),
     ]
-    x_axis = axis("questions (%)") | {"range": [0, 114], "tickvals": [0, 20, 40, 60, 80, 100]}
+    x_axis = axis(words["axis_questions_percent"]) | {"range": [0, 114], "tickvals": [0, 20, 40, 60, 80, 100]}
     return figure(data, x_axis, categories(labels), height=80 + 36 * len(labels))
 
 
-def risk_coverage_curve(curve: object) -> Figure | None:
+def risk_coverage_curve(curve: object, words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw the share of wrong answers over the share of questions answered, the most confident answers first."""
     coverage = list((curve.get("coverage") if isinstance(curve, Mapping) else None) or [])
     risk = list((curve.get("risk") if isinstance(curve, Mapping) else None) or [])
@@ -162,7 +166,7 @@ def risk_coverage_curve(curve: object) -> Figure | None:
             "y": ys,
             "line": line,
             "marker": {"color": light("answer"), "size": 8},
-            "hovertemplate": "%{x:.0f} % answered: %{y:.1f} % of them wrong<extra></extra>",
+            "hovertemplate": words["hover_risk"].format(coverage="%{x:.0f}", risk="%{y:.1f}") + "<extra></extra>",
         },
         {
             "type": "scatter",
@@ -175,11 +179,11 @@ def risk_coverage_curve(curve: object) -> Figure | None:
         },
     ]
     top = min(103.0, 1.15 * max(ys) + 2)
-    x_axis, y_axis = axis("coverage: questions answered (%)"), axis("risk: wrong among them (%)", grid=True)
+    x_axis, y_axis = axis(words["axis_coverage"]), axis(words["axis_risk"], grid=True)
     return figure(data, x_axis | {"range": [0, 102]}, y_axis | {"range": [0, top]})
 
 
-def latency_histogram(seconds: Sequence[float]) -> Figure | None:
+def latency_histogram(seconds: Sequence[float], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw how many questions took how long, with p50 and p95 marked; a long tail is gathered in the last bar."""
     if not seconds:
         return None
@@ -192,9 +196,10 @@ def latency_histogram(seconds: Sequence[float]) -> Figure | None:
     for value in seconds:
         counts[min(bins - 1, int((min(value, cap) - low) / width))] += 1
     edges = [low + width * number for number in range(bins + 1)]
-    hover = [f"{show(left, 'seconds')} to {show(right, 'seconds')} s" for left, right in pairwise(edges)]
+    ends = [show(edge, "seconds") for edge in edges]
+    hover = [words["range"].format(low=left, high=right) for left, right in pairwise(ends)]
     if cap < high:
-        hover[-1] = f"{show(edges[-2], 'seconds')} s and more, up to {show(high, 'seconds')} s"
+        hover[-1] = words["range_open"].format(low=ends[-2], high=show(high, "seconds"))
     marks = [("p50", p50, "right"), ("p95", p95, "left")]
     data: list[dict[str, Any]] = [
         {
@@ -205,7 +210,8 @@ def latency_histogram(seconds: Sequence[float]) -> Figure | None:
             "width": [0.92 * width] * bins,
             "marker": {"color": light("answer")},
             "hovertext": [
-                f"{count:,} question{'s' * (count != 1)}: {text}" for count, text in zip(counts, hover, strict=True)
+                words["hover_latency"].format(n=f"{count:,}", range=text)
+                for count, text in zip(counts, hover, strict=True)
             ],
             "hoverinfo": "text",
         }
@@ -232,10 +238,10 @@ def latency_histogram(seconds: Sequence[float]) -> Figure | None:
                 "yanchor": "bottom",
                 "xanchor": side,
                 "showarrow": False,
-                "text": f"{name} {show(at, 'seconds')} s",
+                "text": words["seconds_mark"].format(name=name, value=show(at, "seconds")),
                 "font": {"color": light("text"), "size": 12},
             }
             for name, at, side in marks
         ],
     }
-    return figure(data, axis("seconds per question"), axis("questions", grid=True), layout=layout, top=30)
+    return figure(data, axis(words["axis_seconds"]), axis(words["axis_questions"], grid=True), layout=layout, top=30)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.plot_style import axis, figure, light, plain
+from eval.plot_words import WORDS
 from eval.report_values import interval_of, show, show_interval, sweep_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep_parallel", "sweep_scatter"]
 
 
-def sweep_scatter(points: Sequence[Mapping[str, Any]]) -> Figure | None:
+def sweep_scatter(points: Sequence[Mapping[str, Any]], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw F1 with its interval over p95 latency; the Pareto points are filled and joined by a line."""
     drawn = [(point, interval_of(point, "f1"), point.get("p95_latency_s")) for point in points]
     kept = [(point, f1, float(at)) for point, f1, at in drawn if f1 and isinstance(at, int | float)]
@@ -27,16 +28,16 @@ def sweep_scatter(points: Sequence[Mapping[str, Any]]) -> Figure | None:
     data: list[dict[str, Any]] = []
     front = [item for item in kept if item[0].get("pareto")]
     for name, group, role in (
-        ("Pareto front", front, "answer"),
-        ("beaten by another point", [item for item in kept if not item[0].get("pareto")], "muted"),
+        ("front", front, "answer"),
+        ("beaten", [item for item in kept if not item[0].get("pareto")], "muted"),
     ):
         if not group:
             continue
         data.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers" if name == "Pareto front" else "markers",
-                "name": name,
+                "mode": "lines+markers" if name == "front" else "markers",
+                "name": words[name],
                 "x": [at for *_, at in group],
                 "y": [f1["mean"] for _, f1, _ in group],
                 "error_y": {
@@ -52,22 +53,26 @@ def sweep_scatter(points: Sequence[Mapping[str, Any]]) -> Figure | None:
                 "marker": {
                     "color": light(role),
                     "size": 9,
-                    "symbol": "circle" if name == "Pareto front" else "circle-open",
+                    "symbol": "circle" if name == "front" else "circle-open",
                 },
                 "hovertext": [
-                    f"{plain(point.get('name'))}: F1 {show(f1['mean'], 'percent')} % "
-                    f"({show_interval(f1, 'percent')}), p95 {show(at, 'seconds')} s"
+                    words["hover_point"].format(
+                        name=plain(point.get("name")),
+                        f1=show(f1["mean"], "percent"),
+                        interval=show_interval(f1, "percent"),
+                        seconds=show(at, "seconds"),
+                    )
                     for point, f1, at in group
                 ],
                 "hoverinfo": "text",
             }
         )
     layout = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
-    x_axis = axis("p95 latency (s)") | {"rangemode": "tozero"}
-    return figure(data, x_axis, axis("F1 (%)", grid=True), layout=layout, height=380, top=40)
+    x_axis = axis(words["axis_p95"]) | {"rangemode": "tozero"}
+    return figure(data, x_axis, axis(words["f1_percent"], grid=True), layout=layout, height=380, top=40)
 
 
-def sweep_parallel(points: Sequence[Mapping[str, Any]]) -> Figure | None:
+def sweep_parallel(points: Sequence[Mapping[str, Any]], words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw every point as a line across one upright axis per varying setting, p95 latency, tokens and F1."""
     if not points:
         return None
@@ -75,9 +80,9 @@ def sweep_parallel(points: Sequence[Mapping[str, Any]]) -> Figure | None:
     columns: list[tuple[str, list[Any]]] = [
         (key, [(point.get("settings") or {}).get(key) for point in points]) for key in varying
     ]
-    columns.append(("p95 (s)", [point.get("p95_latency_s") for point in points]))
-    columns.append(("tokens", [point.get("tokens") for point in points]))
-    columns.append(("F1 (%)", [(interval_of(point, "f1") or {}).get("mean") for point in points]))
+    columns.append((words["p95"], [point.get("p95_latency_s") for point in points]))
+    columns.append((words["tokens"], [point.get("tokens") for point in points]))
+    columns.append((words["f1_percent"], [(interval_of(point, "f1") or {}).get("mean") for point in points]))
     axes = [(name, values, *_scale(values)) for name, values in columns if any(value is not None for value in values)]
     data = []
     for number in sorted(range(len(points)), key=lambda number: bool(points[number].get("pareto"))):

@@ -41,12 +41,19 @@ def write_report(folder: Path, manifest: dict[str, Any], rows: list[dict[str, An
 
 
 def write_sweep_report(folder: Path, points: list[dict[str, Any]]) -> None:
-    """Write ``sweep.md`` and ``sweep.html`` into a folder. Raises :class:`~eval.errors.EvalError` without a point."""
+    """Write ``sweep.json``, ``sweep.md`` and ``sweep.html`` into a folder.
+
+    Raises :class:`~eval.errors.EvalError` without a point.
+    """
     if not points:
         raise EvalError(f"the sweep for {folder} has no finished point", "give the sweep at least one setting to try")
     try:
-        json.dumps(points, allow_nan=False)
-        texts = {"sweep.md": sweep_markdown(folder.name, points), "sweep.html": render_sweep(folder.name, points)}
+        data = json.dumps({"format": 1, "points": points}, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        texts = {
+            "sweep.json": data,
+            "sweep.md": sweep_markdown(folder.name, points),
+            "sweep.html": render_sweep(folder.name, points),
+        }
     except ValueError as error:
         raise EvalError(f"the sweep for {folder} holds a value that JSON lacks: {error}", _AGAIN) from None
     _write(folder, texts)

@@ -25,7 +25,7 @@ from platformdirs import user_cache_path
 from rag.errors import MissingPackageError, ModelError
 from rag.quiet import held_back
 
-__all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "resolve_model"]
+__all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "local_model", "resolve_model"]
 
 BUNDLED = ("bundled:minilm", "bundled:smollm2", "bundled:reader")
 
@@ -90,6 +90,25 @@ def resolve_model(name: str, revision: str | None = None, *, weights: bool = Tru
     if name.startswith((".", "/", "~")):
         raise ModelError(f"the model folder {name} does not exist", "check the path, or name a Hugging Face id")
     return _hub(name, revision)
+
+
+def local_model(name: str, revision: str | None = None) -> LocalModel | None:
+    """Return a model as it lies on this machine, None where it would have to be fetched or converted first.
+
+    Raises what :func:`resolve_model` raises for one that is there and is not what it should be.
+    """
+    if name == "bundled:smollm2" and not any(cache_folder().glob("smollm2-*")):
+        return None
+    if name.startswith("bundled:") or Path(name).expanduser().is_dir():
+        return resolve_model(name, revision)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        path = Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
+    return LocalModel(name, path, f"{name}@{path.name}")
 
 
 def is_offline() -> bool:

@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every session and interaction: language, collection, navigation, then one page.
+"""What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, navigation, then one page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
 the background (:mod:`ui.engines`) while the page is already there.
@@ -18,7 +18,11 @@ from ui.settings import current
 __all__ = ["main"]
 
 ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
-PAGES = (("chat", ":material/chat:"),)
+PAGES = (
+    ("chat", ":material/chat:"),
+    ("evaluation", ":material/monitoring:"),
+    ("system", ":material/memory:"),
+)
 
 
 def _opener(name: str, here: Here) -> Callable[[], None]:
@@ -51,7 +55,3 @@ def _is_let_in(here: Here) -> bool:
     st.title(here.t("app.title"))
     st.button(here.t("login.with_account"), key="log_in", type="primary", on_click=st.login)
     return False
-
-
-if __name__ == "__main__":
-    main()

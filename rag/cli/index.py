@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -30,11 +29,11 @@ def info(
 ) -> None:
     """Show what the index holds and what it was made with."""
     from rag.build import open_index
+    from rag.survey import survey
 
-    opened = open_index(index, resolve(config, settings).config)
-    store = opened.store
-    published = {kind: p.generation if p else None for kind, p in opened.published().items()}
-    size = _size(index)
+    resolved = resolve(config, settings)
+    store = open_index(index, resolved.config).store
+    found = survey(index, resolved.config)
     failures = [
         {"source": d.source, "state": d.state, "reason": d.reason, "message": d.message, "remedy": d.remedy}
         for d in store.documents()
@@ -42,40 +41,30 @@ def info(
     ]
     value = {
         "index": str(index),
-        "generation": store.generation,
-        "counts": store.counts(),
-        "bytes": size,
-        "settings": store.settings,
-        "derived": published,
+        "generation": found.generation,
+        "counts": found.counts,
+        "bytes": found.size,
+        "settings": found.settings,
+        "derived": found.derived,
         "commits": [asdict(commit) for commit in store.commits()],
         "failures": failures,
     }
     if as_json:
         out_json(value)
         return
-    counts = store.counts()
-    out(f"index       {index} ({size / 1e6:.1f} MB), generation {store.generation}")
+    counts = found.counts
+    out(f"index       {index} ({found.size / 1e6:.1f} MB), generation {found.generation}")
     out(f"documents   {counts['ready']} ready, {counts['stale']} stale, {counts['failed']} failed")
-    unused = store.unused_vectors()
+    unused = found.unused_vectors
     kept = f", and {unused} vectors of earlier texts kept for reuse" if unused else ""
     out(f"chunks      {counts['chunks']}{kept}")
-    for kind, generation in published.items():
+    for kind, generation in found.derived.items():
         state = "to be built at the next ingest" if generation is None else f"generation {generation}"
         out(f"{kind:<11} {state}")
-    for name, setting in store.settings.items():
+    for name, setting in found.settings.items():
         out(f"  {name} = {setting}")
     for failure in failures:
         out(f"{failure['state']}: {failure['source']}: {failure['message']}; {failure['remedy']}")
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of all files below; one that a writer removes meanwhile does not count."""
-    size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                size += (Path(parent) / name).stat().st_size
-    return size
 
 
 @app.command()
@@ -168,12 +157,13 @@ def compact(
     After that, `rag index rollback` reaches no further back than this.
     """
     from rag.build import open_index
+    from rag.survey import bytes_below
 
-    before = _size(index)
+    before = bytes_below(index)
     opened = open_index(index, resolve(config, settings).config, write=True)
     with opened.writing("rag index compact"), closing(opened.store), status("compacting"):
         generation = opened.compact()
-    after = _size(index)
+    after = bytes_below(index)
     if as_json:
         out_json({"generation": generation, "bytes_before": before, "bytes_after": after, "index": str(index)})
     else:

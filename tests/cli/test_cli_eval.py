@@ -83,6 +83,21 @@ def test_an_open_run_is_a_folder_with_everything_in_it(beacons: str, rag: Rag) -
     assert row["citations"][0]["contains_gold"] is True
 
 
+def test_progress_can_be_read_by_a_program(beacons: str, rag: Rag) -> None:
+    ran = rag("eval", "run", beacons, "--window", "10", "--progress", "json", "--json")
+    events = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    assert [event["stage"] for event in events if event["event"] == "stage"] == [
+        "models", "documents", "questions", "report",
+    ]  # fmt: skip
+    assert [(e["done"], e["total"]) for e in events if e["event"] == "questions"] == [
+        (0, 24), (10, 24), (20, 24), (24, 24),
+    ]  # fmt: skip
+    assert events[0] == {"event": "run", "run": ran.json["run"], "questions": 24, "window": 10}
+    assert events[-1] == {"event": "written", "run": ran.json["run"]}
+    assert {"em", "f1"} <= events[-3].keys()
+    assert not [line for line in rag("eval", beacons).err.splitlines() if line.startswith("{")]
+
+
 def test_anyone_can_score_the_predictions_of_a_run(beacons: str, rag: Rag) -> None:
     ran = rag("eval", beacons, "--mode", "gold", "--json")
     official = rag("eval", "score", str(Path(ran.json["run"]) / "predictions.json"), beacons, "--json")

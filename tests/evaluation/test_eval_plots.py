@@ -11,7 +11,8 @@ import pytest
 from report_samples import interval, point
 
 from eval import plots
-from eval.plot_style import COLOURS, figure
+from eval.plot_style import COLOURS, dark, figure
+from eval.plot_words import WORDS
 
 
 def trace(drawn: Any, name: str) -> Any:
@@ -157,3 +158,25 @@ def test_colours_stand_out_on_both_pages(role: str) -> None:
 
 def test_every_light_colour_has_one_dark_one() -> None:
     assert len({light for light, _ in COLOURS.values()}) == len(COLOURS)
+
+
+def test_another_language_exchanges_every_word() -> None:
+    words = {key: f"<{key}>" for key in WORDS}
+    figures = [
+        plots.metric_bars({"em": interval(40.0)}, words),
+        plots.recall_curve({"recall@5": interval(70)}, words),
+        plots.loss_waterfall([("a", "lost here", 3, 3.0)], words),
+        plots.risk_coverage_curve({"coverage": [1.0], "risk": [0.5]}, words),
+        plots.latency_histogram([0.1, 0.2], words),
+        plots.sweep_scatter([point(0), point(1)], words),
+        plots.sweep_parallel([point(0), point(1)], words),
+    ]
+    said = "\n".join(figure.to_json() for figure in figures if figure is not None).replace("\\u003c", "<")
+    assert len(figures) == 7 and None not in figures
+    for english in ("questions (%)", "95 % interval", "All questions", "Pareto", "seconds per question", "p95 (s)"):
+        assert english not in said
+
+
+def test_dark_colours_are_the_twins_of_light_ones() -> None:
+    node = {"a": [COLOURS["answer"][0], {"b": COLOURS["text"][0]}], "c": "words", "d": 3, "e": None}
+    assert dark(node) == {"a": [COLOURS["answer"][1], {"b": COLOURS["text"][1]}], "c": "words", "d": 3, "e": None}

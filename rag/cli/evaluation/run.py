@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rag.cli.evaluation.progress import Bars, ProgressForm, Teller, make_teller
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 from rag.errors import UsageError
@@ -126,6 +127,9 @@ def run(
     precisions: Annotated[
         str, typer.Option("--precisions", help="For --throughput: comma-separated, such as float32,bfloat16.")
     ] = "",
+    progress: Annotated[
+        ProgressForm, typer.Option("--progress", help="bar: on a terminal; json: lines on stderr, for a program.")
+    ] = "bar",
     config: ConfigName = "cpu",
     settings: Settings = None,
     as_json: AsJson = False,
@@ -139,7 +143,8 @@ def run(
     )
     if retrieval_only and throughput:
         raise UsageError("--retrieval-only answers nothing whose --throughput could be measured", "leave one out")
-    data, folder = execute(job, throughput=_precisions(precisions, job) if throughput else None)
+    measured = _precisions(precisions, job) if throughput else None
+    data, folder = execute(job, throughput=measured, teller=make_teller(progress))
     if as_json:
         out_json({"run": str(folder), "metrics": data.manifest["metrics"], "official": data.manifest["official"],
             "losses": data.manifest["losses"], "throughput": data.manifest.get("throughput")})  # fmt: skip
@@ -200,12 +205,17 @@ def file_name(name: str) -> str:
 
 
 def execute(
-    job: Job, *, shared: RememberingGenerator | None = None, throughput: list[str] | None = None
+    job: Job,
+    *,
+    shared: RememberingGenerator | None = None,
+    throughput: list[str] | None = None,
+    teller: Teller | None = None,
 ) -> tuple[RunData, Path]:
     """Run a job, or go on with it where it was interrupted; return the run and its folder.
 
     ``shared`` is a generator that several jobs use; the caller closes it.
     """
+    teller = teller or Bars()
     from eval.records import write_json
     from eval.report import write_report
     from eval.run import evaluate
@@ -216,7 +226,12 @@ def execute(
         generator = shared or remembering(job.resolved.config, job.memory / _COMPLETIONS, job.window)
     before = (generator.made, generator.starting_s) if generator else (0, 0.0)
     try:
-        with _claimed(job) as folder, _system(job, generator) as (system, describe), _bar(job) as progress:
+        asked = len(job.dataset.questions)
+        with (
+            _claimed(job, teller) as folder,
+            _system(job, generator, teller) as (system, describe),
+            teller.questions(asked, not job.retrieval_only) as progress,
+        ):
             data = evaluate(
                 job.dataset,
                 system,
@@ -239,13 +254,15 @@ def execute(
         with status("measuring throughput"):
             table = measure(job.resolved.config, data.rows, throughput)
         data.manifest["throughput"] = {**(data.manifest["throughput"] or {}), "table": table}
+    teller.event("stage", stage="report")
     write_json(folder / "run.json", data.manifest)
     write_report(folder, data.manifest, data.rows)
+    teller.event("written", run=folder)
     return data, folder
 
 
 @contextmanager
-def _claimed(job: Job) -> Iterator[Path]:
+def _claimed(job: Job, teller: Teller) -> Iterator[Path]:
     """Yield the folder of an interrupted run of this job, or a new one; two processes never share one."""
     from filelock import FileLock, Timeout
 
@@ -263,6 +280,7 @@ def _claimed(job: Job) -> Iterator[Path]:
             continue  # it was not interrupted: another process is at it
         if folder == found:
             note(f"going on with {folder}, which was interrupted")
+        teller.event("run", run=folder, questions=len(job.dataset.questions), window=job.window)
         try:
             yield folder
         finally:
@@ -282,14 +300,16 @@ def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any
 
 
 @contextmanager
-def _system(job: Job, generator: Generator | None) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
+def _system(
+    job: Job, generator: Generator | None, teller: Teller
+) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
     """Make the product as the job wants it, with what the manifest says of it."""
     from rag.build import make_reader
     from rag.cli.evaluation.systems import ClosedBook, Gold
 
     config = job.resolved.config
     if job.mode == "open":
-        system = _open_system(job, generator)
+        system = _open_system(job, generator, teller)
         try:
             yield system, lambda: _describe(job, system)
         finally:
@@ -300,26 +320,26 @@ def _system(job: Job, generator: Generator | None) -> Iterator[tuple[Answerer, C
     yield Gold(job.dataset, reader) if job.mode == "gold" else ClosedBook(reader), lambda: _describe(job, None)
 
 
-def _open_system(job: Job, generator: Generator | None) -> Open:
+def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
     from rag.build import make_embedder, make_reader, open_index
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
-    from rag.cli.progress import progress_bar
     from rag.remembering import RememberingEmbedder
 
     config = job.resolved.config
     if job.index is not None:
         open_index(job.index, config)  # a missing index is said before a model is loaded
+    teller.event("stage", stage="models")
     with status("loading the embedder"):
         embedder = RememberingEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
-    folder = job.index or corpus_index(job.dataset, config, embedder, job.out, progress_bar)
+    folder = job.index or corpus_index(job.dataset, config, embedder, job.out, teller.documents)
     return Open(folder, config, embedder, None if generator is None else make_reader(config, generator))
 
 
 def _describe(job: Job, system: Any) -> dict[str, Any]:
     from rag.calibration import public_tree
-    from rag.cli.evaluation.surroundings import git_commit, hardware, packages
     from rag.cli.evaluation.systems import generator_identity
+    from rag.surroundings import git_commit, hardware, packages
 
     config = job.resolved.config
     index = None
@@ -361,31 +381,6 @@ def _new_folder(job: Job) -> Path:
         folder = job.out / f"{stamp}-{job.name}-{number}"
         number += 1
     return folder
-
-
-@contextmanager
-def _bar(job: Job) -> Iterator[Callable[[int, int, float, float], None] | None]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[scores]}"),
-        TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("questions", total=len(job.dataset.questions), scores="")
-
-        def show(done: int, total: int, em: float, f1: float) -> None:
-            scores = "" if job.retrieval_only else f"EM {100 * em:.1f} F1 {100 * f1:.1f}"
-            bar.update(task, completed=done, total=total, scores=scores)
-
-        yield show
 
 
 def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:

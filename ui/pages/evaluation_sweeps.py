@@ -1,0 +1,79 @@
+"""A sweep: settings against each other, as parallel coordinates, as a cloud of points, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from eval.report_values import interval_of, sweep_settings
+from rag.failures import Failure
+from ui.frame import show_failure
+from ui.pages.evaluation import Desk
+from ui.pages.waiting import ready, table
+from ui.safe import one_line
+from ui.texts import Texts
+from ui.views.figures import sweep_figures
+
+__all__ = ["show"]
+
+
+def show(desk: Desk) -> None:
+    """Draw the choice of a sweep and its figures."""
+    t = desk.here.t
+    if not desk.sweeps:
+        st.info(t("evaluation.no_sweeps"))
+        st.code("rag eval sweep sweep.yaml", language=None)
+        return
+    names = [entry.name for entry in desk.sweeps]
+    name = st.selectbox(t("evaluation.sweep"), names, key="evaluation_sweep", format_func=one_line)
+    entry = next(entry for entry in desk.sweeps if entry.name == name)
+    if entry.problem:
+        show_failure(Failure(f"{entry.name}: {entry.problem}", "", 1))
+        return
+    key = ("sweep", entry.folder, repr(entry.points))
+    task = desk.figures(key, lambda dark: sweep_figures(entry.points, t, dark=dark))
+    if ready(desk.here, task, t("evaluation.drawing")):
+        for which, figure in task.result().items():
+            st.subheader(t(f"evaluation.figure_{which}"))
+            st.caption(t(f"evaluation.caption_{which}"))
+            st.plotly_chart(figure, theme="streamlit", key=f"figure_{which}", config={"displayModeBar": False})
+    _points(list(entry.points), t)
+
+
+def _points(points: list[Mapping[str, Any]], t: Texts) -> None:
+    varying, constant = sweep_settings(points)
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    columns: dict[str, Any] = {"name": text(t("evaluation.point"))}
+    columns |= {f"set {key}": text(_heading(key)) for key in varying}
+    columns |= {name: number(t(f"evaluation.short_{name}"), format="%.1f") for name in ("em", "f1")}
+    columns |= {"p95": number(t("plots.p95"), format="%.3f"), "tokens": number(t("plots.tokens"), format="%.0f")}
+    columns |= {"pareto": st.column_config.CheckboxColumn(t("plots.front")), "run": text(t("evaluation.run"))}
+    table([_point(point, varying) for point in points], columns)
+    if constant:
+        said = ", ".join(f"{key} = {value}" for key, value in constant.items())
+        st.text(t("evaluation.constant", settings=one_line(said, 500)))
+
+
+def _point(point: Mapping[str, Any], varying: list[str]) -> dict[str, Any]:
+    settings = point.get("settings") or {}
+    means = {name: (interval_of(point, name) or {}).get("mean") for name in ("em", "f1")}
+    return {
+        "name": one_line(str(point.get("name") or "")),
+        **{f"set {key}": "" if settings.get(key) is None else one_line(str(settings[key])) for key in varying},
+        **means,
+        "p95": _number(point.get("p95_latency_s")),
+        "tokens": _number(point.get("tokens")),
+        "pareto": bool(point.get("pareto")),
+        "run": one_line(str(point.get("run") or "")),
+    }
+
+
+def _heading(key: str) -> str:
+    """Return a setting's name as a column's heading, which is not read as Markdown but cannot be long."""
+    return one_line(key, 40)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
