@@ -48,9 +48,10 @@ format: install  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install  ## Run every benchmark, one after the other (about 40 minutes; keep the machine idle)
+bench: install  ## Run every benchmark, one after the other (about 45 minutes; keep the machine idle)
 	$(BIN)/python -m benchmarks.retrieval_squad
 	$(BIN)/python -m benchmarks.ingest_overhead
+	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.generation
 	$(BIN)/python -m benchmarks.relevance_gate
 

@@ -1,8 +1,11 @@
-"""What every test shares: no network, seeded property tests, and the real embedder loaded once."""
+"""What every test shares: no network, folders in memory, seeded property tests, and the real embedder loaded once."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
@@ -13,6 +16,22 @@ from hypothesis import settings
 from rag.build import make_embedder
 from rag.config import Config, load_config
 from rag.embedding import Embedder
+
+MEMORY = Path("/dev/shm")
+ROOM_NEEDED = 2 << 30
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have temporary folders in memory where there is room: hundreds of tests commit, and a disk makes each wait.
+
+    ``--basetemp DIR`` puts them elsewhere, to be looked at afterwards.
+    """
+    if config.option.basetemp is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_NEEDED:
+        folder = tempfile.mkdtemp(prefix="rag-tests-", dir=MEMORY)
+        config.option.basetemp = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
 
 settings.register_profile("seeded", derandomize=True, deadline=None, database=None)
 settings.load_profile("seeded")
