@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from indexes import derived
+from indexes import derived, signatures
 from indexes.dense_faiss import FaissIndex, FaissOptions, load_faiss
 from indexes.dense_gpu import GpuIndex, gpu_count
 from indexes.errors import SettingsMismatchError
@@ -143,7 +143,7 @@ class Index:
         }
 
     def sync(self) -> int:
-        """Bring both derived indexes to the store's generation, publish them, and return it.
+        """Bring both derived indexes to the store's generation, publish them, and return it; sign new texts.
 
         The caller holds the writer lock. What is published already and current is left alone.
         """
@@ -157,6 +157,7 @@ class Index:
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
+        signatures.complete(self.store)  # last, because searches do without
         fail_point("sync.done")
         return generation
 
@@ -236,6 +237,8 @@ class Index:
         problems = check_store(self.store)
         if any(not p.repairable for p in problems):
             return problems
+        if deep and not problems and (wrong := signatures.count_wrong(self.store)):
+            problems.append(Problem("signatures", f"{wrong} are not those of their texts", repairable=True))
         for kind in _KINDS:
             look = self._look_inside if deep else None
             problems += check_derived(kind, self._root(kind), self.store, self._load_ids, look)
@@ -270,11 +273,13 @@ class Index:
     def rebuild(self, parts: Collection[str] = _KINDS) -> int:
         """Build derived indexes anew from the store, and only then remove what stood there before.
 
-        ``parts`` may also name ``stamps`` and ``history``, of which what is damaged is dropped. The caller holds the
-        writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
+        ``parts`` may also name ``stamps``, ``signatures`` and ``history``, of which what is damaged is dropped. The
+        caller holds the writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
         """
         if "stamps" in parts:
             self.store.drop_damaged_stamps()
+        if "signatures" in parts:
+            signatures.drop_damaged(self.store)
         if "history" in parts:
             self.store.forget_history()
         for kind in (k for k in _KINDS if k in parts):

@@ -1,4 +1,4 @@
-"""Questions to passages: dense and lexical candidates, fused, filtered, read from the store and perhaps reranked.
+"""Questions to passages: dense and lexical candidates, fused, filtered, read, collapsed and perhaps reranked.
 
 A retriever answers whole batches: one embedding call and one dense search for all questions. It says how relevant
 the best passage is, and leaves it to the pipeline to abstain.
@@ -7,7 +7,7 @@ the best passage is, and leaves it to the pipeline to abstain.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 from indexes import IndexReader
 from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
+from rag.collapsing import Collapsed
 from rag.embedding import Embedder
 from rag.errors import InputError
 from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
@@ -75,6 +76,7 @@ class Retriever:
         rrf_k: int = 60,
         reranker: Reranker | None = None,
         rerank_candidates: int = 20,
+        collapse_duplicates: Literal["off", "exact", "near"] = "exact",
     ) -> None:
         if fusion not in FUSIONS:
             raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
@@ -83,6 +85,7 @@ class Retriever:
         self._k, self._candidates = k, candidates
         self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
         self._reranker, self._rerank_candidates = reranker, rerank_candidates
+        self._collapse = collapse_duplicates
 
     @property
     def reader(self) -> IndexReader:
@@ -174,20 +177,25 @@ class Retriever:
             scores = dense_scores if self._fusion == "dense" else lexical_scores
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
-        rows = self._reader.chunks(ids[order[:k]].tolist())
-        if len(rows) < min(k, len(ids)):  # some were deleted a moment ago: look further down
-            rows = self._reader.chunks(ids[order].tolist())
-        passages = []
-        for n in order.tolist():
-            row = rows.get(int(ids[n]))
-            if row is None:
-                continue
-            passages.append(
+        collapsed, looked_at = Collapsed(self._collapse), len(ids)
+        for place, row in self._rows(ids[order], 2 * k):
+            if place >= looked_at:
+                break
+            n = order[place]
+            collapsed.add(
                 _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
             )
-            if len(passages) == k:
-                break
-        return tuple(passages)
+            if len(collapsed.kept) == k and looked_at == len(ids):
+                # What says the same scores nearly the same: further copies stand close behind.
+                looked_at = place + 1 + (0 if self._collapse == "off" else k)
+        return tuple(collapsed.kept[:k])
+
+    def _rows(self, ids: Int64, at_once: int) -> Iterator[tuple[int, ChunkRow]]:
+        """Yield the place and row of each chunk that still exists, read as they are asked for."""
+        for start in range(0, len(ids), at_once):
+            part = ids[start : start + at_once].tolist()
+            rows = self._reader.chunks(part)
+            yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
 
     def _notes(self, questions: Sequence[str]) -> list[tuple[str, ...]]:
         """Say of each question whether the embedder could not read all of it."""

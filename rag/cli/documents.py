@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
-from rag.cli.output import note, out, out_json
-from rag.errors import InputError
+from rag.cli.output import note, out, out_json, status
+from rag.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from indexes import DocumentRow
@@ -26,11 +26,23 @@ app = typer.Typer(no_args_is_help=True, help="List the documents of an index, lo
 def list_documents(
     index: IndexFolder = Path(".rag"),
     failed: Annotated[bool, typer.Option("--failed", help="Only those whose file could not be read.")] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Only those with the same or nearly the same text, in groups.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every document with its state, pages, chunks and size."""
+    """List every document with its state, pages, chunks and size.
+
+    Duplicates are told by the words of their texts: how alike they are is the share of runs of five words that both
+    have, of all that either has (Jaccard), from 0.8 on.
+    """
     from indexes.store import Store
 
+    if duplicates:
+        if failed:
+            raise UsageError("--failed and --duplicates do not go together", "give one of them")
+        _list_duplicates(index, as_json)
+        return
     with closing(Store.open(index)) as store:
         rows = [row for row in store.documents() if not failed or row.state != "ready"]
     if as_json:
@@ -42,6 +54,29 @@ def list_documents(
         out(f"{row.state:<6} {row.source} · {pages}{row.chunks} chunks, {row.size:,} bytes{why}")
     if not rows:
         note("no document has failed" if failed else "the index holds no document")
+
+
+def _list_duplicates(index: Path, as_json: bool) -> None:
+    from indexes.signatures import duplicate_groups
+    from indexes.store import Store
+
+    with closing(Store.open(index)) as store, status("comparing"):
+        groups = duplicate_groups(store)
+    if as_json:
+        out_json(
+            [
+                {"exact": g.exact, "documents": [{"source": name, "similarity": round(s, 4)} for name, s in g.members]}
+                for g in groups
+            ]
+        )
+        return
+    for group in groups:
+        (first, _), *others = group.members
+        out(first)
+        for name, similarity in others:
+            out(f"  {'the same' if similarity == 1.0 else f'{similarity:.3f} alike'}  {name}")
+    if not groups:
+        note("no document says what another one says")
 
 
 @app.command()

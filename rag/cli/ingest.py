@@ -158,8 +158,19 @@ class _Work:
                 ingestor = Ingestor(opened, embedder, chunker, show, parse_in(pool), self.stages)
                 report = ingestor.carry_out(plan, self.found)
                 report.parse_seconds = pool.busy_seconds
+            self._compare(opened.store, report)
         report.seconds = self.stages.now() - self._started
         return report
+
+    def _compare(self, store: Store, report: IngestReport) -> None:
+        """Count the documents that say what another one says already."""
+        from indexes.signatures import duplicate_groups
+
+        with self.stages.stage("compare"):
+            copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
+        report.same = sum(similarity == 1.0 for similarity in copies)
+        report.near = len(copies) - report.same
+        report.stages = self.stages.seconds
 
     def _embedder(self) -> Embedder:
         from rag.build import make_embedder
@@ -238,6 +249,10 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
             f"{folder} is empty, as if a disk were not mounted: {count} document{'s' * (count > 1)} from there "
             f"stay{'s' * (count == 1)}; --force removes what is gone"
         )
+    if report.same or report.near:
+        alike = ((report.same, "the same"), (report.near, "nearly the same"))
+        counts = ", ".join(f"{count} {how}" for count, how in alike if count)
+        note(f"documents that say what another one says: {counts}; `rag documents list --duplicates` shows them")
     if as_json:
         out_json(report_json(report, index))
         return

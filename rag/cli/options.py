@@ -9,7 +9,7 @@ import typer
 
 from rag.config import Resolved, load_config
 
-__all__ = ["AsJson", "ConfigName", "Filter", "IndexFolder", "Settings", "parse_filter", "resolve"]
+__all__ = ["AsJson", "Collapse", "ConfigName", "Filter", "IndexFolder", "Settings", "parse_filter", "resolve"]
 
 IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
 ConfigName = Annotated[
@@ -27,6 +27,17 @@ Filter = Annotated[
         "--filter",
         help="Only documents whose source matches, for example --filter 'source=docs/*'.",
         metavar="source=GLOB",
+    ),
+]
+
+
+Collapse = Annotated[
+    str | None,
+    typer.Option(
+        "--collapse",
+        help="Fold passages that say the same into one: off, exact or near; short for --set "
+        "retrieval.collapse_duplicates=….",
+        metavar="HOW",
     ),
 ]
 

@@ -243,7 +243,7 @@ OTHER: dict[str, str] = {
     "embedding.dtype": "float16", "embedding.engine": "torch", "retrieval.min_relevance": "0.2",
     "index.dense.type": "hnsw", "index.dense.sq_bits": "4",
     "index.dense.gpu": "replicate", "index.languages": "[english]", "retrieval.fusion": "rrf",
-    "retrieval.rerank": "reader", "generator.writer": "openai", "reader.engine": "torch",
+    "retrieval.rerank": "reader", "retrieval.collapse_duplicates": "near", "generator.writer": "openai", "reader.engine": "torch",
     "answers.min_confidence": "0.5",
     "generator.type": "openai", "generator.vllm.dtype": "float32", "generator.vllm.memory_share": "0.5",
     "generator.vllm.enforce_eager": "true", "generator.openai.context_length": "512", "prompt.form": "chat",
