@@ -127,7 +127,8 @@ class Retriever:
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         results = []
         wanted = max(k or self._k, max(self._k, self._rerank_candidates) if self._reranker else 0)
-        notes = self._notes(questions)
+        nothing = self._nothing_to_search(source_glob, allowed)
+        notes = [(*told, *nothing) for told in self._notes(questions)]
         for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, wanted, depth)
             if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
@@ -196,6 +197,16 @@ class Retriever:
             part = ids[start : start + at_once].tolist()
             rows = self._reader.chunks(part)
             yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
+
+    def _nothing_to_search(self, source_glob: str | None, allowed: Int64 | None) -> tuple[str, ...]:
+        """Say why nothing can be found, whatever is asked."""
+        if not self._reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
+            return ("the index holds no documents: `rag ingest PATH` takes some in",)
+        if allowed is not None and not len(allowed):
+            return (
+                f"no document of the index matches the filter {source_glob}: `rag documents list` shows their names",
+            )
+        return ()
 
     def _notes(self, questions: Sequence[str]) -> list[tuple[str, ...]]:
         """Say of each question whether the embedder could not read all of it."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+_MOST_SHOWN = 10
+
 app = typer.Typer(no_args_is_help=True, help="List the documents of an index, look into one, take some out.")
 
 
@@ -81,7 +83,7 @@ def _list_duplicates(index: Path, as_json: bool) -> None:
 
 @app.command()
 def show(
-    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it.")],
+    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it, or its end.")],
     index: IndexFolder = Path(".rag"),
     chunks: Annotated[bool, typer.Option("--chunks", help="Also where each chunk begins and ends.")] = False,
     as_json: AsJson = False,
@@ -90,8 +92,8 @@ def show(
     from indexes.store import Store
 
     with closing(Store.open(index)) as store, store.reading():
-        row = store.document(source)
-        rows = store.chunks_of(source) if chunks else []
+        row = store.document(source) or store.document(_named(source, list(store.content_hashes())))
+        rows = store.chunks_of(row.source) if chunks and row else []
     if row is None:
         raise InputError(f"the index holds no document {source}", "`rag documents list` shows their names")
     if as_json:
@@ -117,6 +119,18 @@ def show(
         page = "" if chunk.page is None else f" page {chunk.page}"
         begins = " ".join(chunk.text[:60].split())
         out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{begins}…”")
+
+
+def _named(told: str, sources: list[str]) -> str:
+    """Return the one source that ends like this. Raises :class:`~rag.errors.InputError` where several do."""
+    ending = told.removeprefix("./")
+    at_a_slash = [source for source in sources if source.endswith(f"/{ending}")]
+    found = at_a_slash or [source for source in sources if source.endswith(ending)]
+    if len(found) > 1:
+        names = ", ".join(sorted(found)[:_MOST_SHOWN])
+        more = f" and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
+        raise InputError(f"{len(found)} documents end in {told}: {names}{more}", "give more of the name")
+    return found[0] if found else told
 
 
 @app.command()

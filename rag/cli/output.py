@@ -142,7 +142,9 @@ def print_sources(answer: Answer) -> None:
             out(f"[{number}] {place(passage)}")
     out()
     if answer.abstained:
-        out(f"No answer by {answer.generator}: {_WHY.get(answer.finish_reason, answer.finish_reason)}")
+        nothing = answer.finish_reason == "nothing relevant" and not answer.passages
+        why = "there is no passage to look in" if nothing else _WHY.get(answer.finish_reason, answer.finish_reason)
+        out(f"No answer by {answer.generator}: {why}")
     else:
         out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
     for text in answer.notes:
