@@ -215,8 +215,9 @@ def _migrate(folder: Path) -> None:
         store = Database(folder, write=True)
         try:
             with store.transaction() as db:
-                if int(store.meta("format_version")) < schema.FORMAT_VERSION:
-                    schema.migrate(db)
+                found = int(store.meta("format_version"))
+                if found < schema.FORMAT_VERSION:
+                    schema.migrate(db, found)
         finally:
             store.close()
 

@@ -42,6 +42,7 @@ FAIL_POINTS = (
     "publish.done",
     "sync.published",
     "sync.old-removed",
+    "signatures.before-commit",
     "sync.done",
     "compact.dropped",
     "compact.done",

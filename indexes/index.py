@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from indexes import derived
+from indexes import derived, signatures
 from indexes.building import Builder
 from indexes.dense_faiss import FaissIndex, FaissOptions
 from indexes.errors import SettingsMismatchError
@@ -113,7 +113,7 @@ class Index:
         }
 
     def sync(self) -> int:
-        """Publish the derived indexes at the store's generation, and return it.
+        """Publish the derived indexes at the store's generation, and return it; sign new texts.
 
         The caller holds the writer lock. What is published already and current is left alone. So is a dense index that
         differs by little: FAISS writes a file whole, and a reader takes a few chunks in faster than it is written.
@@ -128,6 +128,7 @@ class Index:
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
+        signatures.complete(self.store)  # last, because searches do without
         fail_point("sync.done")
         return generation
 
@@ -165,6 +166,8 @@ class Index:
         problems = check_store(self.store)
         if any(not p.repairable for p in problems):
             return problems
+        if deep and not problems and (wrong := signatures.count_wrong(self.store)):
+            problems.append(Problem("signatures", f"{wrong} are not those of their texts", repairable=True))
         for kind in _KINDS:
             problems += check_derived(kind, self._root(kind), self._builder, deep=deep)
         return problems
@@ -172,11 +175,13 @@ class Index:
     def rebuild(self, parts: Collection[str] = _KINDS) -> int:
         """Build derived indexes anew from the store, and only then remove what stood there before.
 
-        ``parts`` may also name ``stamps`` and ``history``, of which what is damaged is dropped. The caller holds the
-        writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
+        ``parts`` may also name ``stamps``, ``signatures`` and ``history``, of which what is damaged is dropped. The
+        caller holds the writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
         """
         if "stamps" in parts:
             self.store.drop_damaged_stamps()
+        if "signatures" in parts:
+            signatures.drop_damaged(self.store)
         if "history" in parts:
             self.store.forget_history()
         for kind in (k for k in _KINDS if k in parts):

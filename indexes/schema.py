@@ -11,6 +11,7 @@ generation that the run it belongs to began with.
 
 ``retired`` holds what documents were before the last runs changed them (:mod:`indexes.history`). ``stamps`` is a
 hint of its owner's, which knows what it means: what a source looked like when its content had that hash.
+``signatures`` are derived from the texts (:mod:`indexes.signatures`), and go with them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,19 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from indexes.errors import IndexDamagedError
-from indexes.seals import DOCUMENT_COLUMNS, row_sha256, seal_commit, seal_document, seal_meta
+from indexes.seals import (
+    DOCUMENT_COLUMNS,
+    META_SEAL,
+    meta_sha256,
+    row_sha256,
+    seal_commit,
+    seal_document,
+    seal_meta,
+)
 
 __all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "connect", "create_tables", "journal_mode", "migrate"]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
 WAL_IS_SOUND_FROM = (3, 51, 3)
 BUSY_TIMEOUT_S = 30.0
@@ -136,6 +145,16 @@ CREATE TABLE stamps (
 ) STRICT, WITHOUT ROWID;
 """
 
+SINCE_4 = """
+CREATE TABLE signatures (
+    document_id INTEGER PRIMARY KEY REFERENCES texts (document_id) ON DELETE CASCADE,
+    method TEXT NOT NULL,
+    words BLOB NOT NULL,
+    minima BLOB NOT NULL,
+    sha256 BLOB NOT NULL
+) STRICT;
+"""
+
 
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
 
@@ -189,12 +208,33 @@ def _raise_named(error: sqlite3.DatabaseError | UnicodeDecodeError, connection: 
 
 def create_tables(db: sqlite3.Connection) -> None:
     """Make all tables, within the caller's transaction."""
-    for statement in _statements(SCHEMA) + _statements(SINCE_3):
+    for statement in _statements(SCHEMA) + _statements(SINCE_3) + _statements(SINCE_4):
         db.execute(statement)
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Turn format 2 into the present one, within the caller's transaction; nothing is read or embedded again.
+def migrate(db: sqlite3.Connection, found: int) -> None:
+    """Turn an earlier format into the present one, within the caller's transaction; nothing is read or embedded again.
+
+    Texts are signed by the next writer that brings the derived indexes up to date.
+    """
+    values: dict[str, int] = {"format_version": FORMAT_VERSION}
+    sound = found < 3 or db.execute("SELECT value FROM meta WHERE key = ?", (META_SEAL,)).fetchone() == (
+        f'"{meta_sha256(db)}"',
+    )
+    if found < 3:
+        values |= _from_2_to_3(db)
+    for statement in _statements(SINCE_4):
+        db.execute(statement)
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value)) for key, value in values.items()],
+    )
+    if sound:  # records that did not match their checksum must not match it now
+        seal_meta(db)
+
+
+def _from_2_to_3(db: sqlite3.Connection) -> dict[str, int]:
+    """Add what format 3 brought, and return its records.
 
     A row whose checksum was wrong keeps a wrong one. What documents were before is not known: no commit up to here
     can be undone.
@@ -213,12 +253,7 @@ def migrate(db: sqlite3.Connection) -> None:
     for (generation,) in db.execute("SELECT generation FROM commits").fetchall():
         seal_commit(db, generation)
     last = db.execute("SELECT coalesce(max(generation), 0) FROM commits").fetchone()[0]
-    values = {"format_version": FORMAT_VERSION, "history_from": last, "replay_from": 0}
-    db.executemany(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-        [(key, json.dumps(value)) for key, value in values.items()],
-    )
-    seal_meta(db)
+    return {"history_from": last, "replay_from": 0}
 
 
 def _statements(script: str) -> list[str]:

@@ -19,6 +19,7 @@ __all__ = [
     "DOCUMENT_COLUMNS",
     "META_SEAL",
     "SECTION_COLUMNS",
+    "SIGNATURE_COLUMNS",
     "STAMP_COLUMNS",
     "Value",
     "commit_sha256",
@@ -41,6 +42,7 @@ COMMIT_COLUMNS = (
     "generation", "nonce", "committed_at", "added", "changed", "removed", "failed", "run", "milliseconds", "bytes",
 )  # fmt: skip
 STAMP_COLUMNS = ("source", "stamp", "content_sha256")
+SIGNATURE_COLUMNS = ("document_id", "method", "words", "minima")
 META_SEAL = "sha256"
 
 

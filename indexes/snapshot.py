@@ -107,7 +107,18 @@ def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> Snap
     that is replaced is kept beside the new one under another name.
     """
     info = check_snapshot(file)
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _restore(file, info, folder, replace=replace)
+    except BaseException:
+        if made:  # nothing was there before
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return info
+
+
+def _restore(file: Path, info: SnapshotInfo, folder: Path, *, replace: bool) -> None:
     with writer_lock(folder, "restoring a snapshot"):
         for leftover in folder.glob(f"{_SCRATCH}*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -125,7 +136,6 @@ def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> Snap
                 _put_aside(folder / DATABASE)
             _copy_over(Path(scratch, DATABASE), folder / DATABASE)
         fail_point("restore.done")
-    return info
 
 
 def _unpack(file: Path, info: SnapshotInfo, target: Path) -> None:

@@ -15,6 +15,7 @@ from indexes.seals import (
     DOCUMENT_COLUMNS,
     META_SEAL,
     SECTION_COLUMNS,
+    SIGNATURE_COLUMNS,
     STAMP_COLUMNS,
     commit_sha256,
     meta_sha256,
@@ -57,6 +58,9 @@ def check_store(store: Database) -> list[Problem]:
         damaged = _damaged(connection, "stamps", STAMP_COLUMNS)
         if damaged:
             problems.append(Problem("stamps", f"{damaged} notes on unchanged files are damaged", repairable=True))
+        damaged = _damaged(connection, "signatures", SIGNATURE_COLUMNS)
+        if damaged:
+            problems.append(Problem("signatures", f"{damaged} signatures of texts are damaged", repairable=True))
         damaged = _damaged(connection, "retired", RETIRED_COLUMNS)
         if damaged:
             problems.append(Problem("history", f"{damaged} earlier versions are damaged", repairable=True))

@@ -214,6 +214,7 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
         rrf_k=part.rrf_k,
         reranker=make_reranker(config),
         rerank_candidates=part.rerank_candidates,
+        collapse_duplicates=part.collapse_duplicates,
     )
 
 

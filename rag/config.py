@@ -101,6 +101,7 @@ class RetrievalConfig(_Part):
     fusion: Literal["zscore", "rrf", "dense", "lexical"] = "zscore"
     dense_weight: float = Field(0.5, ge=0, le=1)
     rrf_k: int = Field(60, ge=1)
+    collapse_duplicates: Annotated[Literal["off", "exact", "near"], BeforeValidator(_yaml_off)] = "exact"
     rerank: Literal["off", "reader", "cross-encoder"] = "off"
     rerank_candidates: int = Field(20, ge=1, le=1000)
     rerank_weight: float = Field(1.0, ge=0)

@@ -137,10 +137,10 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
 def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, builder: Builder) -> Standing:
     part = config.retrieval
     found = retriever.retrieve(question, k=2 * part.candidates, depth=part.candidates)
-    fused = next((n for n, p in enumerate(found.passages, start=1) if p.id in ids), None)
+    fused = next((n for n, p in enumerate(found.passages, start=1) if p.stands_for(ids)), None)
     everything = min(len(retriever.reader.store.chunk_ids()), _DEEPEST)
     wide = retriever.retrieve(question, k=2 * everything, depth=everything).passages
-    expected = [p for p in wide if p.id in ids]
+    expected = [p for p in wide if p.stands_for(ids)]
     passage = found.passages[fused - 1] if fused else expected[0] if expected else _unfound(retriever, ids)
     top = found.passages[: part.k]
     relevant = found.relevance >= config.least_relevance()
@@ -158,7 +158,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
         candidate=fused is not None,
         fused=fused,
         retrieved=retrieved,
-        shown=built is not None and any(p.id in ids for p in built.shown),
+        shown=built is not None and any(p.stands_for(ids) for p in built.shown),
         dropped=dropped,
         turned_away=not relevant,
     )
@@ -228,7 +228,7 @@ def _candidates(
 def _fused_rank(question: str, ids: set[int], config: Config, make: MakeRetriever) -> int | None:
     depth = config.retrieval.candidates
     found = make(config).retrieve(question, k=2 * depth, depth=depth).passages
-    return next((n for n, p in enumerate(found, start=1) if p.id in ids), None)
+    return next((n for n, p in enumerate(found, start=1) if p.stands_for(ids)), None)
 
 
 def _one_of_each(found: Iterator[Change]) -> Iterator[Change]:
@@ -249,7 +249,7 @@ def _shows(
     found = make_retriever(config).retrieve(question)
     if found.relevance < config.least_relevance():
         return False
-    return any(p.id in ids for p in make_builder(config).build(question, found.passages).shown)
+    return any(p.stands_for(ids) for p in make_builder(config).build(question, found.passages).shown)
 
 
 def _with(config: Config, settings: dict[str, int | float]) -> Config:

@@ -5,12 +5,12 @@ All offsets are characters of a document's extracted text, so ``text[start:end]`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from indexes import Section
 
-__all__ = ["Answer", "Citation", "Document", "DroppedPassage", "Passage", "Section", "Sentence", "Usage"]
+__all__ = ["Answer", "Citation", "Document", "DroppedPassage", "Duplicate", "Passage", "Section", "Sentence", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,25 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Where else a passage stands: a chunk whose text is the same, or nearly, and was folded into it."""
+
+    id: int
+    source: str
+    page: int | None
+    headings: tuple[str, ...]
+    start: int
+    end: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A retrieved chunk with its scores; ``dense`` is a cosine, ``lexical`` a BM25 score, None where not a candidate.
 
     ``dense_rank`` and ``lexical_rank`` count from 1 among the candidates of each retriever. ``reranked`` is what a
-    reranker thinks, in log-odds, None where it was not asked; ``fused_rank`` is the place before it was.
+    reranker thinks, in log-odds, None where it was not asked; ``fused_rank`` is the place before it was. ``duplicates``
+    were found further down and say the same.
     """
 
     id: int
@@ -48,6 +62,11 @@ class Passage:
     lexical_rank: int | None = None
     reranked: float | None = None
     fused_rank: int | None = None
+    duplicates: tuple[Duplicate, ...] = ()
+
+    def stands_for(self, ids: Container[int]) -> bool:
+        """Tell whether this is one of the chunks, or one of them was folded into it."""
+        return self.id in ids or any(copy.id in ids for copy in self.duplicates)
 
 
 @dataclass(frozen=True, slots=True)

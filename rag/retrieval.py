@@ -1,4 +1,4 @@
-"""Questions to passages: dense and lexical candidates, fused, filtered, read from the store and perhaps reranked.
+"""Questions to passages: dense and lexical candidates, fused, filtered, read, collapsed and perhaps reranked.
 
 A retriever answers whole batches: one embedding call and one dense search for all questions. It says how relevant
 the best passage is, and leaves it to the pipeline to abstain.
@@ -7,7 +7,7 @@ the best passage is, and leaves it to the pipeline to abstain.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,6 +17,7 @@ import numpy as np
 from indexes import IndexReader
 from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
+from rag.collapsing import Collapsed
 from rag.embedding import Embedder
 from rag.errors import InputError
 from rag.filtering import Filter
@@ -77,6 +78,7 @@ class Retriever:
         rrf_k: int = 60,
         reranker: Reranker | None = None,
         rerank_candidates: int = 20,
+        collapse_duplicates: Literal["off", "exact", "near"] = "exact",
     ) -> None:
         if fusion not in FUSIONS:
             raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
@@ -85,6 +87,7 @@ class Retriever:
         self._k, self._candidates = k, candidates
         self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
         self._reranker, self._rerank_candidates = reranker, rerank_candidates
+        self._collapse = collapse_duplicates
         self._always: Filter | None = None
 
     def filtered(self, only: Filter) -> Retriever:
@@ -134,7 +137,8 @@ class Retriever:
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         results = []
         wanted = max(k or self._k, max(self._k, self._rerank_candidates) if self._reranker else 0)
-        notes = self._notes(questions)
+        nothing = self._nothing_to_search(only, allowed)
+        notes = [(*told, *nothing) for told in self._notes(questions)]
         for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, wanted, depth)
             if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
@@ -184,20 +188,33 @@ class Retriever:
             scores = dense_scores if self._fusion == "dense" else lexical_scores
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
-        rows = self._reader.chunks(ids[order[:k]].tolist())
-        if len(rows) < min(k, len(ids)):  # some were deleted a moment ago: look further down
-            rows = self._reader.chunks(ids[order].tolist())
-        passages = []
-        for n in order.tolist():
-            row = rows.get(int(ids[n]))
-            if row is None:
-                continue
-            passages.append(
+        collapsed, looked_at = Collapsed(self._collapse), len(ids)
+        for place, row in self._rows(ids[order], 2 * k):
+            if place >= looked_at:
+                break
+            n = order[place]
+            collapsed.add(
                 _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
             )
-            if len(passages) == k:
-                break
-        return tuple(passages)
+            if len(collapsed.kept) == k and looked_at == len(ids):
+                # What says the same scores nearly the same: further copies stand close behind.
+                looked_at = place + 1 + (0 if self._collapse == "off" else k)
+        return tuple(collapsed.kept[:k])
+
+    def _rows(self, ids: Int64, at_once: int) -> Iterator[tuple[int, ChunkRow]]:
+        """Yield the place and row of each chunk that still exists, read as they are asked for."""
+        for start in range(0, len(ids), at_once):
+            part = ids[start : start + at_once].tolist()
+            rows = self._reader.chunks(part)
+            yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
+
+    def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[str, ...]:
+        """Say why nothing can be found, whatever is asked."""
+        if not self._reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
+            return ("the index holds no documents: `rag ingest PATH` takes some in",)
+        if allowed is not None and not len(allowed):
+            return (f"no document of the index matches the filter {only}: `rag documents list` shows their names",)
+        return ()
 
     def _notes(self, questions: Sequence[str]) -> list[tuple[str, ...]]:
         """Say of each question whether the embedder could not read all of it."""

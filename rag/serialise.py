@@ -109,6 +109,17 @@ def passage_json(passage: Passage) -> dict[str, Any]:
         "lexical_rank": passage.lexical_rank,
         "reranked": passage.reranked,
         "fused_rank": passage.fused_rank,
+        "duplicates": [
+            {
+                "id": copy.id,
+                "source": copy.source,
+                "page": copy.page,
+                "start": copy.start,
+                "end": copy.end,
+                "similarity": round(copy.similarity, 4),
+            }
+            for copy in passage.duplicates
+        ],
     }
 
 

@@ -13,7 +13,7 @@ import typer
 
 from rag.calibration import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
-from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
+from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_attribution, print_sources, status
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
@@ -42,6 +42,7 @@ def ask(
         typer.Option("--out", help="Where --batch writes its answers; if cut off, it goes on there.", metavar="FILE"),
     ] = None,
     filters: Filters = None,
+    collapse: Collapse = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Answer again without each passage, to see which one it came from.")
     ] = False,
@@ -66,6 +67,7 @@ def ask(
     A batch writes 64 answers at a time. Run again, the same command goes on where it was interrupted.
     """
     chosen = [] if generator is None else [f"generator.type={generator}"]
+    chosen += [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
     resolved, told = apply_calibration(resolve(config, [*(settings or []), *chosen]), index)
     if told:
         note(f"note: {told}")

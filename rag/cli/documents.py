@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
-from rag.cli.output import note, out, out_json
-from rag.errors import InputError
+from rag.cli.output import note, out, out_json, status
+from rag.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from indexes import DocumentRow
 
 __all__ = ["app"]
+
+_MOST_SHOWN = 10
 
 app = typer.Typer(no_args_is_help=True, help="List the documents of an index, look into one, take some out.")
 
@@ -26,11 +28,23 @@ app = typer.Typer(no_args_is_help=True, help="List the documents of an index, lo
 def list_documents(
     index: IndexFolder = Path(".rag"),
     failed: Annotated[bool, typer.Option("--failed", help="Only those whose file could not be read.")] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Only those with the same or nearly the same text, in groups.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every document with its state, pages, chunks and size."""
+    """List every document with its state, pages, chunks and size.
+
+    Duplicates are told by the words of their texts: how alike they are is the share of runs of five words that both
+    have, of all that either has (Jaccard), from 0.8 on.
+    """
     from indexes.store import Store
 
+    if duplicates:
+        if failed:
+            raise UsageError("--failed and --duplicates do not go together", "give one of them")
+        _list_duplicates(index, as_json)
+        return
     with closing(Store.open(index)) as store:
         rows = [row for row in store.documents() if not failed or row.state != "ready"]
     if as_json:
@@ -44,9 +58,32 @@ def list_documents(
         note("no document has failed" if failed else "the index holds no document")
 
 
+def _list_duplicates(index: Path, as_json: bool) -> None:
+    from indexes.signatures import duplicate_groups
+    from indexes.store import Store
+
+    with closing(Store.open(index)) as store, status("comparing"):
+        groups = duplicate_groups(store)
+    if as_json:
+        out_json(
+            [
+                {"exact": g.exact, "documents": [{"source": name, "similarity": round(s, 4)} for name, s in g.members]}
+                for g in groups
+            ]
+        )
+        return
+    for group in groups:
+        (first, _), *others = group.members
+        out(first)
+        for name, similarity in others:
+            out(f"  {'the same' if similarity == 1.0 else f'{similarity:.3f} alike'}  {name}")
+    if not groups:
+        note("no document says what another one says")
+
+
 @app.command()
 def show(
-    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it.")],
+    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it, or its end.")],
     index: IndexFolder = Path(".rag"),
     chunks: Annotated[bool, typer.Option("--chunks", help="Also where each chunk begins and ends.")] = False,
     as_json: AsJson = False,
@@ -55,8 +92,8 @@ def show(
     from indexes.store import Store
 
     with closing(Store.open(index)) as store, store.reading():
-        row = store.document(source)
-        rows = store.chunks_of(source) if chunks else []
+        row = store.document(source) or store.document(_named(source, list(store.content_hashes())))
+        rows = store.chunks_of(row.source) if chunks and row else []
     if row is None:
         raise InputError(f"the index holds no document {source}", "`rag documents list` shows their names")
     if as_json:
@@ -82,6 +119,18 @@ def show(
         page = "" if chunk.page is None else f" page {chunk.page}"
         begins = " ".join(chunk.text[:60].split())
         out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{begins}…”")
+
+
+def _named(told: str, sources: list[str]) -> str:
+    """Return the one source that ends like this. Raises :class:`~rag.errors.InputError` where several do."""
+    ending = told.removeprefix("./")
+    at_a_slash = [source for source in sources if source.endswith(f"/{ending}")]
+    found = at_a_slash or [source for source in sources if source.endswith(ending)]
+    if len(found) > 1:
+        names = ", ".join(sorted(found)[:_MOST_SHOWN])
+        more = f" and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
+        raise InputError(f"{len(found)} documents end in {told}: {names}{more}", "give more of the name")
+    return found[0] if found else told
 
 
 @app.command()

@@ -55,7 +55,7 @@ def ingest(
     itself is read whatever it is called: what it is, its content tells.
 
     Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
-    file that cannot be read is reported and the others go on (exit code 7).
+    file that cannot be read is reported and the others go on (exit code 7, as long as it is there and cannot be read).
     """
     if not paths and not retry_failed:
         raise UsageError("no path is given", "for example: rag ingest docs")
@@ -158,8 +158,19 @@ class _Work:
                 ingestor = Ingestor(opened, embedder, chunker, show, parse_in(pool), self.stages)
                 report = ingestor.carry_out(plan, self.found)
                 report.parse_seconds = pool.busy_seconds
+            self._compare(opened.store, report)
         report.seconds = self.stages.now() - self._started
         return report
+
+    def _compare(self, store: Store, report: IngestReport) -> None:
+        """Count the documents that say what another one says already."""
+        from indexes.signatures import duplicate_groups
+
+        with self.stages.stage("compare"):
+            copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
+        report.same = sum(similarity == 1.0 for similarity in copies)
+        report.near = len(copies) - report.same
+        report.stages = self.stages.seconds
 
     def _embedder(self) -> Embedder:
         from rag.build import make_embedder
@@ -169,6 +180,8 @@ class _Work:
 
 
 def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -> None:
+    from rag.cli.progress import duration
+
     plan, throughput = planned
     seconds = None if throughput is None else plan.size / throughput
     if as_json:
@@ -185,7 +198,7 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
                 "unchanged": plan.unchanged,
                 "failed": [failure.source for failure in plan.failures],
                 "bytes": plan.size,
-                "seconds": None if seconds is None else round(seconds, 1),
+                "seconds": None if seconds is None else round(seconds, 3),
             }
         )
         return
@@ -211,7 +224,8 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
     elif seconds is None:
         out("how long that takes is not known: this index has taken in nothing yet")
     else:
-        out(f"about {max(1, round(seconds))} s, at the {throughput or 0:,.0f} bytes/s of the last runs")
+        told = f"about {duration(seconds)}" if seconds >= 1 else "less than a second"
+        out(f"{told}, at the {throughput or 0:,.0f} bytes/s of the last runs")
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
@@ -221,6 +235,11 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
     if len(report.failures) > _MOST_SHOWN:
         note(f"... and {len(report.failures) - _MOST_SHOWN} more; `rag documents list --failed` lists them all")
+    if report.reported:
+        note(
+            f"{report.reported} of the failed files failed before and did not change since: "
+            "`rag ingest --retry-failed` tries again, a .ragignore passes over"
+        )
     skipped = dict(report.skipped)
     linked, ignored = skipped.pop(LINKED_FOLDER, 0), skipped.pop(IGNORED, 0)
     if skipped:
@@ -238,15 +257,19 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
             f"{folder} is empty, as if a disk were not mounted: {count} document{'s' * (count > 1)} from there "
             f"stay{'s' * (count == 1)}; --force removes what is gone"
         )
+    if report.same or report.near:
+        alike = ((report.same, "the same"), (report.near, "nearly the same"))
+        counts = ", ".join(f"{count} {how}" for count, how in alike if count)
+        note(f"documents that say what another one says: {counts}; `rag documents list --duplicates` shows them")
     if as_json:
         out_json(report_json(report, index))
         return
     rearranged = "".join(f"{n} {what}, " for n, what in ((report.moved, "moved"), (report.removed, "removed")) if n)
-    rate = report.embedded / report.seconds if report.seconds else 0.0
+    rate = f" ({report.embedded / report.seconds:.1f}/s)" if report.embedded and report.seconds else ""
     out(
         f"{report.added} added, {report.changed} changed, {rearranged}"
         f"{report.unchanged} unchanged, {report.failed} failed"
-        f" · {report.chunks} chunks, {report.embedded} embedded ({rate:.1f}/s)"
+        f" · {report.chunks} chunks, {report.embedded} embedded{rate}"
         f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
     )
     if report.bytes:

@@ -12,7 +12,7 @@ from rag.config import Resolved, load_config
 if TYPE_CHECKING:
     from rag.filtering import Filter
 
-__all__ = ["AsJson", "ConfigName", "Filters", "IndexFolder", "Settings", "parse_filters", "resolve"]
+__all__ = ["AsJson", "Collapse", "ConfigName", "Filters", "IndexFolder", "Settings", "parse_filters", "resolve"]
 
 IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
 ConfigName = Annotated[
@@ -31,6 +31,17 @@ Filters = Annotated[
         help="Only some documents: source=GLOB, type=pdf, since=2024-01-31, until=…, ingested-since=…, "
         "ingested-until=…. Repeatable: of sources and of types one must match.",
         metavar="KEY=VALUE",
+    ),
+]
+
+
+Collapse = Annotated[
+    str | None,
+    typer.Option(
+        "--collapse",
+        help="Fold passages that say the same into one: off, exact or near; short for --set "
+        "retrieval.collapse_duplicates=….",
+        metavar="HOW",
     ),
 ]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rag.errors import UsageError
-from rag.records import Answer, Citation, Passage
+from rag.records import Answer, Citation, Duplicate, Passage
 
 if TYPE_CHECKING:
     from rag.explain import Attribution
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["clean", "note", "out", "out_json", "place", "print_attribution", "print_passage", "print_sources", "status"]
 
 
+_NEAREST = 5
 # In JSON these stand only inside strings, where an escape means the same.
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -82,6 +83,21 @@ def place(passage: Passage) -> str:
     return " ".join(" · ".join(parts).splitlines())
 
 
+def also_in(passage: Passage) -> str:
+    """Say where else a passage stands, nothing where it stands nowhere else."""
+    if not passage.duplicates:
+        return ""
+    places = [_at(copy) for copy in passage.duplicates[:_NEAREST]]
+    more = len(passage.duplicates) - len(places)
+    near = "" if all(copy.similarity == 1.0 for copy in passage.duplicates) else " or nearly so"
+    return f"the same{near} in {', '.join(places)}{f' and {more} more' if more else ''}"
+
+
+def _at(copy: Duplicate) -> str:
+    where = copy.source if copy.page is None else f"{copy.source} page {copy.page}"
+    return " ".join(where.splitlines())
+
+
 def print_passage(number: int, passage: Passage) -> None:
     """Print one retrieved passage."""
     scores = [f"score {passage.score:.3f}"]
@@ -93,13 +109,14 @@ def print_passage(number: int, passage: Passage) -> None:
         scores.append(f"reranked {passage.reranked:+.2f} (rank {passage.fused_rank} before)")
     out(f"[{number}] {place(passage)}")
     out(f"    {', '.join(scores)}")
+    if passage.duplicates:
+        out(f"    {also_in(passage)}")
     for line in passage.text.splitlines():
         if line.strip():
             out(f"    {line}")
     out()
 
 
-_NEAREST = 5
 _WHY = {
     "nothing relevant": "no passage is near the question",
     "low confidence": "its confidence is below the threshold",
@@ -125,7 +142,9 @@ def print_sources(answer: Answer) -> None:
             out(f"[{number}] {place(passage)}")
     out()
     if answer.abstained:
-        out(f"No answer by {answer.generator}: {_WHY.get(answer.finish_reason, answer.finish_reason)}")
+        nothing = answer.finish_reason == "nothing relevant" and not answer.passages
+        why = "there is no passage to look in" if nothing else _WHY.get(answer.finish_reason, answer.finish_reason)
+        out(f"No answer by {answer.generator}: {why}")
     else:
         out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
     for text in answer.notes:
@@ -148,3 +167,5 @@ def _print_citation(number: int, citation: Citation) -> None:
     out(f"    “{quote}” (characters {citation.start}-{citation.end})")
     if citation.around and citation.around != citation.quote:
         out(f"    in: {' '.join(citation.around.split())}")
+    if citation.passage.duplicates:
+        out(f"    {also_in(citation.passage)}")

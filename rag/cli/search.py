@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
+from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_passage, status
 
 __all__ = ["search"]
@@ -18,13 +18,15 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)],
     k: Annotated[int | None, typer.Option("-k", min=1, max=1000, help="How many passages.")] = None,
     filters: Filters = None,
+    collapse: Collapse = None,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the passages nearest to a question, with their scores in both indexes."""
-    resolved = resolve(config, settings)
+    chosen = [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
+    resolved = resolve(config, [*(settings or []), *chosen])
     only = parse_filters(filters)
     from rag.errors import InputError
     from rag.retrieval import check_question

@@ -77,7 +77,7 @@ def sniff(data: bytes, name: str) -> str:
         return "application/pdf"
     if data.startswith(b"PK\x03\x04"):
         return package_type(data)
-    _refuse_binary(data)
+    _refuse_binary(data, PurePath(name).suffix.lower())
     head = _head(data)
     suffix = PurePath(name).suffix.lower()
     by_name = _TEXT_SUFFIXES.get(suffix, "text/plain")
@@ -147,7 +147,7 @@ def _head(data: bytes) -> str:
     return text[:_HEAD_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _refuse_binary(data: bytes) -> None:
+def _refuse_binary(data: bytes, suffix: str) -> None:
     archive = next((told for magic, told in _ARCHIVES.items() if data.startswith(magic)), None)
     if archive or data[257:262] == b"ustar":
         told = f"it is a {archive or 'tar'} archive, and archives are not opened"
@@ -157,4 +157,6 @@ def _refuse_binary(data: bytes) -> None:
             raise DocumentError("encrypted", "it is encrypted", "save a copy without a password")
         raise DocumentError("old format", "it is an Office file of the old kind", "save it as .docx, .xlsx or .pptx")
     if looks_binary(data):
-        raise DocumentError("binary", "the file is binary and of no known format", "convert it to text or PDF")
+        called = f", although its name ends in {suffix}" if suffix in SUFFIXES else ""
+        remedy = "export or download it again" if suffix in _PACKAGE_SUFFIXES else "convert it to text or PDF"
+        raise DocumentError("binary", f"the file is binary and of no known format{called}", remedy)

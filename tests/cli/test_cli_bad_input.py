@@ -156,7 +156,12 @@ BAD_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "binary": (
         "bad.txt",
         lambda: bytes(range(256)) * 8,
-        "the file is binary and of no known format; convert it to text or PDF",
+        "the file is binary and of no known format, although its name ends in .txt; convert it to text or PDF",
+    ),
+    "binary PDF": (
+        "bad.pdf",
+        lambda: bytes(range(256)) * 8,
+        "the file is binary and of no known format, although its name ends in .pdf; export or download it again",
     ),
     "encrypted PDF": ("bad.pdf", encrypted, "the PDF needs a password; save a copy without one"),
     "broken PDF": ("bad.pdf", lambda: b"%PDF-1.7\nand then nothing", "the PDF cannot be opened"),

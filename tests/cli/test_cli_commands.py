@@ -30,11 +30,11 @@ HORN = "How long does the fog horn sound?"
 INGEST = {
     "added", "changed", "unchanged", "moved", "removed", "gone", "spared", "failed", "chunks", "embedded",
     "generation", "seconds", "skipped", "failures", "stages", "index", "reported", "tokens", "bytes", "parse_seconds",
-    "limit",
+    "limit", "same", "near",
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
-    "lexical_rank", "reranked", "fused_rank",
+    "lexical_rank", "reranked", "fused_rank", "duplicates",
 }  # fmt: skip
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
@@ -125,7 +125,7 @@ def test_ingest_json_has_every_count(corpus: Path, rag: Rag) -> None:
     assert (value["added"], value["failed"], value["chunks"], value["embedded"]) == (3, 0, 6, 6)
     assert (value["failures"], value["skipped"], value["index"]) == ([], {}, ".rag")
     stages = value["stages"]
-    assert set(stages) == {"find", "load", "read", "parse", "chunk", "tokenise", "embed", "write", "index"}
+    assert set(stages) == {"find", "load", "read", "parse", "chunk", "tokenise", "embed", "compare", "write", "index"}
     assert sum(stages.values()) <= value["seconds"] + 0.01
     assert value["tokens"] > 6
     assert value["bytes"] == sum(path.stat().st_size for path in (corpus / "docs").iterdir())

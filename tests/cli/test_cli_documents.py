@@ -107,7 +107,11 @@ def test_files_that_are_gone_are_told_of(indexed: Path, rag: Rag) -> None:
 def test_failed_files_are_tried_again_on_request(indexed: Path, rag: Rag) -> None:
     (indexed / "docs" / "zero.txt").touch()
     assert rag("ingest", "docs").code == 7
-    assert rag("ingest", "docs").code == 7, "it is told again, though not tried again"
+    again = rag("ingest", "docs")
+    assert again.code == 7, "it is told again, though not tried again"
+    assert "1 of the failed files failed before" in again.err
+    assert "--retry-failed" in again.err
+    assert rag("ingest", "docs", "--json").json["reported"] == 1
     assert rag("ingest", "--retry-failed").code == 7
     (indexed / "docs" / "zero.txt").write_text("Not empty.\n", encoding="utf-8")
     ran = rag("ingest", "--retry-failed")
@@ -179,3 +183,98 @@ def test_compacting_drops_the_past_and_keeps_the_answers(indexed: Path, rag: Rag
     assert rag("index", "verify", "--deep").code == 0
     assert rag("index", "rollback", "--list").out == ""
     assert error_of(rag("index", "rollback"))[0] == "the index in .rag remembers no earlier state"
+
+
+# Names ------------------------------------------------------------------------------------------------------
+
+
+def test_a_document_may_be_named_by_the_end_of_its_path(indexed: Path, rag: Rag) -> None:
+    for told in ("docs/horn.txt", "horn.txt", "./horn.txt", "rn.txt"):
+        assert rag("documents", "show", told, "--chunks").out.startswith("source      docs/horn.txt\n")
+    sentence, _ = error_of(rag("documents", "show", "nowhere.txt"))
+    assert sentence == "the index holds no document nowhere.txt"
+
+
+def test_an_ambiguous_ending_lists_the_candidates(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "old").mkdir()
+    (indexed / "docs" / "old" / "horn.txt").write_text("The old horn.\n", encoding="utf-8")
+    assert rag("ingest", "docs").code == 0
+    sentence, remedy = error_of(rag("documents", "show", "horn.txt"))
+    assert sentence == "2 documents end in horn.txt: docs/horn.txt, docs/old/horn.txt"
+    assert remedy == "give more of the name"
+    assert "docs/old/horn.txt" in rag("documents", "show", "old/horn.txt").out
+
+
+# Duplicates -------------------------------------------------------------------------------------------------
+
+
+def test_copies_are_told_and_listed(indexed: Path, rag: Rag) -> None:
+    assert rag("documents", "list", "--duplicates").err == "no document says what another one says\n"
+    text = (indexed / "docs" / "lantern.md").read_text(encoding="utf-8")
+    (indexed / "docs" / "lantern copy.md").write_text(text, encoding="utf-8")
+    long = " ".join(f"The keeper of house {n} lights lamp {n}." for n in range(40))
+    (indexed / "docs" / "one.txt").write_text(long, encoding="utf-8")
+    (indexed / "docs" / "two.txt").write_text(long + " And so on.", encoding="utf-8")
+    told = rag("ingest", "docs").err
+    assert "documents that say what another one says: 1 the same, 1 nearly the same" in told
+    lines = rag("documents", "list", "--duplicates").out.splitlines()
+    assert lines[:2] == ["docs/lantern copy.md", "  the same  docs/lantern.md"]
+    assert lines[2] == "docs/one.txt"
+    assert lines[3].endswith("alike  docs/two.txt")
+    exact, near = rag("documents", "list", "--duplicates", "--json").json
+    assert exact["exact"]
+    assert not near["exact"]
+    assert 0.8 <= near["documents"][1]["similarity"] < 1
+    ran = rag("documents", "list", "--duplicates", "--failed")
+    assert ran.code == 2
+
+
+def test_a_copy_is_shown_once_with_the_places_it_stands_in(indexed: Path, rag: Rag) -> None:
+    for name in ("copy-1.txt", "copy-2.txt"):
+        shutil.copy(indexed / "docs" / "horn.txt", indexed / "docs" / name)
+    rag("ingest", "docs")
+    told = rag("search", "fog horn four seconds", "-k", "2").out
+    assert told.count("The fog horn sounds for four seconds.") == 1
+    assert "the same in docs/" in told
+    first = rag("search", "fog horn four seconds", "-k", "2", "--json").json["passages"][0]
+    stands = {first["source"], *(copy["source"] for copy in first["duplicates"])}
+    assert stands == {"docs/horn.txt", "docs/copy-1.txt", "docs/copy-2.txt"}
+    off = rag("search", "fog horn four seconds", "-k", "2", "--collapse", "off").out
+    assert off.count("The fog horn sounds for four seconds.") == 2
+    assert "the same in" in rag("ask", "How long does the fog horn sound?").out
+    assert rag("search", "fog", "--collapse", "some").code == 2
+
+
+# Nothing there ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_an_empty_index_and_a_filter_that_fits_nothing_say_so(indexed: Path, rag: Rag, command: str) -> None:
+    ran = rag(command, "fog horn", "--filter", "source=elsewhere/*")
+    assert "no document of the index matches the filter elsewhere/*" in ran.err
+    assert "no passage is near" not in ran.out
+    assert rag("documents", "rm", "*").code == 0
+    for only in ((), ("--filter", "source=docs/*")):
+        ran = rag(command, "fog horn", *only)
+        assert "the index holds no documents: `rag ingest PATH` takes some in" in ran.err
+        assert "no passage is near" not in ran.out
+    assert "holds no documents" in str(rag("ask", "fog horn", "--json").json["notes"])
+
+
+def test_a_restoration_that_fails_leaves_no_folder_behind(indexed: Path, rag: Rag) -> None:
+    assert rag("index", "snapshot", "copy").code == 0
+    data = bytearray((indexed / "copy").read_bytes())
+    data[-1] ^= 1
+    (indexed / "copy").write_bytes(data)
+    error_of(rag("index", "restore", "copy", "--index", "new/place"))
+    assert not (indexed / "new" / "place").exists()
+    (indexed / "mine").mkdir()
+    error_of(rag("index", "restore", "copy", "--index", "mine"))
+    assert (indexed / "mine").is_dir(), "a folder that was there stays"
+
+
+def test_the_time_of_a_dry_run_is_the_same_in_words_and_in_json(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "new.txt").write_text("Seven words on the fog horn here.\n", encoding="utf-8")
+    seconds = rag("ingest", "docs", "--dry-run", "--json").json["seconds"]
+    assert 0 < seconds < 1
+    assert "less than a second, at the " in rag("ingest", "docs", "--dry-run").out

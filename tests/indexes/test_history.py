@@ -13,7 +13,8 @@ from indexes import FailedDocument, HistoryForgottenError, Index, IndexLockedErr
 from indexes.history import RUNS_KEPT
 from indexes.lock import writer_lock
 from indexes.schema import FORMAT_VERSION
-from indexes.seals import row_sha256
+from indexes.seals import row_sha256, seal_meta
+from indexes.signatures import duplicate_groups
 from indexes.snapshot import restore_snapshot, write_snapshot
 from indexes.store import DATABASE, Store
 from indexes.verify import check_store
@@ -133,8 +134,18 @@ def test_what_decides_what_is_seen_is_sealed(store: Store, change: str, told: st
 # Formats ----------------------------------------------------------------------------------------------------
 
 
-def make_format_2(folder: Path) -> None:
+def make_format_3(folder: Path) -> None:
     """Turn an index into what the version before wrote."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("DROP TABLE signatures")
+        db.execute("UPDATE meta SET value = '3' WHERE key = 'format_version'")
+        seal_meta(db)
+        db.commit()
+
+
+def make_format_2(folder: Path) -> None:
+    """Turn an index into what the version before that wrote."""
+    make_format_3(folder)
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         for column in ("run", "milliseconds", "bytes", "sha256"):
             db.execute(f"ALTER TABLE commits DROP COLUMN {column}")
@@ -168,6 +179,34 @@ def test_an_index_of_the_format_before_is_brought_up_to_date(tmp_path: Path, wri
     store.roll_back(store.runs()[0])
     assert texts(store) == {"a": ["one"], "f": []}
     assert check_store(store) == []
+
+
+def test_an_index_without_signatures_gets_them_from_the_next_writer(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"), document("b", "one"))
+    index.sync()
+    index.store.close()
+    make_format_3(index.folder)
+    reading = Index.open(index.folder)
+    assert reading.verify(deep=True) == []
+    assert [group.members for group in duplicate_groups(reading.store)] == [(("a", 1.0), ("b", 1.0))]
+    opened = Index.open(index.folder, write=True)
+    assert opened.store.runs() == [0], "what can be undone stays so"
+    opened.sync()
+    with closing(sqlite3.connect(index.folder / DATABASE)) as db:
+        assert db.execute("SELECT count(*) FROM signatures").fetchone() == (2,)
+    assert opened.verify(deep=True) == []
+
+
+def test_records_that_were_damaged_stay_so_in_a_new_format(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.close()
+    make_format_3(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("UPDATE meta SET value = '7' WHERE key = 'history_from'")
+        db.commit()
+    [problem] = check_store(Store.open(tmp_path))
+    assert problem.message == "the records of the folder do not match their checksum"
 
 
 def test_damage_is_not_mended_by_a_new_format(tmp_path: Path) -> None:

@@ -183,12 +183,12 @@ class Open:
             named = question.source is None or same_source(source, question.source)
             return named and any(stands_in(text, gold) for gold in question.answers)
 
-        if answer.finish_reason != _GATED and any(holds(p.source, p.text) for p in _shown(answer)):
+        if answer.finish_reason != _GATED and any(_holding(p, holds) for p in _shown(answer)):
             return Trace(True, True, True, True, True)
-        if any(holds(p.source, p.text) for p in found.passages):
+        if any(_holding(p, holds) for p in found.passages):
             return Trace(True, True, True, True, answer.finish_reason == _GATED)
         wide = self._retriever.retrieve(found.question, k=2 * depth, depth=depth)
-        if any(holds(p.source, p.text) for p in wide.passages):
+        if any(_holding(p, holds) for p in wide.passages):
             return Trace(True, True, True, False, False)
         return self._trace_in_store(holds, question.source)
 
@@ -243,8 +243,17 @@ def _read_nothing(answer: Answer) -> bool:
     return answer.finish_reason in ("no passage fits", _GATED)
 
 
+def _holding(passage: Passage, holds: Callable[[str, str], bool]) -> bool:
+    return any(holds(source, passage.text) for source in _stands_in(passage))
+
+
+def _stands_in(passage: Passage) -> tuple[str, ...]:
+    """Return the documents that a passage stands in: what was folded into it was found too."""
+    return (passage.source, *(copy.source for copy in passage.duplicates))
+
+
 def _sources(found: Retrieved) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(passage.source for passage in found.passages))
+    return tuple(dict.fromkeys(source for passage in found.passages for source in _stands_in(passage)))
 
 
 def _without_answer(found: Retrieved, sources: tuple[str, ...]) -> Prediction:

@@ -1,0 +1,150 @@
+"""Which texts are the same or nearly so: MinHash signatures find candidates, their shingles decide.
+
+A text is compared by its words, case folded; of scripts without spaces every character is a word. Its shingles are all
+runs of five words in a row. Two texts are duplicates where the Jaccard similarity of their shingles, counted and not
+estimated, is at least :data:`THRESHOLD`: a signature only says which pairs are worth counting.
+
+The signature of a text is :data:`SIZE` numbers, whatever its length, and may be stored as long as :data:`METHOD` is
+the same. Nothing is known here of where texts are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["METHOD", "SIZE", "THRESHOLD", "Group", "Signature", "group", "jaccard", "sign"]
+
+THRESHOLD = 0.8
+SIZE = 120
+METHOD = "rensa-2 words-5 perm-120 seed-1"
+"""Names the library's algorithm and every number that a signature depends on."""
+
+_RUN = 5
+_SEED = 1
+_ROWS = 6  # a band; with 20 bands, texts of Jaccard 0.8 share one with a probability of 0.998, of 0.4 with 0.08
+_WORDS_AT_ONCE = 50_000  # bounds memory
+_SLACK = 0.15  # three standard errors of an estimate by 120 numbers near the threshold are 0.11
+_SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+")
+
+UInt32 = npt.NDArray[np.uint32]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """``words`` is the SHA-256 of a text's words; ``minima`` (120 of uint32, little endian) its MinHash."""
+
+    words: bytes
+    minima: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Names of texts like the first of them, each with its Jaccard similarity to it; 1.0 where the words are equal."""
+
+    members: tuple[tuple[str, float], ...]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all of them have the same words."""
+        return all(similarity == 1.0 for _, similarity in self.members)
+
+
+def sign(text: str) -> Signature:
+    """Make a text's signature. A text without words has one too, like no other's but that of its equal."""
+    from rensa import RMinHash
+
+    words = _words(text) or [text]
+    minhash = RMinHash(SIZE, _SEED)
+    for start in range(0, max(len(words) - _RUN + 1, 1), _WORDS_AT_ONCE):
+        minhash.update(set(_runs(words[start : start + _WORDS_AT_ONCE + _RUN - 1])))
+    digest = hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).digest()
+    return Signature(digest, np.asarray(minhash.digest(), dtype="<u4").tobytes())
+
+
+def jaccard(a: str, b: str) -> float:
+    """Return the Jaccard similarity of two texts' shingles."""
+    return _jaccard(_shingles(a), _shingles(b))
+
+
+def group(signatures: Mapping[str, Signature], text_of: Callable[[str], str]) -> list[Group]:
+    """Return the groups of duplicates, the first member of each being the first in order of names.
+
+    ``text_of`` is asked for texts whose signatures are near each other.
+    """
+    names = sorted(signatures)
+    minima = np.frombuffer(b"".join(signatures[name].minima for name in names), dtype="<u4").reshape(len(names), SIZE)
+    shingles = lru_cache(maxsize=256)(lambda n: _shingles(text_of(names[n])))
+    near = _Candidates(minima)
+    taken = np.zeros(len(names), dtype=bool)
+    groups = []
+    for n, name in enumerate(names):
+        if taken[n]:
+            continue
+        members = [(name, 1.0)]
+        for other in near.of(n):
+            if other <= n or taken[other]:
+                continue
+            same = signatures[name].words == signatures[names[other]].words
+            similarity = 1.0 if same else min(_jaccard(shingles(n), shingles(other)), 0.999)
+            if similarity >= THRESHOLD:
+                taken[other] = True
+                members.append((names[other], similarity))
+        if len(members) > 1:
+            groups.append(Group(tuple(members)))
+    return groups
+
+
+class _Candidates:
+    """Rows of a matrix (n, 120) that share a band of six numbers, and whose estimate is not far below the threshold."""
+
+    def __init__(self, minima: UInt32) -> None:
+        self._minima = minima
+        self._buckets: list[Int64] = []
+        self._of: list[list[int]] = [[] for _ in range(len(minima))]
+        for start in range(0, SIZE, _ROWS):
+            band = np.ascontiguousarray(minima[:, start : start + _ROWS]).view(f"V{4 * _ROWS}").ravel()
+            _, inverse, counts = np.unique(band, return_inverse=True, return_counts=True)
+            order = np.argsort(inverse, kind="stable")
+            ends = np.cumsum(counts)
+            for bucket in np.flatnonzero(counts > 1):
+                members = order[ends[bucket] - counts[bucket] : ends[bucket]]
+                for member in members.tolist():
+                    self._of[member].append(len(self._buckets))
+                self._buckets.append(members)
+
+    def of(self, n: int) -> list[int]:
+        """Return the candidates of a row, in order."""
+        if not self._of[n]:
+            return []
+        others = np.unique(np.concatenate([self._buckets[bucket] for bucket in self._of[n]]))
+        alike = (self._minima[others] == self._minima[n]).mean(axis=1)
+        return [int(other) for other in others[alike >= THRESHOLD - _SLACK]]
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _runs(words: Sequence[str]) -> Iterator[str]:
+    if len(words) < _RUN:
+        return iter((" ".join(words),))
+    return map(" ".join, zip(*(words[n:] for n in range(_RUN)), strict=False))
+
+
+def _shingles(text: str) -> Int64:
+    """Return the hashes of a text's shingles, each once, in order; they hold within this process only."""
+    return np.unique(np.fromiter(map(hash, _runs(_words(text) or [text])), dtype=np.int64))
+
+
+def _jaccard(a: Int64, b: Int64) -> float:
+    common = len(np.intersect1d(a, b, assume_unique=True))
+    return common / (len(a) + len(b) - common)

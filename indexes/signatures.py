@@ -1,0 +1,107 @@
+"""Signatures of the stored texts (:mod:`indexes.near_duplicates`), beside them in the database, and derived from them.
+
+A signature goes with its text: when a document is replaced or removed, so is it. A text that has none, or one of
+another method, gets its own at the next :func:`complete`; whoever only reads makes it for himself. So losing them costs
+time and nothing else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+from indexes.fail_points import fail_point
+from indexes.near_duplicates import METHOD, Group, Signature, group, sign
+from indexes.schema import connect
+from indexes.seals import SIGNATURE_COLUMNS, row_sha256
+from indexes.store import Store
+
+__all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups"]
+
+_AT_ONCE = 500
+_UNSIGNED = (
+    "SELECT t.document_id FROM texts t LEFT JOIN signatures s ON s.document_id = t.document_id AND s.method = ? "
+    "WHERE s.document_id IS NULL ORDER BY t.document_id"
+)
+_ALL = (
+    "SELECT s.sha256, s.document_id, s.method, s.words, s.minima, d.source "
+    "FROM signatures s JOIN documents d ON d.id = s.document_id"
+)
+
+
+def complete(store: Store) -> int:
+    """Sign every text that has no signature of the present method; return how many. The caller holds the lock."""
+    with closing(connect(store.path)) as db:
+        unsigned = [row[0] for row in db.execute(_UNSIGNED, (METHOD,)).fetchall()]
+        for start in range(0, len(unsigned), _AT_ONCE):
+            signed = [(n, sign(text)) for n, _, text in _texts(db, unsigned[start : start + _AT_ONCE])]
+            rows = [(n, METHOD, signature.words, signature.minima) for n, signature in signed]
+            with store.transaction() as out:
+                out.executemany(
+                    "INSERT OR REPLACE INTO signatures (document_id, method, words, minima, sha256) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    [(*row, row_sha256(*row)) for row in rows],
+                )
+                fail_point("signatures.before-commit")
+    return len(unsigned)
+
+
+def duplicate_groups(store: Store) -> list[Group]:
+    """Return the groups of documents with the same or nearly the same text, by source; nothing is written."""
+    with closing(connect(store.path)) as db:
+        found = {
+            source: Signature(words, minima)
+            for sha, n, method, words, minima, source in db.execute(_ALL).fetchall()
+            if method == METHOD and row_sha256(n, method, words, minima) == sha
+        }
+        missing = [
+            n for n, source in db.execute(
+                "SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id"
+            ).fetchall() if source not in found
+        ]  # fmt: skip
+        found |= {source: sign(text) for _, source, text in _texts(db, missing)}
+        if not found:
+            return []
+        return group(found, lambda source: _text(db, source))
+
+
+def drop_damaged(store: Store) -> None:
+    """Drop signatures that are not what their checksums say, or not of their text; :func:`complete` makes them anew."""
+    with closing(connect(store.path)) as db:
+        wrong = [(n,) for n in _wrong(db)]
+    with store.transaction() as out:
+        out.executemany("DELETE FROM signatures WHERE document_id = ?", wrong)
+
+
+def count_wrong(store: Store) -> int:
+    """Make every text's signature again, and count those that are stored otherwise."""
+    with closing(connect(store.path)) as db:
+        return sum(1 for _ in _wrong(db))
+
+
+def _wrong(db: sqlite3.Connection) -> Iterator[int]:
+    """Yield the documents whose signature of the present method is not that of their text."""
+    rows = db.execute(f"SELECT sha256, {', '.join(SIGNATURE_COLUMNS)} FROM signatures").fetchall()  # noqa: S608
+    for sha, n, method, words, minima in rows:
+        told = Signature(words, minima)
+        sound = row_sha256(n, method, words, minima) == sha
+        if not sound or (method == METHOD and any(sign(text) != told for _, _, text in _texts(db, [n]))):
+            yield n
+
+
+def _texts(db: sqlite3.Connection, ids: list[int]) -> Iterator[tuple[int, str, str]]:
+    """Yield (id, source, text) of documents; one that is gone meanwhile is left out."""
+    for n in ids:
+        row = db.execute(
+            "SELECT d.source, t.text FROM texts t JOIN documents d ON d.id = t.document_id WHERE d.id = ?", (n,)
+        ).fetchone()
+        if row is not None:
+            yield n, row[0], row[1]
+
+
+def _text(db: sqlite3.Connection, source: str) -> str:
+    row = db.execute(
+        "SELECT t.text FROM texts t JOIN documents d ON d.id = t.document_id WHERE d.source = ?", (source,)
+    ).fetchone()
+    return "" if row is None else str(row[0])
