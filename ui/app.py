@@ -18,7 +18,7 @@ from ui.settings import current
 __all__ = ["main"]
 
 ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
-PAGES = (("chat", ":material/chat:"),)
+PAGES = (("chat", ":material/chat:"), ("documents", ":material/folder_open:"), ("lab", ":material/science:"))
 
 
 def _opener(name: str, here: Here) -> Callable[[], None]:

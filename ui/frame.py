@@ -14,6 +14,7 @@ import streamlit as st
 
 from eval.errors import EvalError
 from rag.failures import FAILURES, Failure, explain
+from ui.collections import listed
 from ui.engines import Engine, engines
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
@@ -46,7 +47,21 @@ def sidebar(settings: UiSettings) -> Here:
         st.segmented_control(
             t("app.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language, key="language"
         )
-    return Here(settings, t, settings.index)
+        index = _collection(settings, t)
+    return Here(settings, t, index)
+
+
+def _collection(settings: UiSettings, t: Texts) -> Path:
+    """Let the user choose among the collections, where there are several; return the chosen folder."""
+    if chosen := st.session_state.pop("collection_next", None):  # by a page, whose widgets cannot set this one's
+        st.session_state["collection"] = chosen
+    folders = {collection.name: collection.folder for collection in listed(settings)}
+    if len(folders) == 1:
+        return settings.index
+    if st.session_state.get("collection") not in folders:  # none chosen yet, or removed since
+        st.session_state["collection"] = settings.index.name
+    name = st.selectbox(t("app.collection"), list(folders), key="collection")
+    return folders[name]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) ->
         ) from None
     from ui.security import SecurityHeaders
 
-    settings = use(settings)
+    settings = use(dataclasses.replace(settings, local=_is_loopback(host)))
     app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
     app.run(
         config={

@@ -13,7 +13,9 @@ __all__ = ["UiSettings", "current", "use"]
 class UiSettings:
     """The index asked first, further collections beside it, the configuration, and where the page keeps its own data.
 
-    ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given.
+    ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given. ``local`` says
+    that only this machine reaches the page: then paths on it may be named. An upload may have ``upload_mb`` mebibytes,
+    as Streamlit counts, and ten times that together with those of the same drop.
     """
 
     index: Path = Path(".rag")
@@ -23,6 +25,7 @@ class UiSettings:
     state_folder: Path | None = None
     upload_mb: int = 200
     upload_files: int = 200
+    local: bool = True
 
     @property
     def state(self) -> Path:

@@ -1,0 +1,1 @@
+"""Parts that pages are put together from: widgets only. What they show is computed in :mod:`ui.views`."""
