@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every session and interaction: language, collection, navigation, then one page.
+"""What Streamlit runs for every session and interaction (:mod:`ui.entry.app`): language, collection, navigation, then one page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
 the background (:mod:`ui.engines`) while the page is already there.
@@ -37,7 +37,3 @@ def main() -> None:
         for name, icon in PAGES
     ]
     st.navigation(pages).run()
-
-
-if __name__ == "__main__":
-    main()

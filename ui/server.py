@@ -33,7 +33,7 @@ def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) ->
     from ui.security import SecurityHeaders
 
     settings = use(dataclasses.replace(settings, local=_is_loopback(host)))
-    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
+    app = st.App(Path(__file__).parent / "entry" / "app.py", middleware=[Middleware(SecurityHeaders)])
     app.run(
         config={
             "server.address": host,
