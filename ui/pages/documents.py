@@ -20,7 +20,7 @@ from ui.parts.adding import begin, draw_adding, draw_ingestions
 from ui.parts.collection import draw_collections
 from ui.parts.filter import chosen_filter, draw_filter
 from ui.safe import one_line
-from ui.views.documents import STYLE, WINDOW, line, moment, name_of, preview, reason, window_of
+from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, window_of
 
 if TYPE_CHECKING:
     from indexes import ChunkRow, DocumentRow
@@ -90,7 +90,7 @@ def _draw_problems(here: Here, rows: Sequence[DocumentRow]) -> None:
         for row in rows[:_MOST_PROBLEMS]:
             why, remedy = reason(t, Failed(row.source, row.reason or "", row.message or "", row.remedy or ""))
             words, button = st.columns([5, 1], vertical_alignment="center")
-            words.text(f"{name_of(row.source)}: {why}. {remedy}")
+            words.text(f"{name_of(row.source)}: {why} {remedy}")
             if row.state == "stale":
                 words.caption(t("documents.stale_note"))
             button.button(t("documents.retry"), key=f"retry_{row.id}", on_click=_reread, args=(here, [row.source]))
@@ -143,12 +143,12 @@ def _draw_one(here: Here, config: Config, row: DocumentRow) -> None:
         (t("documents.pages"), "–" if row.pages is None else t.number(row.pages)),
         (t("documents.chunks"), t.number(row.chunks)),
         (t("documents.size"), t.size(row.size)),
+        (t("documents.modified"), t.date(changed(row.modified_ns)) if row.modified_ns else "–"),
         (t("documents.ingested"), t.date(moment(row.committed_at)) if row.committed_at else "–"),
         (t("documents.hash"), row.content_sha256.hex() if row.content_sha256 else "–"),
     ]
     with st.container(border=True):
-        for name, value in facts:
-            st.text(f"{name}: {value}")
+        st.text("\n".join(f"{name}: {value}" for name, value in facts))
     st.subheader(t("documents.preview"))
     with closing(open_index(here.index, config).store) as store, store.reading():
         try:

@@ -18,7 +18,7 @@ from ui.frame import Here, show_failure, told
 from ui.parts.filter import chosen_filter
 from ui.safe import one_line
 from ui.views.documents import name_of
-from ui.views.lab import STYLE, card_html, columns, expected_page, matched, settings_of, why_lines
+from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _MOST_K = 50
+_VALUES, _NUMBER = "lab_values", "lab_number"
 _DEPTH = 100  # how far places in other columns are known
 
 
@@ -64,14 +65,19 @@ def show(here: Here) -> None:
 def _draw_settings(here: Here, config: Config) -> tuple[str, Config]:
     """Draw question and sliders; return the question and the configuration that they make."""
     t, part, state = here.t, config.retrieval, st.session_state
-    state.setdefault("lab_k", min(part.k, _MOST_K))
-    state.setdefault("lab_weight", part.dense_weight)
+    # Values are given to the widgets, not set in their state: another number in a key makes one anew with its value.
+    values = state.setdefault(_VALUES, {"lab_k": min(part.k, _MOST_K), "lab_weight": part.dense_weight})
+    number = state.get(_NUMBER, 0)
     question = st.text_input(
         t("lab.question"), placeholder=t("lab.question_hint"), key="lab_question", max_chars=MAX_QUESTION_CHARS
     )
     left, right = st.columns(2)
-    k = left.slider(t("lab.k"), 1, _MOST_K, key="lab_k")
-    weight = right.slider(t("lab.weight"), 0.0, 1.0, step=0.05, key="lab_weight", help=t("lab.weight_told"))
+    k = left.slider(t("lab.k"), 1, _MOST_K, int(values["lab_k"]), key=f"lab_k_{number}")
+    weight = right.slider(
+        t("lab.weight"), 0.0, 1.0, float(values["lab_weight"]), 0.05, key=f"lab_weight_{number}",
+        help=t("lab.weight_told"),
+    )  # fmt: skip
+    state[_VALUES] = {"lab_k": k, "lab_weight": weight}  # for when the page is shown again
     assignments = (*here.settings.assignments, f"retrieval.k={k}", f"retrieval.dense_weight={weight:.2f}")
     return question, load_config(here.settings.config, assignments).config
 
@@ -139,10 +145,10 @@ def _draw_columns(
 ) -> None:
     t = here.t
     lexical = pipeline.retriever.reader.snapshot().lexical
-    asked = set(lexical.terms(next(iter(found.values())).question))
+    asked = asked_terms(next(iter(found.values())).question, lexical.terms)
     for place, column in zip(st.columns(len(found)), columns(found, k), strict=True):
         with place:
-            st.subheader(t(f"lab.{column.name}"))
+            st.markdown(f"#### {t(f'lab.{column.name}')}")
             st.caption(f"{t(f'lab.told_{column.name}')} · {t('lab.seconds', ms=round(1000 * column.seconds))}")
             if not column.cards:
                 st.text(t("lab.nothing"))
@@ -184,4 +190,5 @@ def _draw_why(
 
 
 def _apply(values: dict[str, int | float]) -> None:
-    st.session_state.update(values)
+    st.session_state[_VALUES] = {**st.session_state[_VALUES], **values}
+    st.session_state[_NUMBER] = st.session_state.get(_NUMBER, 0) + 1

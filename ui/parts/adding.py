@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from ui.frame import Here
 from ui.ingesting import Ingestion, Work, ingestions
 from ui.safe import one_line
 from ui.uploads import Incoming, Kept, Refused, check
-from ui.views.documents import kept_line, name_of, reason, refused_line, standing
+from ui.views.documents import kept_line, name_of, reason, refused_line, sentence, standing
 
 __all__ = ["begin", "draw_adding", "draw_ingestions"]
 
@@ -43,28 +42,24 @@ def draw_adding(here: Here) -> None:
         if way == "path":
             _draw_path(here)
         else:
-            # Another key for every drop: the bytes of the last one are let go of.
-            key = f"documents_drop_{way}_{st.session_state.get('documents_drops', 0)}"
-            st.file_uploader(
-                t(f"documents.drop_{way}"),
-                accept_multiple_files=True if way == "files" else "directory",
-                key=key,
-                on_change=_take,
-                args=(here, key),
-            )
-            size = t.size(settings.upload_mb * 10**6)
-            st.caption(t("documents.limits", size=size, files=settings.upload_files))
+            # A form: it waits until every file has arrived, and lets go of their bytes when they are taken.
+            with st.form(f"documents_drop_{way}", clear_on_submit=True, border=False):
+                dropped = st.file_uploader(
+                    t(f"documents.drop_{way}"),
+                    accept_multiple_files=True if way == "files" else "directory",
+                    key=f"documents_files_{way}",
+                )
+                size = t.size(settings.upload_mb * 10**6)
+                st.caption(t("documents.limits", size=size, files=settings.upload_files))
+                if st.form_submit_button(t("documents.add_button"), icon=":material/add:") and dropped:
+                    _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
         for told in st.session_state.pop(_TOLD, ()):
             st.text(told)
 
 
-def _take(here: Here, key: str) -> None:
+def _take(here: Here, files: Sequence[Incoming]) -> None:
     """Check, store and ingest what was dropped."""
     settings, t = here.settings, here.t
-    dropped: Any = st.session_state.get(key) or ()
-    if not dropped:
-        return
-    files = [Incoming(file.name, file.getvalue()) for file in dropped]
     taken, refused = check(files, most_bytes=settings.upload_mb * 2**20, most_files=settings.upload_files)
     uploads = uploads_of(settings, here.index)
     kept: list[Kept] = []
@@ -80,7 +75,6 @@ def _take(here: Here, key: str) -> None:
         begin(here, files=[(path, source) for source, path in paths.items()])
     limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
     st.session_state[_TOLD] = [kept_line(one, t) for one in kept] + [refused_line(one, t, **limits) for one in refused]
-    st.session_state["documents_drops"] = st.session_state.get("documents_drops", 0) + 1
 
 
 def _draw_path(here: Here) -> None:
@@ -148,7 +142,7 @@ def _draw_over(here: Here, job: Ingestion) -> None:
             st.text(t("documents.done", **job.report, seconds=round(job.seconds, 1)))
             for failed in job.failures[:10]:
                 told, remedy = reason(t, failed)
-                st.text(f"{name_of(failed.source)}: {told}. {remedy}")
+                st.text(f"{name_of(failed.source)}: {told} {remedy}")
             if job.skipped:
                 told = ", ".join(f"{count} {one_line(what, 40)}" for what, count in sorted(job.skipped.items()))
                 st.text(t("documents.skipped", told=told))
@@ -157,8 +151,7 @@ def _draw_over(here: Here, job: Ingestion) -> None:
         elif job.status == "crashed":
             st.text(t("documents.crashed", told=one_line(job.message, 200)))
         else:
-            st.text(one_line(job.message, 500))
-            st.text(one_line(job.remedy, 300))
+            st.text(f"{sentence(job.message)} {sentence(job.remedy)}")
         again, close, _ = st.columns([1, 1, 3])
         if job.status != "done" and again.button(t("documents.try_again"), key=f"again_{job.number}"):
             ingestions().begin(job.work)

@@ -7,6 +7,7 @@ the widgets here are filled from it, because Streamlit forgets them when another
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from ui.texts import Texts
 __all__ = ["FILTER", "chosen_filter", "draw_filter"]
 
 FILTER = "filter"
+_NUMBER = "filter_number"
 _DAYS = ("since", "until", "ingested_since", "ingested_until")
 
 
@@ -28,41 +30,39 @@ def chosen_filter() -> Filter | None:
 def draw_filter(t: Texts) -> None:
     """Draw the filter's widgets; a change is kept before the page is drawn."""
     now = chosen_filter() or Filter()
+    number = st.session_state.get(_NUMBER, 0)  # another one makes the widgets anew, from the record
+    shared: dict[str, Any] = {"on_change": _keep, "args": (number,)}
     with st.expander(t("documents.filter"), expanded=not now.empty, icon=":material/filter_alt:"):
         st.caption(t("documents.filter_told"))
         left, right = st.columns(2)
-        _fill("filter_source", " ".join(now.sources[:1]))
         left.text_input(
-            t("documents.filter_source"), placeholder=t("documents.filter_source_hint"), key="filter_source",
-            on_change=_keep, max_chars=500,
+            t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
+            placeholder=t("documents.filter_source_hint"), **shared,
         )  # fmt: skip
-        _fill("filter_types", list(now.types))
-        right.multiselect(t("documents.filter_types"), list(TYPES), key="filter_types", on_change=_keep)
+        known = [name for name in now.types if name in TYPES]
+        right.multiselect(t("documents.filter_types"), list(TYPES), known, key=_key("types", number), **shared)
         for place, name in zip(st.columns(4), _DAYS, strict=True):
-            _fill(f"filter_{name}", getattr(now, name))
             place.date_input(
-                t(f"documents.filter_{name}"), key=f"filter_{name}", on_change=_keep, format="YYYY-MM-DD",
-                min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1),
+                t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
+                min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
             )  # fmt: skip
         if not now.empty:
             st.button(t("documents.filter_clear"), key="filter_clear", on_click=_clear)
 
 
-def _fill(key: str, value: object) -> None:
-    if key not in st.session_state:
-        st.session_state[key] = value
+def _key(name: str, number: int) -> str:
+    return f"filter_{name}_{number}"
 
 
-def _keep() -> None:
+def _keep(number: int) -> None:
     state = st.session_state
-    source = str(state.get("filter_source") or "").strip()
+    source = str(state.get(_key("source", number)) or "").strip()
     if source and not any(c in source for c in "*?["):
         source = f"*{source}*"  # a bare name is meant wherever it stands
-    days = {name: state.get(f"filter_{name}") for name in _DAYS}
-    state[FILTER] = Filter((source,) if source else (), tuple(state.get("filter_types") or ()), **days)
+    days = {name: state.get(_key(name, number)) for name in _DAYS}
+    state[FILTER] = Filter((source,) if source else (), tuple(state.get(_key("types", number)) or ()), **days)
 
 
 def _clear() -> None:
     st.session_state[FILTER] = Filter()
-    for key in ("filter_source", "filter_types", *(f"filter_{name}" for name in _DAYS)):
-        st.session_state.pop(key, None)
+    st.session_state[_NUMBER] = st.session_state.get(_NUMBER, 0) + 1

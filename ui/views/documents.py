@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from indexes import ChunkRow, DocumentRow
 
 __all__ = [
-    "STYLE", "WINDOW", "Standing", "kept_line", "line", "moment", "name_of", "preview", "reason", "refused_line",
-    "standing", "window_of",
+    "STYLE", "WINDOW", "Standing", "changed", "kept_line", "line", "moment", "name_of", "preview", "reason",
+    "refused_line", "sentence", "standing", "window_of",
 ]  # fmt: skip
 
 WINDOW = 20_000  # characters of a text that are shown at once
@@ -37,6 +37,7 @@ STYLE = """<style>
 .doc-text .number {font-size: .7rem; font-weight: 700; padding: 0 .3rem; margin-right: .15rem; border-radius: .25rem;
   background: #1e3a8a; color: #ffffff; user-select: none;}
 </style>"""
+_DETAILED = {"broken", "crashed", "memory", "parser", "too large", "unreadable"}  # their message says more
 _STAGES = {
     "find": "finding", "load": "loading", "reading": "reading", "embedding": "embedding", "indexing": "indexing",
 }  # fmt: skip
@@ -65,7 +66,7 @@ def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
         t("documents.column_name"): name_of(row.source),
         t("documents.column_state"): t(f"documents.state_{row.state}"),
         t("documents.column_type"): type_of(row.media_type),
-        t("documents.column_pages"): row.pages,
+        t("documents.column_pages"): "" if row.pages is None else t.number(row.pages),
         t("documents.column_chunks"): row.chunks,
         t("documents.column_size"): t.size(row.size),
         t("documents.column_time"): t.date(moment(row.committed_at)) if row.committed_at else "",
@@ -78,13 +79,26 @@ def moment(told: str) -> dt.datetime:
     return dt.datetime.fromisoformat(told).astimezone()
 
 
+def changed(modified_ns: int) -> dt.datetime:
+    """Return when a file was changed last, in this machine's time zone."""
+    return dt.datetime.fromtimestamp(modified_ns / 10**9, tz=dt.UTC).astimezone()
+
+
 def reason(t: Texts, failed: Failed | Refused) -> tuple[str, str]:
     """Say why a file cannot be read and what mends it: in the interface's words where it has some for this reason."""
     key = f"documents.why_{failed.reason.replace(' ', '_')}"
     try:
-        return t(key), t(f"{key}_remedy")
+        told, remedy = t(key), t(f"{key}_remedy")
     except KeyError:
-        return one_line(failed.message, 400), one_line(failed.remedy, 300)
+        return sentence(failed.message), sentence(failed.remedy)
+    detail = one_line(failed.message, 300) if failed.reason in _DETAILED else ""
+    return f"{told} ({detail})." if detail else f"{told}.", remedy
+
+
+def sentence(text: str) -> str:
+    """Return a message from outside as one line that begins and ends as a sentence does."""
+    line = one_line(text, 500)
+    return f"{line[:1].upper()}{line[1:]}{'' if line.endswith(('.', '!', '?', '…')) or not line else '.'}"
 
 
 def kept_line(kept: Kept, t: Texts) -> str:
@@ -97,7 +111,7 @@ def refused_line(refused: Refused, t: Texts, *, megabytes: int, files: int) -> s
     name = one_line(refused.name, 80)
     if refused.why == "kind":
         told, remedy = reason(t, refused)
-        return f"{name}: {told}. {remedy}"
+        return f"{name}: {told} {remedy}"
     key = refused.why.replace(" ", "_")
     return t(f"documents.refused_{key}", name=name, size=t.size(megabytes * 10**6), total=t.size(megabytes * 10**7),
              files=files, told=one_line(refused.message))  # fmt: skip
@@ -149,6 +163,6 @@ def preview(text: str, chunks: Sequence[ChunkRow], start: int, end: int) -> str:
         covering = [number for number, chunk in near if chunk.start <= left and right <= chunk.end]
         if left in begins:
             pieces.append(f'<span class="number">{begins[left]}</span>')
-        shade = "both" if len(covering) > 1 else ("even" if covering[0] % 2 else "odd") if covering else "none"
+        shade = "both" if len(covering) > 1 else ("odd" if covering[0] % 2 else "even") if covering else "none"
         pieces.append(f'<span class="{shade}">{escape(text[left:right])}</span>')
     return f'<div class="doc-text">{"".join(pieces)}</div>'

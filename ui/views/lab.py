@@ -13,11 +13,23 @@ from rag.explain import Change, Why
 from rag.filtering import Filter
 from rag.records import Passage
 from rag.retrieval import Retrieved
+from rag.words import content_stems
 from ui.safe import escape, marked, one_line
 from ui.texts import Texts
 from ui.views.documents import name_of
 
-__all__ = ["STYLE", "Card", "Column", "card_html", "columns", "expected_page", "matched", "settings_of", "why_lines"]
+__all__ = [
+    "STYLE",
+    "Card",
+    "Column",
+    "asked_terms",
+    "card_html",
+    "columns",
+    "expected_page",
+    "matched",
+    "settings_of",
+    "why_lines",
+]
 
 STYLE = """<style>
 .lab-card {border: 1px solid rgba(128,128,128,.35); border-radius: .5rem; padding: .6rem .75rem; margin-bottom: .6rem;}
@@ -70,6 +82,13 @@ def columns(found: Mapping[str, Retrieved], k: int) -> list[Column]:
             cards.append(Card(rank, passage, moved, before is not None and was is None, places[passage.id]))
         made.append(Column(name, tuple(cards), sum(retrieved.timings.values())))
     return made
+
+
+def asked_terms(question: str, stems: Callable[[str], list[str]]) -> set[str]:
+    """Return the stems that are marked: those of the question's words that carry meaning, of all if none does."""
+    words = [word.group() for word in _WORD.finditer(question)]
+    telling = [word for word in words if content_stems(word)] or words
+    return {stem for word in telling for stem in stems(word)}
 
 
 def matched(text: str, terms: Collection[str], stems: Callable[[str], list[str]]) -> list[tuple[int, int]]:
