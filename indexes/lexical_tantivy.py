@@ -80,9 +80,13 @@ class TantivyIndex:
         ids = self._searcher.fast_field_values("id", [address for _, address in found])
         return np.sort(np.array(ids, dtype=np.int64))
 
+    def terms(self, text: str) -> list[str]:
+        """Return the stems of a text's words, in their order."""
+        return list(self._analyzer.analyze(text))
+
     def has_words(self, text: str) -> bool:
         """Tell whether anything of a text is indexed."""
-        return bool(self._analyzer.analyze(text))
+        return bool(self.terms(text))
 
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, in one tantivy commit."""

@@ -71,6 +71,9 @@ class LexicalIndex(Protocol):
     def ids(self) -> Int64:
         """Return the ids that can be found, ascending."""
 
+    def terms(self, text: str) -> list[str]:
+        """Return what a text is cut into and searched by, in its order: for showing why it was found."""
+
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, as one change."""
 

@@ -39,6 +39,7 @@ __all__ = [
     "open_or_create",
     "open_to_reembed",
     "open_unless_other",
+    "vary_retriever",
 ]
 
 
@@ -215,6 +216,23 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
         reranker=make_reranker(config),
         rerank_candidates=part.rerank_candidates,
         collapse_duplicates=part.collapse_duplicates,
+    )
+
+
+def vary_retriever(retriever: Retriever, config: Config, reranker: Reranker | None) -> Retriever:
+    """Make a retriever with another configuration's retrieval out of one that is there: no index or model is loaded.
+
+    ``reranker`` is the one that the configuration asks for, None where it asks for none.
+    """
+    part = config.retrieval
+    return retriever.varied(
+        k=part.k,
+        candidates=part.candidates,
+        fusion=part.fusion,
+        dense_weight=part.dense_weight,
+        rrf_k=part.rrf_k,
+        reranker=reranker,
+        rerank_candidates=part.rerank_candidates,
     )
 
 

@@ -101,6 +101,25 @@ class Retriever:
         """The index being searched."""
         return self._reader
 
+    def varied(
+        self,
+        *,
+        k: int,
+        candidates: int,
+        fusion: Fusion,
+        dense_weight: float,
+        rrf_k: int,
+        reranker: Reranker | None,
+        rerank_candidates: int,
+    ) -> Retriever:
+        """Return a retriever over the same index and embedder with other settings; nothing is loaded for it."""
+        other = Retriever(
+            self._reader, self._embedder, k=k, candidates=candidates, fusion=fusion, dense_weight=dense_weight,
+            rrf_k=rrf_k, reranker=reranker, rerank_candidates=rerank_candidates,
+        )  # fmt: skip
+        other._always = self._always
+        return other
+
     def retrieve(
         self, question: str, *, only: Filter | None = None, k: int | None = None, depth: int | None = None
     ) -> Retrieved:

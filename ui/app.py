@@ -1,4 +1,4 @@
-"""What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, navigation, then one page.
+"""What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, collection, one page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
 the background (:mod:`ui.engines`) while the page is already there.
@@ -20,6 +20,8 @@ __all__ = ["main"]
 ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
 PAGES = (
     ("chat", ":material/chat:"),
+    ("documents", ":material/folder_open:"),
+    ("lab", ":material/science:"),
     ("evaluation", ":material/monitoring:"),
     ("system", ":material/memory:"),
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rag.embedding import Embedder
     from rag.generators import Generator
     from rag.pipeline import Pipeline
+    from rag.reranking import Reranker
 
 __all__ = ["Engine", "Engines", "State", "engines"]
 
@@ -109,6 +110,15 @@ class Engines:
         from rag.build import make_embedder
 
         made: Embedder = self._shared(("embedder", _told(config.embedding)), lambda: make_embedder(config))
+        return made
+
+    def reranker(self, config: Config) -> Reranker | None:
+        """Return the reranker of a configuration, loaded once; None where it asks for none."""
+        from rag.build import make_reranker
+
+        part = config.retrieval
+        key = ("reranker", f"{part.rerank} {part.cross_encoder} {part.rerank_weight} {_told(config.reader)}")
+        made: Reranker | None = self._shared(key, lambda: make_reranker(config))
         return made
 
     def forget(self, index: Path) -> None:

@@ -16,6 +16,7 @@ import streamlit as st
 from eval.errors import EvalError
 from rag.config import Config, load_config
 from rag.failures import FAILURES, Failure, explain
+from ui.collections import listed
 from ui.engines import Engine, engines
 from ui.owners import owner_of
 from ui.settings import UiSettings
@@ -61,12 +62,26 @@ def sidebar(settings: UiSettings) -> Here:
             t("app.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language, key="language",
             required=True, label_visibility="collapsed", bind="query-params",
         )  # fmt: skip
-    return Here(settings, t, settings.index, _owner())
+        index = _collection(settings, t)
+    return Here(settings, t, index, _owner())
 
 
 def _owner() -> str | None:
     """Return whose session this is, as the server saw it arrive."""
     return owner_of(st.user.to_dict(), st.context.cookies.to_dict())
+
+
+def _collection(settings: UiSettings, t: Texts) -> Path:
+    """Let the user choose among the collections, where there are several; return the chosen folder."""
+    if chosen := st.session_state.pop("collection_next", None):  # by a page, whose widgets cannot set this one's
+        st.session_state["collection"] = chosen
+    folders = {collection.name: collection.folder for collection in listed(settings)}
+    if len(folders) == 1:
+        return settings.index
+    if st.session_state.get("collection") not in folders:  # none chosen yet, or removed since
+        st.session_state["collection"] = settings.index.name
+    name = st.selectbox(t("app.collection"), list(folders), key="collection")
+    return folders[name]
 
 
 @contextmanager

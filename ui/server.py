@@ -71,7 +71,7 @@ def serve(
     settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501, names: Sequence[str] = (), login: Login
 ) -> None:
     """Serve until stopped; ``names`` are other names of this machine. Raises :class:`~rag.errors.RagError`."""
-    settings = use(dataclasses.replace(settings, oidc=login.oidc))
+    settings = use(dataclasses.replace(settings, oidc=login.oidc, local=is_loopback(host)))
     app = make_app(host, login, names)
     app.run(
         config={

@@ -14,7 +14,9 @@ class UiSettings:
     """The index asked first, further collections beside it, the configuration, and where the page keeps its own data.
 
     ``state`` holds chats, feedback and uploaded documents; it is a folder beside the index unless given. ``oidc`` asks
-    everybody to log in with the OpenID provider of Streamlit's secrets.
+    everybody to log in with the OpenID provider of Streamlit's secrets. ``local`` says that only this machine reaches
+    the page: then paths on it may be named. An upload may have ``upload_mb`` mebibytes, as Streamlit counts, and ten
+    times that together with those of the same drop.
     """
 
     index: Path = Path(".rag")
@@ -25,6 +27,7 @@ class UiSettings:
     upload_mb: int = 200
     upload_files: int = 200
     oidc: bool = False
+    local: bool = True
 
     @property
     def state(self) -> Path:

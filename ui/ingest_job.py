@@ -1,0 +1,158 @@
+"""The process that ingests for the page: one job from stdin, what happens as JSON lines on stdout.
+
+It is a process of its own so that answers keep streaming in the page's, that it can be ended at any moment, and that a
+crash costs nothing but the batch in hand. It stops as Ctrl-C stops ``rag ingest`` when stdin says ``cancel`` or ends,
+which it does when the page's process is gone.
+
+    python -P -m ui.ingest_job
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from rag.errors import DocumentError
+from rag.failures import FAILURES, explain
+
+if TYPE_CHECKING:
+    from rag.config import Config
+    from rag.ingest import IngestReport
+    from rag.parse_jobs import ParseAll, Parsed, ParseJob
+    from rag.sources import Found
+
+__all__ = ["main", "run_job"]
+
+PURPOSE = "an ingestion from the page"
+Tell = Callable[..., None]
+
+
+def run_job(job: dict[str, Any], tell: Tell) -> None:
+    """Do one job and tell how it goes; every failure is told, none is raised but a cancellation."""
+    from rag.config import load_config
+
+    try:
+        config = load_config(job["config"], job["assignments"]).config
+        report = _ingest(job, config, tell)
+        failures = [[f.source, f.reason, f.message, f.remedy] for f in report.failures]
+        counts = {n: getattr(report, n) for n in ("added", "changed", "unchanged", "moved", "failed", "chunks")}
+        tell("done", report=counts, failures=failures, skipped=report.skipped, seconds=report.seconds)
+    except FAILURES as error:
+        failure = explain(error)
+        tell("failed", message=failure.message, remedy=failure.remedy)
+
+
+def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
+    from rag.build import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other
+    from rag.ingest import Ingestor, carry_out_without_reading
+    from rag.parse_jobs import parse_in
+    from rag.syncing import make_plan
+
+    index = Path(job["index"])
+    tell("stage", stage="find")
+    found = _find(job, index)
+    tell("stage", stage="load")
+    opened = open_unless_other(index, config)
+    embedder = None
+    if opened is None:
+        embedder = make_embedder(config)
+        opened = open_or_create(index, config, embedder)
+    with opened.writing(PURPOSE), closing(opened.store) as store:
+        reread = bool(job["reread"])
+        plan = make_plan(store, found, index.resolve().parent, reread=reread, retry_failed=not job["paths"])
+        tell("planned", sources=[work.file.source for work in plan.to_read], unchanged=plan.unchanged)
+        if not plan.to_read:
+            return carry_out_without_reading(opened, plan, found)
+        with closing(embedder or make_embedder(config)) as embedder, make_parser_pool(config) as pool:
+            chunker = make_chunker(config, embedder)
+            watched = _watched(parse_in(pool), tell)
+            return Ingestor(opened, embedder, chunker, _progress(tell), watched).carry_out(plan, found)
+
+
+def _find(job: dict[str, Any], index: Path) -> Found:
+    from rag.sources import Found, SourceFile, find_sources
+
+    if job["paths"]:
+        return find_sources([Path(path) for path in job["paths"]], index.resolve().parent)
+    return Found([SourceFile(Path(path), source, _status(Path(path))) for path, source in job["files"]])
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # reading it says what is wrong
+        return None
+
+
+def _progress(tell: Tell) -> Callable[[Any], None]:
+    return lambda progress: tell("progress", **asdict(progress))
+
+
+def _watched(parse_all: ParseAll, tell: Tell) -> ParseAll:
+    """Tell of each file when a parser gets it, and what came of it."""
+
+    def parse(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
+        for outcome in parse_all(_handed(jobs, tell)):
+            if outcome is not None:
+                job, document = outcome
+                failed = isinstance(document, DocumentError)
+                tell("file", source=job.source, state="failed" if failed else "read")
+            yield outcome
+
+    return parse
+
+
+def _handed(jobs: Iterable[ParseJob], tell: Tell) -> Iterator[ParseJob]:
+    for job in jobs:
+        tell("file", source=job.source, state="parsing")
+        yield job
+
+
+def _own_stdout() -> IO[str]:
+    """Take stdout for the events alone: whatever a library prints goes to stderr."""
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    os.dup2(2, 1)
+    return events
+
+
+def _stop_when_told() -> None:
+    for line in sys.stdin:
+        if line.strip() == "cancel":
+            break
+    if hasattr(signal, "pthread_kill"):  # wakes the main thread whatever it waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
+def main() -> int:
+    """Run one job."""
+    events = _own_stdout()
+    lock = threading.Lock()
+
+    def tell(event: str, **values: Any) -> None:
+        with lock:
+            events.write(json.dumps({"event": event, **values}, ensure_ascii=True) + "\n")
+
+    job = json.loads(sys.stdin.readline())
+    if hasattr(os, "nice"):
+        os.nice(5)  # answers go first
+    threading.Thread(target=_stop_when_told, daemon=True).start()
+    try:
+        run_job(job, tell)
+    except KeyboardInterrupt:
+        tell("cancelled")
+    events.flush()
+    os._exit(0)  # not held up by a library's threads; all that counts is committed and told
+
+
+if __name__ == "__main__":
+    sys.exit(main())

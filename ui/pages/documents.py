@@ -1,0 +1,170 @@
+"""The Documents page: add, look into, read again and delete documents; collections; the filter of all questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from rag.build import open_index
+from rag.config import Config, load_config
+from rag.folders import holds_index, remove_documents
+from rag.sources import is_upload, source_path
+from ui.collections import uploads_of
+from ui.frame import Here, told
+from ui.ingesting import Failed
+from ui.parts.adding import begin, draw_adding, draw_ingestions
+from ui.parts.collection import draw_collections
+from ui.parts.filter import chosen_filter, draw_filter
+from ui.safe import one_line
+from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, window_of
+
+if TYPE_CHECKING:
+    from indexes import ChunkRow, DocumentRow
+
+__all__ = ["show"]
+
+_MOST_PROBLEMS = 50
+_TOLD = "documents_done"
+
+
+def show(here: Here) -> None:
+    """Draw the page."""
+    t = here.t
+    st.html(STYLE)
+    st.header(t("app.documents"))
+    draw_adding(here)
+    draw_ingestions(here)
+    if message := st.session_state.pop(_TOLD, ""):
+        st.text(message)
+    with told():
+        config = load_config(here.settings.config, here.settings.assignments).config
+        if holds_index(here.index):
+            _draw_documents(here, config)
+        else:
+            st.text(t("documents.empty"))
+    draw_collections(here)
+
+
+def _draw_documents(here: Here, config: Config) -> None:
+    t = here.t
+    only = chosen_filter()
+    with closing(open_index(here.index, config).store) as store, store.reading():
+        everything = store.documents()
+        passing = store.documents(only.selection()) if only else everything
+        generation = store.generation
+    if not everything:
+        st.text(t("documents.empty"))
+        return
+    size, chunks = t.size(sum(row.size for row in everything)), sum(row.chunks for row in everything)
+    st.text(t("documents.summary", n=len(everything), chunks=chunks, size=size, generation=generation))
+    _draw_problems(here, [row for row in everything if row.state != "ready"])
+    draw_filter(t)
+    if only:
+        st.text(t("documents.filtered", n=len(passing), all=len(everything)))
+    if not passing:
+        st.text(t("documents.no_match"))
+        return
+    st.dataframe([line(row, t) for row in passing], hide_index=True, width="stretch")
+    rows = {row.source: row for row in passing}
+    state = st.session_state
+    state["documents_chosen"] = [source for source in state.get("documents_chosen", ()) if source in rows]
+    chosen = st.multiselect(
+        t("documents.chosen"), list(rows), format_func=name_of, key="documents_chosen",
+        placeholder=t("documents.chosen_hint"),
+    )  # fmt: skip
+    if chosen:
+        _draw_actions(here, config, chosen)
+    if len(chosen) == 1:
+        _draw_one(here, config, rows[chosen[0]])
+
+
+def _draw_problems(here: Here, rows: Sequence[DocumentRow]) -> None:
+    if not rows:
+        return
+    t = here.t
+    with st.expander(t("documents.problems", n=len(rows)), expanded=True, icon=":material/error:"):
+        for row in rows[:_MOST_PROBLEMS]:
+            why, remedy = reason(t, Failed(row.source, row.reason or "", row.message or "", row.remedy or ""))
+            words, button = st.columns([5, 1], vertical_alignment="center")
+            words.text(f"{name_of(row.source)}: {why} {remedy}")
+            if row.state == "stale":
+                words.caption(t("documents.stale_note"))
+            button.button(t("documents.retry"), key=f"retry_{row.id}", on_click=_reread, args=(here, [row.source]))
+        if len(rows) > 1:
+            every = [row.source for row in rows]
+            st.button(t("documents.retry_all"), key="retry_all", on_click=_reread, args=(here, every))
+
+
+def _draw_actions(here: Here, config: Config, chosen: Sequence[str]) -> None:
+    t = here.t
+    again, delete, _ = st.columns([1, 1, 3])
+    again.button(
+        t("documents.reread"), key="documents_reread", icon=":material/refresh:", on_click=_reread, args=(here, chosen)
+    )
+    with delete.popover(t("documents.delete"), icon=":material/delete:"):
+        st.text(t("documents.delete_sure", n=len(chosen)))
+        if st.button(t("documents.delete_button", n=len(chosen)), type="primary", key="documents_delete"):
+            with told():
+                remove_documents(here.index, config, chosen, "deleting documents on the page")
+                uploads = uploads_of(here.settings, here.index)
+                for source in chosen:
+                    if is_upload(source):
+                        uploads.forget(source)
+                st.session_state[_TOLD] = t("documents.deleted", n=len(chosen))
+                st.rerun()
+
+
+def _reread(here: Here, sources: Sequence[str]) -> None:
+    """Begin to read documents again; of uploads whose file is gone that is said."""
+    uploads, root = uploads_of(here.settings, here.index), here.index.resolve().parent
+    files: list[tuple[Path, str]] = []
+    missing = []
+    for source in sources:
+        path = uploads.path(source) if is_upload(source) else source_path(source, root)
+        if path is None:
+            missing.append(here.t("documents.reread_missing", name=name_of(source)))
+        else:
+            files.append((path, source))
+    if files:
+        begin(here, files=files, reread=True)
+    st.session_state[_TOLD] = "\n".join(missing)
+
+
+def _draw_one(here: Here, config: Config, row: DocumentRow) -> None:
+    t = here.t
+    facts = [
+        (t("documents.source"), one_line(row.source, 1000)),
+        (t("documents.title"), one_line(row.title)),
+        (t("documents.type"), row.media_type),
+        (t("documents.pages"), "–" if row.pages is None else t.number(row.pages)),
+        (t("documents.chunks"), t.number(row.chunks)),
+        (t("documents.size"), t.size(row.size)),
+        (t("documents.modified"), t.date(changed(row.modified_ns)) if row.modified_ns else "–"),
+        (t("documents.ingested"), t.date(moment(row.committed_at)) if row.committed_at else "–"),
+        (t("documents.hash"), row.content_sha256.hex() if row.content_sha256 else "–"),
+    ]
+    with st.container(border=True):
+        st.text("\n".join(f"{name}: {value}" for name, value in facts))
+    st.subheader(t("documents.preview"))
+    with closing(open_index(here.index, config).store) as store, store.reading():
+        try:
+            text, chunks = store.text(row.source), store.chunks_of(row.source)
+        except KeyError:
+            st.text(t("documents.preview_none"))
+            return
+    _draw_preview(here, row, text, chunks)
+
+
+def _draw_preview(here: Here, row: DocumentRow, text: str, chunks: Sequence[ChunkRow]) -> None:
+    t, part = here.t, 1
+    st.caption(t("documents.preview_told"))
+    parts = -(-len(text) // WINDOW)
+    if parts > 1:
+        part = int(st.number_input(t("documents.preview_go"), 1, parts, 1, key=f"part_{row.id}"))
+    start, end = window_of((part - 1) * WINDOW, len(text))
+    st.html(preview(text, chunks, start, end))
+    st.caption(t("documents.preview_part", start=start + 1, end=end, length=len(text)))

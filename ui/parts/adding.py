@@ -1,0 +1,162 @@
+"""Adding documents: the file drop, a path on this machine, and how the ingestions of a collection stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from rag.folders import writer_of
+from ui.collections import uploads_of
+from ui.frame import Here
+from ui.ingesting import Ingestion, Work, ingestions
+from ui.safe import one_line
+from ui.uploads import Incoming, Kept, Refused, check
+from ui.views.documents import kept_line, name_of, reason, refused_line, sentence, standing
+
+__all__ = ["begin", "draw_adding", "draw_ingestions"]
+
+_EVERY_S = 1.0
+_TOLD = "documents_told"
+
+
+def begin(
+    here: Here, *, files: Sequence[tuple[Path, str]] = (), paths: Sequence[str] = (), reread: bool = False
+) -> None:
+    """Begin an ingestion into the collection; every session that looks at it sees it."""
+    named = tuple((str(path), source) for path, source in files)
+    work = Work(here.index, here.settings.config, here.settings.assignments, named, tuple(paths), reread)
+    ingestions().begin(work)
+
+
+def draw_adding(here: Here) -> None:
+    """Draw the ways to add documents, and what came of the last files."""
+    t, settings = here.t, here.settings
+    ways = ["files", "folder", *(["path"] if settings.local else [])]
+    with st.container(border=True):
+        way = st.segmented_control(
+            t("documents.add"), ways, format_func=lambda w: t(f"documents.add_{w}"), default="files",
+            key="documents_way", required=True,
+        )  # fmt: skip
+        if way == "path":
+            _draw_path(here)
+        else:
+            # A form: it waits until every file has arrived, and lets go of their bytes when they are taken.
+            with st.form(f"documents_drop_{way}", clear_on_submit=True, border=False):
+                dropped = st.file_uploader(
+                    t(f"documents.drop_{way}"),
+                    accept_multiple_files=True if way == "files" else "directory",
+                    key=f"documents_files_{way}",
+                )
+                size = t.size(settings.upload_mb * 10**6)
+                st.caption(t("documents.limits", size=size, files=settings.upload_files))
+                if st.form_submit_button(t("documents.add_button"), icon=":material/add:") and dropped:
+                    _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
+        for told in st.session_state.pop(_TOLD, ()):
+            st.text(told)
+
+
+def _take(here: Here, files: Sequence[Incoming]) -> None:
+    """Check, store and ingest what was dropped."""
+    settings, t = here.settings, here.t
+    taken, refused = check(files, most_bytes=settings.upload_mb * 2**20, most_files=settings.upload_files)
+    uploads = uploads_of(settings, here.index)
+    kept: list[Kept] = []
+    for file in taken:
+        outcome = uploads.keep(file)
+        if isinstance(outcome, Refused):
+            refused.append(outcome)
+        else:
+            kept.append(outcome)
+    if kept:
+        # The last one of a name is what lies there now.
+        paths = {one.source: uploads.folder / one.path for one in kept}
+        begin(here, files=[(path, source) for source, path in paths.items()])
+    limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
+    st.session_state[_TOLD] = [kept_line(one, t) for one in kept] + [refused_line(one, t, **limits) for one in refused]
+
+
+def _draw_path(here: Here) -> None:
+    t = here.t
+    with st.form("documents_path", border=False):
+        path = st.text_input(t("documents.path"), key="documents_path_text")
+        if not st.form_submit_button(t("documents.path_button")):
+            return
+    try:
+        there = bool(path.strip()) and Path(path.strip()).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, a home that is not known
+        there = False
+    if there:
+        begin(here, paths=[str(Path(path.strip()).expanduser())])
+    else:
+        st.text(t("documents.path_missing"))
+
+
+def draw_ingestions(here: Here) -> None:
+    """Draw what is going on in the collection and how the last ingestion ended.
+
+    While something goes on the part redraws itself; at its end the page is run again, once, to show the documents.
+    """
+    busy = ingestions().running(here.index) is not None or writer_of(here.index) is not None
+    st.fragment(_draw_ingestions, run_every=_EVERY_S if busy else None)(here, busy)
+
+
+def _draw_ingestions(here: Here, was_busy: bool) -> None:
+    t = here.t
+    jobs = ingestions().of(here.index)
+    writer = writer_of(here.index)
+    if was_busy and writer is None and all(job.over for job in jobs):
+        st.rerun(scope="app")
+    if not any(not job.over for job in jobs) and writer is not None:
+        st.text(
+            t("documents.locked", purpose=writer.purpose, pid=str(writer.pid), host=writer.host, since=writer.since)
+        )
+    for job in jobs:
+        if not job.over:
+            _draw_running(here, job)
+    if jobs and jobs[-1].over:
+        _draw_over(here, jobs[-1])
+
+
+def _draw_running(here: Here, job: Ingestion) -> None:
+    t, shown = here.t, standing(job, here.t)
+    with st.container(border=True):
+        st.progress(shown.share or 0.0, text=shown.sentence)
+        if shown.figures:
+            st.text(shown.figures)
+        for name, state in shown.files[:8]:
+            st.text(f"{name} — {state}")
+        if left := shown.more + len(shown.files[8:]):
+            st.text(t("documents.more_files", n=left))
+        st.button(
+            t("documents.cancel"), key=f"cancel_{job.number}", on_click=ingestions().cancel, args=(job.number,),
+            disabled=job.status == "cancelling",
+        )  # fmt: skip
+
+
+def _draw_over(here: Here, job: Ingestion) -> None:
+    t = here.t
+    with st.container(border=True):
+        if job.status == "done":
+            st.text(t("documents.done", **job.report, seconds=round(job.seconds, 1)))
+            for failed in job.failures[:10]:
+                told, remedy = reason(t, failed)
+                st.text(f"{name_of(failed.source)}: {told} {remedy}")
+            if job.skipped:
+                told = ", ".join(f"{count} {one_line(what, 40)}" for what, count in sorted(job.skipped.items()))
+                st.text(t("documents.skipped", told=told))
+        elif job.status == "cancelled":
+            st.text(t("documents.cancelled"))
+        elif job.status == "crashed":
+            st.text(t("documents.crashed", told=one_line(job.message, 200)))
+        else:
+            st.text(f"{sentence(job.message)} {sentence(job.remedy)}")
+        again, close, _ = st.columns([1, 1, 3])
+        if job.status != "done" and again.button(t("documents.try_again"), key=f"again_{job.number}"):
+            ingestions().begin(job.work)
+            ingestions().dismiss(job.number)
+            st.rerun(scope="app")
+        if close.button(t("documents.dismiss"), key=f"dismiss_{job.number}"):
+            ingestions().dismiss(job.number)
+            st.rerun(scope="app")

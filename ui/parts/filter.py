@@ -1,0 +1,68 @@
+"""The filter: which documents the list shows and the questions are asked of.
+
+What is chosen is kept as one :class:`~rag.filtering.Filter` under ``filter`` in the session, which other pages read;
+the widgets here are filled from it, because Streamlit forgets them when another page is shown.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import streamlit as st
+
+from rag.filtering import TYPES, Filter
+from ui.texts import Texts
+
+__all__ = ["FILTER", "chosen_filter", "draw_filter"]
+
+FILTER = "filter"
+_NUMBER = "filter_number"
+_DAYS = ("since", "until", "ingested_since", "ingested_until")
+
+
+def chosen_filter() -> Filter | None:
+    """Return the session's filter, None where everything passes."""
+    found = st.session_state.get(FILTER)
+    return found if isinstance(found, Filter) and not found.empty else None
+
+
+def draw_filter(t: Texts) -> None:
+    """Draw the filter's widgets; a change is kept before the page is drawn."""
+    now = chosen_filter() or Filter()
+    number = st.session_state.get(_NUMBER, 0)  # another one makes the widgets anew, from the record
+    shared: dict[str, Any] = {"on_change": _keep, "args": (number,)}
+    with st.expander(t("documents.filter"), expanded=not now.empty, icon=":material/filter_alt:"):
+        st.caption(t("documents.filter_told"))
+        left, right = st.columns(2)
+        left.text_input(
+            t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
+            placeholder=t("documents.filter_source_hint"), **shared,
+        )  # fmt: skip
+        known = [name for name in now.types if name in TYPES]
+        right.multiselect(t("documents.filter_types"), list(TYPES), known, key=_key("types", number), **shared)
+        for place, name in zip(st.columns(4), _DAYS, strict=True):
+            place.date_input(
+                t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
+                min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
+            )  # fmt: skip
+        if not now.empty:
+            st.button(t("documents.filter_clear"), key="filter_clear", on_click=_clear)
+
+
+def _key(name: str, number: int) -> str:
+    return f"filter_{name}_{number}"
+
+
+def _keep(number: int) -> None:
+    state = st.session_state
+    source = str(state.get(_key("source", number)) or "").strip()
+    if source and not any(c in source for c in "*?["):
+        source = f"*{source}*"  # a bare name is meant wherever it stands
+    days = {name: state.get(_key(name, number)) for name in _DAYS}
+    state[FILTER] = Filter((source,) if source else (), tuple(state.get(_key("types", number)) or ()), **days)
+
+
+def _clear() -> None:
+    st.session_state[FILTER] = Filter()
+    st.session_state[_NUMBER] = st.session_state.get(_NUMBER, 0) + 1

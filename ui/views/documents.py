@@ -1,0 +1,168 @@
+"""What the Documents page shows: lines of a table, where an ingestion stands, and a text with its chunks' borders.
+
+Pure functions and records. Names and texts of documents leave here escaped, or as plain text for widgets that show
+nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from rag.filtering import type_of
+from rag.sources import UPLOAD
+from ui.ingesting import Failed, Ingestion
+from ui.safe import escape, one_line
+from ui.texts import Texts
+from ui.uploads import Kept, Refused
+
+if TYPE_CHECKING:
+    from indexes import ChunkRow, DocumentRow
+
+__all__ = [
+    "STYLE", "WINDOW", "Standing", "changed", "kept_line", "line", "moment", "name_of", "preview", "reason",
+    "refused_line", "sentence", "standing", "window_of",
+]  # fmt: skip
+
+WINDOW = 20_000  # characters of a text that are shown at once
+STYLE = """<style>
+.doc-text {font-size: .9rem; line-height: 1.65; white-space: pre-wrap; overflow-wrap: anywhere;
+  max-height: 32rem; overflow-y: auto; padding: .75rem; border: 1px solid rgba(128,128,128,.35); border-radius: .5rem;}
+.doc-text .even {background: rgba(37, 99, 235, .16);}
+.doc-text .odd {background: rgba(22, 163, 74, .16);}
+.doc-text .both {background: rgba(217, 119, 6, .30);}
+.doc-text .number {font-size: .7rem; font-weight: 700; padding: 0 .3rem; margin-right: .15rem; border-radius: .25rem;
+  background: #1e3a8a; color: #ffffff; user-select: none;}
+</style>"""
+_DETAILED = {"broken", "crashed", "memory", "parser", "too large", "unreadable"}  # their message says more
+_STAGES = {
+    "find": "finding", "load": "loading", "reading": "reading", "embedding": "embedding", "indexing": "indexing",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An ingestion in words: ``share`` of it done (None: not known), a sentence, and the files with their states."""
+
+    share: float | None
+    sentence: str
+    figures: str
+    files: tuple[tuple[str, str], ...]
+    more: int
+
+
+def name_of(source: str, most: int = 80) -> str:
+    """Return a document's name as a reader knows it, in one line of plain text; of a long path its end."""
+    name = one_line(source.removeprefix(UPLOAD), 10_000)
+    return name if len(name) <= most else "…" + name[-(most - 1) :]
+
+
+def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
+    """Return a document as a line of the table."""
+    return {
+        t("documents.column_name"): name_of(row.source),
+        t("documents.column_state"): t(f"documents.state_{row.state}"),
+        t("documents.column_type"): type_of(row.media_type),
+        t("documents.column_pages"): "" if row.pages is None else t.number(row.pages),
+        t("documents.column_chunks"): row.chunks,
+        t("documents.column_size"): t.size(row.size),
+        t("documents.column_time"): t.date(moment(row.committed_at)) if row.committed_at else "",
+        t("documents.column_hash"): row.content_sha256.hex()[:12] if row.content_sha256 else "",
+    }
+
+
+def moment(told: str) -> dt.datetime:
+    """Return a moment that the index wrote down, in this machine's time zone."""
+    return dt.datetime.fromisoformat(told).astimezone()
+
+
+def changed(modified_ns: int) -> dt.datetime:
+    """Return when a file was changed last, in this machine's time zone."""
+    return dt.datetime.fromtimestamp(modified_ns / 10**9, tz=dt.UTC).astimezone()
+
+
+def reason(t: Texts, failed: Failed | Refused) -> tuple[str, str]:
+    """Say why a file cannot be read and what mends it: in the interface's words where it has some for this reason."""
+    key = f"documents.why_{failed.reason.replace(' ', '_')}"
+    try:
+        told, remedy = t(key), t(f"{key}_remedy")
+    except KeyError:
+        return sentence(failed.message), sentence(failed.remedy)
+    detail = one_line(failed.message, 300) if failed.reason in _DETAILED else ""
+    return f"{told} ({detail})." if detail else f"{told}.", remedy
+
+
+def sentence(text: str) -> str:
+    """Return a message from outside as one line that begins and ends as a sentence does."""
+    line = one_line(text, 500)
+    return f"{line[:1].upper()}{line[1:]}{'' if line.endswith(('.', '!', '?', '…')) or not line else '.'}"
+
+
+def kept_line(kept: Kept, t: Texts) -> str:
+    """Say what happened to an uploaded file, as plain text."""
+    return t(f"documents.kept_{kept.before}", name=name_of(kept.source), size=t.size(kept.size))
+
+
+def refused_line(refused: Refused, t: Texts, *, megabytes: int, files: int) -> str:
+    """Say why an uploaded file was not taken, as plain text."""
+    name = one_line(refused.name, 80)
+    if refused.why == "kind":
+        told, remedy = reason(t, refused)
+        return f"{name}: {told} {remedy}"
+    key = refused.why.replace(" ", "_")
+    return t(f"documents.refused_{key}", name=name, size=t.size(megabytes * 10**6), total=t.size(megabytes * 10**7),
+             files=files, told=one_line(refused.message))  # fmt: skip
+
+
+def standing(job: Ingestion, t: Texts, *, most: int = 30) -> Standing:
+    """Say where an ingestion stands."""
+    progress = job.progress
+    done, files = int(progress.get("files_done", 0)), int(progress.get("files", 0))
+    size_done, size = int(progress.get("bytes_done", 0)), int(progress.get("bytes", 0))
+    share = size_done / size if size else done / files if files else None
+    if job.status in ("waiting", "cancelling"):
+        sentence = t(f"documents.job_{job.status}")
+    else:
+        sentence = t(f"documents.stage_{_STAGES.get(job.stage, 'reading')}")
+    figures = []
+    if files:
+        figures.append(t("documents.of_files", done=done, n=files))
+    if size:
+        figures.append(f"{t.size(size_done)} / {t.size(size)}")
+    if job.seconds and progress.get("chunks"):
+        figures.append(t("documents.speed", rate=t.number(progress["chunks"] / job.seconds, 1)))
+    if size_done and progress.get("seconds"):
+        figures.append(t("documents.left", seconds=round(progress["seconds"] * (size - size_done) / size_done)))
+    order = {"failed": 0, "parsing": 1, "read": 2, "waiting": 3, "done": 4}
+    known = sorted(job.files.items(), key=lambda item: order.get(item[1], 5))
+    shown = tuple((name_of(source), t(f"documents.file_{state}")) for source, state in known[:most])
+    share = None if share is None else min(1.0, share)
+    return Standing(share, sentence, " · ".join(figures), shown, len(known) - len(shown))
+
+
+def window_of(position: int, length: int) -> tuple[int, int]:
+    """Return the part of a text that is shown around a position: a whole number of windows from its beginning."""
+    start = max(0, min(position, length - 1)) // WINDOW * WINDOW if length else 0
+    return start, min(length, start + WINDOW)
+
+
+def preview(text: str, chunks: Sequence[ChunkRow], start: int, end: int) -> str:
+    """Return ``text[start:end]`` as HTML: chunks shaded in turn, what two of them share in a third shade.
+
+    Where a chunk begins stands its number, counted from 1 over the whole document.
+    """
+    near = [(number, c) for number, c in enumerate(chunks, start=1) if c.start < end and c.end > start]
+    begins = {chunk.start: number for number, chunk in near}
+    cuts = {start, end, *(c.start for _, c in near), *(c.end for _, c in near)}
+    borders = sorted(cut for cut in cuts if start <= cut <= end)
+    pieces = []
+    for left, right in pairwise(borders):
+        covering = [number for number, chunk in near if chunk.start <= left and right <= chunk.end]
+        if left in begins:
+            pieces.append(f'<span class="number">{begins[left]}</span>')
+        shade = "both" if len(covering) > 1 else ("odd" if covering[0] % 2 else "even") if covering else "none"
+        pieces.append(f'<span class="{shade}">{escape(text[left:right])}</span>')
+    return f'<div class="doc-text">{"".join(pieces)}</div>'
