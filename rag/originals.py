@@ -7,6 +7,7 @@ models are loading.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from rag.records import Passage
 from rag.sources import source_path
 from rag.stamps import read_file
 
-__all__ = ["Original", "find_original"]
+__all__ = ["Original", "find_original", "passage_with"]
 
 PDF = "application/pdf"
 
@@ -72,3 +73,11 @@ def find_original(index: Path, passage: Passage) -> Original:
 def _before(store: Store, passage: Passage, text: str) -> int:
     on_page = [chunk.start for chunk in store.chunks_of(passage.source) if chunk.page == passage.page]
     return len(compact(text[min([*on_page, passage.start]) : passage.start]))
+
+
+def passage_with(store: Store, source: str, find: Callable[[str], tuple[int, int] | None]) -> Passage | None:
+    """Return the first chunk of a document in which something is found, None where there is none."""
+    for row in store.chunks_of(source):
+        if find(row.text) is not None:
+            return Passage(row.id, row.source, row.title, row.page, row.headings, row.start, row.end, row.text, 0.0)
+    return None

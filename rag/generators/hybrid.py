@@ -59,6 +59,11 @@ class HybridGenerator:
         self._min_confidence = min_confidence
 
     @property
+    def writer(self) -> Generator:
+        """What phrases the sentences."""
+        return self._writer
+
+    @property
     def context_length(self) -> int:
         """The reader's: passages go to it, and one sentence to the writer."""
         return self._reader.context_length
