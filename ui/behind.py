@@ -20,6 +20,7 @@ from rag.failures import FAILURES, Failure, explain
 __all__ = ["Behind", "Task", "failure_of"]
 
 T = TypeVar("T")
+_RETRY_S = 5.0
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -37,6 +38,8 @@ class Task(Generic[T]):
     def __init__(self, future: Future[T]) -> None:
         self._future = future
         self._started = time.monotonic()
+        self._ended = 0.0
+        future.add_done_callback(lambda _: setattr(self, "_ended", time.monotonic()))
 
     def wait(self, seconds: float) -> bool:
         """Wait a little; tell whether it is done."""
@@ -51,6 +54,10 @@ class Task(Generic[T]):
     def seconds(self) -> float:
         """How long ago it was asked for."""
         return time.monotonic() - self._started
+
+    def stale(self, seconds: float) -> bool:
+        """Tell whether it failed, and so long ago that another attempt may do better."""
+        return self.done and self._future.exception() is not None and time.monotonic() - self._ended > seconds
 
     @property
     def failure(self) -> Failure | None:
@@ -73,10 +80,10 @@ class Behind:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="behind")
 
     def get(self, key: Hashable, make: Callable[[], T]) -> Task[T]:
-        """Return the task of this key, begun by whoever asks first."""
+        """Return the task of this key, begun by whoever asks first. One that failed is soon tried again."""
         with self._lock:
             task = self._tasks.get(key)
-            if task is None:
+            if task is None or task.stale(_RETRY_S):
                 task = self._tasks[key] = Task(self._pool.submit(make))
             self._tasks.move_to_end(key)
             for old in [k for k, t in self._tasks.items() if t.done][: max(0, len(self._tasks) - self._most)]:

@@ -72,9 +72,9 @@ def _unusable(desk: Desk, entry: RunEntry, *, running: bool) -> None:
 
 def _run(desk: Desk, entry: RunEntry, run: RunData) -> None:
     t = desk.here.t
-    found = tiles(run.manifest, run.rows, t)
-    for column, tile in zip(st.columns(len(found)) if found else (), found, strict=True):
-        column.metric(tile.label, tile.value, tile.interval, delta_color="off", delta_arrow="off")
+    row = st.container(horizontal=True, gap="large")  # as many beside each other as there is room for
+    for tile in tiles(run.manifest, run.rows, t):
+        row.metric(tile.label, tile.value, tile.interval, delta_color="off", delta_arrow="off", width="content")
     part = st.segmented_control(
         t("evaluation.part"),
         _PARTS,
@@ -134,7 +134,7 @@ def _tables(run: RunData, t: Texts) -> None:
 
 def _columns(t: Texts) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width="medium", pinned=True)}
+    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width="medium")}
     columns["state"] = text(t("evaluation.state"), width="small")
     for name in IN_TABLE:
         digits = 3 if name == "latency_s" else 1

@@ -135,11 +135,11 @@ def _live(here: Here) -> None:
         if not live.answers:
             st.caption(t("system.no_answers"))
             return
-        first, second, third = st.columns(3)
-        first.metric(t("system.answers"), t.number(live.answers))
-        second.metric(t("system.last_minute"), t.number(live.last_minute))
+        row = st.container(horizontal=True, gap="large")
+        row.metric(t("system.answers"), t.number(live.answers), width="content")
+        row.metric(t("system.last_minute"), t.number(live.last_minute), width="content")
         speed = "–" if live.tokens_per_s is None else t.number(live.tokens_per_s, 1)
-        third.metric(t("system.tokens_per_s"), speed)
+        row.metric(t("system.tokens_per_s"), speed, width="content")
         st.caption(t("system.live_counts", hour=live.last_hour, abstained=live.abstained, stopped=live.stopped))
         columns: dict[str, Any] = {"stage": st.column_config.TextColumn(t("evaluation.stage"))}
         names = {"n": "system.answers", "p50": "evaluation.ms_p50", "p95": "evaluation.ms_p95"}
