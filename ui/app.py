@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every session and interaction: language, collection, navigation, then one page.
+"""What Streamlit runs (:mod:`ui.start.script`) for every session and interaction: language, collection, navigation, then one page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
 the background (:mod:`ui.engines`) while the page is already there.
@@ -51,7 +51,3 @@ def _is_let_in(here: Here) -> bool:
     st.title(here.t("app.title"))
     st.button(here.t("login.with_account"), key="log_in", type="primary", on_click=st.login)
     return False
-
-
-if __name__ == "__main__":
-    main()

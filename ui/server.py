@@ -64,7 +64,7 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     """Return the application with everything that stands before it. Needs Streamlit."""
     import streamlit as st
 
-    return st.App(Path(__file__).with_name("app.py"), middleware=_middleware(host, login, names))
+    return st.App(Path(__file__).with_name("start") / "script.py", middleware=_middleware(host, login, names))
 
 
 def serve(
