@@ -1,4 +1,4 @@
-"""What Streamlit runs (:mod:`ui.start.script`) for every session and interaction: language, collection, navigation, then one page.
+"""What Streamlit runs (:mod:`ui.start.script`) for each interaction: language, collection, navigation, then a page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
 the background (:mod:`ui.engines`) while the page is already there.

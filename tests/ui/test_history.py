@@ -32,7 +32,8 @@ def kept(chats: Chats, owner: str, *questions: str) -> Chat:
 @given(
     turn=st.builds(
         Turn, TEXT, asked=st.floats(0, 1e10), shown=TEXT, stopped=st.booleans(), band=st.sampled_from(["", "high"]),
-        failure=st.none() | st.builds(Failure, TEXT, TEXT, st.integers(0, 9)), clock=st.builds(Clock, done=st.floats(0, 9)),
+        failure=st.none() | st.builds(Failure, TEXT, TEXT, st.integers(0, 9)),
+        clock=st.builds(Clock, done=st.floats(0, 9)),
         answer=st.none() | st.builds(Answer, TEXT, TEXT, st.booleans(), st.just(0.5)), absence=TEXT, config=TEXT,
     )
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stands in front of every request: hosts, origins, headers, cookies, the password; and the colours of the page."""
+"""What stands in front of every request: hosts, origins, headers, cookies, the password; and the colours."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_loopback_is_known_by_its_own_names(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "192.168.0.5", "localhost.evil.example", "a@127.0.0.1", "127.0.0.1:x", "",
-     "127.0.0.1/x", "evil.example#127.0.0.1"],
+    ["evil.example", "127.0.0.1.evil.example", "192.168.0.5", "localhost.evil.example", "a@127.0.0.1", "127.0.0.1:x",
+     "", "127.0.0.1/x", "evil.example#127.0.0.1"],
 )  # fmt: skip
 def test_a_name_that_somebody_else_points_here_is_refused(host: str) -> None:
     got = client().get("/", headers={"host": host})
