@@ -54,14 +54,15 @@ class Here:
 def sidebar(settings: UiSettings) -> Here:
     """Draw what all pages share, and return where the user is."""
     st.html(STYLE)
-    asked = st.session_state.get("language") or (st.context.locale or "en").partition("-")[0]
-    language = asked if asked in LANGUAGES else "en"
-    t = Texts(language)
+    own = (st.context.locale or "en").partition("-")[0]
+    own = own if own in LANGUAGES else "en"
     with st.sidebar:
-        st.segmented_control(
-            t("app.language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=language, key="language",
-            required=True, label_visibility="collapsed", bind="query-params",
+        language = st.segmented_control(
+            Texts(st.session_state.get("language") or own)("app.language"), list(LANGUAGES), key="language",
+            format_func=LANGUAGES.__getitem__, default=own, required=True, label_visibility="collapsed",
+            bind="query-params",
         )  # fmt: skip
+        t = Texts(language or own)
         index = _collection(settings, t)
     return Here(settings, t, index, _owner())
 

@@ -67,9 +67,10 @@ class KnownHosts:
         if name is None:
             return False
         try:
-            return self._any_address or ipaddress.ip_address(name).is_loopback or name in self._names
+            address = ipaddress.ip_address(name)
         except ValueError:
             return name in self._names
+        return self._any_address or address.is_loopback or name in self._names
 
     def _is_same(self, origin: str, host: str) -> bool:
         """Tell whether a request comes from our own page. Behind a proxy its name may be one of those we were told."""

@@ -1,0 +1,140 @@
+"""The chat in a real browser against a real server: what a user sees of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conftest import Server, open_page, start_server, stop_server  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext, Page
+
+QUESTION = "How much does the fog sensor weigh and where does it stand?"
+ANSWER = "The fog sensor weighs 3.4 kg and stands on the mast beside the old lighthouse by the sea."
+
+
+def ask(page: Page, question: str) -> None:
+    page.get_by_test_id("stChatInputTextArea").fill(question)
+    page.keyboard.press("Enter")
+
+
+def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None:
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    ask(page, QUESTION)
+    begun = page.locator(".rag-text", has_text="The fog sensor")
+    begun.wait_for()
+    assert "by the sea" not in begun.last.inner_text()  # it is still coming
+    page.get_by_role("button", name="Ask again").wait_for()
+    assert page.locator(".rag-text:not(.rag-quote)", has_text=ANSWER).count() == 1
+    page.get_by_text("Answered by fake").wait_for()
+    page.get_by_text("sources after").wait_for()
+    page.reload()
+    page.locator(".rag-text:not(.rag-quote)", has_text=ANSWER).wait_for()
+    page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).wait_for()
+    assert errors == []
+
+
+def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None:
+    ask(page, QUESTION)
+    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.get_by_test_id("stChatInputStopButton").click()
+    page.get_by_text("Stopped. This is what there was.").wait_for()
+    kept = page.locator(".rag-text", has_text="The fog").last.inner_text()
+    assert "by the sea" not in kept
+    page.wait_for_timeout(1500)  # five words' time
+    assert page.locator(".rag-text", has_text="The fog").last.inner_text() == kept
+    page.reload()
+    page.get_by_text("Stopped. This is what there was.").wait_for()
+
+
+def test_escape_stops_too(page: Page) -> None:
+    ask(page, QUESTION)
+    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.get_by_test_id("stChatMessage").first.click()  # away from the field: a disabled one swallows all keys
+    page.keyboard.press("Escape")
+    page.get_by_text("Stopped. This is what there was.").wait_for()
+
+
+def test_a_closed_tab_stops_the_answer_and_keeps_what_came(context: BrowserContext, server: Server) -> None:
+    page = open_page(context, server)
+    ask(page, QUESTION)
+    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.close()
+    again = open_page(context, server)
+    again.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).click()
+    again.get_by_text("Stopped. This is what there was.").wait_for()
+
+
+def test_another_browser_sees_none_of_it(page: Page, server: Server) -> None:
+    ask(page, "canary 4417")
+    page.get_by_role("button", name="Ask again").wait_for()
+    page.wait_for_url(re.compile("chat="))
+    address = page.url
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_context()
+    stranger = other.new_page()
+    stranger.goto(address)
+    stranger.get_by_text("Ask a question").wait_for()
+    stranger.wait_for_timeout(500)
+    assert "canary 4417" not in stranger.content()
+    other.close()
+
+
+def test_the_language_is_switched_and_stays_after_a_reload(page: Page) -> None:
+    page.get_by_test_id("stSidebar").get_by_text("Русский").click()
+    page.get_by_text("Задайте вопрос").wait_for()
+    page.reload()
+    page.get_by_text("Задайте вопрос").wait_for()
+    assert page.get_by_test_id("stChatInputTextArea").get_attribute("placeholder") == "Спросите свои документы"
+
+
+def test_the_theme_is_switched(page: Page) -> None:
+    def ground() -> str:
+        return str(page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"))
+
+    assert ground() == "rgb(255, 255, 255)"
+    page.get_by_test_id("stMainMenu").click()
+    choose_theme(page, "Dark")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === 'rgb(18, 22, 28)'"
+    )
+
+
+def choose_theme(page: Page, name: str) -> None:
+    page.get_by_role("radio", name=name).or_(page.get_by_role("menuitemradio", name=name)).or_(
+        page.get_by_role("button", name=name, exact=True)
+    ).first.click()
+
+
+def test_the_page_is_usable_on_a_phone(context: BrowserContext, server: Server) -> None:
+    page = open_page(context, server)
+    page.set_viewport_size({"width": 390, "height": 800})
+    ask(page, "How tall is the mast?")
+    page.get_by_role("button", name="Ask again").wait_for()
+    width = page.evaluate("document.scrollingElement.scrollWidth")
+    assert width <= 390
+    box = page.get_by_test_id("stChatInputTextArea").bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+
+
+def test_a_password_stands_before_everything(context: BrowserContext, server: Server, tmp_path: Path) -> None:
+    index = tmp_path / "none" / ".rag"
+    index.parent.mkdir()
+    guarded = start_server(index, environment={"RAG_UI_PASSWORD": "correct horse"})
+    try:
+        page = context.new_page()
+        page.goto(guarded.url)
+        page.get_by_label("Password").fill("wrong")
+        page.keyboard.press("Enter")
+        page.get_by_text("That is not the password.").wait_for()
+        page.get_by_label("Password").fill("correct horse")
+        page.keyboard.press("Enter")
+        page.get_by_test_id("stChatInputTextArea").wait_for()
+        page.get_by_text("rag ingest PATH").wait_for()
+    finally:
+        stop_server(guarded)

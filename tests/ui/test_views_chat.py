@@ -1,0 +1,177 @@
+"""What the chat page shows, computed without it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from rag.config import load_config
+from rag.failures import Failure
+from rag.records import Answer, Citation, Passage, Sentence
+from ui.asking import Clock, Outcome
+from ui.history import Chat, Turn
+from ui.safe import inert
+from ui.texts import Texts
+from ui.views.chat import absence, answer_html, band, choices, plain_text, times, to_turn
+from ui.views.export import file_name, to_json, to_markdown
+
+PASSAGE = Passage(1, "docs/fog.md", "Fog", 3, ("Fog sensor",), 10, 40, "The fog sensor weighs 3.4 kg.", 1.0)
+CITATION = Citation(PASSAGE, 10, 20, "The fog se")
+
+
+def answer(
+    text: str = "It weighs 3.4 kg.", *, confidence: float = 0.8, supported: tuple[bool, ...] = (True,)
+) -> Answer:
+    sentences, at = [], 0
+    for yes in supported:
+        sentences.append(Sentence(at, len(text) // len(supported) * (len(sentences) + 1), 1.0, 0 if yes else None))
+        at = sentences[-1].end
+    return Answer("?", text, False, confidence, tuple(sentences), (CITATION,) * any(supported), (PASSAGE,))
+
+
+@pytest.mark.parametrize(
+    ("confidence", "strict", "word"),
+    [(0.69, 0.69, "high"), (0.6899, 0.69, "medium"), (0.5, 0.69, "medium"), (0.4999, 0.69, "low"), (0.5, 0.0, "high")],
+)
+def test_what_was_marked_has_the_band_of_its_chance(confidence: float, strict: float, word: str) -> None:
+    assert band(answer(confidence=confidence), marked=True, strict=strict) == word
+
+
+@pytest.mark.parametrize(("supported", "word"), [((True, True), "medium"), ((True, False), "low"), ((False,), "low")])
+def test_what_was_written_is_never_of_high_confidence(supported: tuple[bool, ...], word: str) -> None:
+    assert band(answer(confidence=1.0, supported=supported), marked=False, strict=0.69) == word
+
+
+def test_a_phrased_sentence_that_says_something_else_is_of_low_confidence() -> None:
+    assert band(answer(confidence=0.0, supported=(False,)), marked=True, strict=0.69) == "low"
+
+
+@pytest.mark.parametrize(
+    ("reason", "nothing_in", "why"),
+    [
+        ("nothing relevant", "index", "empty"), ("nothing relevant", "filter", "filtered"),
+        ("nothing relevant", "", "irrelevant"), ("low confidence", "", "unsure"), ("stop", "", "silent"),
+        ("no passage fits", "", "unfit"),
+    ],
+)  # fmt: skip
+def test_an_abstention_says_why(reason: str, nothing_in: str, why: str) -> None:
+    assert absence(Answer("?", "no", True, 0.0, finish_reason=reason), nothing_in) == why  # type: ignore[arg-type]
+    Texts("en")(f"chat.{why}")
+
+
+def test_an_answer_that_was_given_is_no_abstention() -> None:
+    assert absence(answer(), "") == ""
+
+
+@pytest.mark.parametrize(
+    ("preset", "names", "writer"),
+    [("cpu", ["reader", "written", "both"], "vllm"), ("gpu", ["written", "reader", "both"], "vllm"),
+     ("cluster", ["written", "reader", "both"], "openai"), ("test", ["written", "reader", "both"], "fake")],
+)  # fmt: skip
+def test_the_own_generator_is_the_first_choice(preset: str, names: list[str], writer: str) -> None:
+    config = load_config(preset).config
+    offered = choices(config)
+    assert [choice.name for choice in offered] == names
+    assert offered[0].assignments == ()
+    both = load_config(preset, next(c.assignments for c in offered if c.name == "both")).config.generator
+    assert (both.type, both.writer) == ("hybrid", writer)
+
+
+def test_times_count_from_when_the_models_were_there() -> None:
+    told = {line.key: line.seconds for line in times(Clock(loaded=5.0, sources=5.2, first_text=5.5, done=6.0))}
+    assert told == pytest.approx({"loading": 5.0, "sources": 0.2, "first": 0.5, "done": 1.0})
+    assert [line.key for line in times(Clock(loaded=0.1, sources=0.3, done=0.4))] == ["sources", "done"]
+    assert times(Clock(loaded=0.1)) == []
+
+
+def test_an_answer_shows_its_citations_and_what_nothing_supports() -> None:
+    shown = answer_html(answer("A <b>. B.", supported=(True, False)), "(none)")
+    assert "<sup>[1]</sup>" in shown and "(none)" in shown and "rag-unsupported" in shown
+    assert "<b>" not in shown
+
+
+@given(st.text(max_size=60))
+def test_an_answers_own_tags_are_letters(text: str) -> None:
+    shown = answer_html(answer(text), "")
+    for ours in ('<div class="rag-text">', "</div>", "<sup>[1]</sup>"):
+        shown = shown.replace(ours, "")
+    assert "<" not in shown
+
+
+def test_a_copied_answer_brings_its_sources() -> None:
+    assert plain_text(Turn("?", answer=answer())).splitlines()[-1] == "[1] docs/fog.md · p. 3 · Fog sensor"
+    assert plain_text(Turn("?", shown="half")) == "half"
+
+
+def test_an_outcome_becomes_a_turn() -> None:
+    config = load_config("cpu").config
+    turn = to_turn("?", Outcome(answer(), None, False, "It", Clock(), strict=0.69), config)
+    assert (turn.band, turn.absence, turn.said, turn.config) == ("high", "", "It weighs 3.4 kg.", config.digest())
+    failed = to_turn("?", Outcome(None, Failure("dead", "again", 1), False, "It", Clock()), config)
+    assert (failed.said, failed.band, failed.failure) == ("It", "", Failure("dead", "again", 1))
+
+
+# What leaves the page -----------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "![x](http://sink.example/a.png)", "[x](javascript:alert(1))", "<img src=http://sink.example/b>", "http://sink.example",
+    "www.sink.example", "a@sink.example", "<http://sink.example>", "[a]: http://sink.example", "`code` $x$ :smile:",
+    "# heading", "- list", "1. list", "    code", "> quote", "***", "| a | b |", "&lt;b&gt;", "![r][a]\n\n[a]: http://s.example",
+    "```\n<script>\n```", "\\[x](http://sink.example)", "~~a~~", "Title\n===", ":material/home: :red[x]",
+]  # fmt: skip
+
+
+def tokens(markdown: str) -> list[str]:
+    """Every kind of thing that two readers of Markdown find in a text."""
+    found = []
+    for reader in (MarkdownIt("commonmark"), MarkdownIt("gfm-like", {"linkify": False})):
+        for token in reader.parse(markdown):
+            found += [token.type, *(child.type for child in token.children or ())]
+    return found
+
+
+@given(st.sampled_from(HOSTILE) | st.text("[]()!<>&:/@.wht`$#-*_~|\\ \n\ta1", max_size=40))
+def test_inert_markdown_is_one_paragraph_of_text(text: str) -> None:
+    assert set(tokens(inert(text))) <= {"paragraph_open", "inline", "paragraph_close", "text", "text_special"}
+    assert "://" not in inert(text) and "www." not in inert(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_exported_markdown_of_hostile_text_has_no_live_link_or_image(text: str) -> None:
+    passage = Passage(1, f"{text}.md", text, None, (text,), 0, len(text), text, 1.0)
+    hostile = Answer(
+        text, text, False, 0.5, (Sentence(0, len(text), 1.0, 0),), (Citation(passage, 0, 1, text),), (passage,)
+    )
+    chat = Chat("", text, turns=[Turn(text, answer=hostile), Turn(text, shown=text, failure=Failure(text, text, 1))])
+    exported = to_markdown(chat, Texts("en"))
+    alive = {
+        "link_open",
+        "image",
+        "html_inline",
+        "html_block",
+        "code_block",
+        "fence",
+        "code_inline",
+        "table_open",
+        "s_open",
+    }
+    assert not alive & set(tokens(exported))
+    assert "://" not in exported and "www." not in exported
+
+
+def test_exported_json_holds_the_exact_texts() -> None:
+    text = "![x](http://sink.example) \u202e \ud800"
+    value = json.loads(to_json(Chat("/c", "T", turns=[Turn(text, answer=answer(text)), Turn("b", stopped=True)])))
+    assert value["turns"][0]["question"] == value["turns"][0]["answer"]["answer"] == text
+    assert (value["turns"][1]["stopped"], value["turns"][1]["answer"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"), [("../../etc: passwd?", "etc-passwd.md"), ("Датчик", "chat.md"), ("", "chat.md")]
+)
+def test_an_export_has_a_plain_name(title: str, name: str) -> None:
+    assert file_name(Chat("", title), "md") == name
