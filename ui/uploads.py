@@ -16,6 +16,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,7 +118,8 @@ class Uploads:
             _write(self.folder / kept.path, file.data)
             _write(self._record(source), json.dumps(asdict(kept), ensure_ascii=False).encode())
         except OSError as error:
-            (self.folder / kept.path).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self.folder / kept.path).unlink()
             return Refused(file.name, "no room", message=error.strerror or str(error))
         if earlier:
             (self.folder / earlier.path).unlink(missing_ok=True)

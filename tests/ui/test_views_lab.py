@@ -36,7 +36,7 @@ def test_places_in_all_columns_and_how_far_a_passage_moved() -> None:
         },
         2,
     )
-    assert next((c.name, [card.passage.id for card in c.cards], c.seconds) for c in made) == ("dense", [1, 2], 0.5)
+    assert ([card.passage.id for card in made[0].cards], made[0].seconds) == ([1, 2], 0.5)
     moves = {c.name: [(card.moved, card.new) for card in c.cards] for c in made}
     assert moves == {
         "dense": [(None, False)] * 2,

@@ -1,0 +1,145 @@
+"""The search lab in its states: nothing, results side by side, sliders, an expected document, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rag.filtering import Filter
+from ui.engines import Engines, engines
+from ui.settings import UiSettings
+
+Set = Callable[..., UiSettings]
+
+
+class Backwards:
+    """A reranker that turns every list round, so that moves can be seen; no model is loaded for it."""
+
+    weight = 100.0
+
+    def scores(self, pairs: list[tuple[str, str]]) -> list[float]:
+        return [float(n) for n in range(len(pairs))]
+
+
+def draw() -> None:
+    from ui.frame import sidebar
+    from ui.pages.lab import show
+    from ui.settings import current
+
+    show(sidebar(current()))
+
+
+@pytest.fixture(autouse=True)
+def reranker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engines, "reranker", lambda self, config: Backwards())
+
+
+def opened(question: str = "", **state: object) -> AppTest:
+    page = AppTest.from_function(draw, default_timeout=60)
+    for key, value in state.items():
+        page.session_state[key] = value
+    page.run()
+    if question:
+        page.text_input(key="lab_question").set_value(question).run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(element.value for element in page.text)
+
+
+def cards(page: AppTest) -> list[str]:
+    return [
+        element.value for element in page.get("html") if "lab-card" in element.value and "<style>" not in element.value
+    ]
+
+
+def test_no_index_and_no_question(tmp_path: Path, ingested: Path, settings: Set) -> None:
+    settings(tmp_path / "none" / ".rag")
+    assert "holds no document yet" in texts(opened())
+    settings(ingested)
+    assert "Ask something" in texts(opened())
+
+
+def test_the_retrievers_side_by_side(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    page = opened("Where does the fog sensor stand?")
+    assert [m.value for m in page.markdown if m.value.startswith("####")] == [
+        "#### Dense", "#### Lexical", "#### Hybrid", "#### Reranked",
+    ]  # fmt: skip
+    first = cards(page)[0]
+    assert "<mark>fog</mark> <mark>sensor</mark>" in first
+    assert "<mark>The</mark>" not in first
+    assert any("↑" in card for card in cards(page))
+
+
+def test_moving_a_slider_loads_nothing(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    page = opened("fog sensor mast")
+    before = len(cards(page))
+    kept = dict(engines()._engines)
+    page.slider(key="lab_k_0").set_value(1).run()
+    assert len(cards(page)) == 4 < before
+    page.slider(key="lab_weight_0").set_value(1.0).run()
+    assert not page.exception
+    assert engines()._engines == kept
+    hybrid = cards(page)[2]
+    assert "fog.md" in hybrid
+    assert "Dense 1" in hybrid  # by meaning alone
+
+
+def test_an_expected_document_that_was_lost_and_what_would_show_it(ingested: Path, settings: Set) -> None:
+    settings(ingested, "retrieval.k=1")
+    page = opened("fog sensor on the mast", lab_expect="canteen.txt")
+    assert "It was lost" in texts(page)
+    assert "retrieval.k = " in texts(page)
+    page.button(key="lab_apply_0").click().run()
+    assert not page.exception
+    assert "It is shown to the reader." in texts(page)
+
+
+def test_an_expected_document_that_is_shown(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    page = opened("fog sensor", lab_expect="fog.md")
+    assert "It is shown to the reader." in texts(page)
+    assert any("lab-expected" in card for card in cards(page))
+
+
+def test_the_filter_applies_and_is_named(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    page = opened("fog sensor mast soup", filter=Filter(types=("markdown",)), lab_expect="mast.txt")
+    assert "Only documents with type=markdown" in texts(page)
+    assert all("fog.md" in card for card in cards(page))
+    assert "does not pass “type=markdown”" in texts(page)
+
+
+def test_nothing_found_is_said(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    assert "Nothing was found." in texts(opened("zzz qqq"))
+
+
+def test_a_reranker_that_cannot_be_loaded_leaves_three_columns(
+    ingested: Path, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rag.errors import ModelError
+
+    def none(self: Engines, config: object) -> None:
+        raise ModelError("there is no reader here", "train one")
+
+    monkeypatch.setattr(Engines, "reranker", none)
+    settings(ingested)
+    page = opened("fog sensor")
+    assert "The reranker cannot be loaded: there is no reader here" in texts(page)
+    assert len([m for m in page.markdown if m.value.startswith("####")]) == 3
+
+
+def test_a_damaged_index_and_an_engine_that_cannot_start_are_sentences(ingested: Path, settings: Set) -> None:
+    settings(ingested, "chunking.size=99")
+    assert "was made with other settings" in texts(opened("fog"))
+    (ingested / "rag.db").write_bytes(b"not a database" * 1000)
+    settings(ingested)
+    assert "is damaged" in texts(opened())
