@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ __all__ = ["WORK", "Question", "config_for", "load_questions", "write_paragraphs
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
-DATA = HERE.parents[1] / "shared" / "data" / "squad" / "dev-v1.1.json"
+DATA = Path(os.environ.get("SQUAD_DEV") or HERE.parents[1] / "shared" / "data" / "squad" / "dev-v1.1.json")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Question:
 def load_questions() -> list[Question]:
     """Return all 10,570 questions in the file's order; stop with a sentence where the data is not there."""
     if not DATA.is_file():
-        sys.exit(f"{DATA.name} is needed at ../shared/data/squad beside the checkout")
+        sys.exit(f"{DATA.name} is needed at ../shared/data/squad beside the checkout, or where SQUAD_DEV says")
     questions = []
     for article in json.loads(DATA.read_text(encoding="utf-8"))["data"]:
         for number, paragraph in enumerate(article["paragraphs"]):

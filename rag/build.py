@@ -68,7 +68,7 @@ def make_embedder(config: Config) -> Embedder:
         from rag.embedding_graph import GraphEmbedder
 
         try:
-            return GraphEmbedder(part.model, **common)
+            return GraphEmbedder(part.model, int8=part.dtype == "auto", **common)
         except (OSError, ModelError):
             if part.engine == "openvino":
                 raise
@@ -87,7 +87,7 @@ def _through_graph(config: Config) -> bool:
                 "leave embedding.device and embedding.dtype at auto, or --set embedding.engine=torch",
             )
         return True
-    asked = (part.engine, part.model, part.dtype) == ("auto", "bundled:minilm", "auto")
+    asked = (part.engine, part.model) == ("auto", "bundled:minilm") and part.dtype in ("auto", "float32")
     return asked and part.device in ("auto", "cpu") and suits_this_machine()
 
 

@@ -205,7 +205,8 @@ def legible(tokenizer: Any, texts: Sequence[str]) -> list[tuple[str, Any]]:
 
     Every character is still there and in its place among the others; a text without such a word is returned as it is.
     """
-    encodings = tokenizer.encode_batch(list(texts))
+    # One text alone is read in this thread: handing it to the tokenizer's pool and back costs more than reading it.
+    encodings = tokenizer.encode_batch(list(texts)) if len(texts) > 1 else [tokenizer.encode(text) for text in texts]
     token = getattr(tokenizer.model, "unk_token", None)
     unknown = None if token is None else tokenizer.token_to_id(token)
     if unknown is None:
