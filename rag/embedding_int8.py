@@ -27,7 +27,7 @@ from rag.kept import fill, keep
 from rag.openvino_cpu import compile_graph, load_openvino
 from rag.quiet import held_back
 
-__all__ = ["int8_graph", "int8_pays"]
+__all__ = ["int8_graph", "int8_pays", "multiplies_bytes"]
 
 GRAPH, _RECORD = "int8.xml", "int8.json"
 _VERSION = 1
@@ -39,15 +39,20 @@ Ids = npt.NDArray[np.int64]
 
 
 def int8_pays() -> bool:
-    """Tell whether this processor multiplies bytes in one step, and what makes the graph is installed.
-
-    Without such a step int8 is hardly faster, and sums of products can overflow.
-    """
+    """Tell whether this processor multiplies bytes in one step, and what makes the graph is installed."""
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return _WIDE_MULTIPLY.search(told) is not None and find_spec("nncf") is not None
+    return multiplies_bytes(told) and find_spec("nncf") is not None
+
+
+def multiplies_bytes(cpuinfo: str) -> bool:
+    """Tell whether a processor adds products of bytes in one step: VNNI or AMX.
+
+    Without that int8 is hardly faster, and sums of products can overflow.
+    """
+    return _WIDE_MULTIPLY.search(cpuinfo) is not None
 
 
 def int8_graph(fp32: Path, cache: Path, tokens: Callable[[Sequence[str]], list[list[int]]]) -> Path:

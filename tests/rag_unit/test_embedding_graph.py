@@ -32,7 +32,7 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def graph() -> GraphEmbedder:
-    return GraphEmbedder("bundled:minilm", batch_size=3)
+    return GraphEmbedder("bundled:minilm", batch_size=3, int8=False)
 
 
 def test_vectors_and_counts_are_those_of_the_model(graph: GraphEmbedder) -> None:
@@ -116,7 +116,8 @@ def test_without_openvino_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         ([], False, SentenceTransformerEmbedder),
         (["embedding.engine=torch"], True, SentenceTransformerEmbedder),
         (["embedding.engine=openvino"], False, GraphEmbedder),
-        (["embedding.dtype=float32"], True, SentenceTransformerEmbedder),
+        (["embedding.dtype=float32"], True, GraphEmbedder),
+        (["embedding.dtype=float32"], False, SentenceTransformerEmbedder),
     ],
 )
 def test_which_engine_is_chosen(

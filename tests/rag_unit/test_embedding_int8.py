@@ -1,0 +1,104 @@
+"""Passages in int8: near the model's own vectors, questions untouched, and fp32 wherever int8 cannot be had."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag import embedding_graph, embedding_int8
+from rag.build import make_embedder
+from rag.config import load_config
+from rag.embedding_graph import GraphEmbedder
+from rag.embedding_int8 import int8_graph, int8_pays, multiplies_bytes
+from rag.errors import ModelError
+from rag.models import cache_folder
+
+TEXTS = [f"The lantern on quay {n} burns {n % 7} litres of oil a week. " * (1 + n % 9) for n in range(40)]
+
+needs_int8 = pytest.mark.skipif(not int8_pays(), reason="a processor without VNNI, or nncf is not installed")
+
+
+@pytest.fixture(scope="module")
+def exact() -> GraphEmbedder:
+    return GraphEmbedder("bundled:minilm", int8=False)
+
+
+@needs_int8
+def test_passages_are_near_and_questions_the_same(exact: GraphEmbedder) -> None:
+    default = make_embedder(load_config("cpu").config)
+    assert default.fingerprint == exact.fingerprint
+    passages, own = default.embed_passages(TEXTS), exact.embed_passages(TEXTS)
+    cosines = (passages * own).sum(axis=1)
+    assert cosines.min() > 0.97
+    assert not np.allclose(passages, own, atol=1e-4)  # else int8 was not used
+    np.testing.assert_allclose(np.linalg.norm(passages, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(default.embed_queries(TEXTS[:4]), exact.embed_queries(TEXTS[:4]))
+
+
+@needs_int8
+def test_fp32_may_be_asked_for(exact: GraphEmbedder) -> None:
+    asked = make_embedder(load_config("cpu", ["embedding.dtype=float32"]).config)
+    np.testing.assert_array_equal(asked.embed_passages(TEXTS), exact.embed_passages(TEXTS))
+
+
+@needs_int8
+def test_a_damaged_graph_is_made_anew(exact: GraphEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = int8_graph(exact._graph, cache_folder(), exact._rows)
+    weights = graph.with_suffix(".bin")
+    whole, made = weights.read_bytes(), []
+
+    def remake(fp32: Path, rows: list[list[int]], target: Path) -> None:
+        made.append((len(rows), target))
+        target.mkdir()
+        (target / "int8.json").write_text(record, encoding="utf-8")
+        (target / "int8.xml").write_bytes(description)
+        (target / "int8.bin").write_bytes(whole)
+
+    record = (graph.parent / "int8.json").read_text(encoding="utf-8")
+    description = graph.read_bytes()
+    monkeypatch.setattr(embedding_int8, "_make", remake)
+    weights.write_bytes(whole[:-1])
+    assert int8_graph(exact._graph, cache_folder(), exact._rows) == graph
+    assert made == [(90, graph.parent)]
+    assert weights.read_bytes() == whole
+
+
+def test_where_int8_cannot_be_made_passages_are_fp32(exact: GraphEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Path:
+        raise ModelError("no int8 graph can be made of the embedder: broken", "…")
+
+    monkeypatch.setattr(embedding_graph, "int8_pays", lambda: True)
+    monkeypatch.setattr(embedding_graph, "int8_graph", fail)
+    np.testing.assert_array_equal(GraphEmbedder("bundled:minilm").embed_passages(TEXTS), exact.embed_passages(TEXTS))
+
+
+def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: GraphEmbedder, tmp_path: Path) -> None:
+    for name in ("embedder.xml", "embedder.bin"):
+        (tmp_path / name).write_bytes(b"no graph")
+    with pytest.raises(ModelError, match="no int8 graph can be made of the embedder") as caught:
+        int8_graph(tmp_path / "embedder.xml", tmp_path / "cache", exact._rows)
+    assert "embedding.dtype=float32" in caught.value.remedy
+    assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
+
+
+def test_many_threads_embed_at_once(exact: GraphEmbedder) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(exact.embed_passages, [TEXTS[n : n + 10] for n in range(0, 40, 10)]))
+    np.testing.assert_allclose(np.concatenate(told), exact.embed_passages(TEXTS), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu sse avx2 avx512f", False),
+        ("fpu avx512_vnni md_clear", True),
+        ("fpu avx2 avx_vnni", True),
+        ("amx_tile amx_int8", True),
+        ("", False),
+    ],
+)
+def test_which_processors_multiply_bytes(flags: str, expected: bool) -> None:
+    assert multiplies_bytes(f"processor\t: 0\nmodel name\t: X\nflags\t\t: {flags}\nbugs\t\t:\n") is expected
