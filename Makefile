@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test torture check format bench clean
+.PHONY: help install chromium demo test torture check format bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,13 +32,19 @@ demo: install  ## Ingest examples/docs and answer three questions from them
 	@echo "Asking three questions ..."
 	@$(BIN)/rag ask - --index .rag-demo < examples/demo-questions.txt
 
-test: install  ## Run the whole test suite
+# As root it is installed where it is missing; without it the browser tests are skipped, or fail where CI is set.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1; } || \
+	echo "Chromium is not installed, so the browser tests cannot run: apt-get install chromium"
+
+test: install chromium  ## Run the whole test suite
 	$(BIN)/python -m pytest
 
 torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)
 	$(BIN)/python -m pytest tests/faults tests/loaders -m "torture or not torture"
 
-check: install  ## Formatting, lint, types and tests
+check: install chromium  ## Formatting, lint, types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

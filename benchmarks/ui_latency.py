@@ -96,7 +96,9 @@ def in_browser(index: Path, chromium: str) -> tuple[float, list[float], list[flo
                 field.fill(question)
                 page.keyboard.press("Enter")
                 # The question is the first such text, the answer (or the card of an abstention's) the second.
-                page.wait_for_function("window.seen && window.seen.some(([n]) => n >= 2)", timeout=60_000)
+                # It is polled from here: the page's policy evaluates no strings, not Playwright's either.
+                while not page.evaluate("window.seen.some(([n]) => n >= 2)"):
+                    page.wait_for_timeout(20)
                 told.append(page.evaluate("window.seen.find(([n]) => n >= 2)[1] - window.entered"))
                 page.context.close()
             browser.close()

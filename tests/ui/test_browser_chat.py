@@ -100,9 +100,11 @@ def test_the_theme_is_switched(page: Page) -> None:
     assert ground() == "rgb(255, 255, 255)"
     page.get_by_test_id("stMainMenu").click()
     choose_theme(page, "Dark")
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor === 'rgb(18, 22, 28)'"
-    )
+    for _ in range(100):
+        if ground() == "rgb(18, 22, 28)":
+            break
+        page.wait_for_timeout(100)
+    assert ground() == "rgb(18, 22, 28)"
 
 
 def choose_theme(page: Page, name: str) -> None:
