@@ -26,16 +26,26 @@ def passage(n: int, text: str) -> Passage:
     return Passage(n, f"docs/{text}", text, 1, (text, text), 0, len(text), text, 1.0)
 
 
-def answer_of(text: str, n: int = 1, *, abstained: bool = False) -> Answer:
-    found = passage(n, text)
+AT_ONCE = 12
+
+
+def batches(texts: list[str]) -> list[list[str]]:
+    return [texts[n : n + AT_ONCE] for n in range(0, len(texts), AT_ONCE)]
+
+
+def answer_of(texts: list[str], n: int, *, abstained: bool = False) -> Answer:
+    """An answer that says all texts, from as many documents that are called and headed like them."""
+    text = "\n".join(texts)
+    found = tuple(passage(n * 100 + k, one) for k, one in enumerate(texts))
+    whole = passage(n * 100 + 99, text)
     if abstained:
-        return Answer(text, "not in the documents", True, 0.0, passages=(found,), notes=(text,))
+        return Answer(text, "not in the documents", True, 0.0, passages=(whole, *found), notes=(text,))
     middle = len(text) // 2
     sentences = (Sentence(0, middle, 0.9, 0), Sentence(middle, len(text), 0.1, None))
-    cited = (Citation(found, 0, middle, text[:middle], text),)
-    dropped = (DroppedPassage(passage(n + 1000, text), text),)
-    return Answer(text, text, False, 0.9, sentences, cited, (found,), dropped, text, (text,), Usage(1, 1),
-        {"generate": 0.1}, 1, text)  # fmt: skip
+    cited = (Citation(whole, 0, middle, text[:middle], text), *(Citation(p, 0, 9, p.text[:9], p.text) for p in found))
+    dropped = tuple(DroppedPassage(p, p.text) for p in found)
+    return Answer(text, text, False, 0.9, sentences, cited, found, dropped, text, tuple(texts), Usage(1, 1),
+        {"generate": 0.1}, 1, texts[0])  # fmt: skip
 
 
 def control(here: Here, texts: list[str]) -> None:
@@ -48,37 +58,34 @@ def control(here: Here, texts: list[str]) -> None:
 def answers(here: Here, texts: list[str]) -> None:
     from ui.parts.evidence import show_answer
 
-    for n, text in enumerate(texts):
-        show_answer(here, answer_of(text, n), f"a{n}")
+    for n, batch in enumerate(batches(texts)):
+        show_answer(here, answer_of(batch, n), f"a{n}")
 
 
 def viewer(here: Here, texts: list[str]) -> None:
     from ui.parts.evidence import show_answer
 
-    for n, text in enumerate(texts):
+    for n, batch in enumerate(batches(texts)):
         st.session_state.setdefault(f"a{n}-opened", 1)
-        show_answer(here, answer_of(text, n), f"a{n}")
+        show_answer(here, answer_of(batch, n), f"a{n}")
 
 
 def abstentions(here: Here, texts: list[str]) -> None:
     from ui.parts.evidence import show_answer
 
-    for n, text in enumerate(texts):
+    for n, batch in enumerate(batches(texts)):
         st.session_state.setdefault(f"a{n}-opened", 1)
-        show_answer(here, answer_of(text, n, abstained=True), f"a{n}")
+        show_answer(here, answer_of(batch, n, abstained=True), f"a{n}")
 
 
 def why(here: Here, texts: list[str]) -> None:
     from ui.parts.why import show_why
 
-    for n in range(0, len(texts), 40):
-        joined = [answer_of(text, n + k) for k, text in enumerate(texts[n : n + 40])]
-        whole = Answer("?", "a", False, 1.0, passages=tuple(a.passages[0] for a in joined),
-            dropped=tuple(a.dropped[0] for a in joined), notes=tuple(a.text for a in joined),
-            timings={"generate": 0.1}, generator=texts[n])  # fmt: skip
+    for n, batch in enumerate(batches(texts)):
+        answer = answer_of(batch, n)
         st.session_state.setdefault(f"a{n}-why", True)
-        st.session_state[f"a{n}-why-without"] = [Attribution(a.passages[0], a.text, False, 0.5) for a in joined]
-        show_why(here, texts[n], whole, f"a{n}")
+        st.session_state[f"a{n}-why-without"] = [Attribution(p, p.text, False, 0.5) for p in answer.passages]
+        show_why(here, batch[0], answer, f"a{n}")
 
 
 def feedback(here: Here, texts: list[str]) -> None:
@@ -115,7 +122,8 @@ def labels(here: Here, texts: list[str]) -> None:
 
     for n, text in enumerate(texts):
         st.button(label(text), key=f"button-{n}")
-        st.expander(label(text))
+        if n % 4 == 0:
+            st.expander(label(text))
     st.radio("radio", [label(text) for text in texts])
     st.selectbox("selectbox", [one_line(text) for text in texts])
     st.dataframe([{"text": one_line(text, 500)} for text in texts])
