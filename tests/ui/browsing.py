@@ -1,0 +1,121 @@
+"""A real browser, servers for it to visit, and a sink that counts who asks it for anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["ROOT", "Sink", "browser", "free_port", "served"]
+
+ROOT = Path(__file__).parents[2]
+_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"]  # fmt: skip
+_LAUNCHER = """
+import sys
+from pathlib import Path
+import streamlit as st
+from starlette.middleware import Middleware
+from ui.security import SecurityHeaders
+script, port, guarded = sys.argv[1:]
+middleware = [Middleware(SecurityHeaders)] if guarded == "guarded" else []
+st.App(Path(script), middleware=middleware).run(config={
+    "server.address": "127.0.0.1", "server.port": int(port), "server.headless": True, "server.fileWatcherType": "none",
+    "browser.gatherUsageStats": False, "client.toolbarMode": "minimal", "global.developmentMode": False,
+})
+"""
+
+
+class Sink:
+    """A server that answers everything and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        asked: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(f"{self.command} {self.path}")
+                self.send_response(200)
+                self.send_header("Access-Control-Allow-Origin", "*")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_HEAD = do_POST = do_OPTIONS = do_GET  # noqa: N815 - http.server's names
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.asked = asked
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Start Debian's Chromium; skip where there is none, and fail in CI."""
+    found = shutil.which("chromium")
+    if found is None:
+        told = "chromium is not installed: `apt-get install chromium`"
+        if os.environ.get("CI"):
+            pytest.fail(told)
+        pytest.skip(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=_OPTIONS)
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextmanager
+def served(script: Path, *, guarded: bool) -> Iterator[str]:
+    """Serve a Streamlit script in a process of its own, with our headers if it is to be guarded; yield its address."""
+    port = free_port()
+    path = os.pathsep.join([str(ROOT), str(script.parent)])
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", _LAUNCHER, str(script), str(port), "guarded" if guarded else "bare"],
+        env={**os.environ, "PYTHONPATH": path}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not _is_up(address):
+            assert process.poll() is None and time.monotonic() < deadline, "the server does not start"
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _is_up(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
