@@ -29,7 +29,7 @@ from ui import engines as engines_module
 from ui.settings import UiSettings, use
 
 FILES = {
-    "fog.md": "# Fog sensor\n\nThe fog sensor weighs 3.4 kg and stands on the mast beside the old lighthouse.\n",
+    "fog.md": "# Fog\n\nThe fog sensor weighs 3.4 kg and stands on the mast beside the old lighthouse by the sea.",
     "canteen.txt": "Lentil soup is served on Mondays. A bowl costs four tokens.\n",
     "mast.txt": "The mast is 31 metres tall.\n",
 }
@@ -45,8 +45,9 @@ def ingest(folder: Path, files: dict[str, str]) -> Path:
     config = load_config("test").config
     embedder = make_embedder(config)
     index = open_or_create(folder / ".rag", config, embedder)
-    with index.writing("test"):
-        Ingestor(index, embedder, make_chunker(config, embedder)).run([folder])
+    if files:
+        with index.writing("test"):
+            Ingestor(index, embedder, make_chunker(config, embedder)).run([folder])
     index.store.close()
     return folder / ".rag"
 
@@ -93,11 +94,12 @@ def start_server(index: Path, *arguments: str, environment: dict[str, str] | Non
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom rag.__main__ import run; run()"
     )
     command = [sys.executable, "-c", code, "ui", "--index", str(index), "--config", "test", "--port", str(port)]
-    log = (index.parent / "server.log").open("w+")
-    process = subprocess.Popen(
-        [*command, *arguments], cwd=index.parent, stdout=log, stderr=log, text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
-    )  # fmt: skip
+    log = index.parent / "server.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*command, *arguments], cwd=index.parent, stdout=file, stderr=file, text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
+        )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + STARTS_WITHIN_S
     while True:
@@ -109,8 +111,7 @@ def start_server(index: Path, *arguments: str, environment: dict[str, str] | Non
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                log.seek(0)
-                pytest.fail(f"the server did not start: {log.read()}")
+                pytest.fail(f"the server did not start: {log.read_text()}")
             time.sleep(0.1)
     return Server(url, process, index, index.parent / ".rag-ui")
 
