@@ -271,6 +271,7 @@ def test_no_name_or_text_of_a_document_becomes_markdown(ingested: Path, settings
     name = "![x](a) $y$ :red[z].txt"
     page = upload(opened(), (name, b"![x](http://evil.test/a.png)"), ("![x](b).bin", bytes(range(256)) * 30))
     wait_for_ingestion(ingested)
+    page.run()
     page.multiselect(key="documents_chosen").set_value([f"upload://{name}"]).run()
     assert f"Source: upload://{name}" in texts(page)
     shown = [*page.markdown, *page.caption, *page.header, *page.subheader, *page.title]
