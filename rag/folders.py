@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from indexes import ChunkRow, DocumentRow
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
 from indexes.store import DATABASE, Store
 from rag.build import open_index
 from rag.config import Config
 from rag.errors import InputError
 
-__all__ = ["Holder", "holds_index", "remove_documents", "remove_index", "writer_of"]
+__all__ = ["ChunkRow", "DocumentRow", "Holder", "holds_index", "remove_documents", "remove_index", "writer_of"]
 
 _JOURNALS = ("-journal", "-wal", "-shm")
 _DERIVED = ("dense", "lexical")

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -173,8 +174,9 @@ class Ingestions:
                 try:
                     process.stdin.write(work.message() + "\n")
                     process.stdin.flush()
-                except OSError:
-                    pass  # it died at once: its code tells
+                except OSError:  # it died at once: its code tells, and what was not written is let go of
+                    with suppress(OSError):
+                        process.stdin.close()
                 for line in process.stdout:
                     self._hear(number, line, time.monotonic() - started)
                 code = process.wait()

@@ -266,6 +266,19 @@ def test_a_damaged_index_is_a_sentence(ingested: Path, settings: Set) -> None:
     assert "rag index restore" in texts(page)
 
 
+def test_no_name_or_text_of_a_document_becomes_markdown(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    name = "![x](a) $y$ :red[z].txt"
+    page = upload(opened(), (name, b"![x](http://evil.test/a.png)"), ("![x](b).bin", bytes(range(256)) * 30))
+    wait_for_ingestion(ingested)
+    page.run()
+    page.multiselect(key="documents_chosen").set_value([f"upload://{name}"]).run()
+    assert f"Source: upload://{name}" in texts(page)
+    shown = [*page.markdown, *page.caption, *page.header, *page.subheader, *page.title]
+    assert not [element.value for element in shown if "[x]" in element.value]
+    assert not [e.label for e in page.expander if "[x]" in e.label]
+
+
 def test_the_filter_is_kept_for_other_pages(ingested: Path, settings: Set) -> None:
     settings(ingested)
     page = opened()

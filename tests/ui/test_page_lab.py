@@ -109,6 +109,17 @@ def test_an_expected_document_that_is_shown(ingested: Path, settings: Set) -> No
     assert any("lab-expected" in card for card in cards(page))
 
 
+def test_no_name_or_text_of_a_document_becomes_markdown(tmp_path: Path, settings: Set) -> None:
+    from conftest import ingest
+
+    name = "![x](a) $y$ :red[z] `c`.txt"
+    settings(ingest(tmp_path / "hostile", {name: "![x](http://evil.test/a.png) [l](javascript:1) $$f$$"}))
+    page = opened("evil png", lab_expect=name)
+    assert any("evil" in card for card in cards(page))
+    shown = [*page.markdown, *page.caption, *page.header, *page.subheader, *page.title]
+    assert not [element.value for element in shown if "[x]" in element.value or "evil" in element.value]
+
+
 def test_the_filter_applies_and_is_named(ingested: Path, settings: Set) -> None:
     settings(ingested)
     page = opened("fog sensor mast soup", filter=Filter(types=("markdown",)), lab_expect="mast.txt")

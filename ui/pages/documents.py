@@ -23,7 +23,7 @@ from ui.safe import one_line
 from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, window_of
 
 if TYPE_CHECKING:
-    from indexes import ChunkRow, DocumentRow
+    from rag.folders import ChunkRow, DocumentRow
 
 __all__ = ["show"]
 

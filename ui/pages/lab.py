@@ -16,7 +16,7 @@ from rag.retrieval import MAX_QUESTION_CHARS, check_question
 from ui.engines import engines
 from ui.frame import Here, show_failure, told
 from ui.parts.filter import chosen_filter
-from ui.safe import one_line
+from ui.safe import escape, one_line
 from ui.views.documents import name_of
 from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 
@@ -57,9 +57,10 @@ def show(here: Here) -> None:
             pipeline = engine.pipeline()
             reranker = _reranker(here, changed)
             found = _search(pipeline, check_question(question), changed, reranker)
-        _draw_columns(here, pipeline, found, changed.retrieval.k, expected, page)
         if expected:
-            _draw_why(here, pipeline, question, expected, page, changed, reranker)
+            with st.container(border=True):
+                _draw_why(here, pipeline, question, expected, page, changed, reranker)
+        _draw_columns(here, pipeline, found, changed.retrieval.k, expected, page)
 
 
 def _draw_settings(here: Here, config: Config) -> tuple[str, Config]:
@@ -166,7 +167,7 @@ def _draw_why(
 
     t, part, only = here.t, config.retrieval, chosen_filter()
     reranking = reranker if part.rerank != "off" else None
-    st.subheader(name_of(expected))
+    st.html(f'<div class="lab-head">{escape(name_of(expected))}</div>')  # a heading would be Markdown
     try:
         found = why(
             check_question(question), expected, page, config,

@@ -20,7 +20,7 @@ from ui.texts import Texts
 from ui.uploads import Kept, Refused
 
 if TYPE_CHECKING:
-    from indexes import ChunkRow, DocumentRow
+    from rag.folders import ChunkRow, DocumentRow
 
 __all__ = [
     "STYLE", "WINDOW", "Standing", "changed", "kept_line", "line", "moment", "name_of", "preview", "reason",

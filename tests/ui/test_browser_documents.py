@@ -1,0 +1,100 @@
+"""The Documents page and the search lab in a real browser: a PDF comes, is seen and found, and is gone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fpdf import FPDF
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = pytest.mark.timeout(300)
+NAME = "tide gauge ![x](http:..sink.test.a.png) _b_.pdf"
+SENTENCE = "The tide gauge at Norvik is calibrated every spring."
+INGESTED_WITHIN_MS = 120_000
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> Path:
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    for text in ("A page about the harbour.", SENTENCE):
+        made.add_page()
+        made.cell(text=text)
+    made.output(str(tmp_path / NAME))
+    return tmp_path / NAME
+
+
+def show(page: Page, server: Any, name: str) -> None:
+    page.goto(f"{server.url}/{name}")
+    page.get_by_role("heading", name="Documents" if name == "documents" else "Search lab").wait_for()
+
+
+def ask(page: Page, server: Any, question: str) -> list[str]:
+    """Ask the lab and return the heads of all cards."""
+    show(page, server, "lab")
+    page.get_by_label("Question").fill(question)
+    page.get_by_label("Question").press("Enter")
+    page.get_by_role("heading", name="Hybrid").wait_for(timeout=60_000)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    return page.locator(".lab-card .lab-head").all_inner_texts()
+
+
+def choose(page: Page, name: str) -> None:
+    box = page.get_by_test_id("stMultiSelect").last
+    box.click()
+    page.keyboard.type(name[:10])
+    page.wait_for_timeout(300)  # its list is narrowed after a moment, and nothing tells when
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    box.get_by_text(name[:10]).first.wait_for()
+
+
+def test_a_pdf_is_taken_in_seen_found_and_deleted(context: BrowserContext, server: Any, pdf: Path) -> None:
+    page, outside = context.new_page(), []
+    page.on("request", lambda request: outside.append(request.url) if not _ours(request.url, server.url) else None)
+    show(page, server, "documents")
+    page.locator('input[type="file"]').set_input_files(pdf)
+    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    page.get_by_text("was taken").wait_for()
+    page.get_by_text("Done: 1 added").wait_for(timeout=INGESTED_WITHIN_MS)
+    choose(page, NAME)
+    page.get_by_text("Pages: 2").wait_for()
+    assert SENTENCE in page.locator(".doc-text").inner_text()
+    assert page.locator(".doc-text .number").count() == 2
+    assert any(NAME in head for head in ask(page, server, "When is the tide gauge calibrated?"))
+    assert page.locator(".lab-card mark").first.inner_text().lower() in ("tide", "gauge", "calibrated")
+    show(page, server, "documents")
+    choose(page, NAME)
+    page.get_by_role("button", name="Delete", exact=False).first.click()
+    page.get_by_role("button", name="Delete 1").click()
+    page.get_by_text("1 document was deleted.").wait_for()
+    assert not any("tide gauge" in head for head in ask(page, server, "When is the tide gauge calibrated?"))
+    assert outside == []
+
+
+def test_a_second_browser_sees_an_ingestion_end(
+    context: BrowserContext, browser: Any, server: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "gull.txt"
+    path.write_text("The gull is called Ferdinand.\n", encoding="utf-8")
+    watcher = browser.new_context(locale="en-GB")
+    try:
+        page, other = context.new_page(), watcher.new_page()
+        show(page, server, "documents")
+        page.locator('input[type="file"]').set_input_files(path)
+        page.get_by_role("button", name=re.compile(r"Add$")).click()
+        page.get_by_text("was taken").wait_for()
+        show(other, server, "documents")
+        other.get_by_text("Done: ").last.wait_for(timeout=INGESTED_WITHIN_MS)  # it redraws itself
+        assert other.get_by_text("gull.txt (").count() == 0  # what the other one was told is not told here
+    finally:
+        watcher.close()
+
+
+def _ours(url: str, server: str) -> bool:
+    return url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:"))
