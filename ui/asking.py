@@ -11,13 +11,15 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rag import followup
 from rag.errors import RagError
 from rag.failures import FAILURES, Failure, explain
 from rag.filtering import Filter
+from rag.followup import Rewritten
 from rag.pipeline import Pipeline
 from rag.reader import AnswerStream
 from rag.records import Answer, Passage
@@ -34,9 +36,10 @@ WAIT_FOR_THE_REST_S = 3.0  # a batch through the reader cannot be broken off; it
 
 @dataclass(frozen=True)
 class Event:
-    """Something to draw: what is being read, or text to append. Without either, nothing happened for a moment."""
+    """Something to draw: what is being read and which question was understood, or text to append. Else nothing was."""
 
     passages: tuple[Passage, ...] | None = None
+    understood: Rewritten | None = None
     text: str = ""
 
 
@@ -81,8 +84,11 @@ class _Progress:
 class Asking:
     """Asks at once. Read :meth:`events` to their end or call :meth:`stop`; then there is an :meth:`outcome`."""
 
-    def __init__(self, engine: Engine, question: str, *, only: Filter | None = None) -> None:
+    def __init__(
+        self, engine: Engine, question: str, *, only: Filter | None = None, history: Sequence[followup.Turn] = ()
+    ) -> None:
         self._engine, self._question, self._only = engine, question, only or Filter()
+        self._history = tuple(history)
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._progress = _Progress()
@@ -148,11 +154,12 @@ class Asking:
             return
         told.clock.loaded = self._now()
         told.strict = float(getattr(pipeline.generator, "strict", 0.0))
-        retrieved = pipeline.retriever.retrieve(question, only=self._only)
+        understood = followup.rewrite(question, self._history, writer=followup.writer_of(pipeline.generator))
+        retrieved = pipeline.retriever.retrieve(understood.question, only=self._only)
         told.clock.sources = self._now()
         if not retrieved.passages:
             told.nothing_in = _nothing_in(pipeline, self._only)
-        self._events.put(Event(passages=retrieved.passages))
+        self._events.put(Event(passages=retrieved.passages, understood=understood))
         if self._stopped.is_set():
             return
         stream = told.stream = pipeline.reader.stream(retrieved)

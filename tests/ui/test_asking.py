@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rag import followup
+from rag.filtering import Filter
 from ui.asking import Asking, Outcome
 from ui.engines import Engine, engines
 from ui.settings import UiSettings
@@ -21,7 +23,7 @@ def engine(settings: UiSettings) -> Engine:
 
 
 def asked(settings: UiSettings, question: str = QUESTION, glob: str | None = None) -> tuple[Outcome, list[str]]:
-    asking = Asking(engine(settings), question, source_glob=glob)
+    asking = Asking(engine(settings), question, only=Filter(sources=(glob,)) if glob else None)
     pieces = [event.text for event in asking.events() if event.text]
     return asking.outcome(), pieces
 
@@ -105,3 +107,12 @@ def test_a_defect_is_a_sentence_too(
     monkeypatch.setattr(broken.pipeline().retriever, "retrieve", lambda *a, **k: 1 / 0)
     outcome = Asking(broken, QUESTION).outcome()
     assert outcome.failure is not None and "ZeroDivisionError" in outcome.failure.message
+
+
+def test_a_follow_up_is_understood_by_what_was_said(settings: Callable[..., UiSettings], ingested: Path) -> None:
+    said = [followup.Turn("How much does the fog sensor weigh?", "3.4 kg")]
+    asking = Asking(engine(settings(ingested)), "Where does it stand?", history=said)
+    understood = [event.understood for event in asking.events() if event.understood is not None]
+    assert [u.changed for u in understood] == [True]
+    answer = asking.outcome().answer
+    assert answer is not None and answer.question == understood[0].question and "fog sensor" in answer.question

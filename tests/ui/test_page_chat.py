@@ -100,7 +100,7 @@ def test_an_empty_index_says_that_there_are_no_documents(settings: Set, tmp_path
 def test_a_filter_that_fits_nothing_says_so(settings: Set, ingested: Path, browsers: object) -> None:
     settings(ingested)
     page = opened()
-    page.text_input(key="source_glob").set_value("*.pdf").run()
+    page.text_input(key="filter_source_0").set_value("*.pdf").run()
     assert "No document matches the filter" in texts(ask(page))
 
 

@@ -16,7 +16,7 @@ from ui.asking import Clock, Outcome
 from ui.history import Chat, Turn
 from ui.safe import inert
 from ui.texts import Texts
-from ui.views.chat import absence, answer_html, band, choices, plain_text, times, to_turn
+from ui.views.chat import absence, band, choices, history, plain_text, times, to_turn, was_rewritten
 from ui.views.export import file_name, to_json, to_markdown
 
 PASSAGE = Passage(1, "docs/fog.md", "Fog", 3, ("Fog sensor",), 10, 40, "The fog sensor weighs 3.4 kg.", 1.0)
@@ -88,18 +88,17 @@ def test_times_count_from_when_the_models_were_there() -> None:
     assert times(Clock(loaded=0.1)) == []
 
 
-def test_an_answer_shows_its_citations_and_what_nothing_supports() -> None:
-    shown = answer_html(answer("A <b>. B.", supported=(True, False)), "(none)")
-    assert "<sup>[1]</sup>" in shown and "(none)" in shown and "rag-unsupported" in shown
-    assert "<b>" not in shown
-
-
-@given(st.text(max_size=60))
-def test_an_answers_own_tags_are_letters(text: str) -> None:
-    shown = answer_html(answer(text), "")
-    for ours in ('<div class="rag-text">', "</div>", "<sup>[1]</sup>"):
-        shown = shown.replace(ours, "")
-    assert "<" not in shown
+def test_the_history_of_a_question_is_what_was_understood_before_it() -> None:
+    turns = [
+        Turn("And that?", id="a", answer=answer("3.4 kg")),
+        Turn("Why?", id="b", shown="half"),
+        Turn("Who?", id="c", answer=replace(answer("no"), abstained=True)),
+    ]
+    question = answer("").question
+    assert history(turns) == [followup.Turn(question, "3.4 kg"), followup.Turn("Why?"), followup.Turn(question)]
+    assert history(turns, turns[1]) == [followup.Turn(question, "3.4 kg")]
+    assert was_rewritten(turns[0]) and not was_rewritten(turns[1])
+    assert not was_rewritten(Turn(f" {question} ", answer=answer("")))
 
 
 def test_a_copied_answer_brings_its_sources() -> None:

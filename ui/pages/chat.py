@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from rag.config import Config
-from rag.filtering import Filter
 from ui import chat_list
 from ui.asking import Asking, Event
 from ui.conversation import Conversation, again
 from ui.engines import Engine
 from ui.frame import Here, show_failure, told
 from ui.history import Chats, Turn
-from ui.safe import escape, inert, marked, one_line
+from ui.metrics import record
+from ui.parts.evidence import show_answer
+from ui.parts.feedback import show_feedback
+from ui.parts.filter import chosen_filter, draw_fields
+from ui.parts.why import show_why
+from ui.safe import escape, one_line
 from ui.views import chat as view
 
 __all__ = ["show"]
@@ -67,8 +69,9 @@ def _choose(here: Here, now: Conversation) -> Engine:
             t("chat.answer_by"), list(ways), format_func=lambda name: t(f"chat.{name}"), default=next(iter(ways)),
             key="way", required=True, help=t("chat.answer_by_help"),
         )  # fmt: skip
-        with st.popover(t("chat.filter"), icon=":material/filter_alt:"):
-            st.text_input(t("chat.filter"), key="source_glob", help=inert(t("chat.filter_help")), max_chars=500)
+        chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
+        with st.popover(chosen, icon=":material/filter_alt:"):
+            draw_fields(t)
         chat_list.show_menu(here, now)
     return here.engine(*ways[way or next(iter(ways))])
 
@@ -131,10 +134,7 @@ def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced:
         st.html(f'<div class="rag-text">{escape(one_line(question, 4000))}</div>')
     _watch(now)
     config = engine.resolved.config
-    only: Filter = st.session_state.get("filter", Filter())
-    if glob := st.session_state.get("source_glob", "").strip():
-        only = replace(only, sources=(glob,))
-    asking = Asking(engine, question, only=only)
+    asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
     try:
         with st.chat_message("assistant"):
             _draw(here, engine, asking)
@@ -146,6 +146,8 @@ def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced:
 def _keep(now: Conversation, asking: Asking, question: str, config: Config, replaced: Turn | None) -> None:
     asking.stop()
     turn = view.to_turn(question, asking.outcome(), config)
+    if turn.answer is not None:
+        record(turn.answer, first_piece_s=turn.clock.first_text, stopped=turn.stopped)
     now.keep(turn if replaced is None else again(turn, replaced))
 
 
@@ -167,11 +169,17 @@ def _draw(here: Here, engine: Engine, asking: Asking) -> None:
 
 def _status(here: Here, engine: Engine, event: Event) -> str:
     if event.passages is not None:
-        return here.t("chat.reading", n=len(event.passages))
+        reading = here.t("chat.reading", n=len(event.passages))
+        asked = event.understood
+        return reading if asked is None or not asked.changed else f"{_understood(here, asked.question)} {reading}"
     state = engine.state
     if state.status == "starting":
         return here.t("chat.waiting", seconds=round(state.seconds))
     return ""
+
+
+def _understood(here: Here, question: str) -> str:
+    return here.t("chat.understood", question=one_line(question, 400))
 
 
 def _watch(now: Conversation) -> None:
@@ -191,11 +199,12 @@ def _watch(now: Conversation) -> None:
 def _show_answer(here: Here, turn: Turn) -> None:
     """Show what came of a question. The one place where the page shows an answer."""
     t, answer = here.t, turn.answer
+    if answer is not None and view.was_rewritten(turn):
+        st.html(f'<p class="rag-quiet">{escape(_understood(here, answer.question))}</p>')
     if answer is not None and answer.abstained:
         _show_absence(here, turn)
     elif answer is not None and answer.text:
-        st.html(view.answer_html(answer, t("chat.unsupported")))
-        _show_sources(turn)
+        show_answer(here, answer, f"turn-{turn.id}")
     elif turn.shown:
         st.html(f'<div class="rag-text">{escape(turn.shown)}</div>')
     if turn.stopped:
@@ -206,6 +215,8 @@ def _show_answer(here: Here, turn: Turn) -> None:
         show_failure(turn.failure)
     if answer is not None:
         _show_account(here, turn)
+        show_why(here, answer.question, answer, f"turn-{turn.id}")
+        show_feedback(here, answer.question, answer, f"turn-{turn.id}")
 
 
 def _show_absence(here: Here, turn: Turn) -> None:
@@ -222,17 +233,6 @@ def _show_absence(here: Here, turn: Turn) -> None:
                         f"<b>{escape(view.passage_place(passage))}</b>"
                         f'<div class="rag-text rag-quote">{escape(passage.text)}</div>'
                     )
-
-
-def _show_sources(turn: Turn) -> None:
-    answer = turn.answer
-    if answer is None:
-        return
-    for number, citation in enumerate(answer.citations):
-        passage = citation.passage
-        with st.expander(f"\\[{number + 1}\\] {inert(view.place(answer, number))}"):
-            span = (citation.start - passage.start, citation.end - passage.start)
-            st.html(f'<div class="rag-text rag-quote">{marked(passage.text, [span])}</div>')
 
 
 def _show_account(here: Here, turn: Turn) -> None:

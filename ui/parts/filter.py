@@ -14,7 +14,7 @@ import streamlit as st
 from rag.filtering import TYPES, Filter
 from ui.texts import Texts
 
-__all__ = ["FILTER", "chosen_filter", "draw_filter"]
+__all__ = ["FILTER", "chosen_filter", "draw_fields", "draw_filter"]
 
 FILTER = "filter"
 _NUMBER = "filter_number"
@@ -28,26 +28,31 @@ def chosen_filter() -> Filter | None:
 
 
 def draw_filter(t: Texts) -> None:
+    """Draw the filter in an expander that is open where one is chosen."""
+    with st.expander(t("documents.filter"), expanded=chosen_filter() is not None, icon=":material/filter_alt:"):
+        draw_fields(t)
+
+
+def draw_fields(t: Texts) -> None:
     """Draw the filter's widgets; a change is kept before the page is drawn."""
     now = chosen_filter() or Filter()
     number = st.session_state.get(_NUMBER, 0)  # another one makes the widgets anew, from the record
     shared: dict[str, Any] = {"on_change": _keep, "args": (number,)}
-    with st.expander(t("documents.filter"), expanded=not now.empty, icon=":material/filter_alt:"):
-        st.caption(t("documents.filter_told"))
-        left, right = st.columns(2)
-        left.text_input(
-            t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
-            placeholder=t("documents.filter_source_hint"), **shared,
+    st.caption(t("documents.filter_told"))
+    left, right = st.columns(2)
+    left.text_input(
+        t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
+        placeholder=t("documents.filter_source_hint"), **shared,
+    )  # fmt: skip
+    known = [name for name in now.types if name in TYPES]
+    right.multiselect(t("documents.filter_types"), list(TYPES), known, key=_key("types", number), **shared)
+    for place, name in zip(st.columns(4), _DAYS, strict=True):
+        place.date_input(
+            t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
+            min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
         )  # fmt: skip
-        known = [name for name in now.types if name in TYPES]
-        right.multiselect(t("documents.filter_types"), list(TYPES), known, key=_key("types", number), **shared)
-        for place, name in zip(st.columns(4), _DAYS, strict=True):
-            place.date_input(
-                t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
-                min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
-            )  # fmt: skip
-        if not now.empty:
-            st.button(t("documents.filter_clear"), key="filter_clear", on_click=_clear)
+    if not now.empty:
+        st.button(t("documents.filter_clear"), key="filter_clear", on_click=_clear)
 
 
 def _key(name: str, number: int) -> str:

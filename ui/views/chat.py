@@ -9,27 +9,30 @@ words that occur in a source are not yet an answer to the question.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rag import followup
 from rag.config import MARKING, Config
 from rag.records import Answer, Passage
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
-from ui.safe import escape, one_line
+from ui.safe import one_line
 
 __all__ = [
     "Choice",
     "Line",
     "absence",
-    "answer_html",
     "band",
     "choices",
+    "history",
     "passage_place",
     "place",
     "plain_text",
     "times",
     "to_turn",
+    "was_rewritten",
 ]
 
 Band = Literal["high", "medium", "low"]
@@ -118,24 +121,21 @@ def times(clock: Clock) -> list[Line]:
     return lines
 
 
-def answer_html(answer: Answer, unsupported: str) -> str:
-    """Return an answer's text as HTML: numbers of citations after their sentences, unsupported ones underlined.
+def history(turns: Sequence[Turn], replaced: Turn | None = None) -> list[followup.Turn]:
+    """Return what was said before a question, or before the one that is asked again, for follow-ups."""
+    told = []
+    for turn in turns:
+        if replaced is not None and turn.id == replaced.id:
+            break
+        answer = turn.answer
+        said = "" if answer is None or answer.abstained else answer.text
+        told.append(followup.Turn(turn.question if answer is None else answer.question, said))
+    return told
 
-    ``unsupported`` is the mark behind those, read out by a screen reader too.
-    """
-    pieces, at = [], 0
-    for sentence in sorted(answer.sentences, key=lambda s: s.start):
-        if sentence.start < at:
-            continue
-        pieces.append(escape(answer.text[at : sentence.start]))
-        told = escape(answer.text[sentence.start : sentence.end])
-        if sentence.citation is None:
-            pieces.append(f'<u class="rag-unsupported">{told}</u> <small>{escape(unsupported)}</small>')
-        else:
-            pieces.append(f"{told} <sup>[{sentence.citation + 1}]</sup>")
-        at = sentence.end
-    pieces.append(escape(answer.text[at:]))
-    return f'<div class="rag-text">{"".join(pieces)}</div>'
+
+def was_rewritten(turn: Turn) -> bool:
+    """Tell whether another question was answered than was typed."""
+    return turn.answer is not None and turn.answer.question.split() != turn.question.split()
 
 
 def plain_text(turn: Turn) -> str:
