@@ -5,7 +5,8 @@
 
 writes text files of 50 kB to 50 MB (a fifth of the bytes in files of 50 MB, a fifth of 5 MB, a fifth of 500 kB, the
 rest of 50 kB) into a temporary folder and runs the command over it as a user would: parser pool, chunker, store, FAISS
-and tantivy. Before, it runs the command over twenty small files. The highest resident memory of both is compared, of
+and tantivy. Before, it runs the command over twenty files
+of 20 kB, enough for whole batches of the encoder. The highest resident memory of both is compared, of
 the command itself and of its workers together, sampled every fifth of a second; and what the index takes on the disk.
 
 The preset ``test`` has a fake encoder: a real one would take many hours for a gigabyte on two cores. Its vectors have
@@ -106,7 +107,7 @@ def main() -> None:
         folder = Path(name)
         writer = Writer()
         for number in range(20):
-            writer.write(folder / "few" / f"text-{number}.md", 2_000)
+            writer.write(folder / "few" / f"text-{number}.md", 20_000)
         size = make_files(folder / "many", asked.megabytes * 1_000_000)
         print(f"{size / 1e6:.0f} MB in {sum(p.is_file() for p in folder.rglob('*')) - 20} files, preset {asked.config}")
         few, _, _ = watch(folder, "few", asked.config)
@@ -117,7 +118,7 @@ def main() -> None:
         database = (folder / ".rag-many" / "rag.db").stat().st_size / 1e6
     print(f"{report['chunks']} chunks in {seconds:.0f} s, stages {stages}")
     print(f"on the disk: database {database:.0f} MB, dense {disk['dense']:.0f} MB, lexical {disk['lexical']:.0f} MB\n")
-    print("| highest resident memory, MB | 20 small files | all files | difference |")
+    print("| highest resident memory, MB | 20 files of 20 kB | all files | difference |")
     print("|---|--:|--:|--:|")
     for what, a, b in (
         ("the command", few.command, many.command),
