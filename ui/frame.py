@@ -14,10 +14,10 @@ from pathlib import Path
 import streamlit as st
 
 from eval.errors import EvalError
-from rag.config import Config, load_config
+from rag.config import Config
 from rag.failures import FAILURES, Failure, explain
 from ui.collections import listed
-from ui.engines import Engine, engines
+from ui.engines import Engine, configured, engines
 from ui.owners import owner_of
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
@@ -41,7 +41,7 @@ class Here:
 
         Raises :class:`~rag.errors.UsageError`.
         """
-        return load_config(self.settings.config, self.settings.assignments).config
+        return configured(self.settings.config, self.settings.assignments).config
 
     def engine(self, *assignments: str) -> Engine:
         """Return the engine that answers here, its loading begun; ``assignments`` come last (``generator.type=vllm``).

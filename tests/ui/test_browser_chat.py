@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conftest import Server, open_page, start_server, stop_server  # type: ignore[import-not-found]
+from ui_project import Server, open_page, start_server, stop_server
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ingest  # type: ignore[import-not-found]
 from streamlit.testing.v1 import AppTest
+from ui_project import ingest
 
 import ui.frame
 from ui.engines import Engine, engines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from rag import followup
 from rag.config import load_config
 from rag.failures import Failure
 from rag.records import Answer, Citation, Passage, Sentence
