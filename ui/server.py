@@ -20,8 +20,11 @@ def check_host(host: str, *, login: bool, insecure: bool) -> None:
     raise UsageError(f"--host {host} opens the documents to other machines, and no login is configured", _LOGGED_IN)
 
 
-def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) -> None:
-    """Serve until stopped. Raises :class:`~rag.errors.MissingPackageError` without Streamlit."""
+def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501, names: tuple[str, ...] = ()) -> None:
+    """Serve until stopped; ``names`` are further names by which this server is reached.
+
+    Raises :class:`~rag.errors.MissingPackageError` without Streamlit.
+    """
     try:
         import streamlit as st
         from starlette.middleware import Middleware
@@ -29,10 +32,11 @@ def serve(settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501) ->
         raise MissingPackageError(
             f"{error.name} is not installed, which the page is made with", "install it: `pip install 'rag-qa[ui]'`"
         ) from None
-    from ui.security import SecurityHeaders
+    from ui.security import KnownHosts, SecurityHeaders
 
     settings = use(settings)
-    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
+    middleware = [Middleware(SecurityHeaders), Middleware(KnownHosts, names=(host, *names))]
+    app = st.App(Path(__file__).with_name("app.py"), middleware=middleware)
     app.run(
         config={
             "server.address": host,

@@ -20,6 +20,10 @@ def ui(
     runs: Annotated[Path, typer.Option("--runs", help="The folder of evaluation runs.", metavar="DIR")] = Path("runs"),
     host: Annotated[str, typer.Option("--host", help="The address to listen at.", metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="The port to listen at.", min=1, max=65535)] = 8501,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name the page is reached by, for example a proxy's.", metavar="NAME"),
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody may read.")
     ] = False,
@@ -36,4 +40,4 @@ def ui(
     if insecure:
         note(f"warning: everybody who reaches {host}:{port} can read the documents and delete them")
     note(f"the page is at http://{host}:{port} (Ctrl-C stops it)")
-    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port)
+    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port, names=tuple(allow_host or ()))
