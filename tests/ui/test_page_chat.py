@@ -17,7 +17,7 @@ from ui.history import Chats
 from ui.owners import COOKIE, new_token, owner_of
 from ui.settings import UiSettings
 
-APP = Path(ui.frame.__file__).with_name("start") / "script.py"
+APP = Path(ui.frame.__file__).with_name("entry") / "app.py"
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
 Set = Callable[..., UiSettings]
 
