@@ -8,7 +8,7 @@ LIGHT = {
     "primaryColor": "#0b57a4",
     "backgroundColor": "#ffffff",
     "secondaryBackgroundColor": "#f1f4f8",
-    "textColor": "#1b2430",
+    "textColor": "#0f1720",
     "linkColor": "#0b57a4",
     "borderColor": "#c3ccd8",
 }

@@ -79,7 +79,7 @@ def test_an_answer_with_its_source_confidence_and_times(settings: Set, ingested:
 
 def test_the_page_is_russian_where_the_user_says_so(settings: Set, ingested: Path, browsers: object) -> None:
     settings(ingested)
-    page = ask(opened(language="ru"))
+    page = ask(opened(language="Русский"))
     assert "Ответ дал: fake" in texts(page) and "уверенность" in texts(page)
 
 

@@ -132,7 +132,9 @@ def test_without_the_password_nothing_is_reached() -> None:
     for path in ("/", "/data", "/_stcore/health"):
         got = asked.get(path, headers={"accept": "text/html"})
         assert (
-            got.status_code == 401 and "documents" not in got.text and COOKIE not in got.headers.get("set-cookie", "")
+            got.status_code == 401
+            and "<p>documents" not in got.text
+            and COOKIE not in got.headers.get("set-cookie", "")
         )
     assert "password" in asked.get("/", headers={"accept": "text/html"}).text
     assert "Пароль" in asked.get("/", headers={"accept": "text/html", "accept-language": "ru"}).text
@@ -148,7 +150,7 @@ def test_with_the_password_everything_is_until_the_log_out() -> None:
     assert (got.status_code, got.headers["location"]) == (303, "/")
     assert told.startswith(f"{LOGIN}=") and "HttpOnly" in told and PASSWORD not in told
     assert asked.get("/data").json() == {"documents": 3}
-    with asked.websocket_connect("/stream") as opened:
+    with asked.websocket_connect("ws://127.0.0.1:8501/stream") as opened:
         assert opened.receive_text() == "documents"
     assert asked.get("/logout").status_code == 303
     asked.cookies.set(LOGIN, told.split(";")[0].split("=")[1])  # the old one, kept by a thief
