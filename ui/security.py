@@ -6,7 +6,7 @@ Streamlit sees them, on WebSockets as on HTTP.
 
 The policy lets the page load from its own address and nowhere else; ``blob:`` and ``data:`` are there for what
 Streamlit makes in the browser itself. Inline styles are Streamlit's, not ours: without them its own bundle does not
-run. The one inline script of its page is allowed by its hash.
+run. The one inline script of its page is allowed by its hash, and ``blob:`` scripts are how it loads components.
 """
 
 from __future__ import annotations
@@ -179,7 +179,9 @@ def headers() -> dict[str, str]:
 
 @cache
 def _policy() -> str:
-    scripts = " ".join(["'self'", *_inline_script_hashes()])
+    # blob: Streamlit hands a component's script (the numbers in an answer) to the browser as one. Only a script of
+    # the page can make such an address.
+    scripts = " ".join(["'self'", "blob:", *_inline_script_hashes()])
     return "; ".join(
         (
             "default-src 'self'",

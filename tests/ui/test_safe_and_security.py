@@ -64,6 +64,7 @@ def sent(app: Any, kind: str, *hosts: str) -> dict[str, Any]:
         found.append(message)
 
     scope = {"type": kind, "headers": [(b"host", host.encode()) for host in hosts]}
+
     async def receive() -> dict[str, str]:
         return {"type": f"{kind}.connect"}
 

@@ -106,7 +106,7 @@ def test_every_response_carries_a_narrow_policy(headers: dict[str, str]) -> None
     got = client().get("/", headers=headers).headers
     policy = dict(part.split(" ", 1) for part in got["content-security-policy"].split("; "))
     assert "'unsafe-eval'" not in policy["script-src"] and "'unsafe-inline'" not in policy["script-src"]
-    assert policy["script-src"].startswith("'self' 'sha256-")
+    assert policy["script-src"].startswith("'self' blob: 'sha256-")
     assert (policy["default-src"], policy["frame-ancestors"], policy["object-src"]) == ("'self'", "'none'", "'none'")
     assert not any(scheme in got["content-security-policy"] for scheme in ("http:", "https:", "*"))
     assert (got["x-frame-options"], got["x-content-type-options"]) == ("DENY", "nosniff")
