@@ -5,9 +5,9 @@
 
 writes text files of 50 kB to 50 MB (a fifth of the bytes in files of 50 MB, a fifth of 5 MB, a fifth of 500 kB, the
 rest of 50 kB) into a temporary folder and runs the command over it as a user would: parser pool, chunker, store, FAISS
-and tantivy. Before, it runs the command over twenty files
-of 20 kB, enough for whole batches of the encoder. The highest resident memory of both is compared, of
-the command itself and of its workers together, sampled every fifth of a second; and what the index takes on the disk.
+and tantivy. Before, it runs the command over twenty files of 20 kB, enough for whole batches of the encoder. The
+highest resident memory of both is compared: the kernel's own mark of the command, and what it and its workers were seen
+to hold every fifth of a second.
 
 The preset ``test`` has a fake encoder: a real one would take many hours for a gigabyte on two cores. Its vectors have
 64 dimensions instead of 384: a flat FAISS index is held in memory while it is published, 4 bytes a dimension and chunk.
@@ -52,13 +52,13 @@ def make_files(folder: Path, total: int) -> int:
 
 
 def resident(pid: int) -> tuple[float, float]:
-    """Return a process's resident memory in MB, all of it and without pages of files; nothing of one that ended."""
+    """Return a process's resident memory in MB, the highest so far and now without pages of files; 0 once it ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0.0, 0.0
-    told = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("VmRSS", "RssAnon"))}
-    return int(told.get("VmRSS", 0)) / 1000, int(told.get("RssAnon", 0)) / 1000
+    told = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("VmHWM", "RssAnon"))}
+    return int(told.get("VmHWM", 0)) / 1000, int(told.get("RssAnon", 0)) / 1000
 
 
 def children(pid: int) -> list[int]:
@@ -82,13 +82,13 @@ def watch(folder: Path, documents: str, config: str) -> tuple[Peak, dict[str, ob
     with (folder / "out").open("w+", encoding="utf-8") as out:
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=out)
         while process.poll() is None:
-            now, anonymous = resident(process.pid)
+            highest, anonymous = resident(process.pid)
             workers = sum(resident(child)[0] for child in children(process.pid))
-            peak.command, peak.anonymous = max(peak.command, now), max(peak.anonymous, anonymous)
+            peak.command, peak.anonymous = max(peak.command, highest), max(peak.anonymous, anonymous)
             peak.workers = max(peak.workers, workers)
             if time.monotonic() - shown >= SHOWN_EVERY_S:
                 shown = time.monotonic()
-                print(f"  {shown - started:5.0f} s: {now:.0f} MB, highest so far {peak.command:.0f}", flush=True)
+                print(f"  {shown - started:5.0f} s: {anonymous:.0f} MB, highest so far {peak.command:.0f}", flush=True)
             time.sleep(SAMPLED_EVERY_S)
         out.seek(0)
         report = json.loads(out.read())
