@@ -17,6 +17,7 @@ from ui.views import chat as view
 __all__ = ["show"]
 
 NEAREST = 5
+LAST_RUN_ENDS_WITHIN_S = 5.0
 
 
 def show(here: Here) -> None:
@@ -43,6 +44,8 @@ def _conversation(here: Here) -> Conversation:
         now.begin(str(here.index))
         with told():
             now.open(st.query_params.get("chat", ""))
+    if now.asking.acquire(timeout=LAST_RUN_ENDS_WITHIN_S):
+        now.asking.release()
     now.is_behind = False
     return now
 
@@ -129,12 +132,13 @@ def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced:
     _watch(now)
     config = engine.resolved.config
     glob = st.session_state.get("source_glob", "").strip() or None
-    asking = Asking(engine, question, source_glob=glob)
-    try:
-        with st.chat_message("assistant"):
-            _draw(here, engine, asking)
-    finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
-        _keep(now, asking, question, config, replaced)
+    with now.asking:
+        asking = Asking(engine, question, source_glob=glob)
+        try:
+            with st.chat_message("assistant"):
+                _draw(here, engine, asking)
+        finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
+            _keep(now, asking, question, config, replaced)
     st.rerun()
 
 
