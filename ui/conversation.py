@@ -6,6 +6,7 @@ works while Streamlit is ending the script, when no widget and no session state 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 
 from rag.failures import Failure
@@ -16,13 +17,18 @@ __all__ = ["Conversation", "again"]
 
 @dataclass
 class Conversation:
-    """``owner`` None keeps nothing. ``is_behind`` says that the page does not show the latest turn yet."""
+    """``owner`` None keeps nothing. ``is_behind`` says that the page does not show the latest turn yet.
+
+    ``asking`` is held while an answer comes, until it is kept. A click in the middle begins a new script run before the
+    old one has ended: it waits for this lock, or it would draw the chat without what came.
+    """
 
     chats: Chats
     owner: str | None
     chat: Chat = field(default_factory=Chat)
     unsaved: Failure | None = None
     is_behind: bool = False
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, turn: Turn) -> None:
         """Take a turn: at the end, or in place of the one with its id if it says something that one did not."""

@@ -22,6 +22,7 @@ from ui.views import chat as view
 __all__ = ["show"]
 
 NEAREST = 5
+LAST_RUN_ENDS_WITHIN_S = 5.0
 
 
 def show(here: Here) -> None:
@@ -48,6 +49,8 @@ def _conversation(here: Here) -> Conversation:
         now.begin(str(here.index))
         with told():
             now.open(st.query_params.get("chat", ""))
+    if now.asking.acquire(timeout=LAST_RUN_ENDS_WITHIN_S):
+        now.asking.release()
     now.is_behind = False
     return now
 
@@ -134,12 +137,13 @@ def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced:
         st.html(f'<div class="rag-text">{escape(one_line(question, 4000))}</div>')
     _watch(now)
     config = engine.resolved.config
-    asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
-    try:
-        with st.chat_message("assistant"):
-            _draw(here, engine, asking)
-    finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
-        _keep(now, asking, question, config, replaced)
+    with now.asking:
+        asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
+        try:
+            with st.chat_message("assistant"):
+                _draw(here, engine, asking)
+        finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
+            _keep(now, asking, question, config, replaced)
     st.rerun()
 
 
