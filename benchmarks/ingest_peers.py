@@ -20,12 +20,14 @@ import argparse
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.squad import WORK, load_questions, write_paragraphs
@@ -68,7 +70,7 @@ def main() -> None:
         documents = write_corpus(corpus, args.limit)
         files = [path for path in documents.rglob("*") if path.is_file()]
         print(f"\n{corpus}: {len(files)} files, {sum(path.stat().st_size for path in files):,} bytes", flush=True)
-        print(f"{'':12}{'first run':>22}{'chunks/s':>10}{'files/s':>9}{'chunks':>8}{'second run':>23}", flush=True)
+        print(f"{'':12}{'first run':>30}{'chunks/s':>10}{'files/s':>9}{'chunks':>8}{'second run':>31}", flush=True)
         for name in names:
             print(row(name, documents), flush=True)
 
@@ -127,21 +129,36 @@ def is_text(data: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Run:
+    """One process: its seconds, those of processors, those after its imports; what its index then holds."""
+
+    seconds: float
+    processor: float
+    inside: float
+    documents: int
+    chunks: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds:8.2f} s ({self.inside:6.2f}; {self.processor:6.1f})"
+
+
 def row(name: str, documents: Path) -> str:
-    """Run twice and return a line of the table: the whole process's seconds, in brackets those without imports."""
+    """Run twice and return a line: a process's seconds, in brackets those without imports, and those of processors.
+
+    The last are what to compare where the machine was not idle.
+    """
     folder = documents.parent / f"index-{name}"
     shutil.rmtree(folder, ignore_errors=True)
-    (seconds, told), (again, second) = run(name, documents, folder), run(name, documents, folder)
-    if second["documents"] != told["documents"]:
-        raise SystemExit(f"{name}: {told} and then {second}")
-    return (
-        f"{name:12}{seconds:10.1f} s ({told['seconds']:6.1f}){told['chunks'] / seconds:10.1f}"
-        f"{told['documents'] / seconds:9.1f}{told['chunks']:8}{again:11.2f} s ({second['seconds']:6.2f})"
-    )
+    first, second = run(name, documents, folder), run(name, documents, folder)
+    if second.documents != first.documents:
+        raise SystemExit(f"{name}: {first.documents} documents and then {second.documents}")
+    rates = f"{first.chunks / first.seconds:10.1f}{first.documents / first.seconds:9.1f}{first.chunks:8}"
+    return f"{name:12}{first}{rates}{second}"
 
 
-def run(name: str, documents: Path, folder: Path) -> tuple[float, dict[str, float]]:
-    """Run one ingestion in a process of its own; return its seconds and what it says of the index."""
+def run(name: str, documents: Path, folder: Path) -> Run:
+    """Run one ingestion in a process of its own."""
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HAYSTACK_TELEMETRY_ENABLED": "False",
     }  # fmt: skip
@@ -152,16 +169,21 @@ def run(name: str, documents: Path, folder: Path) -> tuple[float, dict[str, floa
     else:
         command = [ENVIRONMENTS / name / "bin" / "python", PEERS / f"with_{name}.py", documents, folder]
         environment.pop("PYTHONPATH", None)
-    started = time.monotonic()
+    before, started = _processor_seconds(), time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
+    seconds, processor = time.monotonic() - started, _processor_seconds() - before
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
     if name != "rag":
-        return seconds, json.loads(done.stdout.strip().splitlines()[-1])
+        told = json.loads(done.stdout.strip().splitlines()[-1])
+        return Run(seconds, processor, told["seconds"], told["documents"], told["chunks"])
     told = json.loads(done.stdout)
-    counts = {"documents": told["added"] + told["unchanged"], "chunks": told["chunks"], "seconds": told["seconds"]}
-    return seconds, counts
+    return Run(seconds, processor, told["seconds"], told["added"] + told["unchanged"], told["chunks"])
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of processes that ended, their own children included
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
