@@ -35,7 +35,7 @@ demo: install  ## Ingest examples/docs and answer three questions from them
 # As root it is installed where it is missing; without it the browser tests are skipped, or fail where CI is set.
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
-	{ [ "$$(id -u)" = 0 ] && apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1; } || \
+	{ [ "$$(id -u)" = 0 ] && (apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium fonts-liberation) >/dev/null 2>&1; } || \
 	echo "Chromium is not installed, so the browser tests cannot run: apt-get install chromium"
 
 test: install chromium  ## Run the whole test suite

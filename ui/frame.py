@@ -6,6 +6,7 @@ whose chats it may show.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from ui.owners import owner_of
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
 
-__all__ = ["Here", "show_failure", "sidebar", "told"]
+__all__ = ["Here", "say_unexpected", "show_failure", "sidebar", "told"]
 
+LOG = logging.getLogger(__name__)
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -94,6 +96,13 @@ def told() -> Iterator[None]:
         show_failure(Failure(error.message, error.remedy, 1))
     except FAILURES as error:
         show_failure(explain(error))
+
+
+def say_unexpected(error: Exception) -> bool:
+    """Say that a defect of ours, or of a library, ended a page, and trace it in the terminal; return that it is told."""
+    LOG.error("a page ended in an error", exc_info=error)
+    st.text(Texts(st.session_state.get("language") or "en")("app.unexpected", kind=type(error).__name__))
+    return True
 
 
 def show_failure(failure: Failure) -> None:

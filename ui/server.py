@@ -64,7 +64,13 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     """Return the application with everything that stands before it. Needs Streamlit."""
     import streamlit as st
 
-    return st.App(Path(__file__).parent / "entry" / "app.py", middleware=_middleware(host, login, names))
+    from ui.frame import say_unexpected
+
+    return st.App(
+        Path(__file__).parent / "entry" / "app.py",
+        middleware=_middleware(host, login, names),
+        on_script_error=say_unexpected,
+    )
 
 
 def serve(

@@ -29,11 +29,11 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
     begun.wait_for()
     assert "by the sea" not in begun.last.inner_text()  # it is still coming
     page.get_by_role("button", name="Ask again").wait_for()
-    assert page.locator(".rag-text:not(.rag-quote)", has_text=ANSWER).count() == 1
+    assert page.locator(".text", has_text=ANSWER).count() == 1
     page.get_by_text("Answered by fake").wait_for()
     page.get_by_text("sources after").wait_for()
     page.reload()
-    page.locator(".rag-text:not(.rag-quote)", has_text=ANSWER).wait_for()
+    page.locator(".text", has_text=ANSWER).wait_for()
     page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).wait_for()
     assert errors == []
 
@@ -43,10 +43,10 @@ def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None
     page.locator(".rag-text", has_text="The fog").wait_for()
     page.get_by_test_id("stChatInputStopButton").click()
     page.get_by_text("Stopped. This is what there was.").wait_for()
-    kept = page.locator(".rag-text", has_text="The fog").last.inner_text()
+    kept = page.locator(".text", has_text="The fog").inner_text()
     assert "by the sea" not in kept
     page.wait_for_timeout(1500)  # five words' time
-    assert page.locator(".rag-text", has_text="The fog").last.inner_text() == kept
+    assert page.locator(".text", has_text="The fog").inner_text() == kept
     page.reload()
     page.get_by_text("Stopped. This is what there was.").wait_for()
 
