@@ -16,7 +16,7 @@ from indexes.store import Store
 from rag.errors import DocumentError
 from rag.loaders.pdf_page import compact
 from rag.records import Passage
-from rag.sources import source_path
+from rag.sources import is_upload, source_path
 from rag.stamps import read_file
 
 __all__ = ["Original", "find_original", "passage_with"]
@@ -46,8 +46,11 @@ class Original:
         return self.state == "same" and self.media_type == PDF
 
 
-def find_original(index: Path, passage: Passage) -> Original:
-    """Look for the file behind a passage. Raises what opening the index raises."""
+def find_original(index: Path, passage: Passage, place: Path | None = None) -> Original:
+    """Look for the file behind a passage, at ``place`` where its name is no path. Raises what opening the index raises.
+
+    An upload whose ``place`` is not known is missing.
+    """
     store = Store.open(index)
     try:
         row = store.document(passage.source)
@@ -60,7 +63,9 @@ def find_original(index: Path, passage: Passage) -> Original:
     finally:
         store.close()
     try:
-        content = read_file(source_path(passage.source, index.absolute().parent))
+        if place is None and is_upload(passage.source):
+            return Original("missing", row.media_type, row.pages)
+        content = read_file(place or source_path(passage.source, index.absolute().parent))
     except DocumentError:
         return Original("missing", row.media_type, row.pages)
     if content.sha256 != row.content_sha256:

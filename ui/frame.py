@@ -99,7 +99,7 @@ def told() -> Iterator[None]:
 
 
 def say_unexpected(error: Exception) -> bool:
-    """Say that a defect of ours, or of a library, ended a page, and trace it in the terminal; return that it is told."""
+    """Say that a defect of ours or of a library ended a page, and trace it in the terminal; return that it is told."""
     LOG.error("a page ended in an error", exc_info=error)
     st.text(Texts(st.session_state.get("language") or "en")("app.unexpected", kind=type(error).__name__))
     return True

@@ -73,7 +73,7 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
 
     goto(page, bundled, "chat")
     ask(page, "Who built the tide gauge at Norvik?")
-    assert "Ada Brill" in page.locator(".text").inner_text()
+    page.locator(".text", has_text="Ada Brill").wait_for()
     page.get_by_text("Answered by extractive").wait_for()
     page.get_by_role("button", name="Source 1").first.click()
     page.get_by_text("The cited words are boxed.").wait_for(timeout=PATIENCE_MS)

@@ -16,6 +16,7 @@ import streamlit as st
 from rag.errors import DocumentError, RagError
 from rag.failures import FAILURES
 from rag.records import Answer
+from ui.collections import uploads_of
 from ui.frame import Here
 from ui.safe import block
 from ui.views.evidence import Source, cited_html, pieces, place, short_name, sources
@@ -134,7 +135,8 @@ def _original(here: Here, source: Source) -> Original | None:
     from rag.originals import find_original
 
     try:
-        return find_original(here.index, source.passage)
+        kept = uploads_of(here.settings, here.index).path(source.passage.source)
+        return find_original(here.index, source.passage, kept)
     except FAILURES:  # no index, a damaged one: the page says that elsewhere, and the words are in the answer
         st.caption(here.t("evidence.unknown"))
         return None
