@@ -69,7 +69,8 @@ class Metrics:
 
     def record(self, answer: Answer, *, first_piece_s: float | None = None, stopped: bool = False) -> None:
         """Take note of an answer."""
-        timings = {str(name): float(seconds) for name, seconds in answer.timings.items()}
+        # The first token comes within the generating: it is no stage of its own.
+        timings = {str(n): float(seconds) for n, seconds in answer.timings.items() if n != "first_token"}
         tokens = answer.usage.completion_tokens
         sample = _Sample(time.monotonic(), answer.abstained, answer.generator, timings, first_piece_s, tokens, stopped)
         with self._lock:

@@ -30,6 +30,12 @@ HORN = "The fog horn sounds for four seconds.\nIts compressor was built in Narvi
 PUMP = ("The pump house is painted yellow.", "The spare key of the pump house hangs behind the third shelf.")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def library_logs() -> None:
+    """Load transformers' logging before any command runs: it keeps the stderr of the moment it is first imported."""
+    import transformers.utils.logging  # noqa: F401
+
+
 def write_corpus(folder: Path) -> None:
     """Write a Markdown, a text and a two-page PDF document."""
     folder.mkdir()

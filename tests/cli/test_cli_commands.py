@@ -33,12 +33,12 @@ INGEST = {
     "limit", "same", "near",
 }  # fmt: skip
 PASSAGE = {
-    "id", "source", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
+    "id", "source", "title", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
     "lexical_rank", "reranked", "fused_rank", "duplicates",
 }  # fmt: skip
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
-    "finish_reason", "notes", "timings", "usage", "config_digest",
+    "finish_reason", "notes", "timings", "usage", "generation", "config_digest",
 }  # fmt: skip
 
 
