@@ -1,9 +1,8 @@
-"""A real browser, servers for it to visit, and a sink that counts who asks it for anything."""
+"""Servers for a real browser to visit, and a sink that counts who asks it for anything."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,15 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-__all__ = ["ROOT", "Sink", "browser", "free_port", "served"]
+__all__ = ["ROOT", "Sink", "free_port", "served"]
 
 ROOT = Path(__file__).parents[2]
-_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"]  # fmt: skip
 _LAUNCHER = """
 import sys
 from pathlib import Path
@@ -71,25 +65,6 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
-
-
-@contextmanager
-def browser() -> Iterator[Any]:
-    """Start Debian's Chromium; skip where there is none, and fail in CI."""
-    found = shutil.which("chromium")
-    if found is None:
-        told = "chromium is not installed: `apt-get install chromium`"
-        if os.environ.get("CI"):
-            pytest.fail(told)
-        pytest.skip(told)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=_OPTIONS)
-        try:
-            yield started
-        finally:
-            started.close()
 
 
 @contextmanager

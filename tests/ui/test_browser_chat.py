@@ -29,7 +29,7 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
     begun.wait_for()
     assert "by the sea" not in begun.last.inner_text()  # it is still coming
     page.get_by_role("button", name="Ask again").wait_for()
-    assert page.locator(".text", has_text=ANSWER).count() == 1
+    page.locator(".text", has_text=ANSWER).wait_for()
     page.get_by_text("Answered by fake").wait_for()
     page.get_by_text("sources after").wait_for()
     page.reload()
@@ -43,6 +43,7 @@ def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None
     page.locator(".rag-text", has_text="The fog").wait_for()
     page.get_by_test_id("stChatInputStopButton").click()
     page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.locator(".text", has_text="The fog").wait_for()
     kept = page.locator(".text", has_text="The fog").inner_text()
     assert "by the sea" not in kept
     page.wait_for_timeout(1500)  # five words' time

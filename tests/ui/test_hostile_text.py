@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Sink, browser, served
+from browsing import Sink, served
 from hostile_app import PLACES
 from hostile_payloads import payloads
 
@@ -48,21 +48,15 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def bare() -> Iterator[str]:
     with served(APP, guarded=False) as address:
         yield address
 
 
-def visit(chromium: Any, address: str, place: str, sink: Sink) -> tuple[list[str], list[str], list[str], Any]:
+def visit(browser: Any, address: str, place: str, sink: Sink) -> tuple[list[str], list[str], list[str], Any]:
     """Open a place; return what the sink was asked for, the dialogs, what points somewhere, and the page."""
     before = len(sink.asked)
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     page.goto(f"{address}/?place={place}&sink={sink.host}")
@@ -77,24 +71,24 @@ def test_there_are_enough_of_them() -> None:
     assert all("{sink}" not in payload for payload in made)
 
 
-def test_the_control_is_noticed(chromium: Any, bare: str, sink: Sink) -> None:
-    asked, _, found, page = visit(chromium, bare, "control", sink)
+def test_the_control_is_noticed(browser: Any, bare: str, sink: Sink) -> None:
+    asked, _, found, page = visit(browser, bare, "control", sink)
     page.close()
     assert "GET /md-image" in asked
     assert any("md-link" in one for one in found)
 
 
-def test_the_policy_holds_where_a_page_fails(chromium: Any, sink: Sink) -> None:
+def test_the_policy_holds_where_a_page_fails(browser: Any, sink: Sink) -> None:
     with served(APP, guarded=True) as address:
-        asked, dialogs, found, page = visit(chromium, address, "control", sink)
+        asked, dialogs, found, page = visit(browser, address, "control", sink)
         page.close()
     assert asked == [] and dialogs == []
     assert any("md-link" in one for one in found)
 
 
 @pytest.mark.parametrize("place", [name for name in PLACES if name != "control"])
-def test_nothing_happens(chromium: Any, bare: str, sink: Sink, place: str) -> None:
-    asked, dialogs, found, page = visit(chromium, bare, place, sink)
+def test_nothing_happens(browser: Any, bare: str, sink: Sink, place: str) -> None:
+    asked, dialogs, found, page = visit(browser, bare, place, sink)
     exceptions = page.get_by_test_id("stException").count()
     page.close()
     assert asked == []
