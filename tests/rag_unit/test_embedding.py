@@ -45,7 +45,8 @@ def test_minilm_gives_unit_vectors_of_384_numbers(minilm: Embedder) -> None:
 
 
 def test_minilm_reads_queries_like_passages(minilm: Embedder) -> None:
-    assert minilm.embed_queries(TEXTS) == pytest.approx(minilm.embed_passages(TEXTS), abs=1e-5)
+    near = (minilm.embed_queries(TEXTS) * minilm.embed_passages(TEXTS)).sum(axis=1)
+    assert near.min() > 0.95  # passages may be read in int8
 
 
 def test_minilm_vectors_do_not_depend_on_their_neighbours(minilm: Embedder) -> None:
