@@ -36,7 +36,11 @@ class _Part(BaseModel):
 
 
 class EmbeddingConfig(_Part):
-    """How texts become vectors; ``auto`` reads the bundled model through OpenVINO where there is no GPU, else torch."""
+    """How texts become vectors.
+
+    ``engine: auto`` reads the bundled model through OpenVINO where there is no GPU, else torch. ``dtype: auto`` is
+    int8 for passages in OpenVINO where the processor is made for it, else fp32; bf16 or fp16 on a GPU.
+    """
 
     model: str = "bundled:minilm"
     revision: str | None = None

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -129,25 +130,28 @@ class GraphEmbedder:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
-        from openvino import AsyncInferQueue
-
-        def take(request: Any, chosen: list[int]) -> None:
-            vectors[chosen] = request.get_output_tensor(0).data
-
         with self.work.measured():
             rows = self._rows(texts)
         self.work.tokens += sum(map(len, rows))
-        queue = AsyncInferQueue(compiled)
-        queue.set_callback(take)
+        streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        requests = [compiled.create_infer_request() for _ in range(streams)]
+        running: deque[tuple[Any, list[int]]] = deque()
         for chosen in _batches([len(row) for row in rows], self._batch_size):
-            width = max(len(rows[n]) for n in chosen)
-            ids = np.full((len(chosen), width), self._padding, dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for place, n in enumerate(chosen):
-                ids[place, : len(rows[n])], mask[place, : len(rows[n])] = rows[n], 1
-            queue.start_async({"input_ids": ids, "attention_mask": mask}, chosen)
-        queue.wait_all()
+            if len(running) == streams:
+                requests.append(_collect(running, vectors))
+            request = requests.pop()
+            request.start_async(self._padded([rows[n] for n in chosen]))
+            running.append((request, chosen))
+        while running:
+            _collect(running, vectors)
         return vectors
+
+    def _padded(self, rows: Sequence[list[int]]) -> dict[str, npt.NDArray[np.int64]]:
+        ids = np.full((len(rows), max(map(len, rows))), self._padding, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)], mask[place, : len(row)] = row, 1
+        return {"input_ids": ids, "attention_mask": mask}
 
     def _ids(self, text: str, encoding: Any) -> list[int]:
         ids = encoding if len(encoding.ids) <= self.max_tokens else self._tokenizer.encode(text)
@@ -222,6 +226,17 @@ def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:
         "max_tokens": most,
         "padding": int(model.tokenizer.pad_token_id or 0),
     }
+
+
+def _collect(running: deque[tuple[Any, list[int]]], vectors: Float32) -> Any:
+    """Wait for the batch that began first, take its vectors, and return its request, free again.
+
+    OpenVINO's own queue calls back from its threads into Python, which now and then ended the process at its exit.
+    """
+    request, chosen = running.popleft()
+    request.wait()
+    vectors[chosen] = request.get_output_tensor(0).data
+    return request
 
 
 def _batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
