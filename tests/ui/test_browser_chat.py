@@ -25,7 +25,7 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     ask(page, QUESTION)
-    begun = page.locator(".rag-text", has_text="The fog sensor")
+    begun = page.locator(".rag-text", has_text="sensor weighs")
     begun.wait_for()
     assert "by the sea" not in begun.last.inner_text()  # it is still coming
     page.get_by_role("button", name="Ask again").wait_for()
@@ -40,21 +40,21 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
 
 def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None:
     ask(page, QUESTION)
-    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.locator(".rag-text", has_text="sensor weighs").wait_for()
     page.get_by_test_id("stChatInputStopButton").click()
     page.get_by_text("Stopped. This is what there was.").wait_for()
-    page.locator(".text", has_text="The fog").wait_for()
-    kept = page.locator(".text", has_text="The fog").inner_text()
+    page.locator(".text", has_text="sensor weighs").wait_for()
+    kept = page.locator(".text", has_text="sensor weighs").inner_text()
     assert "by the sea" not in kept
     page.wait_for_timeout(1500)  # five words' time
-    assert page.locator(".text", has_text="The fog").inner_text() == kept
+    assert page.locator(".text", has_text="sensor weighs").inner_text() == kept
     page.reload()
     page.get_by_text("Stopped. This is what there was.").wait_for()
 
 
 def test_escape_stops_too(page: Page) -> None:
     ask(page, QUESTION)
-    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.locator(".rag-text", has_text="sensor weighs").wait_for()
     page.get_by_test_id("stChatMessage").first.click()  # away from the field: a disabled one swallows all keys
     page.keyboard.press("Escape")
     page.get_by_text("Stopped. This is what there was.").wait_for()
@@ -63,7 +63,7 @@ def test_escape_stops_too(page: Page) -> None:
 def test_a_closed_tab_stops_the_answer_and_keeps_what_came(context: BrowserContext, server: Server) -> None:
     page = open_page(context, server)
     ask(page, QUESTION)
-    page.locator(".rag-text", has_text="The fog").wait_for()
+    page.locator(".rag-text", has_text="sensor weighs").wait_for()
     page.close()
     again = open_page(context, server)
     again.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).click()
