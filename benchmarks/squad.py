@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag.config import Config, load_config
 
-__all__ = ["WORK", "Question", "config_for", "load_questions", "write_paragraphs"]
+__all__ = ["DATA", "WORK", "Question", "config_for", "load_questions", "write_paragraphs"]
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
