@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -68,7 +69,8 @@ def sent(app: Any, kind: str, *hosts: str) -> dict[str, Any]:
     async def receive() -> dict[str, str]:
         return {"type": f"{kind}.connect"}
 
-    asyncio.run(app(scope, receive, send))
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests keeps an event loop running in this one
+        thread.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     return found[0]
 
 
