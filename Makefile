@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt Makefile
 	@touch $(STAMP)
 
 demo: install  ## Ingest examples/docs and answer three questions from them
-	@echo "Reading examples/docs into the index .rag-demo (about 20 s) ..."
+	@echo "Reading examples/docs into the index .rag-demo (20 s; a minute the first time, which prepares the models) ..."
 	@$(BIN)/rag ingest examples/docs --index .rag-demo
 	@echo "Asking three questions ..."
 	@$(BIN)/rag ask - --index .rag-demo < examples/demo-questions.txt
