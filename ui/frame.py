@@ -66,6 +66,8 @@ def sidebar(settings: UiSettings) -> Here:
         )  # fmt: skip
         t = Texts(language or own)
         index = _collection(settings, t)
+        if settings.oidc and st.user.is_logged_in:
+            st.button(t("login.log_out"), key="log_out", icon=":material/logout:", on_click=st.logout)
     return Here(settings, t, index, _owner())
 
 

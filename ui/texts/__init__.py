@@ -45,7 +45,8 @@ class Texts:
 
     def percent(self, share: float, digits: int = 0) -> str:
         """Write a share of one as per cent."""
-        pattern = f"#,##0.{'0' * digits}".rstrip(".") + "%"
+        head, _, tail = self._locale.percent_formats[None].pattern.rpartition("0")  # with its own space, or none
+        pattern = f"{head}0{'.' * bool(digits)}{'0' * digits}{tail}"
         return str(numbers.format_percent(share, format=pattern, locale=self._locale))
 
     def date(self, when: dt.datetime) -> str:
