@@ -32,6 +32,7 @@ def pdf(tmp_path: Path) -> Path:
 def show(page: Page, server: Any, name: str) -> None:
     page.goto(f"{server.url}/{name}")
     page.get_by_role("heading", name="Documents" if name == "documents" else "Search lab").wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
 
 def ask(page: Page, server: Any, question: str) -> list[str]:
@@ -45,7 +46,7 @@ def ask(page: Page, server: Any, question: str) -> list[str]:
 
 
 def choose(page: Page, name: str) -> None:
-    box = page.get_by_test_id("stMultiSelect").last
+    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
     box.click()
     page.keyboard.type(name[:10])
     page.wait_for_timeout(300)  # its list is narrowed after a moment, and nothing tells when

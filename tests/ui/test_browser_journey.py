@@ -54,6 +54,7 @@ def pdf(tmp_path: Path) -> Path:
 def goto(page: Page, server: Server, name: str) -> None:
     page.goto(f"{server.url}/{'' if name == 'chat' else name}")
     page.get_by_text(PAGES[name]).first.wait_for(timeout=PATIENCE_MS)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=PATIENCE_MS)
 
 
 def ask(page: Page, question: str) -> None:
@@ -85,12 +86,11 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_test_id("stDataFrame").first.wait_for()
 
     goto(page, bundled, "documents")
-    box = page.get_by_test_id("stMultiSelect").last
+    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
     box.click()
-    page.keyboard.type("tide-gauge")
-    page.wait_for_timeout(300)  # its list is narrowed after a moment, and nothing tells when
-    page.keyboard.press("Enter")
+    page.get_by_role("option", name="tide-gauge").first.click()
     page.keyboard.press("Escape")
+    box.get_by_text("tide-gauge").first.wait_for()
     page.get_by_role("button", name="Delete", exact=False).first.click()
     page.get_by_role("button", name="Delete 1").click()
     page.get_by_text("1 document was deleted.").wait_for(timeout=PATIENCE_MS)
@@ -112,7 +112,6 @@ def test_every_page_in_light_dark_and_on_a_phone(browser: Any, bundled: Server) 
         page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
         for name in PAGES:
             goto(page, bundled, name)
-            page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=PATIENCE_MS)
             page.wait_for_timeout(500)  # what is drawn behind the page
             shoot(page, f"{name}-{look}")
             assert page.get_by_test_id("stException").count() == 0, name
