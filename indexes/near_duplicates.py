@@ -31,6 +31,7 @@ _SEED = 1
 _ROWS = 6  # a band; with 20 bands, texts of Jaccard 0.8 share one with a probability of 0.998, of 0.4 with 0.08
 _WORDS_AT_ONCE = 50_000  # bounds memory
 _SLACK = 0.15  # three standard errors of an estimate by 120 numbers near the threshold are 0.11
+_MOST_LOOKED_AT, _MOST_FAILED = 500, 20
 _SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+")
 
@@ -76,30 +77,37 @@ def jaccard(a: str, b: str) -> float:
 
 
 def group(signatures: Mapping[str, Signature], text_of: Callable[[str], str]) -> list[Group]:
-    """Return the groups of duplicates, the first member of each being the first in order of names.
+    """Return the groups of duplicates, each in order of names; all of one group are like its first member.
 
-    ``text_of`` is asked for texts whose signatures are near each other.
+    ``text_of`` is asked for texts whose signatures are near each other. The time is bounded by the number of texts
+    even where thousands are made after one pattern, nearly duplicates and no more: of those in one band a text is
+    compared with the 500 that follow it, nearest estimate first, until 20 in a row are not like it.
     """
-    names = sorted(signatures)
-    minima = np.frombuffer(b"".join(signatures[name].minima for name in names), dtype="<u4").reshape(len(names), SIZE)
-    shingles = lru_cache(maxsize=256)(lambda n: _shingles(text_of(names[n])))
+    copies: dict[bytes, list[str]] = {}
+    for name in sorted(signatures):
+        copies.setdefault(signatures[name].words, []).append(name)
+    same = list(copies.values())
+    minima = np.frombuffer(b"".join(signatures[names[0]].minima for names in same), dtype="<u4").reshape(-1, SIZE)
+    shingles = lru_cache(maxsize=256)(lambda n: _shingles(text_of(same[n][0])))
     near = _Candidates(minima)
-    taken = np.zeros(len(names), dtype=bool)
+    taken = np.zeros(len(same), dtype=bool)
     groups = []
-    for n, name in enumerate(names):
+    for n, names in enumerate(same):
         if taken[n]:
             continue
-        members = [(name, 1.0)]
-        for other in near.of(n):
-            if other <= n or taken[other]:
+        members = [(name, 1.0) for name in names]
+        failed = 0
+        for other in near.after(n):
+            if taken[other]:
                 continue
-            same = signatures[name].words == signatures[names[other]].words
-            similarity = 1.0 if same else min(_jaccard(shingles(n), shingles(other)), 0.999)
+            similarity = min(_jaccard(shingles(n), shingles(other)), 0.999)  # 1.0 says that the words are equal
             if similarity >= THRESHOLD:
-                taken[other] = True
-                members.append((names[other], similarity))
+                taken[other], failed = True, 0
+                members += [(name, similarity) for name in same[other]]
+            elif (failed := failed + 1) == _MOST_FAILED:
+                break
         if len(members) > 1:
-            groups.append(Group(tuple(members)))
+            groups.append(Group(tuple(sorted(members))))
     return groups
 
 
@@ -121,13 +129,18 @@ class _Candidates:
                     self._of[member].append(len(self._buckets))
                 self._buckets.append(members)
 
-    def of(self, n: int) -> list[int]:
-        """Return the candidates of a row, in order."""
+    def after(self, n: int) -> list[int]:
+        """Return the candidates that come after a row, the nearest first."""
         if not self._of[n]:
             return []
-        others = np.unique(np.concatenate([self._buckets[bucket] for bucket in self._of[n]]))
+        others = np.unique(np.concatenate([self._following(bucket, n) for bucket in self._of[n]]))
         alike = (self._minima[others] == self._minima[n]).mean(axis=1)
-        return [int(other) for other in others[alike >= THRESHOLD - _SLACK]]
+        nearest = np.argsort(-alike, kind="stable")
+        return [int(others[place]) for place in nearest if alike[place] >= THRESHOLD - _SLACK]
+
+    def _following(self, bucket: int, n: int) -> Int64:
+        members = self._buckets[bucket]  # in order
+        return members[np.searchsorted(members, n, side="right") :][:_MOST_LOOKED_AT]
 
 
 def _words(text: str) -> list[str]:

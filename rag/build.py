@@ -39,6 +39,7 @@ __all__ = [
     "open_or_create",
     "open_to_reembed",
     "open_unless_other",
+    "through_graph",
     "vary_retriever",
 ]
 
@@ -64,7 +65,7 @@ def make_embedder(config: Config) -> Embedder:
     if part.model == "fake":
         return FakeEmbedder()
     common = part.model_dump(include={"revision", "batch_size", "query_prefix", "passage_prefix"})
-    if _through_graph(config):
+    if through_graph(config):
         from rag.embedding_graph import GraphEmbedder
 
         try:
@@ -76,7 +77,8 @@ def make_embedder(config: Config) -> Embedder:
     return SentenceTransformerEmbedder(part.model, device=part.device, dtype=part.dtype, **common)
 
 
-def _through_graph(config: Config) -> bool:
+def through_graph(config: Config) -> bool:
+    """Tell whether the embedder is to be read through OpenVINO. Raises :class:`~rag.errors.UsageError`."""
     from rag.embedding_graph import suits_this_machine
 
     part = config.embedding

@@ -15,7 +15,9 @@ from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
+from rag.build import through_graph
 from rag.config import MARKING, Config
+from rag.embedding_int8 import int8_obstacle
 from rag.errors import RagError
 from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
 from rag.urls import without_userinfo
@@ -47,6 +49,7 @@ def examine(config: Config, index: Path) -> list[Finding]:
         ("gpu", lambda: _gpu(config)),
         ("generator", lambda: _generator(config)),
         ("models", lambda: _models(config)),
+        ("embedder", lambda: _embedder(config)),
         ("disk", lambda: _disk(index)),
         ("index", lambda: _index(config, index)),
     ]
@@ -214,6 +217,20 @@ def _models(config: Config) -> Iterator[Finding]:
             yield Finding("model", "ok", f"{name}, a folder")
         else:
             yield _from_hub(name, revision)
+
+
+def _embedder(config: Config) -> Iterator[Finding]:
+    """Tell by what engine and in what numbers texts are embedded: that decides how long ingestion takes."""
+    part = config.embedding
+    if part.model == "fake":
+        return
+    if not through_graph(config):
+        yield Finding("embedder", "ok", f"through torch, device {part.device}, dtype {part.dtype}")
+        return
+    obstacle = "embedding.dtype is float32" if part.dtype == "float32" else int8_obstacle()
+    passages = f"passages too, as {obstacle}" if obstacle else "passages in int8, made at the first ingestion"
+    fix = "run `pip install nncf` for passages in int8, twice as fast" if "nncf" in obstacle else ""
+    yield Finding("embedder", "ok", f"through OpenVINO, questions in fp32, {passages}", fix)
 
 
 def _bundled(name: str) -> Finding:

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.embedding import EmbeddingWork, fingerprint, legible
-from rag.embedding_int8 import int8_graph, int8_pays
+from rag.embedding_int8 import int8_graph, int8_obstacle
 from rag.errors import MissingPackageError, ModelError
 from rag.kept import fill, keep
 from rag.models import LocalModel, cache_folder, resolve_model
@@ -73,7 +73,8 @@ class GraphEmbedder:
 
         local = resolve_model(model, revision, weights=False)
         folder = embedding_graph(local)
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        self._recorded = (folder / _RECORD).read_bytes()
+        record = json.loads(self._recorded)
         self.dimension = int(record["dimension"])
         self.max_tokens = int(record["max_tokens"])
         self.fingerprint = fingerprint(model, local.fingerprint, query_prefix, passage_prefix)
@@ -118,9 +119,9 @@ class GraphEmbedder:
     def _for_passages(self) -> Any:
         """Compile for many passages: one stream a core, and int8 where it is faster."""
         path = self._graph
-        if self._int8 and int8_pays():
+        if self._int8 and not int8_obstacle():
             with suppress(OSError, ModelError):  # fp32 finds the same passages, only later
-                path = int8_graph(self._graph, cache_folder(), self._rows)
+                path = int8_graph(self._graph, self._recorded, cache_folder(), self._rows)
         return compile_graph(path, streams=min(os.cpu_count() or 1, _MOST_STREAMS))
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:

@@ -27,7 +27,7 @@ from rag.kept import fill, keep
 from rag.openvino_cpu import compile_graph, load_openvino
 from rag.quiet import held_back
 
-__all__ = ["int8_graph", "int8_pays", "multiplies_bytes"]
+__all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]
 
 GRAPH, _RECORD = "int8.xml", "int8.json"
 _VERSION = 1
@@ -38,13 +38,15 @@ _WIDE_MULTIPLY = re.compile(r"^flags\s*:.*\b(avx512_vnni|avx_vnni|amx_int8)\b", 
 Ids = npt.NDArray[np.int64]
 
 
-def int8_pays() -> bool:
-    """Tell whether this processor multiplies bytes in one step, and what makes the graph is installed."""
+def int8_obstacle() -> str:
+    """Say why passages are not read in int8 on this machine; the empty string where nothing is in the way."""
     try:
         told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return multiplies_bytes(told) and find_spec("nncf") is not None
+        return "what this processor can do is not known"
+    if not multiplies_bytes(told):
+        return "this processor has neither VNNI nor AMX"
+    return "" if find_spec("nncf") else "nncf is not installed"
 
 
 def multiplies_bytes(cpuinfo: str) -> bool:
@@ -55,23 +57,22 @@ def multiplies_bytes(cpuinfo: str) -> bool:
     return _WIDE_MULTIPLY.search(cpuinfo) is not None
 
 
-def int8_graph(fp32: Path, cache: Path, tokens: Callable[[Sequence[str]], list[list[int]]]) -> Path:
+def int8_graph(fp32: Path, recorded: bytes, cache: Path, tokens: Callable[[Sequence[str]], list[list[int]]]) -> Path:
     """Return the int8 form of the graph ``fp32``, made at the first call in some twenty seconds.
 
-    ``tokens`` makes ids of texts. Raises :class:`~rag.errors.ModelError` where it cannot be made.
+    ``recorded`` changes when the graph does: the record of its checksums. ``tokens`` makes ids of texts. Raises
+    :class:`~rag.errors.ModelError` where it cannot be made.
     """
     text = _CALIBRATION.read_bytes()
-    parts = (str(_VERSION), _digest(fp32.read_bytes()), _digest(fp32.with_suffix(".bin").read_bytes()), _digest(text))
-    key = " ".join((*parts, version("openvino"), version("nncf")))
+    key = " ".join((str(_VERSION), _digest(recorded), _digest(text), version("openvino"), version("nncf")))
     target = cache / f"embedder-int8-{_digest(key.encode())[:16]}"
-    rows = tokens(text.decode().splitlines())
-    return keep(target, _RECORD, partial(_make, fp32, rows)) / GRAPH
+    return keep(target, _RECORD, partial(_make, fp32, text.decode().splitlines(), tokens)) / GRAPH
 
 
-def _make(fp32: Path, rows: list[list[int]], target: Path) -> None:
+def _make(fp32: Path, texts: list[str], tokens: Callable[[Sequence[str]], list[list[int]]], target: Path) -> None:
     try:
         with held_back():
-            fill(target, _RECORD, partial(_quantise, fp32, [_alone(row) for row in rows]))
+            fill(target, _RECORD, partial(_quantise, fp32, [_alone(row) for row in tokens(texts)]))
     except Exception as error:  # whatever kind the libraries choose
         told = " ".join(str(error).split())[:200]
         raise ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -35,16 +35,20 @@ def writer_of(folder: Path) -> Holder | None:
     return holder(folder)
 
 
-def remove_documents(folder: Path, config: Config, sources: Sequence[str], purpose: str) -> int:
-    """Take documents out of an index and return its generation; they are gone from every search at once.
+def remove_documents(
+    folder: Path, config: Config, choose: Callable[[list[str]], Sequence[str]], purpose: str
+) -> tuple[list[str], int]:
+    """Take documents out of an index; they are gone from every search at once. Return them, and its generation.
 
-    Raises what opening an index does, and :class:`~indexes.errors.IndexLockedError`.
+    ``choose`` gets the names of all documents and returns those that are to go. Raises what it raises, what opening
+    an index does, and :class:`~indexes.errors.IndexLockedError`.
     """
     opened = open_index(folder, config, write=True)
-    with closing(opened.store) as store, opened.writing(purpose):
-        generation = store.commit(removals=list(sources))
+    with opened.writing(purpose), closing(opened.store) as store:
+        chosen = list(choose([row.source for row in store.documents()]))
+        generation = store.commit(removals=chosen)
         opened.sync()
-    return generation
+    return chosen, generation
 
 
 def remove_index(folder: Path, *, also: Sequence[str] = ()) -> None:

@@ -97,7 +97,7 @@ class StageClock:
         self.now = clock
         self._seconds: dict[str, float] = {}
         self._open: list[str] = []
-        self._since = clock()
+        self.began = self._since = clock()
 
     @property
     def seconds(self) -> dict[str, float]:

@@ -28,45 +28,49 @@ def reembed(
     """Chunk and embed the stored texts anew, under other settings, without their files.
 
     Vectors are stored as they are made, so an interrupted run goes on where it was; the index itself changes in one
-    transaction at the end. The caller holds the writer lock.
+    transaction at the end. Documents are cut twice, for their vectors and in that transaction: to hold all of them
+    meanwhile would cost as much memory as they have text. The caller holds the writer lock.
     """
     started = time.monotonic()
     report, stages = IngestReport(), StageClock()
     vectors = VectorWriter(index, embedder, stages)
     sizes = index.store.sizes()
     files, total = index.store.counts()["ready"] + index.store.counts()["stale"], sum(sizes.values())
-    rechunked: list[NewDocument] = []
     texts: dict[bytes, str] = {}
-    read = written = 0
+    cut = read = written = 0
 
     def tell(share: float, stage: str = "embed") -> None:
         done = written + int(share * (read - written))
         progress(
             Progress(
-                len(rechunked), files, vectors.embedded, stage, done, total, vectors.tokens,
+                cut, files, vectors.embedded, stage, done, total, vectors.tokens,
                 time.monotonic() - started, stages.seconds,
             )
         )  # fmt: skip
 
     for stored in index.store.stored_documents():
-        document = Document(stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages)
+        document = _document(stored)
         with stages.stage("chunk"):
             chunks = chunker.chunk(document)
-        rechunked.append(replace(stored, chunks=chunks))
         texts.update(zip((c.vector_key for c in chunks), chunker.embedded_texts(document, chunks), strict=True))
+        cut, read = cut + 1, read + sizes.get(stored.source, 0)
         report.chunks += len(chunks)
-        read += sizes.get(stored.source, 0)
         if len(texts) >= _AT_ONCE:
             vectors.fill(texts, tell)
             texts.clear()
             written = read
     vectors.fill(texts, tell)
     with stages.stage("write"):
-        index.store.replace_all(rechunked, settings, embedder=embedder.fingerprint, dimension=embedder.dimension)
+        again = (replace(stored, chunks=chunker.chunk(_document(stored))) for stored in index.store.stored_documents())
+        index.store.replace_all(again, settings, embedder=embedder.fingerprint, dimension=embedder.dimension)
     with stages.stage("index"):
         tell(1.0, "index")
         report.generation = index.sync()
-    report.changed, report.embedded, report.tokens = len(rechunked), vectors.embedded, vectors.tokens
+    report.changed, report.embedded, report.tokens = cut, vectors.embedded, vectors.tokens
     stages.shift("chunk", "tokenise", chunker.seconds_counting)
     report.seconds, report.stages = time.monotonic() - started, stages.seconds
     return report
+
+
+def _document(stored: NewDocument) -> Document:
+    return Document(stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages)

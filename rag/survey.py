@@ -13,7 +13,7 @@ import numpy as np
 
 from indexes.protocols import DenseIndex
 from indexes.rows import Float32, Int64
-from indexes.store import Store
+from indexes.store import DATABASE, Store
 from rag.build import open_index
 from rag.config import Config
 
@@ -67,7 +67,7 @@ def survey(folder: Path, config: Config) -> Survey:
 def index_stamp(folder: Path) -> tuple[object, ...]:
     """Return what changes when an index does; looking costs nothing, and a folder that is not there has one too."""
     stamps: list[object] = []
-    for name in ("rag.db", "rag.db-wal", "dense", "lexical"):
+    for name in (DATABASE, DATABASE + "-wal", "dense", "lexical"):
         try:
             stat = (folder / name).stat()
         except OSError:

@@ -7,7 +7,6 @@ by raising in it, which a page turns into a call of ``stop``.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import Literal
 
 from rag import followup
 from rag.errors import RagError
-from rag.failures import FAILURES, Failure, explain
+from rag.failures import Failure
 from rag.filtering import Filter
 from rag.followup import Rewritten
 from rag.pipeline import Pipeline
@@ -25,10 +24,10 @@ from rag.reader import AnswerStream
 from rag.records import Answer, Passage
 from rag.retrieval import check_question
 from ui.engines import Engine
+from ui.failures import failure_of, traced
 
 __all__ = ["Asking", "Clock", "Event", "Outcome"]
 
-LOG = logging.getLogger(__name__)
 NothingIn = Literal["", "index", "filter"]
 POLL_S = 0.1  # how long a wait for the engine or for a piece may take before the page may look up
 WAIT_FOR_THE_REST_S = 3.0  # a batch through the reader cannot be broken off; it takes a second or two
@@ -138,11 +137,9 @@ class Asking:
     def _run(self) -> None:
         try:
             self._answer(check_question(self._question))
-        except FAILURES as error:
-            self._progress.failure = explain(error)
-        except Exception as error:  # a defect of ours, or of a library: said on the page, traced in the terminal
-            LOG.exception("a question failed")
-            self._progress.failure = Failure(f"{type(error).__name__}: {error}", "see the terminal of `rag ui`", 1)
+        except Exception as error:  # noqa: BLE001 - said on the page, and traced where nobody foresaw it
+            traced("a question", error)
+            self._progress.failure = failure_of(error)
         finally:
             self._progress.clock.done = self._now()
             self._events.put(None)

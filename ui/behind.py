@@ -14,22 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from typing import Any, Generic, TypeVar
 
-from eval.errors import EvalError
-from rag.failures import FAILURES, Failure, explain
+from rag.failures import Failure
+from ui.failures import failure_of, traced
 
-__all__ = ["Behind", "Task", "failure_of"]
+__all__ = ["Behind", "Task"]
 
 T = TypeVar("T")
 _RETRY_S = 5.0
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Explain any error: what has a sentence by it, what has none by its kind."""
-    if isinstance(error, EvalError):
-        return Failure(error.message, error.remedy, 1)
-    if isinstance(error, FAILURES):
-        return explain(error)
-    return Failure(f"{type(error).__name__}: {error}", "see `rag doctor`", 1)
 
 
 class Task(Generic[T]):
@@ -38,8 +29,13 @@ class Task(Generic[T]):
     def __init__(self, future: Future[T]) -> None:
         self._future = future
         self._started = time.monotonic()
-        self._ended = 0.0
-        future.add_done_callback(lambda _: setattr(self, "_ended", time.monotonic()))
+        self._ended: float | None = None
+        future.add_done_callback(self._end)
+
+    def _end(self, future: Future[T]) -> None:
+        self._ended = time.monotonic()
+        if not future.cancelled():
+            traced("work behind the page", future.exception())
 
     def wait(self, seconds: float) -> bool:
         """Wait a little; tell whether it is done."""
@@ -52,12 +48,13 @@ class Task(Generic[T]):
 
     @property
     def seconds(self) -> float:
-        """How long ago it was asked for."""
-        return time.monotonic() - self._started
+        """How long it has been going on, or took."""
+        return (self._ended or time.monotonic()) - self._started
 
     def stale(self, seconds: float) -> bool:
         """Tell whether it failed, and so long ago that another attempt may do better."""
-        return self.done and self._future.exception() is not None and time.monotonic() - self._ended > seconds
+        ended = self._ended or time.monotonic()
+        return self.done and self._future.exception() is not None and time.monotonic() - ended > seconds
 
     @property
     def failure(self) -> Failure | None:
@@ -65,9 +62,9 @@ class Task(Generic[T]):
         error = self._future.exception()
         return None if error is None else failure_of(error)
 
-    def result(self) -> T:
-        """Return the result, waiting for it. Raises what the work raised."""
-        return self._future.result()
+    def result(self, timeout: float | None = None) -> T:
+        """Return the result, waiting for it. Raises what the work raised, and ``TimeoutError``."""
+        return self._future.result(timeout)
 
 
 class Behind:

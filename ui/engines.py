@@ -8,7 +8,6 @@ loads anything. What one session asks is never kept here: an engine holds models
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from pydantic import BaseModel
 
 from rag.calibration import apply_calibration
 from rag.config import Config, Resolved, load_config
-from rag.failures import FAILURES, Failure, explain
+from rag.failures import Failure
+from ui.behind import Task
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
@@ -46,36 +46,26 @@ class State:
 class Engine:
     """A pipeline that is being made or is there."""
 
-    def __init__(self, resolved: Resolved, making: Future[Pipeline], note: str | None) -> None:
+    def __init__(self, resolved: Resolved, making: Task[Pipeline], note: str | None) -> None:
         self.resolved = resolved
         self.note = note
         self._making = making
-        self._started = time.monotonic()
-        self._took: float | None = None
-        making.add_done_callback(lambda _: setattr(self, "_took", time.monotonic() - self._started))
 
     @property
     def is_stale(self) -> bool:
         """Whether it is time to make it anew: its making failed a while ago, or its generator has died since."""
-        if not self._making.done():
-            return False
-        if self._making.exception() is None:
+        if self.state.status == "ready":
             return _is_dead(self._making.result().generator)
         # Not at once: a page that is drawn again because loading failed must not begin it again for ever.
-        return time.monotonic() - self._started > (self._took or 0.0) + RETRY_AFTER_S
+        return self._making.stale(RETRY_AFTER_S)
 
     @property
     def state(self) -> State:
         """Tell how far it is, at once."""
-        if not self._making.done():
-            return State("starting", time.monotonic() - self._started)
-        error = self._making.exception()
-        seconds = self._took or 0.0
-        if error is None:
-            return State("ready", seconds)
-        if isinstance(error, FAILURES):
-            return State("failed", seconds, explain(error))
-        return State("failed", seconds, Failure(f"{type(error).__name__}: {error}", "see `rag doctor`", 1))
+        making = self._making
+        if not making.done:
+            return State("starting", making.seconds)
+        return State("ready" if making.failure is None else "failed", making.seconds, making.failure)
 
     def pipeline(self, timeout: float | None = None) -> Pipeline:
         """Return the pipeline, waiting for it. Raises what its making raised, and ``TimeoutError``."""
@@ -102,7 +92,7 @@ class Engines:
         with self._lock:
             engine = self._engines.get(key)
             if engine is None or engine.is_stale:
-                making = self._loader.submit(self._make, index, resolved.config)
+                making = Task(self._loader.submit(self._make, index, resolved.config))
                 engine = self._engines[key] = Engine(resolved, making, note)
             return engine
 

@@ -6,7 +6,6 @@ whose chats it may show.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,18 +13,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from eval.errors import EvalError
 from rag.config import Config
-from rag.failures import FAILURES, Failure, explain
+from rag.failures import Failure
 from ui.collections import listed
 from ui.engines import Engine, configured, engines
+from ui.failures import FORESEEN, failure_of, traced
 from ui.owners import owner_of
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
 
 __all__ = ["Here", "say_unexpected", "show_failure", "sidebar", "told"]
 
-LOG = logging.getLogger(__name__)
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -94,15 +92,13 @@ def told() -> Iterator[None]:
     """Show a failure inside as a sentence with its remedy instead of a traceback."""
     try:
         yield
-    except EvalError as error:
-        show_failure(Failure(error.message, error.remedy, 1))
-    except FAILURES as error:
-        show_failure(explain(error))
+    except FORESEEN as error:
+        show_failure(failure_of(error))
 
 
 def say_unexpected(error: Exception) -> bool:
     """Say that a defect of ours or of a library ended a page, and trace it in the terminal; return that it is told."""
-    LOG.error("a page ended in an error", exc_info=error)
+    traced("drawing a page", error)
     st.text(Texts(st.session_state.get("language") or "en")("app.unexpected", kind=type(error).__name__))
     return True
 

@@ -15,8 +15,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,9 +26,11 @@ from rag.failures import FAILURES, explain
 
 if TYPE_CHECKING:
     from rag.config import Config
-    from rag.ingest import IngestReport
+    from rag.ingest_report import IngestReport, Progress
+    from rag.ingest_run import Watch
     from rag.parse_jobs import ParseAll, Parsed, ParseJob
     from rag.sources import Found
+    from rag.syncing import Plan
 
 __all__ = ["main", "run_job"]
 
@@ -43,7 +46,10 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
         config = load_config(job["config"], job["assignments"]).config
         report = _ingest(job, config, tell)
         failures = [[f.source, f.reason, f.message, f.remedy] for f in report.failures]
-        counts = {n: getattr(report, n) for n in ("added", "changed", "unchanged", "moved", "failed", "chunks")}
+        counts = {
+            n: getattr(report, n)
+            for n in ("added", "changed", "unchanged", "moved", "failed", "chunks", "same", "near")
+        }
         tell("done", report=counts, failures=failures, skipped=report.skipped, seconds=report.seconds)
     except FAILURES as error:
         failure = explain(error)
@@ -51,37 +57,44 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
 
 
 def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
-    from rag.build import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other
-    from rag.ingest import Ingestor, carry_out_without_reading
-    from rag.parse_jobs import parse_in
+    from rag.ingest_report import StageClock
+    from rag.ingest_run import ingest_found
     from rag.syncing import make_plan
 
-    index = Path(job["index"])
+    index, stages = Path(job["index"]), StageClock()
+    root, reread = index.resolve().parent, bool(job["reread"])
     tell("stage", stage="find")
-    found = _find(job, index)
+    with stages.stage("find"):
+        found = _find(job, root)
     tell("stage", stage="load")
-    opened = open_unless_other(index, config)
-    embedder = None
-    if opened is None:
-        embedder = make_embedder(config)
-        opened = open_or_create(index, config, embedder)
-    with opened.writing(PURPOSE), closing(opened.store) as store:
-        reread = bool(job["reread"])
-        plan = make_plan(store, found, index.resolve().parent, reread=reread, retry_failed=not job["paths"])
-        tell("planned", sources=[work.file.source for work in plan.to_read], unchanged=plan.unchanged)
-        if not plan.to_read:
-            return carry_out_without_reading(opened, plan, found)
-        with closing(embedder or make_embedder(config)) as embedder, make_parser_pool(config) as pool:
-            chunker = make_chunker(config, embedder)
-            watched = _watched(parse_in(pool), tell)
-            return Ingestor(opened, embedder, chunker, _progress(tell), watched).carry_out(plan, found)
+
+    plan = partial(make_plan, found=found, root=root, reread=reread, retry_failed=not job["paths"])
+    return ingest_found(index, config, found, plan, PURPOSE, stages=stages, watch=_telling(tell))
 
 
-def _find(job: dict[str, Any], index: Path) -> Found:
+def _telling(tell: Tell) -> Watch:
+    """Make what tells the page how a run goes."""
+    from rag.ingest_run import Watch
+
+    class Telling(Watch):
+        def planned(self, plan: Plan) -> None:
+            tell("planned", sources=[work.file.source for work in plan.to_read], unchanged=plan.unchanged)
+
+        @contextmanager
+        def reading(self) -> Iterator[Callable[[Progress], None]]:
+            yield lambda progress: tell("progress", **asdict(progress))
+
+        def parsing(self, parse_all: ParseAll) -> ParseAll:
+            return _watched(parse_all, tell)
+
+    return Telling()
+
+
+def _find(job: dict[str, Any], root: Path) -> Found:
     from rag.sources import Found, SourceFile, find_sources
 
     if job["paths"]:
-        return find_sources([Path(path) for path in job["paths"]], index.resolve().parent)
+        return find_sources([Path(path) for path in job["paths"]], root)
     return Found([SourceFile(Path(path), source, _status(Path(path))) for path, source in job["files"]])
 
 
@@ -90,10 +103,6 @@ def _status(path: Path) -> os.stat_result | None:
         return path.stat()
     except OSError:  # reading it says what is wrong
         return None
-
-
-def _progress(tell: Tell) -> Callable[[Any], None]:
-    return lambda progress: tell("progress", **asdict(progress))
 
 
 def _watched(parse_all: ParseAll, tell: Tell) -> ParseAll:
@@ -123,10 +132,11 @@ def _own_stdout() -> IO[str]:
     return events
 
 
-def _stop_when_told() -> None:
+def _stop_when_told(told: threading.Event) -> None:
     for line in sys.stdin:
         if line.strip() == "cancel":
             break
+    told.set()
     if hasattr(signal, "pthread_kill"):  # wakes the main thread whatever it waits for
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
@@ -136,16 +146,18 @@ def _stop_when_told() -> None:
 def main() -> int:
     """Run one job."""
     events = _own_stdout()
-    lock = threading.Lock()
+    lock, cancelled = threading.Lock(), threading.Event()
 
     def tell(event: str, **values: Any) -> None:
+        if event == "progress" and cancelled.is_set():  # the signal came where Python can only drop its exception
+            raise KeyboardInterrupt
         with lock:
             events.write(json.dumps({"event": event, **values}, ensure_ascii=True) + "\n")
 
     job = json.loads(sys.stdin.readline())
     if hasattr(os, "nice"):
         os.nice(5)  # answers go first
-    threading.Thread(target=_stop_when_told, daemon=True).start()
+    threading.Thread(target=_stop_when_told, args=(cancelled,), daemon=True).start()
     try:
         run_job(job, tell)
     except KeyboardInterrupt:

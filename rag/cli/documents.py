@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,28 +146,30 @@ def rm(
 
     They are gone from every search at once, also in processes that run. `rag index rollback` brings them back.
     """
-    from rag.build import open_index
+    from rag.folders import remove_documents
 
-    opened = open_index(index, resolve(config, settings).config, write=True)
-    with opened.writing("rag documents rm"), closing(opened.store) as store:
-        known = [row.source for row in store.documents()]
-        removed: dict[str, None] = {}
-        for pattern in sources:
-            matching = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
-            if not matching:
-                raise InputError(
-                    f"the index holds no document {pattern}",
-                    "`rag documents list` shows their names; nothing was removed",
-                )
-            removed |= dict.fromkeys(matching)
-        generation = store.commit(removals=list(removed))
-        opened.sync()
+    removed, generation = remove_documents(
+        index, resolve(config, settings).config, partial(_matching, sources), "rag documents rm"
+    )
     if as_json:
-        out_json({"removed": list(removed), "generation": generation, "index": str(index)})
+        out_json({"removed": removed, "generation": generation, "index": str(index)})
         return
     for name in removed:
         out(f"removed {name}")
     note("a file that is still in its folder is read again by the next `rag ingest`; a .ragignore keeps it out")
+
+
+def _matching(patterns: list[str], known: list[str]) -> list[str]:
+    """Return the documents that are named, each once. Raises :class:`~rag.errors.InputError` for a name of none."""
+    matching: dict[str, None] = {}
+    for pattern in patterns:
+        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+        if not found:
+            raise InputError(
+                f"the index holds no document {pattern}", "`rag documents list` shows their names; nothing was removed"
+            )
+        matching |= dict.fromkeys(found)
+    return list(matching)
 
 
 def _json(row: DocumentRow) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +16,10 @@ from rag.cli.output import note, out, out_json, status
 from rag.errors import UsageError
 
 if TYPE_CHECKING:
-    from indexes import Index
     from indexes.store import Store
     from rag.config import Config
-    from rag.embedding import Embedder
-    from rag.ingest_report import IngestReport
+    from rag.ingest_report import IngestReport, Progress
+    from rag.ingest_run import Watch
     from rag.sources import Found
     from rag.syncing import Plan
 
@@ -92,7 +92,6 @@ class _Work:
         self.root = self.index.resolve().parent
         self.found = Found()
         self.stages = StageClock()
-        self._started = self.stages.now()
 
     def find(self) -> Found:
         from indexes.store import Store
@@ -129,54 +128,30 @@ class _Work:
 
     def do(self) -> IngestReport:
         """Plan and carry out under one writer lock, with the embedder only where there is something to read."""
-        from rag.build import open_or_create, open_unless_other
+        from rag.ingest_run import ingest_found
 
-        opened = open_unless_other(self.index, self.config)
-        if opened is not None:
-            with opened.writing("rag ingest"), closing(opened.store):
-                return self._carry_out(opened, None)
-        embedder = self._embedder()
-        with closing(embedder):
-            opened = open_or_create(self.index, self.config, embedder)
-            with opened.writing("rag ingest"), closing(opened.store):
-                return self._carry_out(opened, embedder)
+        return ingest_found(
+            self.index, self.config, self.found, self.plan, "rag ingest", stages=self.stages, watch=_on_stderr()
+        )
 
-    def _carry_out(self, opened: Index, embedder: Embedder | None) -> IngestReport:
-        from rag.build import make_chunker, make_parser_pool
-        from rag.cli.progress import progress_bar
-        from rag.ingest import Ingestor, carry_out_without_reading
-        from rag.parse_jobs import parse_in
 
-        with self.stages.stage("find"):
-            plan = self.plan(opened.store)
-        if not plan.to_read:
-            report = carry_out_without_reading(opened, plan, self.found, self.stages)
-        else:
-            embedder = embedder or self._embedder()
-            chunker = make_chunker(self.config, embedder)
-            with progress_bar() as show, closing(embedder), make_parser_pool(self.config) as pool:
-                ingestor = Ingestor(opened, embedder, chunker, show, parse_in(pool), self.stages)
-                report = ingestor.carry_out(plan, self.found)
-                report.parse_seconds = pool.busy_seconds
-            self._compare(opened.store, report)
-        report.seconds = self.stages.now() - self._started
-        return report
+def _on_stderr() -> Watch:
+    """Make what shows a run's progress."""
+    from rag.cli.progress import progress_bar
+    from rag.ingest_run import Watch
 
-    def _compare(self, store: Store, report: IngestReport) -> None:
-        """Count the documents that say what another one says already."""
-        from indexes.signatures import duplicate_groups
+    class OnStderr(Watch):
+        @contextmanager
+        def loading(self) -> Iterator[None]:
+            with status("loading the embedder"):
+                yield
 
-        with self.stages.stage("compare"):
-            copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
-        report.same = sum(similarity == 1.0 for similarity in copies)
-        report.near = len(copies) - report.same
-        report.stages = self.stages.seconds
+        @contextmanager
+        def reading(self) -> Iterator[Callable[[Progress], None]]:
+            with progress_bar() as show:
+                yield show
 
-    def _embedder(self) -> Embedder:
-        from rag.build import make_embedder
-
-        with status("loading the embedder"), self.stages.stage("load"):
-            return make_embedder(self.config)
+    return OnStderr()
 
 
 def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -> None:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from index_samples import document, new_index, put
 
-from indexes import Index
-from indexes.near_duplicates import SIZE, THRESHOLD, Signature, group, jaccard, sign
+from indexes import Index, near_duplicates
+from indexes.near_duplicates import SIZE, THRESHOLD, Signature, _jaccard, group, jaccard, sign
 from indexes.signatures import complete, duplicate_groups
 from indexes.store import DATABASE
 
@@ -87,6 +87,25 @@ def test_nearly_every_pair_at_the_threshold_is_found() -> None:
     assert len(alike) > 30
     assert len(groups(texts)) >= 0.95 * len(alike)
     assert {members[0][0][:2] for members in groups(texts)} <= {f"{n:02}" for n in alike}
+
+
+def test_texts_after_one_pattern_are_compared_with_a_few_and_not_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five of seven shingles are common to all pairs, just too few: each is a candidate of each."""
+    texts = {f"{n:03}": f"{n:03} txt " + "the lamp is green " * 20 for n in range(300)}
+    texts |= {f"copy {name}": texts[name].upper() for name in list(texts)[::3]}
+    counted = []
+    monkeypatch.setattr(near_duplicates, "_jaccard", lambda a, b: counted.append(1) or _jaccard(a, b))
+    found = groups(texts)
+    assert found == [((f"{n:03}", 1.0), (f"copy {n:03}", 1.0)) for n in range(0, 300, 3)]
+    assert len(counted) <= 20 * 300  # of 44,850 pairs
+
+
+def test_a_group_may_have_more_members_than_a_text_is_compared_with() -> None:
+    text = words(60, 3)
+    texts = {f"{n:04}": " ".join([*text, f"end{n % 5}"]) for n in range(1200)}
+    (group_of_all,) = groups(texts)
+    assert [name for name, _ in group_of_all] == sorted(texts)
+    assert {similarity for _, similarity in group_of_all} == {1.0, 0.966}
 
 
 def test_scripts_without_spaces_are_compared_by_characters() -> None:

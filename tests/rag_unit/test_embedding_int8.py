@@ -12,13 +12,13 @@ from rag import embedding_graph, embedding_int8
 from rag.build import make_embedder
 from rag.config import load_config
 from rag.embedding_graph import GraphEmbedder
-from rag.embedding_int8 import int8_graph, int8_pays, multiplies_bytes
+from rag.embedding_int8 import int8_graph, int8_obstacle, multiplies_bytes
 from rag.errors import ModelError
 from rag.models import cache_folder
 
 TEXTS = [f"The lantern on quay {n} burns {n % 7} litres of oil a week. " * (1 + n % 9) for n in range(40)]
 
-needs_int8 = pytest.mark.skipif(not int8_pays(), reason="a processor without VNNI, or nncf is not installed")
+needs_int8 = pytest.mark.skipif(bool(int8_obstacle()), reason=int8_obstacle())
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,12 @@ def test_fp32_may_be_asked_for(exact: GraphEmbedder) -> None:
 
 @needs_int8
 def test_a_damaged_graph_is_made_anew(exact: GraphEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = int8_graph(exact._graph, cache_folder(), exact._rows)
+    graph = int8_graph(exact._graph, exact._recorded, cache_folder(), exact._rows)
     weights = graph.with_suffix(".bin")
     whole, made = weights.read_bytes(), []
 
-    def remake(fp32: Path, rows: list[list[int]], target: Path) -> None:
-        made.append((len(rows), target))
+    def remake(fp32: Path, texts: list[str], tokens: object, target: Path) -> None:
+        made.append((len(texts), target))
         target.mkdir()
         (target / "int8.json").write_text(record, encoding="utf-8")
         (target / "int8.xml").write_bytes(description)
@@ -61,7 +61,7 @@ def test_a_damaged_graph_is_made_anew(exact: GraphEmbedder, monkeypatch: pytest.
     description = graph.read_bytes()
     monkeypatch.setattr(embedding_int8, "_make", remake)
     weights.write_bytes(whole[:-1])
-    assert int8_graph(exact._graph, cache_folder(), exact._rows) == graph
+    assert int8_graph(exact._graph, exact._recorded, cache_folder(), exact._rows) == graph
     assert made == [(90, graph.parent)]
     assert weights.read_bytes() == whole
 
@@ -70,7 +70,7 @@ def test_where_int8_cannot_be_made_passages_are_fp32(exact: GraphEmbedder, monke
     def fail(*_: object) -> Path:
         raise ModelError("no int8 graph can be made of the embedder: broken", "…")
 
-    monkeypatch.setattr(embedding_graph, "int8_pays", lambda: True)
+    monkeypatch.setattr(embedding_graph, "int8_obstacle", lambda: "")
     monkeypatch.setattr(embedding_graph, "int8_graph", fail)
     np.testing.assert_array_equal(GraphEmbedder("bundled:minilm").embed_passages(TEXTS), exact.embed_passages(TEXTS))
 
@@ -79,7 +79,7 @@ def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: GraphEmbedder, tmp_
     for name in ("embedder.xml", "embedder.bin"):
         (tmp_path / name).write_bytes(b"no graph")
     with pytest.raises(ModelError, match="no int8 graph can be made of the embedder") as caught:
-        int8_graph(tmp_path / "embedder.xml", tmp_path / "cache", exact._rows)
+        int8_graph(tmp_path / "embedder.xml", b"", tmp_path / "cache", exact._rows)
     assert "embedding.dtype=float32" in caught.value.remedy
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from rag import followup
 from rag.filtering import Filter
+from rag.pipeline import Pipeline
 from ui.asking import Asking, Outcome
+from ui.behind import Task
 from ui.engines import Engine, engines
 from ui.settings import UiSettings
 
@@ -65,10 +68,12 @@ def test_stopping_after_the_end_changes_nothing(settings: Callable[..., UiSettin
 def test_stopping_while_the_models_load_ends_the_wait(settings: Callable[..., UiSettings], ingested: Path) -> None:
     waiting = engine(settings(ingested))
     waiting.pipeline()
-    waiting._making = type(waiting._making)()  # loading for ever
+    loaded, for_ever = waiting._making, Future[Pipeline]()
+    waiting._making = Task(for_ever)
     asking = Asking(waiting, QUESTION)
     asking.stop()
     outcome = asking.outcome()
+    waiting._making = loaded
     assert (outcome.stopped, outcome.answer, outcome.failure) == (True, None, None)
 
 

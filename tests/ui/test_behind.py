@@ -10,7 +10,8 @@ import pytest
 import ui.behind
 from eval.errors import EvalError
 from rag.errors import UsageError
-from ui.behind import Behind, failure_of
+from ui.behind import Behind
+from ui.failures import failure_of
 
 
 def test_many_who_ask_get_one_task() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fpdf import FPDF
+from ui_project import choose_document
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -45,16 +46,6 @@ def ask(page: Page, server: Any, question: str) -> list[str]:
     return page.locator(".lab-card .lab-head").all_inner_texts()
 
 
-def choose(page: Page, name: str) -> None:
-    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
-    box.click()
-    page.keyboard.type(name[:10])
-    page.wait_for_timeout(300)  # its list is narrowed after a moment, and nothing tells when
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
-    box.get_by_text(name[:10]).first.wait_for()
-
-
 def test_a_pdf_is_taken_in_seen_found_and_deleted(context: BrowserContext, server: Any, pdf: Path) -> None:
     page, outside = context.new_page(), []
     page.on("request", lambda request: outside.append(request.url) if not _ours(request.url, server.url) else None)
@@ -63,14 +54,14 @@ def test_a_pdf_is_taken_in_seen_found_and_deleted(context: BrowserContext, serve
     page.get_by_role("button", name=re.compile(r"Add$")).click()
     page.get_by_text("was taken").wait_for()
     page.get_by_text("Done: 1 added").wait_for(timeout=INGESTED_WITHIN_MS)
-    choose(page, NAME)
+    choose_document(page, NAME[:10])
     page.get_by_text("Pages: 2").wait_for()
     assert SENTENCE in page.locator(".doc-text").inner_text()
     assert page.locator(".doc-text .number").count() == 2
     assert any(NAME in head for head in ask(page, server, "When is the tide gauge calibrated?"))
     assert page.locator(".lab-card mark").first.inner_text().lower() in ("tide", "gauge", "calibrated")
     show(page, server, "documents")
-    choose(page, NAME)
+    choose_document(page, NAME[:10])
     page.get_by_role("button", name="Delete", exact=False).first.click()
     page.get_by_role("button", name="Delete 1").click()
     page.get_by_text("1 document was deleted.").wait_for()

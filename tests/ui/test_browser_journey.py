@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from evaluation_runs import copied
 from fpdf import FPDF
-from ui_project import Server, start_server, stop_server
+from ui_project import Server, choose_document, start_server, stop_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -80,17 +80,13 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_text("The cited words are boxed.").wait_for(timeout=PATIENCE_MS)
     cited = page.locator("mark").first.inner_text()
     assert cited == "Ada Brill" and cited in LINES[0]
-    assert page.get_by_test_id("stImage").locator("img").count() == 1
+    page.get_by_test_id("stImage").locator("img").wait_for()  # strict: exactly one
     shoot(page, "source")
     page.get_by_text("Why this answer").click()
     page.get_by_test_id("stDataFrame").first.wait_for()
 
     goto(page, bundled, "documents")
-    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
-    box.click()
-    page.get_by_role("option", name="tide-gauge").first.click()
-    page.keyboard.press("Escape")
-    box.get_by_text("tide-gauge").first.wait_for()
+    choose_document(page, "tide-gauge")
     page.get_by_role("button", name="Delete", exact=False).first.click()
     page.get_by_role("button", name="Delete 1").click()
     page.get_by_text("1 document was deleted.").wait_for(timeout=PATIENCE_MS)

@@ -49,7 +49,7 @@ def ask(page: AppTest, question: str = QUESTION) -> AppTest:
 def engine_of(page: AppTest) -> None:
     """Wait for the engine, whether it comes or fails."""
     for engine in list(engines()._engines.values()):
-        engine._making.exception(60)
+        engine._making.wait(60)
 
 
 def address(page: AppTest) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from ui_project import ingest
 
 from rag.filtering import Filter
 from ui.engines import Engines, engines
@@ -110,8 +111,6 @@ def test_an_expected_document_that_is_shown(ingested: Path, settings: Set) -> No
 
 
 def test_no_name_or_text_of_a_document_becomes_markdown(tmp_path: Path, settings: Set) -> None:
-    from conftest import ingest
-
     name = "![x](a) $y$ :red[z] `c`.txt"
     settings(ingest(tmp_path / "hostile", {name: "![x](http://evil.test/a.png) [l](javascript:1) $$f$$"}))
     page = opened("evil png", lab_expect=name)

@@ -73,7 +73,7 @@ def test_a_source_that_is_not_there_any_more_opens_nothing(index: Path) -> None:
 
 def test_an_abstention_shows_the_nearest_passages(index: Path) -> None:
     app = page(index, ask(index, "Who built the pump?", "not in the documents"))
-    assert t("evidence.abstained") in told(app)
+    assert t("evidence.nearest") in told(app)
     assert app.button(key="a-source-1")
 
 

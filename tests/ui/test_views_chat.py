@@ -104,8 +104,10 @@ def test_the_history_of_a_question_is_what_was_understood_before_it() -> None:
 
 
 def test_a_copied_answer_brings_its_sources() -> None:
-    assert plain_text(Turn("?", answer=answer())).splitlines()[-1] == "[1] docs/fog.md · p. 3 · Fog sensor"
-    assert plain_text(Turn("?", shown="half")) == "half"
+    assert (
+        plain_text(Turn("?", answer=answer()), Texts("en")).splitlines()[-1] == "[1] docs/fog.md · page 3 · Fog sensor"
+    )
+    assert plain_text(Turn("?", shown="half"), Texts("en")) == "half"
 
 
 def test_an_outcome_becomes_a_turn() -> None:

@@ -10,7 +10,8 @@ from evidence_samples import cited, passage
 from rag.citations import cite
 from rag.records import Answer, Citation
 from ui.texts import Texts
-from ui.views.evidence import Piece, cited_html, pieces, place, short_name, sources
+from ui.views.evidence import Piece, cited_html, pieces, sources
+from ui.views.places import full_place, place, short_name
 
 TWO = "The pump is tested in March. Nobody knows who built the mountain railway.\n\n- The lamp is tested in June."
 
@@ -62,6 +63,8 @@ def test_of_an_abstention_the_nearest_passages_can_be_opened() -> None:
 def test_a_place_is_page_and_headings(language: str, told: str) -> None:
     assert place(Texts(language), passage(page=3)) == told
     assert place(Texts(language), passage(headings=())) == ""
+    assert full_place(Texts(language), passage(page=3)) == f"{passage().source} · {told}"
+    assert full_place(Texts(language), passage(headings=())) == passage().source
 
 
 @pytest.mark.parametrize(("source", "name"), [

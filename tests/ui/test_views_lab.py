@@ -72,7 +72,7 @@ def test_a_card_holds_no_tag_of_a_document() -> None:
     assert "<img" not in html
     assert "<mark>lamp</mark>" in html
     assert "lab-expected" in html
-    assert "p. 3 · One › Two" in html
+    assert "page 3 · One › Two" in html
     assert "Dense 1" in html
 
 

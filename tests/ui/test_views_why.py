@@ -72,4 +72,4 @@ def test_facts_are_written_as_the_language_writes_them() -> None:
 
 def test_what_is_left_without_a_passage() -> None:
     rows = without(t, [Attribution(passage(), "June", False, 0.1), Attribution(passage(), "x", True, 0.0)])
-    assert [(row.kept, row.answer) for row in rows] == [(0.1, "June"), (0.0, "This is not in your documents.")]
+    assert [(row.kept, row.answer) for row in rows] == [(0.1, "June"), (0.0, "Not in your documents")]

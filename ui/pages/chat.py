@@ -17,11 +17,11 @@ from ui.parts.feedback import show_feedback
 from ui.parts.filter import chosen_filter, draw_fields
 from ui.parts.why import show_why
 from ui.safe import escape, one_line
+from ui.texts import Texts
 from ui.views import chat as view
 
 __all__ = ["show"]
 
-NEAREST = 5
 LAST_RUN_ENDS_WITHIN_S = 5.0
 
 
@@ -115,7 +115,7 @@ def _show_actions(here: Here, turn: Turn, *, last: bool) -> None:
     with st.container(horizontal=True):
         if turn.said:
             with st.popover(t("chat.copy"), icon=":material/content_copy:", type="tertiary"):
-                st.code(view.plain_text(turn), language=None, wrap_lines=True)
+                st.code(view.plain_text(turn, t), language=None, wrap_lines=True)
         if last:
             st.button(
                 t("chat.again"), key=f"again_{turn.id}", icon=":material/refresh:", type="tertiary",
@@ -206,8 +206,8 @@ def _show_answer(here: Here, turn: Turn) -> None:
     if answer is not None and view.was_rewritten(turn):
         st.html(f'<p class="rag-quiet">{escape(_understood(here, answer.question))}</p>')
     if answer is not None and answer.abstained:
-        _show_absence(here, turn)
-    elif answer is not None and answer.text:
+        _show_absence(t, turn.absence)
+    if answer is not None and answer.text:
         show_answer(here, answer, f"turn-{turn.id}")
     elif turn.shown:
         st.html(f'<div class="rag-text">{escape(turn.shown)}</div>')
@@ -223,20 +223,10 @@ def _show_answer(here: Here, turn: Turn) -> None:
         show_feedback(here, answer.question, answer, f"turn-{turn.id}")
 
 
-def _show_absence(here: Here, turn: Turn) -> None:
-    answer = turn.answer
-    assert answer is not None  # noqa: S101 - the caller looked
-    t = here.t
+def _show_absence(t: Texts, why: str) -> None:
     with st.container(border=True):
         st.markdown(f"**{t('chat.absent')}**")
-        st.text(t(f"chat.{turn.absence}"))
-        if answer.passages:
-            with st.expander(t("chat.nearest")):
-                for passage in answer.passages[:NEAREST]:
-                    st.html(
-                        f"<b>{escape(view.passage_place(passage))}</b>"
-                        f'<div class="rag-text rag-quote">{escape(passage.text)}</div>'
-                    )
+        st.text(t(f"chat.{why}"))
 
 
 def _show_account(here: Here, turn: Turn) -> None:

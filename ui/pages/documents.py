@@ -109,7 +109,7 @@ def _draw_actions(here: Here, config: Config, chosen: Sequence[str]) -> None:
         st.text(t("documents.delete_sure", n=len(chosen)))
         if st.button(t("documents.delete_button", n=len(chosen)), type="primary", key="documents_delete"):
             with told():
-                remove_documents(here.index, config, chosen, "deleting documents on the page")
+                remove_documents(here.index, config, lambda _: chosen, "deleting documents on the page")
                 uploads = uploads_of(here.settings, here.index)
                 for source in chosen:
                     if is_upload(source):

@@ -11,6 +11,7 @@ from ui.pages.evaluation import Desk
 from ui.pages.waiting import selected_row, table
 from ui.safe import escape, marked, one_line
 from ui.texts import Texts
+from ui.views.places import full_place
 from ui.views.questions import Filter, Opened, Read, chosen, losses_in, opened, verdict_of
 from ui.views.words import named
 
@@ -88,9 +89,6 @@ def show_question(found: Opened, t: Texts) -> None:
 
 
 def _passage(passage: Read, t: Texts) -> None:
-    place = [one_line(passage.source)]
-    place += [t("evaluation.page", page=passage.page)] if passage.page is not None else []
-    place += [one_line(" › ".join(passage.headings))] if passage.headings else []
     facts = []
     for name in ("rank", "dense_rank", "lexical_rank"):
         rank = getattr(passage, name)
@@ -98,7 +96,7 @@ def _passage(passage: Read, t: Texts) -> None:
     facts += [t("evaluation.gold_document")] if passage.relevant else []
     facts.append(t("evaluation.shown") if passage.shown else t("evaluation.not_shown"))
     with st.container(border=True):
-        st.html(f"<strong>{escape(' · '.join(place))}</strong>")
+        st.html(f"<strong>{escape(full_place(t, passage))}</strong>")
         st.caption(" · ".join(facts))
         paragraphs = marked(passage.text, passage.golds).replace("\n", "<br>")
         st.html(f"<div>{paragraphs}</div>")

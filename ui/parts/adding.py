@@ -140,6 +140,8 @@ def _draw_over(here: Here, job: Ingestion) -> None:
     with st.container(border=True):
         if job.status == "done":
             st.text(t("documents.done", **job.report, seconds=round(job.seconds, 1)))
+            if alike := (job.report.get("same") or 0) + (job.report.get("near") or 0):
+                st.text(t("documents.alike", n=alike))
             for failed in job.failures[:10]:
                 told, remedy = reason(t, failed)
                 st.text(f"{name_of(failed.source)}: {told} {remedy}")
@@ -152,11 +154,11 @@ def _draw_over(here: Here, job: Ingestion) -> None:
             st.text(t("documents.crashed", told=one_line(job.message, 200)))
         else:
             st.text(f"{sentence(job.message)} {sentence(job.remedy)}")
-        again, close, _ = st.columns([1, 1, 3])
-        if job.status != "done" and again.button(t("documents.try_again"), key=f"again_{job.number}"):
+        with st.container(horizontal=True):
+            again = job.status != "done" and st.button(t("documents.try_again"), key=f"again_{job.number}")
+            close = st.button(t("documents.dismiss"), key=f"dismiss_{job.number}")
+        if again:
             ingestions().begin(job.work)
-            ingestions().dismiss(job.number)
-            st.rerun(scope="app")
-        if close.button(t("documents.dismiss"), key=f"dismiss_{job.number}"):
+        if again or close:
             ingestions().dismiss(job.number)
             st.rerun(scope="app")

@@ -19,7 +19,8 @@ from rag.records import Answer
 from ui.collections import uploads_of
 from ui.frame import Here
 from ui.safe import block
-from ui.views.evidence import Source, cited_html, pieces, place, short_name, sources
+from ui.views.evidence import Source, cited_html, pieces, sources
+from ui.views.places import place, short_name
 
 if TYPE_CHECKING:
     from rag.loaders.pdf_page import PageImage
@@ -39,7 +40,10 @@ def style() -> None:
 
 
 def show_answer(here: Here, answer: Answer, key: str) -> None:
-    """Show an answer's text with its sources; ``key`` is the answer's own in this session."""
+    """Show an answer's text with its sources, of an abstention the nearest passages; both can be opened.
+
+    ``key`` is the answer's own in this session. Why there is no answer, the page says before.
+    """
     _show(here, answer, key)
 
 
@@ -51,7 +55,10 @@ def _show(here: Here, answer: Answer, key: str) -> None:
     # One column or two: the first keeps its place, so that the focus stays on the number that was pressed.
     columns = st.columns(_BESIDE if opened else 1, gap="medium")
     with columns[0]:
-        _text(here, answer, key, opened)
+        if not answer.abstained:
+            _text(here, answer, key, opened)
+        elif found:
+            st.caption(here.t("evidence.nearest"))
         _list(here, answer, found, key)
     if opened:
         with columns[1]:
@@ -70,11 +77,6 @@ def _toggle(key: str, number: int | None) -> None:
 
 def _text(here: Here, answer: Answer, key: str, opened: Source | None) -> None:
     t = here.t
-    if answer.abstained:
-        with st.container(border=True):
-            st.markdown(f"**{t('evidence.abstained')}**")
-            st.caption(t("evidence.nearest") if answer.passages else t("evidence.nothing"))
-        return
     slot = f"{key}-text"
     data = {
         "pieces": [asdict(piece) for piece in pieces(answer)],

@@ -15,7 +15,7 @@ from rag.records import Answer
 from ui.feedback import Case, FeedbackStore, Rating, find_words
 from ui.frame import Here, told
 from ui.safe import one_line
-from ui.views.evidence import place, short_name
+from ui.views.places import place, short_name
 
 if TYPE_CHECKING:
     from rag.records import Passage

@@ -15,10 +15,11 @@ from typing import Literal
 
 from rag import followup
 from rag.config import MARKING, Config
-from rag.records import Answer, Passage
+from rag.records import Answer
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
-from ui.safe import one_line
+from ui.texts import Texts
+from ui.views.places import full_place
 
 __all__ = [
     "Choice",
@@ -27,8 +28,6 @@ __all__ = [
     "band",
     "choices",
     "history",
-    "passage_place",
-    "place",
     "plain_text",
     "times",
     "to_turn",
@@ -138,21 +137,10 @@ def was_rewritten(turn: Turn) -> bool:
     return turn.answer is not None and turn.answer.question.split() != turn.question.split()
 
 
-def plain_text(turn: Turn) -> str:
+def plain_text(turn: Turn, t: Texts) -> str:
     """Return what the copy button copies: the answer and its sources, as they are."""
     lines = [turn.said]
     if turn.answer is not None and turn.answer.citations:
         lines.append("")
-        lines += [f"[{n}] {place(turn.answer, n - 1)}" for n in range(1, len(turn.answer.citations) + 1)]
+        lines += [f"[{n}] {full_place(t, c.passage)}" for n, c in enumerate(turn.answer.citations, start=1)]
     return "\n".join(lines)
-
-
-def place(answer: Answer, number: int) -> str:
-    """Say where a citation stands; see :func:`passage_place`."""
-    return passage_place(answer.citations[number].passage)
-
-
-def passage_place(passage: Passage) -> str:
-    """Say where a passage stands: file, page and the heading it is under, in one line."""
-    parts = [passage.source, *([f"p. {passage.page}"] if passage.page is not None else [])]
-    return one_line(" · ".join([*parts, *passage.headings[-1:]]), 300)

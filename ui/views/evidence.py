@@ -6,13 +6,11 @@ Pure functions over an :class:`~rag.records.Answer`: no widgets, no files, no HT
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from rag.records import Answer, Citation, Passage
-from ui.safe import marked, one_line, plain
-from ui.texts import Texts
+from ui.safe import marked, plain
 
-__all__ = ["Piece", "Source", "cited_html", "pieces", "place", "short_name", "sources"]
+__all__ = ["Piece", "Source", "cited_html", "pieces", "sources"]
 
 NEAREST = 3
 
@@ -64,18 +62,6 @@ def sources(answer: Answer) -> list[Source]:
         Source(number, citation.passage, *_within(citation))
         for number, citation in enumerate(answer.citations, start=1)
     ]
-
-
-def short_name(source: str) -> str:
-    """Return a document's name without its folders."""
-    return one_line(PurePosixPath(source.replace("\\", "/")).name or source, 80)
-
-
-def place(t: Texts, passage: Passage) -> str:
-    """Say where a passage stands: page and heading path, where it has them."""
-    page = [t("evidence.page", page=passage.page)] if passage.page is not None else []
-    path = [" › ".join(one_line(heading, 80) for heading in passage.headings)] if passage.headings else []
-    return " · ".join(page + path)
 
 
 def cited_html(source: Source) -> str:

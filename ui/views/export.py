@@ -14,7 +14,7 @@ from rag.serialise import answer_json
 from ui.history import Chat, Turn
 from ui.safe import inert
 from ui.texts import Texts
-from ui.views.chat import place
+from ui.views.places import full_place
 
 __all__ = ["file_name", "to_json", "to_markdown"]
 
@@ -23,7 +23,7 @@ def to_markdown(chat: Chat, t: Texts) -> str:
     """Return a chat as Markdown in the language of the page."""
     lines = [f"# {inert(chat.title)}", ""]
     for turn in chat.turns:
-        lines += [f"## {inert(turn.question)}", "", *_quoted(turn.said), *_sources(turn)]
+        lines += [f"## {inert(turn.question)}", "", *_quoted(turn.said), *_sources(turn, t)]
         if turn.stopped:
             lines += [f"*{t('chat.stopped')}*", ""]
         if turn.failure is not None:
@@ -48,12 +48,12 @@ def _quoted(text: str) -> list[str]:
     return [*(f"> {inert(line)}".rstrip() for line in text.splitlines()), ""]
 
 
-def _sources(turn: Turn) -> list[str]:
+def _sources(turn: Turn, t: Texts) -> list[str]:
     if turn.answer is None or not turn.answer.citations:
         return []
     lines = []
-    for number, citation in enumerate(turn.answer.citations):
-        lines.append(f"{number + 1}. {inert(place(turn.answer, number))}: “{inert(citation.quote)}”")
+    for number, citation in enumerate(turn.answer.citations, start=1):
+        lines.append(f"{number}. {inert(full_place(t, citation.passage))}: “{inert(citation.quote)}”")
     return [*lines, ""]
 
 

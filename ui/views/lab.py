@@ -14,9 +14,10 @@ from rag.filtering import Filter
 from rag.records import Passage
 from rag.retrieval import Retrieved
 from rag.words import content_stems
-from ui.safe import escape, marked, one_line
+from ui.safe import escape, marked
 from ui.texts import Texts
 from ui.views.documents import name_of
+from ui.views.places import place
 
 __all__ = [
     "STYLE",
@@ -115,13 +116,11 @@ def card_html(
         move = f"↑ {t.number(card.moved)}" if card.moved > 0 else f"↓ {t.number(-card.moved)}"
     else:
         move = "=" if card.moved == 0 else ""
-    place = [t("lab.page", page=passage.page)] if passage.page is not None else []
-    place += [" › ".join(one_line(heading, 60) for heading in passage.headings)] if passage.headings else []
     ranks = [f"{t(f'lab.{name}')} {card.ranks.get(name, '–')}" for name in among]
     return (
         f'<div class="lab-card{" lab-expected" if expected else ""}">'
         f'<div class="lab-head">{card.rank}. {escape(name_of(passage.source))} {escape(move)}</div>'
-        f'<div class="lab-place">{escape(" · ".join(place))}</div>'
+        f'<div class="lab-place">{escape(place(t, passage))}</div>'
         f'<div class="lab-text">{marked(passage.text, spans)}</div>'
         f'<div class="lab-ranks">{escape(" · ".join(ranks))}</div></div>'
     )

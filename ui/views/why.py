@@ -12,7 +12,7 @@ from rag.explain import Attribution
 from rag.records import Answer, Passage
 from ui.safe import one_line
 from ui.texts import Texts
-from ui.views.evidence import place, short_name
+from ui.views.places import place, short_name
 
 __all__ = ["Candidate", "Share", "Without", "candidates", "facts", "shares", "without"]
 
@@ -109,7 +109,7 @@ def without(t: Texts, attributions: Sequence[Attribution]) -> list[Without]:
             short_name(a.passage.source),
             place(t, a.passage),
             a.similarity,
-            t("evidence.abstained") if a.abstained else one_line(a.without, 500),
+            t("chat.absent") if a.abstained else one_line(a.without, 500),
         )
         for a in attributions
     ]

@@ -23,7 +23,7 @@ Answered = Callable[[int, int, float, float], None]
 
 
 class Teller(Protocol):
-    """What :func:`~rag.cli.evaluation.run.execute` tells its progress to."""
+    """What :func:`~rag.cli.evaluation.job.execute` tells its progress to."""
 
     def event(self, name: str, **values: Any) -> None:
         """Take note of something that happened once."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.evaluation.run import OutFolder, execute, file_name, make_job
+from rag.cli.evaluation.job import execute, file_name, make_job
+from rag.cli.evaluation.run import OutFolder
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
 from rag.config import load_config
@@ -23,7 +24,7 @@ from rag.config import load_config
 if TYPE_CHECKING:
     from eval.records import RunData
     from eval.sweep import Point, Sweep
-    from rag.cli.evaluation.run import Job
+    from rag.cli.evaluation.job import Job
 
 __all__ = ["sweep"]
 
