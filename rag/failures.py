@@ -52,26 +52,32 @@ STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
 
 @dataclass(frozen=True)
 class Failure:
-    """What happened, what mends it (may be empty), and the exit code of a command that ends with it."""
+    """What happened, what mends it (may be empty), and the exit code of a command that ends with it.
+
+    ``kind`` is the name of the error's class, for those who say of what kind it is in another language.
+    """
 
     message: str
     remedy: str
     exit_code: int
+    kind: str = ""
 
 
 def explain(error: Exception) -> Failure:
     """Explain one of :data:`FAILURES`."""
+    kind = type(error).__name__
     if isinstance(error, RagError):
-        return Failure(error.message, error.remedy, error.exit_code)
+        return Failure(error.message, error.remedy, error.exit_code, kind)
     if isinstance(error, StoreError):
         told = ((c, r) for kind, c, r in STORE_REMEDIES if isinstance(error, kind))
         code, remedy = next(told, (1, "run `rag index verify`"))
-        return Failure(str(error), remedy, code)
+        return Failure(str(error), remedy, code, kind)
     if isinstance(error, sqlite3.OperationalError):
         locked = "locked" in str(error)
         remedy = "wait for the other process and try again" if locked else "check the disk's free space and permissions"
-        return Failure(f"the index's database cannot be used: {error}", remedy, EXIT_LOCKED if locked else 1)
+        code = EXIT_LOCKED if locked else 1
+        return Failure(f"the index's database cannot be used: {error}", remedy, code, "OperationalError")
     if isinstance(error, OSError):
         told_of = error.filename or "a file"
-        return Failure(f"{told_of} cannot be used: {error.strerror}", "check path and permissions", 1)
-    raise TypeError(f"{type(error).__name__} is not one of FAILURES")
+        return Failure(f"{told_of} cannot be used: {error.strerror}", "check path and permissions", 1, "OSError")
+    raise TypeError(f"{kind} is not one of FAILURES")

@@ -16,10 +16,11 @@ FORESEEN = (EvalError, *FAILURES)
 def failure_of(error: BaseException) -> Failure:
     """Explain any error: what has a sentence by it, what has none by its kind."""
     if isinstance(error, EvalError):
-        return Failure(error.message, error.remedy, 1)
+        return Failure(error.message, error.remedy, 1, "EvalError")
     if isinstance(error, FAILURES):
         return explain(error)
-    return Failure(f"{type(error).__name__}: {error}", "see the terminal of `rag ui`, and `rag doctor`", 1)
+    told = f"{type(error).__name__}: {error}"
+    return Failure(told, "see the terminal of `rag ui`, and `rag doctor`", 1, "unforeseen")
 
 
 def traced(what: str, error: BaseException | None) -> None:

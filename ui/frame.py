@@ -22,7 +22,7 @@ from ui.owners import owner_of
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
 
-__all__ = ["Here", "say_unexpected", "show_failure", "sidebar", "told"]
+__all__ = ["Here", "say_failure", "say_unexpected", "show_failure", "sidebar", "told"]
 
 STYLE = Path(__file__).with_name("style.css")
 
@@ -104,8 +104,16 @@ def say_unexpected(error: Exception) -> bool:
 
 
 def show_failure(failure: Failure) -> None:
-    """Show what happened and what mends it, as plain text."""
+    """Show a failure in a frame of its own, see :func:`say_failure`."""
     with st.container(border=True):
-        st.text(failure.message)
-        if failure.remedy:
-            st.text(failure.remedy)
+        say_failure(failure)
+
+
+def say_failure(failure: Failure) -> None:
+    """Say of what kind it is in the user's language, and in English what happened exactly and what mends it."""
+    t = Texts(st.session_state.get("language") or "en")
+    if f"failures.{failure.kind}" in t:
+        st.markdown(f"**{t(f'failures.{failure.kind}')}**")
+    st.text(failure.message)
+    if failure.remedy:
+        st.text(failure.remedy)

@@ -53,7 +53,7 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
         tell("done", report=counts, failures=failures, skipped=report.skipped, seconds=report.seconds)
     except FAILURES as error:
         failure = explain(error)
-        tell("failed", message=failure.message, remedy=failure.remedy)
+        tell("failed", message=failure.message, remedy=failure.remedy, kind=failure.kind)
 
 
 def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:

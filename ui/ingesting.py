@@ -77,6 +77,7 @@ class Ingestion:
     skipped: Mapping[str, int] = field(default_factory=dict)
     message: str = ""
     remedy: str = ""
+    kind: str = ""
     seconds: float = 0.0
 
     @property
@@ -223,7 +224,7 @@ def _after(job: Ingestion, event: str, told: Mapping[str, Any]) -> Ingestion:
             job, status="done", files=files, failures=failures, report=told["report"], skipped=told["skipped"]
         )
     if event == "failed":
-        return replace(job, status="failed", message=told["message"], remedy=told["remedy"])
+        return replace(job, status="failed", message=told["message"], remedy=told["remedy"], kind=told["kind"])
     if event == "cancelled":
         return replace(job, status="cancelled")
     return job

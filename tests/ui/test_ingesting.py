@@ -129,10 +129,10 @@ def test_a_process_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_noise_on_its_output_is_passed_over(tmp_path: Path) -> None:
     script = (
         'print("a library says hello"); print("[]"); print(json.dumps({"event": "unheard of"}))\n'
-        'print(json.dumps({"event": "failed", "message": "m", "remedy": "r"}))'
+        'print(json.dumps({"event": "failed", "message": "m", "remedy": "r", "kind": "k"}))'
     )
     job = ended(fake(script), Work(tmp_path, "test"))
-    assert (job.status, job.message, job.remedy) == ("failed", "m", "r")
+    assert (job.status, job.message, job.remedy, job.kind) == ("failed", "m", "r", "k")
 
 
 def test_whoever_looks_gets_a_copy(tmp_path: Path) -> None:

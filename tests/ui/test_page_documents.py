@@ -226,8 +226,8 @@ def test_an_ingestion_that_runs_can_be_seen_and_cancelled_by_another_session(
     [
         ("import sys; sys.exit(9)", "ended unexpectedly (exit code 9)"),
         (
-            "import json; print(json.dumps({'event': 'failed', 'message': 'the disk is full', 'remedy': 'make room'}))",
-            "The disk is full. Make room.",
+            'print(\'{"event": "failed", "message": "it is full", "remedy": "make room", "kind": "OSError"}\')',
+            "It is full.",
         ),
     ],
 )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from eval.errors import EvalError
+from indexes.errors import StoreError
+from rag.errors import RagError
+from ui.failures import failure_of
 from ui.texts import Texts
 
 UI = Path(__file__).parents[2] / "ui"
@@ -47,6 +52,16 @@ def test_what_the_code_names_is_there_and_what_is_there_is_named() -> None:
         unused = {key for key in known - plain if not key.startswith(tuple(b for b in beginnings if b))}
         # Named by a variable alone: columns of tables, and the words of the plots.
         assert "" in beginnings or not unused, unused
+
+
+def test_every_kind_of_failure_has_a_name_in_both_languages() -> None:
+    errors = [EvalError("?", "?"), OSError(2, "gone", "a.txt"), sqlite3.OperationalError("full"), ValueError()]
+    kinds = {failure_of(error).kind for error in errors}
+    below = [*RagError.__subclasses__(), *StoreError.__subclasses__()]
+    kinds |= {kind.__name__ for kind in below if kind.__module__ in ("rag.errors", "indexes.errors")}
+    for language in ("en", "ru"):
+        assert kinds == set(catalogue(language, "failures"))
+    assert "failures.OSError" in Texts("ru") and "failures.<b>" not in Texts("ru")
 
 
 def test_plurals_follow_the_language() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from rag.failures import Failure
 from rag.folders import writer_of
 from ui.collections import uploads_of
-from ui.frame import Here
+from ui.frame import Here, say_failure
 from ui.ingesting import Ingestion, Work, ingestions
 from ui.safe import one_line
 from ui.uploads import Incoming, Kept, Refused, check
@@ -153,7 +154,7 @@ def _draw_over(here: Here, job: Ingestion) -> None:
         elif job.status == "crashed":
             st.text(t("documents.crashed", told=one_line(job.message, 200)))
         else:
-            st.text(f"{sentence(job.message)} {sentence(job.remedy)}")
+            say_failure(Failure(sentence(job.message), sentence(job.remedy), 1, job.kind))
         with st.container(horizontal=True):
             again = job.status != "done" and st.button(t("documents.try_again"), key=f"again_{job.number}")
             close = st.button(t("documents.dismiss"), key=f"dismiss_{job.number}")

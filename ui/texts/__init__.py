@@ -37,6 +37,11 @@ class Texts:
         shown = {name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()}
         return str(found).format(**shown) if values else str(found)
 
+    def __contains__(self, key: str) -> bool:
+        """Tell whether there is a text ``page.entry``, for keys that come from elsewhere."""
+        page, _, entry = key.partition(".")
+        return entry in _page(self.language, page)
+
     def number(self, value: float, digits: int | None = None) -> str:
         """Write a number; ``digits`` after the decimal sign, by default as many as it has, three at most."""
         if digits is None:
