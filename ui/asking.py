@@ -86,7 +86,8 @@ class Asking:
     def __init__(
         self, engine: Engine, question: str, *, only: Filter | None = None, history: Sequence[followup.Turn] = ()
     ) -> None:
-        self._engine, self._question, self._only = engine, question, only or Filter()
+        self.question = question
+        self._engine, self._only = engine, only or Filter()
         self._history = tuple(history)
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -136,7 +137,7 @@ class Asking:
 
     def _run(self) -> None:
         try:
-            self._answer(check_question(self._question))
+            self._answer(check_question(self.question))
         except Exception as error:  # noqa: BLE001 - said on the page, and traced where nobody foresaw it
             traced("a question", error)
             self._progress.failure = failure_of(error)

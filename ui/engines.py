@@ -8,6 +8,7 @@ loads anything. What one session asks is never kept here: an engine holds models
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -73,14 +74,21 @@ class Engine:
 
 
 class Engines:
-    """All engines of the process. Every method may be called from any thread."""
+    """All engines of the process. Every method may be called from any thread.
+
+    ``head_start_s`` is how long the page that asks first has the processor for itself: importing and loading models
+    keeps Python's lock for long stretches, while the browser still fetches what it draws with.
+    """
 
     def __init__(self) -> None:
+        self.head_start_s = 0.0
         self._lock = threading.Lock()
         self._engines: dict[tuple[Path, str], Engine] = {}
         self._parts: dict[tuple[str, str], Future[Any]] = {}
         # One thread: models that load beside each other on two cores are both late.
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="engines")
+        self._loader = ThreadPoolExecutor(
+            1, thread_name_prefix="engines", initializer=lambda: time.sleep(self.head_start_s)
+        )
 
     def get(self, index: Path, config: str, assignments: tuple[str, ...] = ()) -> Engine:
         """Return the engine of an index, its loading begun. One that failed is tried again after a moment.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from rag.errors import MissingPackageError, UsageError
 from ui import theme
+from ui.engines import engines
 from ui.security import is_loopback
 from ui.settings import UiSettings, use
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PASSWORD", "Login", "check_host", "configured_login", "make_app", "serve"]
 
+HEAD_START_S = 0.6  # of the first page before the models, measured from its script to its field in the browser
 PASSWORD = "RAG_UI_PASSWORD"  # noqa: S105 - the variable's name
 _LOGIN = (
     f"set {PASSWORD} in the environment, or [auth] in .streamlit/secrets.toml (docs/ui.md), "
@@ -65,10 +67,12 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     import streamlit as st
 
     from ui.frame import say_unexpected
+    from ui.warm import lifespan
 
     return st.App(
         Path(__file__).parent / "entry" / "app.py",
         middleware=_middleware(host, login, names),
+        lifespan=lifespan,
         on_script_error=say_unexpected,
     )
 
@@ -77,6 +81,7 @@ def serve(
     settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501, names: Sequence[str] = (), login: Login
 ) -> None:
     """Serve until stopped; ``names`` are other names of this machine. Raises :class:`~rag.errors.RagError`."""
+    engines().head_start_s = HEAD_START_S
     settings = use(dataclasses.replace(settings, oidc=login.oidc, local=is_loopback(host)))
     app = make_app(host, login, names)
     app.run(
@@ -101,13 +106,14 @@ def serve(
 def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middleware]:
     from starlette.middleware import Middleware
 
+    from ui.bundles import Bundles
     from ui.login import PasswordLogin, Passwords
     from ui.security import BrowserCookie, KnownHosts, SecurityHeaders
 
     layers = [Middleware(SecurityHeaders), Middleware(KnownHosts, bound=host, names=(*names, *login.names))]
     if login.password:
         layers.append(Middleware(PasswordLogin, passwords=Passwords(login.password)))
-    return [*layers, Middleware(BrowserCookie)]
+    return [*layers, Middleware(BrowserCookie), Middleware(Bundles)]
 
 
 def _secrets() -> Any:

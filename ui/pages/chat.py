@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from rag.config import Config
@@ -26,19 +29,26 @@ LAST_RUN_ENDS_WITHIN_S = 5.0
 
 
 def show(here: Here) -> None:
-    """Draw the page."""
+    """Draw the page. The field comes first: a visitor waits for it, and a question is read while the rest is drawn."""
     now = _conversation(here)
+    question = st.chat_input(here.t("chat.ask"), key="question", submit_mode="stop")
+    replaced = _to_ask_again(now)
     chat_list.show(here, now)
     with told():
-        engine = _choose(here, now)
-        _show_loading(here, engine)
-        _show_turns(here, now)
-        # Drawn before an answer is waited for, so that the button is the stop button by then.
-        question = st.chat_input(here.t("chat.ask"), key="question", submit_mode="stop")
-        replaced = _to_ask_again(now)
+        engine = here.engine(*_way(here))
         if question or replaced:
-            _ask(here, now, engine, question or replaced.question, replaced)  # type: ignore[union-attr]
+            with _asked(now, engine, question or replaced.question, replaced) as asking:  # type: ignore[union-attr]
+                _draw(here, now, engine)
+                _draw_coming(here, engine, asking)
+            st.rerun()
+        _draw(here, now, engine)
         _address(now)
+
+
+def _draw(here: Here, now: Conversation, engine: Engine) -> None:
+    _draw_choices(here, now)
+    _show_loading(here, engine)
+    _show_turns(here, now)
 
 
 def _conversation(here: Here) -> Conversation:
@@ -63,20 +73,28 @@ def _address(now: Conversation) -> None:
         del st.query_params["chat"]
 
 
-def _choose(here: Here, now: Conversation) -> Engine:
-    """Draw the line of choices; return the engine that was chosen."""
-    t = here.t
-    ways = {way.name: way.assignments for way in view.choices(here.engine_config())}
+def _ways(here: Here) -> dict[str, tuple[str, ...]]:
+    return {way.name: way.assignments for way in view.choices(here.engine_config())}
+
+
+def _way(here: Here) -> tuple[str, ...]:
+    """Return what the chosen way to answer sets. Its widget is drawn later, and its state is there already."""
+    ways = _ways(here)
+    return ways[st.session_state.get("way") or next(iter(ways))]
+
+
+def _draw_choices(here: Here, now: Conversation) -> None:
+    """Draw the line of choices."""
+    t, ways = here.t, list(_ways(here))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        way = st.segmented_control(
-            t("chat.answer_by"), list(ways), format_func=lambda name: t(f"chat.{name}"), default=next(iter(ways)),
+        st.segmented_control(
+            t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), default=ways[0],
             key="way", required=True, help=t("chat.answer_by_help"),
         )  # fmt: skip
         chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
         with st.popover(chosen, icon=":material/filter_alt:"):
             draw_fields(t)
         chat_list.show_menu(here, now)
-    return here.engine(*ways[way or next(iter(ways))])
 
 
 def _show_loading(here: Here, engine: Engine) -> None:
@@ -131,20 +149,17 @@ def _to_ask_again(now: Conversation) -> Turn | None:
 # One answer, as it comes ------------------------------------------------------------------------------------------
 
 
-def _ask(here: Here, now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> None:
-    """Ask, and draw what comes. However the script ends, the engine is stopped and what came is kept."""
-    with st.chat_message("user"):
-        st.html(f'<div class="rag-text">{escape(one_line(question, 4000))}</div>')
+@contextmanager
+def _asked(now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> Iterator[Asking]:
+    """Ask at once. However the script ends inside, the engine is stopped and what came is kept."""
     _watch(now)
     config = engine.resolved.config
     with now.asking:
         asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
         try:
-            with st.chat_message("assistant"):
-                _draw(here, engine, asking)
+            yield asking
         finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
             _keep(now, asking, question, config, replaced)
-    st.rerun()
 
 
 def _keep(now: Conversation, asking: Asking, question: str, config: Config, replaced: Turn | None) -> None:
@@ -155,8 +170,15 @@ def _keep(now: Conversation, asking: Asking, question: str, config: Config, repl
     now.keep(turn if replaced is None else again(turn, replaced))
 
 
-def _draw(here: Here, engine: Engine, asking: Asking) -> None:
-    """Draw events until there are no more. Every turn of the loop is a place where Streamlit may end the script."""
+def _draw_coming(here: Here, engine: Engine, asking: Asking) -> None:
+    """Draw a question and its events until there are no more. At every turn of the loop Streamlit may end us."""
+    with st.chat_message("user"):
+        st.html(f'<div class="rag-text">{escape(one_line(asking.question, 4000))}</div>')
+    with st.chat_message("assistant"):
+        _draw_events(here, engine, asking)
+
+
+def _draw_events(here: Here, engine: Engine, asking: Asking) -> None:
     t, status, place = here.t, st.empty(), st.empty()
     st.button(t("chat.stop"), key="stop", shortcut="Esc", type="tertiary", icon=":material/stop_circle:")
     shown = said = ""
