@@ -40,7 +40,7 @@ WATCH = """() => {
     const n = document.querySelectorAll('.rag-text').length;
     if (n !== window.last) {
       window.last = n; window.seen.push([n, performance.now()]);
-      if (n === 2) console.log('answered');
+      if (n >= 2) console.log('answered');
     }
   }).observe(document.body, {childList: true, subtree: true, characterData: true});
   window.addEventListener('keydown', e => { if (e.key === 'Enter') window.entered = performance.now(); }, true);
