@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -141,6 +142,20 @@ def test_hostile_texts_are_letters(filled: Path) -> None:
     assert HOSTILE.split()[0] in page.dataframe[1].value.to_csv()
 
 
+@pytest.mark.parametrize("prediction", ["  \n", "/etc/passwd"], ids=["blank", "a path"])
+def test_what_a_row_says_of_itself_is_letters_too(filled: Path, prediction: str) -> None:
+    run = named(filled / "runs", "loose")
+    rows = [json.loads(line) for line in (run / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    rewritten(run, [row | {"loss": HOSTILE, "prediction": prediction, "timings": {HOSTILE: 0.1}} for row in rows])
+    page = opened(evaluation_part="questions", evaluation_run=run.name)
+    loud = [e.value for kind in ("markdown", "caption", "info", "subheader", "warning") for e in page.get(kind)]
+    assert not [text for text in loud if "evil" in str(text) or "etc" in str(text)]
+    bodies = [html.proto.body for html in page.get("html")]
+    assert any("evil.example" in body and body.startswith('<p class="rag-quiet">wrong') for body in bodies)
+    shown = prediction.strip() or Texts("en")("evaluation.nothing")
+    assert f'<div class="rag-text">{shown}</div>' in bodies
+
+
 BROKEN = {
     "cut": (lambda f: (f / "rows.jsonl").write_text("{", encoding="utf-8"), "cut off"),
     "json": (lambda f: (f / "run.json").write_text("{", encoding="utf-8"), "cannot be read"),
@@ -161,14 +176,17 @@ def test_a_broken_run_is_a_sentence_and_the_others_open(filled: Path, spoil: Any
 
 
 def test_rows_of_another_shape_are_a_sentence(filled: Path) -> None:
-    import hashlib
-
     broken = named(filled / "runs", "loose")
-    (broken / "rows.jsonl").write_text('{"id": 3}\n', encoding="utf-8")
-    tree = json.loads((broken / "run.json").read_text(encoding="utf-8"))
-    tree["rows_sha256"] = hashlib.sha256((broken / "rows.jsonl").read_bytes()).hexdigest()
-    (broken / "run.json").write_text(json.dumps(tree), encoding="utf-8")
+    rewritten(broken, [{"id": 3}])
     assert "is not the row of a question" in said(opened(evaluation_run=broken.name))
+
+
+def rewritten(run: Path, rows: list[dict[str, Any]]) -> None:
+    """Put other rows into a run, its checksum included."""
+    (run / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    tree = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    tree["rows_sha256"] = hashlib.sha256((run / "rows.jsonl").read_bytes()).hexdigest()
+    (run / "run.json").write_text(json.dumps(tree), encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -9,7 +9,7 @@ import streamlit as st
 from eval.records import RunData
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import selected_row, table
-from ui.safe import escape, marked, one_line
+from ui.safe import block, escape, marked, one_line
 from ui.texts import Texts
 from ui.views.places import full_place
 from ui.views.questions import Filter, Opened, Read, chosen, losses_in, opened, verdict_of
@@ -66,13 +66,13 @@ def show_question(found: Opened, t: Texts) -> None:
         with left:
             st.caption(t("evaluation.gold"))
             golds = "".join(f"<div>{escape(gold)}</div>" for gold in found.golds)
-            st.html(golds or escape(t("evaluation.unanswerable")))
+            st.html(golds or block(t("evaluation.unanswerable")))
         with right:
             st.caption(t("evaluation.prediction"))
-            st.html(escape(found.prediction) or escape(t("evaluation.nothing")))
+            st.html(block(found.prediction if found.prediction.strip() else t("evaluation.nothing")))
             if found.whole_text:
                 st.html(f"<small>{escape(found.whole_text)}</small>")
-        st.caption(_summary(found, t))
+        st.html(block(_summary(found, t), "quiet", tag="p"))  # kinds of loss are what the run's file says
         for note in found.notes:
             st.html(f"<small>{escape(note)}</small>")
     if found.quotes:
