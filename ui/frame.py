@@ -19,6 +19,7 @@ from ui.collections import listed
 from ui.engines import Engine, configured, engines
 from ui.failures import FORESEEN, failure_of, traced
 from ui.owners import owner_of
+from ui.safe import distinct
 from ui.settings import UiSettings
 from ui.texts import LANGUAGES, Texts
 
@@ -83,7 +84,7 @@ def _collection(settings: UiSettings, t: Texts) -> Path:
         return settings.index
     if st.session_state.get("collection") not in folders:  # none chosen yet, or removed since
         st.session_state["collection"] = settings.index.name
-    name = st.selectbox(t("app.collection"), list(folders), key="collection")
+    name = st.selectbox(t("app.collection"), list(folders), key="collection", format_func=distinct(folders))
     return folders[name]
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-__all__ = ["block", "escape", "inert", "label", "marked", "one_line", "plain"]
+__all__ = ["block", "distinct", "escape", "inert", "label", "marked", "one_line", "plain"]
 
 # Overrides of the writing direction, and characters that show nothing and can carry words unseen. Not the zero-width
 # spaces and joiners, which honest pages and many scripts are full of.
@@ -57,6 +58,30 @@ def one_line(text: str, most: int = 200) -> str:
     """Return a name or title as plain text in one line of at most ``most`` characters."""
     words = plain(" ".join(text.split()))
     return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def distinct(names: Iterable[str], show: Callable[[str], str] = one_line) -> Callable[[str], str]:
+    """Return what shows each of several names so that no two of them look the same.
+
+    A widget knows an option by the text that it shows: of two that look the same, another than the chosen one would be
+    opened, or deleted. Names that ``show`` makes equal are shown whole, and numbered where that does not tell them
+    apart either.
+    """
+    found = list(dict.fromkeys(names))
+    often = Counter(map(show, found))
+    shown: dict[str, str] = {}
+    taken = {show(name) for name in found if often[show(name)] == 1}
+    for name in found:
+        text = show(name)
+        if often[text] > 1:
+            whole = text = one_line(name, 10_000)
+            number = 1
+            while text in taken:
+                number += 1
+                text = f"{whole} ({number})"
+            taken.add(text)
+        shown[name] = text
+    return lambda name: shown.get(name) or show(name)
 
 
 def inert(text: str) -> str:

@@ -279,6 +279,20 @@ def test_no_name_or_text_of_a_document_becomes_markdown(ingested: Path, settings
     assert not [e.label for e in page.expander if "[x]" in e.label]
 
 
+def test_a_file_and_an_upload_of_one_name_are_told_apart(ingested: Path, settings: Set) -> None:
+    """An option is known by what it shows: the one of two alike that was not chosen would be deleted."""
+    settings(ingested)
+    page = upload(opened(), ("fog.md", b"# Fog\n\nUploaded."))
+    wait_for_ingestion(ingested)
+    page.run()
+    choice = page.multiselect(key="documents_chosen")
+    assert sorted(choice.options) == ["canteen.txt", "fog.md", "mast.txt", "upload://fog.md"]
+    choice.set_value(["fog.md"]).run()
+    assert "Source: fog.md" in texts(page)
+    page.button(key="documents_delete").click().run()
+    assert sorted(sources(ingested)) == ["canteen.txt", "mast.txt", "upload://fog.md"]
+
+
 def test_the_filter_is_kept_for_other_pages(ingested: Path, settings: Set) -> None:
     settings(ingested)
     page = opened()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.safe import block, escape, label, marked, one_line, plain
+from ui.safe import block, distinct, escape, label, marked, one_line, plain
 from ui.security import KnownHosts, SecurityHeaders, headers
 
 
@@ -48,6 +48,19 @@ def test_a_block_is_never_empty_and_never_a_path() -> None:
 def test_a_line_is_one_line() -> None:
     assert one_line(" a\n\tb\u2028c ") == "a b c"
     assert one_line("x" * 300, 10) == "x" * 9 + "…"
+
+
+@given(st.lists(st.text("a/ \u202e\u2066(2)", max_size=6), max_size=8))
+def test_no_two_names_look_the_same(names: list[str]) -> None:
+    shown = distinct(names)
+    assert len({shown(name) for name in names}) == len(set(names))
+    alone = [name for name in names if [one_line(other) for other in set(names)].count(one_line(name)) == 1]
+    assert [shown(name) for name in alone] == [one_line(name) for name in alone]
+
+
+def test_names_that_are_shortened_alike_are_shown_whole() -> None:
+    long = ["x" * 90 + "1", "x" * 90 + "2"]
+    assert [distinct(long, lambda name: one_line(name, 80))(name) for name in long] == long
 
 
 async def inner(scope: Any, receive: Any, send: Any) -> None:

@@ -19,7 +19,7 @@ from ui.ingesting import Failed
 from ui.parts.adding import begin, draw_adding, draw_ingestions
 from ui.parts.collection import draw_collections
 from ui.parts.filter import chosen_filter, draw_filter
-from ui.safe import one_line
+from ui.safe import distinct, one_line
 from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, window_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _draw_documents(here: Here, config: Config) -> None:
     state = st.session_state
     state["documents_chosen"] = [source for source in state.get("documents_chosen", ()) if source in rows]
     chosen = st.multiselect(
-        t("documents.chosen"), list(rows), format_func=name_of, key="documents_chosen",
+        t("documents.chosen"), list(rows), format_func=distinct(rows, name_of), key="documents_chosen",
         placeholder=t("documents.chosen_hint"),
     )  # fmt: skip
     if chosen:

@@ -11,7 +11,7 @@ from eval.compare import GUARDED, Comparison, verdict
 from ui.pages.evaluation import Desk
 from ui.pages.evaluation_questions import show_question
 from ui.pages.waiting import ready, selected_row, table
-from ui.safe import one_line
+from ui.safe import distinct, one_line
 from ui.texts import Texts
 from ui.views.questions import opened
 from ui.views.runs import comparison_rows
@@ -31,9 +31,10 @@ def show(desk: Desk) -> None:
     for key, name in zip(("evaluation_a", "evaluation_b"), _newest_pair(desk), strict=True):
         if st.session_state.get(key) not in names:
             st.session_state[key] = name
+    shown = distinct(names)
     left, right = st.columns(2)
-    a = left.selectbox(t("evaluation.compare_a"), names, key="evaluation_a", format_func=one_line)
-    b = right.selectbox(t("evaluation.compare_b"), names, key="evaluation_b", format_func=one_line)
+    a = left.selectbox(t("evaluation.compare_a"), names, key="evaluation_a", format_func=shown)
+    b = right.selectbox(t("evaluation.compare_b"), names, key="evaluation_b", format_func=shown)
     if a == b:
         st.info(t("evaluation.compare_same"))
         return

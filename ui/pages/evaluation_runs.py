@@ -15,7 +15,7 @@ from ui.frame import show_failure, told
 from ui.pages import evaluation_questions
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import facts, ready, selected_row, table
-from ui.safe import one_line
+from ui.safe import distinct
 from ui.texts import Texts
 from ui.views.figures import run_figures
 from ui.views.runs import IN_TABLE, loss_rows, made_rows, metric_rows, run_rows, stage_rows, tiles
@@ -46,7 +46,7 @@ def show(desk: Desk) -> None:
     table(run_rows(desk.runs, t, running=running), _columns(t), key="evaluation_table", on_select=choose, height=height)  # type: ignore[arg-type]  # both are Streamlit's
     if st.session_state.get(_CHOSEN) not in names:
         st.session_state[_CHOSEN] = desk.complete[0] if desk.complete else names[0]
-    name = st.selectbox(t("evaluation.run"), names, key=_CHOSEN, format_func=one_line)
+    name = st.selectbox(t("evaluation.run"), names, key=_CHOSEN, format_func=distinct(names))
     entry = desk.entry(name)
     if entry.state != "complete":
         _unusable(desk, entry, running=name == running)

@@ -12,7 +12,7 @@ from rag.failures import Failure
 from ui.frame import show_failure
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import ready, table
-from ui.safe import one_line
+from ui.safe import distinct, one_line
 from ui.texts import Texts
 from ui.views.figures import sweep_figures
 
@@ -27,7 +27,7 @@ def show(desk: Desk) -> None:
         st.code("rag eval sweep sweep.yaml", language=None)
         return
     names = [entry.name for entry in desk.sweeps]
-    name = st.selectbox(t("evaluation.sweep"), names, key="evaluation_sweep", format_func=one_line)
+    name = st.selectbox(t("evaluation.sweep"), names, key="evaluation_sweep", format_func=distinct(names))
     entry = next(entry for entry in desk.sweeps if entry.name == name)
     if entry.problem:
         show_failure(Failure(f"{entry.name}: {entry.problem}", "", 1))

@@ -16,7 +16,7 @@ from rag.retrieval import MAX_QUESTION_CHARS, check_question
 from ui.engines import engines
 from ui.frame import Here, show_failure, told
 from ui.parts.filter import chosen_filter
-from ui.safe import escape, one_line
+from ui.safe import distinct, escape, one_line
 from ui.views.documents import name_of
 from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 
@@ -97,7 +97,7 @@ def _draw_expected(here: Here, sources: Mapping[str, int | None]) -> tuple[str |
         t("lab.expect"),
         list(sources),
         index=None,
-        format_func=name_of,
+        format_func=distinct(sources, name_of),
         key="lab_expect",
         placeholder=t("lab.expect_hint"),
     )

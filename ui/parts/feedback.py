@@ -14,7 +14,7 @@ from rag.errors import InputError
 from rag.records import Answer
 from ui.feedback import Case, FeedbackStore, Rating, find_words
 from ui.frame import Here, told
-from ui.safe import one_line
+from ui.safe import distinct, one_line
 from ui.views.places import place, short_name
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _choose_in_document(here: Here, words: str, key: str) -> Passage | None:
         here.t("feedback.document"),
         names,
         index=None,
-        format_func=lambda name: one_line(name, 120),
+        format_func=distinct(names, lambda name: one_line(name, 120)),
         key=f"{key}-source",
     )
     if source is None or not words.strip():
