@@ -5,19 +5,26 @@ Screenshots are written to the folder that SCREENSHOTS names, to be looked at.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pypdfium2 as pdfium
 import pytest
 from evaluation_runs import copied
 from fpdf import FPDF
+from PIL import Image, ImageChops
 from ui_project import Server, choose_document, start_server, stop_server
 
+from rag.build import open_index
+from rag.config import load_config
+
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 pytestmark = pytest.mark.timeout(400)
 PATIENCE_MS = 120_000
@@ -80,7 +87,10 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_text("The cited words are boxed.").wait_for(timeout=PATIENCE_MS)
     cited = page.locator("mark").first.inner_text()
     assert cited == "Ada Brill" and cited in LINES[0]
-    page.get_by_test_id("stImage").locator("img").wait_for()  # strict: exactly one
+    image = page.get_by_test_id("stImage").locator("img")
+    image.wait_for()  # strict: exactly one
+    boxed = words_in_the_box(downloaded(page, image), pdf.read_bytes(), 1)
+    assert boxed == cited and boxed in text_of(bundled, "upload://tide-gauge.pdf")
     shoot(page, "source")
     page.get_by_text("Why this answer").click()
     page.get_by_test_id("stDataFrame").first.wait_for()
@@ -95,6 +105,38 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     ask(page, "Who built the tide gauge at Norvik?")
     page.get_by_text("Not in your documents").wait_for()
     page.get_by_text("There are no documents here yet").wait_for()
+
+
+def downloaded(page: Page, image: Locator) -> bytes:
+    """Return the bytes of an image, as the browser that shows it gets them."""
+    answer = page.request.get(str(image.evaluate("image => image.decode().then(() => image.currentSrc)")))
+    assert answer.ok
+    return answer.body()
+
+
+def words_in_the_box(shown: bytes, pdf: bytes, number: int) -> str:
+    """Return the words of a PDF's page that stand where an image of it differs from the page itself."""
+    document = pdfium.PdfDocument(pdf)
+    try:
+        page = document[number - 1]
+        picture = Image.open(io.BytesIO(shown)).convert("RGB")
+        plain = page.render(scale=picture.width / page.get_width()).to_pil().convert("RGB")
+        assert plain.size == picture.size
+        box = ImageChops.difference(picture, plain).getbbox()
+        assert box is not None, "nothing is boxed"
+        # From pixels, which count from the top, to points, which count from the bottom.
+        scale, height = picture.width / page.get_width(), page.get_height()
+        left, top, right, bottom = (edge / scale for edge in box)
+        inside = {"left": left, "bottom": height - bottom, "right": right, "top": height - top}
+        return str(page.get_textpage().get_text_bounded(**inside)).strip()
+    finally:
+        document.close()
+
+
+def text_of(server: Server, source: str) -> str:
+    """Return the text of a document's chunk, of which it has one for its first page."""
+    with closing(open_index(server.index, load_config("cpu").config).store) as store:
+        return next(chunk.text for chunk in store.chunks_of(source) if chunk.page == 1)
 
 
 def test_every_page_in_light_dark_and_on_a_phone(browser: Any, bundled: Server) -> None:
