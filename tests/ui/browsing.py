@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 __all__ = ["ROOT", "Sink", "free_port", "served"]
 
@@ -22,9 +23,13 @@ import sys
 from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
-from ui.security import SecurityHeaders
-script, port, guarded = sys.argv[1:]
-middleware = [Middleware(SecurityHeaders)] if guarded == "guarded" else []
+from ui.security import SecurityHeaders, headers
+class Reported(SecurityHeaders):
+    def __init__(self, app):
+        super().__init__(app)
+        self._headers = {"Content-Security-Policy-Report-Only": headers()["Content-Security-Policy"]}
+script, port, policy = sys.argv[1:]
+middleware = [Middleware(SecurityHeaders if policy == "enforced" else Reported)]
 st.App(Path(script), middleware=middleware).run(config={
     "server.address": "127.0.0.1", "server.port": int(port), "server.headless": True, "server.fileWatcherType": "none",
     "browser.gatherUsageStats": False, "client.toolbarMode": "minimal", "global.developmentMode": False,
@@ -68,13 +73,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(script: Path, *, guarded: bool) -> Iterator[str]:
-    """Serve a Streamlit script in a process of its own, with our headers if it is to be guarded; yield its address."""
+def served(
+    script: Path, *, policy: Literal["enforced", "reported"], environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Serve a Streamlit script in a process of its own; yield its address.
+
+    With the policy only ``reported``, the browser lets pass what it forbids and says so: rendering stands alone.
+    """
     port = free_port()
     path = os.pathsep.join([str(ROOT), str(script.parent)])
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _LAUNCHER, str(script), str(port), "guarded" if guarded else "bare"],
-        env={**os.environ, "PYTHONPATH": path}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [sys.executable, "-P", "-c", _LAUNCHER, str(script), str(port), policy],
+        env={**os.environ, "PYTHONPATH": path, **(environment or {})}, cwd=ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from browsing import Sink, served
 from ui_project import CHROMIUM, FILES, Server, ingest, open_page, start_server, stop_server
 
 from ui import engines as engines_module
@@ -68,6 +69,37 @@ def browser() -> Iterator[Browser]:
         )  # fmt: skip
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="session")
+def sink() -> Iterator[Sink]:
+    """A server that nothing may ask."""
+    made = Sink()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder over which the hostile application's pages stand; :mod:`hostile_state` fills it."""
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser for many pages, which keeps what it has loaded."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    made.set_default_timeout(60_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def hostile(hostile_folder: Path) -> Iterator[str]:
+    """The address of the application of hostile texts."""
+    app = Path(__file__).with_name("hostile_app.py")
+    with served(app, policy="reported", environment={"HOSTILE_STATE": str(hostile_folder)}) as address:
+        yield address
 
 
 @pytest.fixture

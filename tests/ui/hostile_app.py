@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
+from hostile_pages import PAGES
 from hostile_payloads import payloads
 
 from rag.config import load_config
@@ -18,6 +19,7 @@ from ui.frame import Here
 from ui.settings import UiSettings
 from ui.texts import Texts
 
+APP = Path(__file__)
 INDEX = Path("/nowhere/at/all/.rag")
 Place = Callable[[Here, list[str]], None]
 
@@ -132,7 +134,7 @@ def labels(here: Here, texts: list[str]) -> None:
 PLACES: dict[str, Place] = {
     place.__name__: place
     for place in (control, answers, viewer, abstentions, why, feedback, failures, blocks, labels)
-}  # fmt: skip
+} | PAGES  # fmt: skip
 
 
 def main() -> None:

@@ -1,0 +1,180 @@
+"""Whole pages over documents, runs and chats whose every name and text is a stranger's, in a real browser.
+
+Of each page everything is opened that can be; every payload must be read on it, in the very places where the page puts
+such texts, and still nothing may be asked for, point anywhere, or offend the policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browsing import Sink
+from hostile_payloads import payloads
+from hostile_state import build, names
+from hostile_visit import Visit, essence, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+pytestmark = pytest.mark.timeout(300)
+MESSAGE, PLOT, TEXT = '[data-testid="stChatMessage"]', ".js-plotly-plot", '[data-testid="stText"]'
+TABLE, LIST, OPENED = '[data-testid="stDataFrame"]', '[role="listbox"]', '[data-testid="stPopoverBody"]'
+EXPANDED, SIDEBAR = '[data-testid="stExpander"]', '[data-testid="stSidebar"]'
+Open = Callable[..., AbstractContextManager[Visit]]
+
+
+@pytest.fixture(scope="module")
+def texts(hostile_folder: Path, sink: Sink) -> list[str]:
+    """The payloads, and all that the pages stand over."""
+    made = payloads(sink.host)
+    build(hostile_folder, made)
+    return made
+
+
+@pytest.fixture
+def at(window: BrowserContext, hostile: str, sink: Sink, texts: list[str]) -> Open:
+    """Open a page; at the end nothing may have come of it."""
+
+    @contextmanager
+    def opened(place: str, **query: object) -> Iterator[Visit]:
+        with visiting(window, hostile, place, sink, **query) as visit:
+            yield visit
+            visit.settle()
+            visit.harmless()
+
+    return opened
+
+
+def short(texts: Sequence[str], most: int) -> list[str]:
+    """Return the texts that a place of so many characters shows whole."""
+    return [text for text in texts if len(" ".join(text.split())) <= most]
+
+
+def some(visit: Visit, texts: Sequence[str], selector: str, least: int) -> None:
+    """Assert that so many of the texts can be read there: a table draws only the rows that are in sight."""
+    read = len(texts) - len(visit.unread(texts, selector, most=len(texts) - least))
+    assert read >= least, f"{read} of {len(texts)} in {selector}"
+
+
+def offered(visit: Visit, field: str, texts: Sequence[str]) -> None:
+    """Assert that the list of a field offers all texts."""
+    box = visit.page.locator('[data-testid="stSelectbox"], [data-testid="stMultiSelect"]').filter(has_text=field)
+    box.get_by_role("combobox").first.click()
+    said = visit.rolled(LIST)
+    assert [text for text in texts if essence(text) not in said] == [], field
+    visit.page.keyboard.press("Escape")
+
+
+def test_documents_with_ingestions_at_work(at: Open, texts: list[str]) -> None:
+    with at("documents") as visit:
+        page = visit.page
+        assert visit.unread(texts, ".doc-text") == []  # texts of chunks, as the preview shades them
+        assert visit.unread(short(texts, 80), TEXT) == []  # files that are being read, failures, messages
+        assert visit.unread([f"{name}.pdf" for name in names(texts)[:12]], EXPANDED) == []  # files that failed
+        some(visit, names(texts), TABLE, 5)
+        offered(visit, "Documents to look at", names(texts))
+        offered(visit, "Collection", names(texts)[:8])
+        dropped = [{"name": f"{text}.txt", "mimeType": "text/plain", "buffer": b"x"} for text in short(texts, 60)[:9]]
+        page.locator('input[type="file"]').set_input_files(dropped)
+        page.get_by_test_id("stFileUploaderFileName").nth(2).wait_for()
+        some(visit, [essence(file["name"])[:10] for file in dropped], '[data-testid="stFileUploader"]', 3)
+        page.get_by_role("button", name=re.compile(r"Add$")).click()
+        page.get_by_text("was taken").nth(8).wait_for()
+
+
+def test_documents_with_a_title_and_a_filter(at: Open, texts: list[str]) -> None:
+    with at("documents_headed") as visit:
+        assert visit.unread([f"Title: {texts[0]}"], TEXT) == []
+        assert len(visit.unread(texts, ".doc-text", most=2)) == 2  # HTML cannot hold the two control characters
+
+
+def test_documents_of_which_the_ingestion_failed(at: Open, texts: list[str]) -> None:
+    with at("documents_failed") as visit:
+        assert visit.unread(texts[:6], TEXT) == []
+
+
+def test_lab(at: Open, texts: list[str]) -> None:
+    with at("lab") as visit:
+        assert visit.unread(texts, ".lab-text") == []
+        some(visit, texts, ".lab-place", 3)  # headings
+        some(visit, names(texts), ".lab-head", 5)
+        offered(visit, "Expect this document", names(texts))
+
+
+def test_evaluation_with_figures_and_one_that_failed(at: Open, texts: list[str]) -> None:
+    with at("evaluation") as visit:
+        assert visit.unread(texts, TEXT) == []  # what the failed one said
+        some(visit, names(texts), TABLE, 2)
+        offered(visit, "Run", names(texts)[:2])
+
+
+def test_evaluation_questions(at: Open, texts: list[str]) -> None:
+    with at("evaluation_questions") as visit:
+        visit.page.get_by_text("7 more passages").click()
+        visit.settle()
+        assert visit.unread(texts[5:12], EXPANDED) == []
+        assert visit.unread(texts[:1], "p.rag-quiet") == []  # the kind of loss
+        for part in ("strong", "small", ".rag-text"):  # question, notes, prediction
+            assert visit.unread(texts, part) == []
+        some(visit, texts, TABLE, 5)
+        offered(visit, "Lost at", texts[:1])
+
+
+def test_evaluation_of_two(at: Open, texts: list[str]) -> None:
+    with at("evaluation_compare") as visit:
+        assert visit.unread(texts, "strong") == []
+        some(visit, texts, TABLE, 5)
+        offered(visit, "Run a", names(texts)[:2])
+
+
+def test_evaluation_as_it_was_made_and_broken(at: Open, texts: list[str]) -> None:
+    with at("evaluation_made") as visit:
+        some(visit, texts[:15], TABLE, 8)
+    with at("evaluation_broken") as visit:
+        assert visit.unread([f"of format '{texts[0]}'"], TEXT) == []
+
+
+def test_sweeps(at: Open, texts: list[str]) -> None:
+    with at("evaluation_sweeps") as visit:
+        visit.page.locator(PLOT).nth(1).wait_for()
+        some(visit, [essence(text)[:9] for text in texts[30:36]], PLOT, 5)
+        visit.page.locator(f"{PLOT} .points path").first.hover(force=True)
+        visit.page.locator(".hoverlayer .hovertext").first.wait_for()
+        some(visit, [essence(text)[:30] for text in texts[30:36]], ".hoverlayer", 1)
+        some(visit, texts[30:36], TABLE, 5)
+        assert visit.unread(texts[:3], TEXT) == []  # what is the same at every point
+        offered(visit, "Sweep", names(texts))
+
+
+def test_system(at: Open, texts: list[str]) -> None:
+    with at("system") as visit:
+        assert visit.unread(texts, TEXT) == []
+        some(visit, texts[:6], TABLE, 1)
+
+
+def test_chat(at: Open, texts: list[str]) -> None:
+    with at("chat") as visit:
+        assert visit.unread(short(texts[-39:], 60), SIDEBAR) == []
+        assert visit.unread(texts, MESSAGE) == []
+        assert visit.unread(texts, "p.rag-quiet") == []  # the question as it was understood, notes
+        assert visit.unread(texts, TEXT) == []  # why it is not kept
+        for button in ("Copy", "Filter", "This chat"):
+            visit.page.get_by_role("button", name=re.compile(button)).first.click()
+            visit.page.locator(OPENED).wait_for()
+            visit.settle()
+            assert visit.unread(texts if button == "Copy" else texts[:1], OPENED) == [], button
+            visit.page.keyboard.press("Escape")
+            visit.page.locator(OPENED).wait_for(state="hidden")
+
+
+def test_chat_that_is_asked(at: Open, texts: list[str]) -> None:
+    with at("chat_asked") as visit:
+        visit.page.get_by_test_id("stChatInputTextArea").fill("alpha " + " ".join(texts))
+        visit.page.keyboard.press("Enter")
+        visit.page.get_by_role("button", name=re.compile("Ask again")).wait_for()
+        assert visit.unread(texts, MESSAGE) == []
