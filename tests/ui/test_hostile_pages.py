@@ -17,6 +17,7 @@ from browsing import Sink
 from hostile_payloads import payloads
 from hostile_state import build, names
 from hostile_visit import Visit, essence, visiting
+from ui_project import open_list
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -64,7 +65,7 @@ def some(visit: Visit, texts: Sequence[str], selector: str, least: int) -> None:
 def offered(visit: Visit, field: str, texts: Sequence[str]) -> None:
     """Assert that the list of a field offers all texts."""
     box = visit.page.locator('[data-testid="stSelectbox"], [data-testid="stMultiSelect"]').filter(has_text=field)
-    box.get_by_role("combobox").first.click()
+    open_list(visit.page, box)
     said = visit.rolled(LIST)
     assert [text for text in texts if essence(text) not in said] == [], field
     visit.page.keyboard.press("Escape")
@@ -81,8 +82,8 @@ def test_documents_with_ingestions_at_work(at: Open, texts: list[str]) -> None:
         offered(visit, "Collection", names(texts)[:8])
         dropped = [{"name": f"{text}.txt", "mimeType": "text/plain", "buffer": b"x"} for text in short(texts, 60)[:9]]
         page.locator('input[type="file"]').set_input_files(dropped)
-        page.get_by_test_id("stFileUploaderFileName").nth(2).wait_for()
-        some(visit, [essence(file["name"])[:10] for file in dropped], '[data-testid="stFileUploader"]', 3)
+        page.get_by_test_id("stFileChipName").nth(2).wait_for()
+        some(visit, [essence(file["name"])[:5] for file in dropped], '[data-testid="stFileUploader"]', 3)  # cut by it
         page.get_by_role("button", name=re.compile(r"Add$")).click()
         page.get_by_text("was taken").nth(8).wait_for()
 

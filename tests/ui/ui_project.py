@@ -22,9 +22,19 @@ from rag.config import load_config
 from rag.ingest import Ingestor
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
-__all__ = ["CHROMIUM", "FILES", "Server", "choose_document", "ingest", "open_page", "start_server", "stop_server"]
+__all__ = [
+    "CHROMIUM",
+    "FILES",
+    "Server",
+    "choose_document",
+    "ingest",
+    "open_list",
+    "open_page",
+    "start_server",
+    "stop_server",
+]
 
 FILES = {
     "fog.md": "# Fog\n\nThe fog sensor weighs 3.4 kg and stands on the mast beside the old lighthouse by the sea.",
@@ -109,17 +119,24 @@ def open_page(context: BrowserContext, server: Server, path: str = "/") -> Page:
     return opened
 
 
-def choose_document(page: Page, name: str) -> None:
-    """Choose the document of this name on the documents page.
+def open_list(page: Page, box: Locator) -> None:
+    """Open the list of a field for choosing.
 
-    An open list closes as soon as the page scrolls, so the page is brought to rest first: with the table above the
-    field drawn, and the field in sight for as long as a late event of scrolling takes.
+    An open list closes as soon as the page scrolls, so the page is brought to rest first, with the field in sight for
+    as long as a late event of scrolling takes.
     """
-    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
-    page.get_by_test_id("stDataFrame").locator("table").first.wait_for(state="attached")
-    box.get_by_role("combobox").scroll_into_view_if_needed()
+    field = box.get_by_role("combobox").first
+    field.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    box.get_by_role("combobox").click()
+    field.click()
+    page.locator('[role="listbox"]').first.wait_for()
+
+
+def choose_document(page: Page, name: str) -> None:
+    """Choose the document of this name on the documents page."""
+    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
+    page.get_by_test_id("stDataFrame").locator("table").first.wait_for(state="attached")  # it moves what is below it
+    open_list(page, box)
     page.get_by_role("option", name=name).first.click()
     page.keyboard.press("Escape")
     box.get_by_text(name).first.wait_for()
