@@ -11,7 +11,7 @@ from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
-from rag.errors import MissingPackageError, ModelError, UsageError
+from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.generators import Generator, least_confidence, make_generator, make_marker
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
@@ -185,6 +185,8 @@ def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
 
     check_dense(config, embedder.dimension)
     if not Store.exists(folder):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file, and an index is a folder", "name a folder with --index")
         folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(folder, "making the index"):
             if not Store.exists(folder):

@@ -19,6 +19,7 @@ from rag.build import through_graph
 from rag.config import MARKING, Config
 from rag.embedding_int8 import int8_obstacle
 from rag.errors import RagError
+from rag.failures import NEW_FOLDER
 from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
 from rag.urls import without_userinfo
 
@@ -271,7 +272,6 @@ def _disk(index: Path) -> Iterator[Finding]:
 def _index(config: Config, index: Path) -> Iterator[Finding]:
     from rag.build import open_index
 
-    new_folder = "put it back from a copy, or ingest into a new folder: `rag ingest PATH --index NEW`"
     try:
         opened = open_index(index, config)
         problems = opened.verify()
@@ -280,7 +280,7 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
         return
     except StoreError as error:
-        fix = new_folder
+        fix = NEW_FOLDER
         if isinstance(error, FormatTooNewError):
             fix = "install a newer version of rag-qa"
         elif isinstance(error, FormatTooOldError):
@@ -288,7 +288,7 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
         yield Finding("index", "fail", str(error), fix)
         return
     if problems:
-        fix = "rag index verify --repair" if all(p.repairable for p in problems) else new_folder
+        fix = "rag index verify --repair" if all(p.repairable for p in problems) else NEW_FOLDER
         yield Finding("index", "fail", f"{len(problems)} problems, first: {problems[0].message}", fix)
     else:
         yield Finding("index", "ok", f"{counts['ready']} documents, {counts['chunks']} chunks, verified")

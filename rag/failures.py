@@ -23,7 +23,7 @@ from indexes.errors import (
 )
 from rag.errors import RagError
 
-__all__ = ["EXIT_LOCKED", "FAILURES", "STORE_REMEDIES", "Failure", "explain"]
+__all__ = ["EXIT_LOCKED", "FAILURES", "NEW_FOLDER", "STORE_REMEDIES", "Failure", "explain"]
 
 EXIT_LOCKED = 75
 FAILURES = (RagError, StoreError, sqlite3.OperationalError, OSError)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import logging
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     import streamlit as st
     from starlette.middleware import Middleware
 
-__all__ = ["PASSWORD", "Login", "check_host", "configured_login", "make_app", "serve"]
+__all__ = ["PASSWORD", "Login", "check_host", "check_port", "configured_login", "make_app", "serve"]
 
 HEAD_START_S = 0.6  # of the first page before the models, measured from its script to its field in the browser
 PASSWORD = "RAG_UI_PASSWORD"  # noqa: S105 - the variable's name
@@ -62,6 +65,19 @@ def check_host(host: str, *, login: bool, insecure: bool) -> None:
     raise UsageError(f"--host {host} opens the documents to other machines, and no login is configured", _LOGIN)
 
 
+def check_port(host: str, port: int) -> None:
+    """Raise :class:`~rag.errors.UsageError` where the address cannot be listened at."""
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # as servers do: a port that was closed a moment ago is free
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        told = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror}"
+        raise UsageError(f"port {port} of {host} {told}", "choose another with --port, or correct --host") from error
+
+
 def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     """Return the application with everything that stands before it. Needs Streamlit."""
     import streamlit as st
@@ -84,8 +100,11 @@ def serve(
     engines().head_start_s = HEAD_START_S
     settings = use(dataclasses.replace(settings, oidc=login.oidc, local=is_loopback(host)))
     app = make_app(host, login, names)
+    # It asks for a restart whenever options come from a program, and these are those that the server starts with.
+    logging.getLogger("streamlit.config").addFilter(lambda record: "restart streamlit" not in record.getMessage())
     app.run(
         config={
+            "logger.hideWelcomeMessage": True,  # the address is said by the command
             "server.address": host,
             "server.port": port,
             "server.headless": True,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 from rag.errors import InputError
+
+if TYPE_CHECKING:
+    from indexes.rows import CommitRow
 
 __all__ = ["app"]
 
@@ -56,7 +60,7 @@ def info(
     out(f"index       {index} ({found.size / 1e6:.1f} MB), generation {found.generation}")
     out(f"documents   {counts['ready']} ready, {counts['stale']} stale, {counts['failed']} failed")
     unused = found.unused_vectors
-    kept = f", and {unused} vectors of earlier texts kept for reuse" if unused else ""
+    kept = f", and {unused} vectors of texts that are in no document now, kept for reuse" if unused else ""
     out(f"chunks      {counts['chunks']}{kept}")
     for kind, generation in found.derived.items():
         state = "to be built at the next ingest" if generation is None else f"generation {generation}"
@@ -249,7 +253,7 @@ def rollback(
     with closing(opened.store) as store:
         runs = store.runs()
         if show:
-            _print_runs(runs, as_json)
+            _print_runs(runs, store.commits(limit=1000), as_json)
             return
         if to is None and not runs:
             raise InputError(
@@ -268,10 +272,16 @@ def rollback(
     note("the next `rag ingest` brings the index up to its folders again")
 
 
-def _print_runs(runs: list[int], as_json: bool) -> None:
+def _print_runs(runs: list[int], commits: Sequence[CommitRow], as_json: bool) -> None:
+    """Print each generation that can be gone back to, of when it is, and what going back undoes."""
     if as_json:
         out_json(runs)
+    of_when = {commit.generation: commit.committed_at for commit in commits}
     for generation in [] if as_json else runs:
-        out(f"generation {generation}")
+        undone = [commit for commit in commits if commit.generation > generation]
+        counts = {name: sum(getattr(commit, name) for commit in undone) for name in ("added", "changed", "removed")}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing but names"
+        when = of_when.get(generation) or "before the first document" if generation else "the empty index"
+        out(f"generation {generation} · {when} · undoes {told}")
     if not runs and not as_json:
         note("no earlier state is on record")

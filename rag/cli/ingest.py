@@ -200,7 +200,7 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
         out("how long that takes is not known: this index has taken in nothing yet")
     else:
         told = f"about {duration(seconds)}" if seconds >= 1 else "less than a second"
-        out(f"{told}, at the {throughput or 0:,.0f} bytes/s of the last runs")
+        out(f"{told} at the {throughput or 0:,.0f} bytes/s of the last runs, and some seconds to load the embedder")
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:

@@ -121,6 +121,7 @@ _WHY = {
     "nothing relevant": "no passage is near the question",
     "low confidence": "its confidence is below the threshold",
     "stop": "it found none in the passages",
+    "unknown script": "it reads questions in Latin letters alone; --generator vllm reads others",
 }
 
 

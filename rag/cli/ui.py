@@ -34,12 +34,13 @@ def ui(
 
     It listens on this machine only. Any other --host needs a login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
     """
-    from ui.server import check_host, configured_login, serve
+    from ui.server import check_host, check_port, configured_login, serve
     from ui.settings import UiSettings
 
     resolve(config, settings)  # a wrong configuration is said here, not on the page
     login = configured_login()
     check_host(host, login=bool(login), insecure=insecure)
+    check_port(host, port)
     if insecure and not login:
         note(f"warning: everybody who reaches {host}:{port} can read the documents and delete them")
     note(f"the page is at http://{host}:{port} (Ctrl-C stops it)")

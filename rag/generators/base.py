@@ -86,7 +86,8 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``.
+    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens), ``abort``, or
+    ``unknown script`` where the question was not read, because its script was never learned.
 
     ``seconds`` runs from handing the prompt over to its last token, waiting for others in its batch included; 0 where
     the generator does not say.

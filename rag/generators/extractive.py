@@ -88,8 +88,7 @@ class ExtractiveGenerator:
         usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
         candidates = self._candidates(prompt, readings)
         if self.engine.record.latin_only and not is_latin(prompt.question):
-            notes += ("the reader has learned no language in another script than Latin (--generator vllm)",)
-            candidates = []
+            return Completion("", "unknown script", usage, seconds, notes=notes, confidence=0.0)
         if not candidates:
             return Completion("", "stop", usage, seconds, notes=notes, confidence=0.0)
         ranked = _merge(candidates, self.engine.record.combination.merge)

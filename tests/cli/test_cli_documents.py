@@ -125,11 +125,21 @@ def test_options_that_say_nothing_are_refused(indexed: Path, rag: Rag, arguments
     error_of(ran)
 
 
+def test_an_index_that_is_a_file_is_said_to_be_one(indexed: Path, rag: Rag) -> None:
+    (indexed / "afile").write_text("x", encoding="utf-8")
+    ran = rag("ingest", "docs", "--index", "afile")
+    assert ran.code == 1
+    sentence, remedy = error_of(ran)
+    assert "afile is a file" in sentence and "--index" in remedy
+
+
 def test_the_last_run_can_be_undone_and_the_undoing_too(indexed: Path, rag: Rag) -> None:
     (indexed / "docs" / "horn.txt").write_text("The horn is broken.\n", encoding="utf-8")
     (indexed / "docs" / "new.txt").write_text("New.\n", encoding="utf-8")
     rag("ingest", "docs")
-    assert rag("index", "rollback", "--list").out.splitlines() == ["generation 1", "generation 0"]
+    listed = rag("index", "rollback", "--list").out.splitlines()
+    assert [line.split(" · ")[0] for line in listed] == ["generation 1", "generation 0"]
+    assert listed[0].endswith("undoes 1 added, 1 changed") and "the empty index · undoes" in listed[1]
     ran = rag("index", "rollback")
     assert ran.out == "3 documents, as of generation 1 · generation 3 in .rag\n"
     assert "four seconds" in rag("search", HORN).out

@@ -152,8 +152,7 @@ def test_a_pair_is_read_once(tokenizer: Any) -> None:
 def test_a_reader_of_latin_script_is_silent_in_another(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 9.0}, record=replace(RECORD, latin_only=True))
     told = made.generate([Prompt(question="Какой номер ночью?", passages=shown("Dial 288."))], Sampling())[0]
-    assert (told.text, told.confidence) == ("", 0.0)
-    assert any("Latin" in text for text in told.notes)
+    assert (told.text, told.confidence, told.finish_reason) == ("", 0.0, "unknown script")
     assert complete(made, "Dial 288.").text == "288"
     anywhere = generator(tokenizer, {"288": 9.0})
     assert anywhere.generate([Prompt(question="Какой?", passages=shown("Dial 288."))], Sampling())[0].text == "288"

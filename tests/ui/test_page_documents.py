@@ -104,6 +104,7 @@ def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested
     wait_for_ingestion(ingested)
     page.run()
     assert "1 added" in texts(page)
+    assert "empty.txt: The file is empty." in texts(page)  # still: the page ran again seconds after it was said
     source = "upload://Gull & Co.txt"
     assert source in sources(ingested)
     assert pipeline.retriever.retrieve("Ferdinand gull").passages[0].source == source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from ui import server
 from ui.login import COOKIE as LOGIN
 from ui.login import FREE_ATTEMPTS, MOST_ADDRESSES, Passwords
 from ui.owners import COOKIE
-from ui.server import Login, check_host, configured_login
+from ui.server import Login, check_host, check_port, configured_login
 from ui.theme import DARK, LIGHT, MARK
 
 PASSWORD = "correct horse"
@@ -40,6 +41,17 @@ def client(host: str = "127.0.0.1", login: Login = Login(), names: tuple[str, ..
     routes = [Route("/", home), Route("/data", data, methods=["GET", "POST"]), WebSocketRoute("/stream", socket)]
     app = Starlette(routes=routes, middleware=layers)
     return TestClient(app, base_url=at or "http://127.0.0.1:8501", follow_redirects=False)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_announced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} of 127.0.0.1 is in use") as told:
+            check_port("127.0.0.1", port)
+    assert "--port" in told.value.remedy
+    check_port("127.0.0.1", port)
+    with pytest.raises(UsageError, match="cannot be listened at"):
+        check_port("192.0.2.1", port)  # of a network for documentation: no machine has it
 
 
 # Hosts and origins --------------------------------------------------------------------------------------------------

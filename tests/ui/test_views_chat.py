@@ -57,7 +57,7 @@ def test_a_phrased_sentence_that_says_something_else_is_of_low_confidence() -> N
     [
         ("nothing relevant", "index", "empty"), ("nothing relevant", "filter", "filtered"),
         ("nothing relevant", "", "irrelevant"), ("low confidence", "", "unsure"), ("stop", "", "silent"),
-        ("no passage fits", "", "unfit"),
+        ("no passage fits", "", "unfit"), ("unknown script", "", "unlearned"),
     ],
 )  # fmt: skip
 def test_an_abstention_says_why(reason: str, nothing_in: str, why: str) -> None:

@@ -247,7 +247,7 @@ def _show_answer(here: Here, turn: Turn) -> None:
 
 def _show_absence(t: Texts, why: str) -> None:
     with st.container(border=True):
-        st.markdown(f"**{t('chat.absent')}**")
+        st.markdown(f"**{t('chat.unread') if why == 'unlearned' else t('chat.absent')}**")
         st.text(t(f"chat.{why}"))
 
 

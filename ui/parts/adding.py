@@ -54,7 +54,8 @@ def draw_adding(here: Here) -> None:
                 st.caption(t("documents.limits", size=size, files=settings.upload_files))
                 if st.form_submit_button(t("documents.add_button"), icon=":material/add:") and dropped:
                     _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
-        for told in st.session_state.pop(_TOLD, ()):
+        # It stays until the next files come: the page runs again when the ingestion ends, seconds later.
+        for told in st.session_state.get(_TOLD, {}).get(here.index, ()):
             st.text(told)
 
 
@@ -75,7 +76,8 @@ def _take(here: Here, files: Sequence[Incoming]) -> None:
         paths = {one.source: uploads.folder / one.path for one in kept}
         begin(here, files=[(path, source) for source, path in paths.items()])
     limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
-    st.session_state[_TOLD] = [kept_line(one, t) for one in kept] + [refused_line(one, t, **limits) for one in refused]
+    told = [kept_line(one, t) for one in kept] + [refused_line(one, t, **limits) for one in refused]
+    st.session_state[_TOLD] = {here.index: told}
 
 
 def _draw_path(here: Here) -> None:

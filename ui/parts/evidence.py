@@ -6,6 +6,7 @@ browser (``cited_text.js``), everything else of documents is escaped HTML.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,7 @@ def _text(here: Here, answer: Answer, key: str, opened: Source | None) -> None:
         "pieces": [asdict(piece) for piece in pieces(answer)],
         "labels": {"open": t("evidence.source"), "unsupported": t("evidence.unsupported")},
         "opened": opened.number if opened else None,
+        "viewer": "st-key-" + re.sub(r"[^\w-]", "-", f"{key}-viewer"),  # the class that Streamlit gives its container
     }
 
     def pressed() -> None:

@@ -83,7 +83,12 @@ def absence(answer: Answer, nothing_in: NothingIn) -> str:
         return ""
     if not answer.passages and nothing_in:
         return {"index": "empty", "filter": "filtered"}[nothing_in]
-    known = {"nothing relevant": "irrelevant", "low confidence": "unsure", "no passage fits": "unfit"}
+    known = {
+        "nothing relevant": "irrelevant",
+        "low confidence": "unsure",
+        "no passage fits": "unfit",
+        "unknown script": "unlearned",
+    }
     return known.get(answer.finish_reason, "silent")
 
 

@@ -91,7 +91,7 @@ def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
     usage = answer.usage
     rows = [
         (t("why.generator"), one_line(answer.generator)),
-        (t("why.confidence"), t.percent(answer.confidence)),
+        (t("why.confidence"), "–" if answer.abstained else t.percent(answer.confidence)),
         (t("why.prompt_tokens"), t.number(usage.prompt_tokens)),
         (t("why.cached_tokens"), t.number(usage.cached_tokens)),
         (t("why.completion_tokens"), t.number(usage.completion_tokens)),
