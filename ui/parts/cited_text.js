@@ -11,22 +11,22 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (const button of root.querySelectorAll("button")) {
     button.setAttribute("aria-expanded", String(Number(button.textContent) === data.opened));
   }
-  if (root.opened !== undefined && root.opened !== data.opened && data.opened) reveal(data.viewer, 30);
+  if (root.opened !== undefined && root.opened !== data.opened && data.opened) reveal(data.viewer);
   root.opened = data.opened;
 }
 
-// Show the top of the source that was opened, once it is drawn: a page's image comes late, and pushes all else about.
-function reveal(name, tries) {
-  const viewer = document.querySelector("." + name);
-  const drawn = viewer && viewer.querySelector("mark") && [...viewer.querySelectorAll("img")].every((i) => i.complete);
-  if (!drawn && tries) {
-    setTimeout(reveal, 100, name, tries - 1);
-  } else if (viewer) {
-    requestAnimationFrame(() => {
-      const top = viewer.getBoundingClientRect().top;
-      if (top < 0 || top > window.innerHeight / 2) viewer.scrollIntoView({ block: "start" });
-    });
-  }
+// Keep the top of the source that was opened in sight while it is drawn: a page's image comes late and pushes all else
+// about, and Streamlit follows a chat's end. Not longer than four seconds, and not against the user.
+function reveal(name) {
+  const look = () => {
+    const viewer = document.querySelector("." + name);
+    const top = viewer ? viewer.getBoundingClientRect().top : 0;
+    if (top < 0 || top > window.innerHeight / 2) viewer.scrollIntoView({ block: "start" });
+  };
+  const watch = setInterval(look, 200);
+  const stop = () => clearInterval(watch);
+  setTimeout(stop, 4000);
+  for (const act of ["wheel", "keydown", "pointerdown"]) addEventListener(act, stop, { once: true, passive: true });
 }
 
 function append(root, piece, labels, setTriggerValue) {
