@@ -29,10 +29,11 @@ METHOD = "rensa-2 words-5 perm-120 seed-1"
 _RUN = 5
 _SEED = 1
 _ROWS = 6  # a band; with 20 bands, texts of Jaccard 0.8 share one with a probability of 0.998, of 0.4 with 0.08
-_WORDS_AT_ONCE = 50_000  # bounds memory
+_CHARACTERS_AT_ONCE = 300_000  # bounds memory
 _SLACK = 0.15  # three standard errors of an estimate by 120 numbers near the threshold are 0.11
 _MOST_LOOKED_AT, _MOST_FAILED = 500, 20
 _SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_SPACE = re.compile(r"\s")  # of which no case folding makes a part of a word
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+")
 
 UInt32 = npt.NDArray[np.uint32]
@@ -63,12 +64,19 @@ def sign(text: str) -> Signature:
     """Make a text's signature. A text without words has one too, like no other's but that of its equal."""
     from rensa import RMinHash
 
-    words = _words(text) or [text]
-    minhash = RMinHash(SIZE, _SEED)
-    for start in range(0, max(len(words) - _RUN + 1, 1), _WORDS_AT_ONCE):
-        minhash.update(set(_runs(words[start : start + _WORDS_AT_ONCE + _RUN - 1])))
-    digest = hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).digest()
-    return Signature(digest, np.asarray(minhash.digest(), dtype="<u4").tobytes())
+    minhash, digest = RMinHash(SIZE, _SEED), hashlib.sha256()
+    count, before = 0, list[str]()
+    for part in _parts(text):
+        digest.update((" " * bool(count) + " ".join(part)).encode("utf-8", "surrogatepass"))
+        words, before = before + part, (before + part)[1 - _RUN :]
+        count += len(part)
+        if len(words) >= _RUN:
+            minhash.update(set(_runs(words)))
+    if count < _RUN:
+        minhash.update({" ".join(before) or text})
+    if not count:
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return Signature(digest.digest(), np.asarray(minhash.digest(), dtype="<u4").tobytes())
 
 
 def jaccard(a: str, b: str) -> float:
@@ -143,19 +151,30 @@ class _Candidates:
         return members[np.searchsorted(members, n, side="right") :][:_MOST_LOOKED_AT]
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def _parts(text: str) -> Iterator[list[str]]:
+    """Yield a text's words, a part at a time: those of 50 MB at once take ten times its memory."""
+    start = 0
+    while start < len(text):
+        space = _SPACE.search(text, start + _CHARACTERS_AT_ONCE)
+        end = space.end() if space else len(text)
+        if words := _WORD.findall(text[start:end].casefold()):
+            yield words
+        start = end
 
 
 def _runs(words: Sequence[str]) -> Iterator[str]:
-    if len(words) < _RUN:
-        return iter((" ".join(words),))
     return map(" ".join, zip(*(words[n:] for n in range(_RUN)), strict=False))
 
 
 def _shingles(text: str) -> Int64:
     """Return the hashes of a text's shingles, each once, in order; they hold within this process only."""
-    return np.unique(np.fromiter(map(hash, _runs(_words(text) or [text])), dtype=np.int64))
+    found, before = [], list[str]()
+    for part in _parts(text):
+        words, before = before + part, (before + part)[1 - _RUN :]
+        found.append(np.unique(np.fromiter(map(hash, _runs(words)), dtype=np.int64)))
+    if not any(map(len, found)):
+        found.append(np.array([hash(" ".join(before) or text)], dtype=np.int64))
+    return np.unique(np.concatenate(found))
 
 
 def _jaccard(a: Int64, b: Int64) -> float:

@@ -47,6 +47,15 @@ def test_the_similarity_is_that_of_sets_of_five_words(one: list[str], other: lis
     assert jaccard(a, a) == 1
 
 
+@given(st.text(alphabet="abß Σς漢字ก \n-", max_size=80), st.sampled_from([1, 3, 10]))
+def test_a_text_that_is_read_in_parts_has_the_same_signature(text: str, characters: int) -> None:
+    whole, shingles = sign(text), near_duplicates._shingles(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "_CHARACTERS_AT_ONCE", characters)
+        assert sign(text) == whole
+        assert (near_duplicates._shingles(text) == shingles).all()
+
+
 def test_a_signature_estimates_the_similarity() -> None:
     text = words(2000, 1)
     for every in (200, 50, 20, 8):
