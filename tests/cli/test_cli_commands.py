@@ -89,7 +89,7 @@ def test_the_embedder_is_loaded_only_where_there_is_something_to_embed(
     def refuse(config: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("rag.build.make_embedder", refuse)
+    monkeypatch.setattr("rag.ingest_run.make_embedder", refuse)
     ran = rag("ingest", "docs")
     assert ran.out.startswith("0 added, 0 changed, 3 unchanged, 0 failed · 0 chunks, 0 embedded")
     assert set(rag("ingest", "docs", "--json").json) == INGEST
@@ -469,7 +469,7 @@ def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, r
     (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
     rag("ingest", "docs")
     assert re.search(
-        r"^chunks +6, and 1 vectors of earlier texts kept for reuse$", rag("index", "info").out, re.MULTILINE
+        r"^chunks +6, and 1 vectors of texts that are in no document now, kept for reuse$", rag("index", "info").out, re.MULTILINE
     )
 
 
