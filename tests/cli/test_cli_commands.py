@@ -469,7 +469,9 @@ def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, r
     (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
     rag("ingest", "docs")
     assert re.search(
-        r"^chunks +6, and 1 vectors of texts that are in no document now, kept for reuse$", rag("index", "info").out, re.MULTILINE
+        r"^chunks +6, and 1 vectors of texts that are in no document now, kept for reuse$",
+        rag("index", "info").out,
+        re.MULTILINE,
     )
 
 
