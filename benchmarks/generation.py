@@ -23,12 +23,13 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
 from rag.build import make_embedder, make_pipeline, open_index
 from rag.filtering import Filter
-from rag.generators import Prompt, Sampling
+from rag.generators import Completion, Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
 from rag.models import resolve_model
 from rag.pipeline import Pipeline
@@ -145,11 +146,11 @@ def _run_pipeline() -> None:
     seen: list[str] = []
     inner = pipeline.generator.generate
 
-    def generate(prompts, sampling):  # type: ignore[no-untyped-def]
+    def generate(prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         seen.extend(p.text for p in prompts)
         return inner(prompts, sampling)
 
-    pipeline.generator.generate = generate  # type: ignore[method-assign]
+    pipeline.generator.generate = generate  # type: ignore[method-assign]  # notes the prompts
     started, before = time.monotonic(), time.process_time()
     pipeline.ask_batch(_questions(64, 99))
     print(time.monotonic() - started, time.process_time() - before)

@@ -65,16 +65,13 @@ def sign(text: str) -> Signature:
     from rensa import RMinHash
 
     minhash, digest = RMinHash(SIZE, _SEED), hashlib.sha256()
-    count, before = 0, list[str]()
-    for part in _parts(text):
-        digest.update((" " * bool(count) + " ".join(part)).encode("utf-8", "surrogatepass"))
-        words, before = before + part, (before + part)[1 - _RUN :]
-        count += len(part)
-        if len(words) >= _RUN:
-            minhash.update(set(_runs(words)))
-    if count < _RUN:
-        minhash.update({" ".join(before) or text})
-    if not count:
+    words: list[str] = []
+    for number, (part, words) in enumerate(_parts(text)):
+        digest.update((" " * bool(number) + " ".join(part)).encode("utf-8", "surrogatepass"))
+        minhash.update(set(_runs(words)))
+    if len(words) < _RUN:
+        minhash.update({" ".join(words) or text})
+    if not words:
         digest.update(text.encode("utf-8", "surrogatepass"))
     return Signature(digest.digest(), np.asarray(minhash.digest(), dtype="<u4").tobytes())
 
@@ -151,14 +148,19 @@ class _Candidates:
         return members[np.searchsorted(members, n, side="right") :][:_MOST_LOOKED_AT]
 
 
-def _parts(text: str) -> Iterator[list[str]]:
-    """Yield a text's words, a part at a time: those of 50 MB at once take ten times its memory."""
-    start = 0
+def _parts(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield a text's words part by part, and each part with the four words before it.
+
+    All words of 50 MB at once take ten times its memory.
+    """
+    start, before = 0, list[str]()
     while start < len(text):
         space = _SPACE.search(text, start + _CHARACTERS_AT_ONCE)
         end = space.end() if space else len(text)
-        if words := _WORD.findall(text[start:end].casefold()):
-            yield words
+        if part := _WORD.findall(text[start:end].casefold()):
+            words = before + part
+            yield part, words
+            before = words[1 - _RUN :]
         start = end
 
 
@@ -168,12 +170,11 @@ def _runs(words: Sequence[str]) -> Iterator[str]:
 
 def _shingles(text: str) -> Int64:
     """Return the hashes of a text's shingles, each once, in order; they hold within this process only."""
-    found, before = [], list[str]()
-    for part in _parts(text):
-        words, before = before + part, (before + part)[1 - _RUN :]
+    found, words = [], list[str]()
+    for _, words in _parts(text):
         found.append(np.unique(np.fromiter(map(hash, _runs(words)), dtype=np.int64)))
-    if not any(map(len, found)):
-        found.append(np.array([hash(" ".join(before) or text)], dtype=np.int64))
+    if len(words) < _RUN:
+        found.append(np.array([hash(" ".join(words) or text)], dtype=np.int64))
     return np.unique(np.concatenate(found))
 
 

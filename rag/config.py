@@ -94,7 +94,7 @@ class IndexConfig(_Part):
     """The two derived indexes."""
 
     dense: DenseConfig = DenseConfig()
-    languages: tuple[Literal[LANGUAGES], ...] = ("english", "russian")  # type: ignore[valid-type]
+    languages: tuple[Literal[LANGUAGES], ...] = ("english", "russian")  # type: ignore[valid-type]  # pydantic reads it
 
 
 class RetrievalConfig(_Part):
@@ -165,7 +165,7 @@ class GeneratorConfig(_Part):
 class PromptConfig(_Part):
     """The form of the prompt and its budget."""
 
-    form: Literal[tuple(FORMS)] = "completion"  # type: ignore[valid-type]
+    form: Literal[tuple(FORMS)] = "completion"  # type: ignore[valid-type]  # pydantic reads it, at run time
     context_tokens: int = Field(256, ge=64)
     max_tokens: int = Field(48, ge=1)
     temperature: float = Field(0.0, ge=0)

@@ -178,7 +178,7 @@ def _make(local: LocalModel, target: Path) -> None:
     try:
         with held_back():
             fill(target, _RECORD, partial(_convert, local))
-    except Exception as error:  # whatever kind the libraries choose
+    except Exception as error:  # whatever kind the libraries choose: it is told, with the engine that does without
         told = " ".join(str(error).split())[:200]
         raise ModelError(
             f"no graph can be made of the embedder {local.name}: {told}", "run with --set embedding.engine=torch"
@@ -198,7 +198,7 @@ def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:
         str(local.path), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
     ).eval()
 
-    class Traced(torch.nn.Module):  # type: ignore[misc]
+    class Traced(torch.nn.Module):  # type: ignore[misc]  # mypy is not shown torch's types
         def __init__(self) -> None:
             super().__init__()
             self.model = model

@@ -73,7 +73,7 @@ def _make(fp32: Path, texts: list[str], tokens: Callable[[Sequence[str]], list[l
     try:
         with held_back():
             fill(target, _RECORD, partial(_quantise, fp32, [_alone(row) for row in tokens(texts)]))
-    except Exception as error:  # whatever kind the libraries choose
+    except Exception as error:  # whatever kind the libraries choose: it is told, and fp32 does without
         told = " ".join(str(error).split())[:200]
         raise ModelError(
             f"no int8 graph can be made of the embedder: {told}", "run with --set embedding.dtype=float32"

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from rag.failures import Failure
+from ui.failures import failure_of
 from ui.history import Chat, ChatRow, Chats, HistoryError, Turn
 
 __all__ = ["Conversation", "again"]
@@ -45,7 +46,7 @@ class Conversation:
                 self.chats.put(self.owner, self.chat, turn)
                 self.unsaved = None
             except HistoryError as error:
-                self.unsaved = Failure(error.message, error.remedy, 1)
+                self.unsaved = failure_of(error)
 
     def begin(self, collection: str) -> None:
         """Open a new chat."""

@@ -125,14 +125,13 @@ def serve(
 def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middleware]:
     from starlette.middleware import Middleware
 
-    from ui.bundles import Bundles
     from ui.login import PasswordLogin, Passwords
     from ui.security import BrowserCookie, KnownHosts, SecurityHeaders
 
     layers = [Middleware(SecurityHeaders), Middleware(KnownHosts, bound=host, names=(*names, *login.names))]
     if login.password:
         layers.append(Middleware(PasswordLogin, passwords=Passwords(login.password)))
-    return [*layers, Middleware(BrowserCookie), Middleware(Bundles)]
+    return [*layers, Middleware(BrowserCookie)]
 
 
 def _secrets() -> Any:

@@ -276,12 +276,13 @@ def _print_runs(runs: list[int], commits: Sequence[CommitRow], as_json: bool) ->
     """Print each generation that can be gone back to, of when it is, and what going back undoes."""
     if as_json:
         out_json(runs)
+        return
     of_when = {commit.generation: commit.committed_at for commit in commits}
-    for generation in [] if as_json else runs:
+    for generation in runs:
         undone = [commit for commit in commits if commit.generation > generation]
         counts = {name: sum(getattr(commit, name) for commit in undone) for name in ("added", "changed", "removed")}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing but names"
         when = of_when.get(generation) or "before the first document" if generation else "the empty index"
         out(f"generation {generation} · {when} · undoes {told}")
-    if not runs and not as_json:
+    if not runs:
         note("no earlier state is on record")

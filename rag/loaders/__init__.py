@@ -93,8 +93,7 @@ def _load(data: bytes, source: str, bounds: Bounds, depth: int) -> Document:
         document = _loader(media_type, bounds, depth)(data, source)
     except (DocumentError, MemoryError, RecursionError):
         raise
-    except Exception as error:
-        # A format's library raises whatever a damaged file makes it trip over.
+    except Exception as error:  # a format's library raises whatever a damaged file makes it trip over
         if media_type in _READABLE:
             document = load_text(data, source)
         elif media_type in _CALLED:

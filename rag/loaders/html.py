@@ -69,10 +69,10 @@ def _converter(*, infer_header: bool) -> Any:
 
         def convert_td(self, el: Any, text: str, parent_tags: Any) -> Any:
             """Keep a bar inside a cell from ending it."""
-            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]
+            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # no types there
 
         def convert_th(self, el: Any, text: str, parent_tags: Any) -> Any:
             """Keep a bar inside a header from ending it."""
-            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]
+            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # no types there
 
     return Converter(heading_style="ATX", strip=["a", "img"], bullets="-", table_infer_header=infer_header)

@@ -81,7 +81,7 @@ def _attachments(message: MIMEPart, body: MIMEPart | None) -> Iterator[tuple[str
         name = part.get_filename() or part.get_content_type().replace("/", ".")
         if part.get_content_type() == "message/rfc822":
             inner = part.get_payload(0) if part.is_multipart() else None
-            yield name, bytes(inner) if inner is not None else b""  # type: ignore[arg-type]
+            yield name, bytes(inner) if inner is not None else b""  # type: ignore[arg-type]  # a message
         elif part.is_attachment() or part.get_filename():
             content = _content(part)
             yield name, content.encode() if isinstance(content, str) else content

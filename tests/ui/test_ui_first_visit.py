@@ -1,4 +1,4 @@
-"""What makes a first visit short: Streamlit's files out of memory, and what a script run needs made before it."""
+"""What makes a first visit short, what a script run needs made before it; and what stands before Streamlit's files."""
 
 from __future__ import annotations
 
@@ -10,47 +10,15 @@ from pathlib import Path
 import pytest
 import streamlit
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_assets_routes
 
 from ui import server
-from ui.bundles import Bundles
 from ui.engines import Engines
 from ui.server import Login
 
 STATIC = Path(streamlit.__file__).parent / "static"
 SCRIPT = f"/{next((STATIC / 'static' / 'js').glob('index.*.js')).relative_to(STATIC).as_posix()}"
-STYLE = f"/{next((STATIC / 'static').rglob('*.css')).relative_to(STATIC).as_posix()}"
-
-
-def clients() -> tuple[TestClient, TestClient]:
-    """Streamlit's own files as Streamlit serves them, and as we do."""
-    routes = create_streamlit_static_assets_routes("")
-    plain, ours = Starlette(routes=routes), Starlette(routes=routes, middleware=[Middleware(Bundles)])
-    return TestClient(plain), TestClient(ours)
-
-
-@pytest.mark.parametrize("path", [SCRIPT, STYLE])
-def test_a_file_is_what_streamlit_would_have_sent(path: str) -> None:
-    plain, ours = (client.get(path) for client in clients())
-    assert ours.status_code == plain.status_code == 200
-    assert ours.content == plain.content and ours.content
-    for header in ("content-type", "content-length", "cache-control"):
-        assert ours.headers[header] == plain.headers[header], header
-    assert "etag" not in ours.headers  # it was ours that answered
-
-
-@pytest.mark.parametrize("path", ["/", "/static/js/none.js", "/static/js/%2e%2e/%2e%2e/index.html"])
-def test_everything_else_is_left_to_streamlit(path: str) -> None:
-    plain, ours = (client.get(path) for client in clients())
-    assert (ours.status_code, ours.content) == (plain.status_code, plain.content)
-
-
-def test_a_part_of_a_file_is_left_to_streamlit() -> None:
-    _, ours = clients()
-    part = ours.get(SCRIPT, headers={"Range": "bytes=0-9"})
-    assert part.status_code == 206 and len(part.content) == 10
 
 
 def test_a_file_stands_behind_the_password_and_under_the_policy() -> None:

@@ -14,6 +14,7 @@ from eval.errors import EvalError
 from indexes.errors import StoreError
 from rag.errors import RagError
 from ui.failures import failure_of
+from ui.history import HistoryError
 from ui.texts import Texts
 
 UI = Path(__file__).parents[2] / "ui"
@@ -59,6 +60,7 @@ def test_every_kind_of_failure_has_a_name_in_both_languages() -> None:
     kinds = {failure_of(error).kind for error in errors}
     below = [*RagError.__subclasses__(), *StoreError.__subclasses__()]
     kinds |= {kind.__name__ for kind in below if kind.__module__ in ("rag.errors", "indexes.errors")}
+    kinds.add(HistoryError.__name__)
     for language in ("en", "ru"):
         assert kinds == set(catalogue(language, "failures"))
     assert "failures.OSError" in Texts("ru") and "failures.<b>" not in Texts("ru")

@@ -10,10 +10,11 @@ import streamlit as st
 from rag.build import make_builder, open_index, vary_retriever
 from rag.config import Config, load_config
 from rag.errors import RagError
-from rag.failures import FAILURES, explain
+from rag.failures import FAILURES
 from rag.folders import holds_index
 from rag.retrieval import MAX_QUESTION_CHARS, check_question
 from ui.engines import engines
+from ui.failures import failure_of
 from ui.frame import Here, show_failure, told
 from ui.parts.filter import chosen_filter
 from ui.safe import distinct, escape, one_line
@@ -176,7 +177,7 @@ def _draw_why(
             only,
         )  # fmt: skip
     except FAILURES as error:
-        show_failure(explain(error))
+        show_failure(failure_of(error))
         return
     for sentence in why_lines(found, part.k, part.candidates, only, t):
         st.text(sentence)

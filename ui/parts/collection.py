@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from rag.errors import InputError
-from rag.failures import explain
 from ui.collections import create, delete
-from ui.frame import Here, show_failure, told
+from ui.frame import Here, told
 
 __all__ = ["draw_collections"]
 
@@ -36,12 +34,9 @@ def draw_collections(here: Here) -> None:
 
 
 def _create(here: Here, name: str) -> None:
-    try:
+    with told():
         made = create(here.settings, name)
-    except InputError as error:
-        show_failure(explain(error))
-        return
-    _switch_to(made.name, "documents.collection_created")
+        _switch_to(made.name, "documents.collection_created")
 
 
 def _switch_to(name: str, what: str) -> None:
