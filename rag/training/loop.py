@@ -29,6 +29,7 @@ from transformers.utils import logging as hf_logging
 from rag.errors import ModelError, UsageError
 from rag.training.checkpoints import Checkpoint, last_checkpoint, tidy, weights_at
 from rag.training.config import LoopConfig
+from rag.training.interrupts import Interrupts
 from rag.training.trainer import ByLength, Meter, Progress, SaveWhatWasWatched
 
 __all__ = ["CHECKPOINTS", "LOGS", "Task", "Trained", "choose_precision", "fit"]
@@ -200,8 +201,10 @@ def _run(
 ) -> tuple[TrainerState, dict[str, float], dict[str, float]]:
     task = job.task
     order = ByLength(task.lengths, batch.size * batch.accumulation, job.config.seed)
-    callbacks = [EarlyStoppingCallback(early_stopping_patience=job.config.patience), SaveWhatWasWatched()]
+    interrupts = Interrupts()
+    callbacks = [EarlyStoppingCallback(early_stopping_patience=job.config.patience), SaveWhatWasWatched(), interrupts]
     trainer = task.trainer(arguments, order, callbacks)
+    trainer.interrupts = interrupts
     trainer.remove_callback(PrinterCallback)
     # A long example is several items.
     meter = Meter(trainer, order, task.examples / len(task.lengths), job.watch)
@@ -210,7 +213,8 @@ def _run(
     if writer is not None:
         trainer.add_callback(TensorBoardCallback(writer))
     try:
-        told = trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
+        with interrupts:
+            told = trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
     finally:
         if writer is not None:
             writer.close()

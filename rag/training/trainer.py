@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from rag.errors import ModelError
+from rag.training.interrupts import Interrupts
 
 __all__ = ["ByLength", "Meter", "Progress", "SaveWhatWasWatched", "Watched"]
 
@@ -64,6 +65,7 @@ class Watched:
     control: Any
     callback_handler: Any
     log: Any
+    interrupts: Interrupts
 
     items = 0
     tokens: Any = 0  # a tensor once something was counted: asking for its value at once would halt a GPU
@@ -86,7 +88,8 @@ class Watched:
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure, and tell the Trainer."""
         started = time.monotonic()
-        figures = {f"eval_{name}": value for name, value in self.measure().items()}
+        with self.interrupts.at_once():
+            figures = {f"eval_{name}": value for name, value in self.measure().items()}
         self.aside_s += time.monotonic() - started
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)

@@ -6,6 +6,7 @@ All but one of the tests train a model of one layer, which takes milliseconds a 
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ class Run:
         resume: bool = True,
         reader: type[SpanReader] = SpanReader,
         stop_at: int | None = None,
+        signal_at: int | None = None,
         change: Callable[[SpanReader], object] = lambda _: None,
     ) -> Trained:
         config = TrainingConfig(**(SHORT | self.settings))
@@ -68,6 +70,9 @@ class Run:
             self.seen.append(progress)
             if progress.step == stop_at and progress.loss is None:
                 raise KeyboardInterrupt
+            if progress.step == signal_at and progress.loss is not None:
+                signal.raise_signal(signal.SIGINT)
+                self.said.append("the log is whole")
 
         torch.manual_seed(0)
         model = reader.load(self.encoder, dropout=config.dropout)
@@ -221,6 +226,30 @@ def test_what_is_interrupted_goes_on_to_the_same_weights(run: Make) -> None:
     assert "going on from the checkpoint of step 4" in cut.said
     assert [p.step for p in cut.seen if p.loss is None and p.figures is None] == [1, 2, 3, 4, 5, 5, 6]
     assert same(whole.weights(6), cut.weights(6))
+
+
+@pytest.mark.parametrize("step", [5, 6], ids=["in the middle", "after the last step"])
+def test_ctrl_c_comes_when_nothing_is_half_done(run: Make, step: int) -> None:
+    cut = run("cut")
+    with pytest.raises(KeyboardInterrupt):
+        cut(signal_at=step)
+    assert cut.said == ["the log is whole"]
+    assert cut.seen[-1].step == step
+    last = last_checkpoint(cut.folder / CHECKPOINTS)
+    assert last is not None and last.step == 4
+
+
+def test_ctrl_c_ends_an_evaluation_at_once(run: Make) -> None:
+    asked: list[str] = []
+
+    def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:
+        asked.append(given)
+        signal.raise_signal(signal.SIGINT)
+        return exact(given, golds)
+
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", evaluate_every=2)(judge=judge)
+    assert len(asked) == 1
 
 
 def test_a_training_that_ended_unwritten_is_not_trained_further(run: Make) -> None:
