@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from indexes import derived, signatures
-from indexes.building import Builder
+from indexes.building import Builder, Tell, silent
 from indexes.dense_faiss import FaissIndex, FaissOptions
 from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
@@ -112,11 +112,12 @@ class Index:
             "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options(), self.store.nonce),
         }
 
-    def sync(self) -> int:
+    def sync(self, tell: Tell = silent) -> int:
         """Publish the derived indexes at the store's generation, and return it; sign new texts.
 
-        The caller holds the writer lock. What is published already and current is left alone. So is a dense index that
-        differs by little: FAISS writes a file whole, and a reader takes a few chunks in faster than it is written.
+        The caller holds the writer lock, and ``tell`` is told how far it is. What is published already and current is
+        left alone. So is a dense index that differs by little: FAISS writes a file whole, and a reader takes a few
+        chunks in faster than it is written.
         """
         base = self.published()
         generation = self.store.generation
@@ -124,11 +125,11 @@ class Index:
         for kind in _KINDS:
             published = base[kind]
             if published is None or not (published.generation == generation or self._may_wait(kind, published)):
-                published = self._publish(kind, published)
+                published = self._publish(kind, published, tell)
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
-        signatures.complete(self.store)  # last, because searches do without
+        signatures.complete(self.store, tell)  # last, because searches do without
         fail_point("sync.done")
         return generation
 
@@ -139,7 +140,7 @@ class Index:
         chunks = self.store.counts()["chunks"]
         return FaissIndex.may_wait(base.folder, self.options, chunks, len(changes.added), len(changes.removed))
 
-    def _publish(self, kind: str, base: derived.Published | None) -> derived.Published:
+    def _publish(self, kind: str, base: derived.Published | None, tell: Tell = silent) -> derived.Published:
         """Make one derived index of the store's generation, out of ``base`` where there is one, and publish it.
 
         No transaction is held: under the writer lock nothing changes.
@@ -147,12 +148,12 @@ class Index:
         head = self.store.head()
         if kind == "dense":
             start = FaissIndex.load(base.folder, self.options) if base else None
-            index = self._builder.read_dense(start, base.generation if base else 0, at_once=False)()
+            index = self._builder.read_dense(start, base.generation if base else 0, at_once=False, tell=tell)()
             return derived.publish(self._root(kind), self._store_id, head, self._dense_options(), index.save)
         changes = self.store.changes_since(base.generation if base else 0)
 
         def fill(folder: Path) -> None:
-            self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added))
+            self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, tell))
 
         return derived.publish(self._root(kind), self._store_id, head, self._lexical_options(), fill)
 

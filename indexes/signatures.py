@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
+from indexes.building import Tell, silent
 from indexes.fail_points import fail_point
 from indexes.near_duplicates import METHOD, Group, Signature, group, sign
 from indexes.schema import connect
@@ -30,13 +31,14 @@ _ALL = (
 )
 
 
-def complete(store: Store) -> int:
+def complete(store: Store, tell: Tell = silent) -> int:
     """Sign every text that has no signature of the present method; return how many. The caller holds the lock."""
     with closing(connect(store.path)) as db:
         unsigned = [row[0] for row in db.execute(_UNSIGNED, (METHOD,)).fetchall()]
         for start in range(0, len(unsigned), _AT_ONCE):
             signed = [(n, sign(text)) for n, _, text in _texts(db, unsigned[start : start + _AT_ONCE])]
             rows = [(n, METHOD, signature.words, signature.minima) for n, signature in signed]
+            tell("signatures", start + len(signed), len(unsigned))
             with store.transaction() as out:
                 out.executemany(
                     "INSERT OR REPLACE INTO signatures (document_id, method, words, minima, sha256) "

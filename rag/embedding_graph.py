@@ -26,13 +26,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding import EmbeddingWork, fingerprint, legible
+from rag.embedding import EmbeddingWork, fingerprint
 from rag.embedding_int8 import int8_graph, int8_obstacle
 from rag.errors import MissingPackageError, ModelError
 from rag.kept import fill, keep
+from rag.legible import legible
 from rag.models import LocalModel, cache_folder, resolve_model
 from rag.openvino_cpu import compile_graph, load_openvino
 from rag.quiet import held_back
+from rag.token_counts import TokenCounts
 
 __all__ = ["GraphEmbedder", "embedding_graph", "suits_this_machine"]
 
@@ -86,15 +88,14 @@ class GraphEmbedder:
         self._tokenizer.enable_truncation(self.max_tokens)
         self._counter = Tokenizer.from_str(self._tokenizer.to_str())
         self._counter.no_truncation()
+        self._counts = TokenCounts(self._counter)
         self._graph, self._int8 = folder / _GRAPH, int8
         self._making = Lock()
         self.work = EmbeddingWork()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each passage text, special ones included."""
-        if not texts:
-            return []
-        return [len(e.ids) for _, e in legible(self._counter, [self._passage_prefix + text for text in texts])]
+        return self._counts.of([self._passage_prefix + text for text in texts])
 
     def embed_passages(self, texts: Sequence[str]) -> Float32:
         """Return unit vectors (n, dimension)."""

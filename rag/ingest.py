@@ -105,8 +105,7 @@ class Ingestor:
         self._batch = _Batch(self._stages.now())
         self._read_all(plan.to_read)
         with self._stages.stage("index"):
-            self._tell("indexing")
-            report.generation = self._index.sync()
+            report.generation = self._index.sync(lambda *part: self.tell("indexing", part=part))
         report.embedded, report.tokens = self._vectors.embedded, self._vectors.tokens
         report.seconds, report.stages = self._stages.now() - self._started, self._stages.seconds
         return report
@@ -115,7 +114,7 @@ class Ingestor:
         self._known = self._store.content_hashes()
         for outcome in self._parsed(works):
             if outcome is None:  # the parsers are behind: what is in hand can be done meanwhile
-                self._tell("reading")
+                self.tell("reading")
                 self._commit()
                 continue
             job, document = outcome
@@ -218,14 +217,14 @@ class Ingestor:
     def _count_file(self, size_done: int) -> None:
         self._done += 1
         self._size_done += size_done
-        self._tell("reading")
+        self.tell("reading")
 
     def _commit(self) -> None:
         batch, report = self._batch, self._report
         if batch.empty:
             return
         if batch.documents or batch.failures:
-            self._vectors.fill(batch.texts, lambda share: self._tell("embedding", share))
+            self._vectors.fill(batch.texts, lambda share: self.tell("embedding", share))
         with self._stages.stage("write"):
             if batch.documents or batch.failures:
                 generation = self._store.commit(
@@ -246,7 +245,8 @@ class Ingestor:
         self._size_done += batch.size
         self._batch = _Batch(self._stages.now())
 
-    def _tell(self, stage: str, share: float = 0.0) -> None:
+    def tell(self, stage: str, share: float = 0.0, part: tuple[str, int, int] = ("", 0, 0)) -> None:
+        """Tell whoever looks on where the run stands; ``share`` of the batch in hand is embedded."""
         self._progress(
             Progress(
                 self._done,
@@ -258,6 +258,9 @@ class Ingestor:
                 tokens=self._vectors.tokens,
                 seconds=self._stages.now() - self._started,
                 stages=self._stages.seconds,
+                part=part[0],
+                part_done=part[1],
+                part_of=part[2],
             )
         )
 

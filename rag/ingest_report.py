@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from indexes import FailedDocument
 
-__all__ = ["STAGES", "IngestReport", "Progress", "StageClock", "bottleneck", "shares"]
+__all__ = ["AFTER_READING", "STAGES", "IngestReport", "Progress", "StageClock", "bottleneck", "shares"]
 
 STAGES = {
     "find": "looking for files",
@@ -30,12 +30,16 @@ STAGES = {
 }
 """The stages of a run in their order, and what each is called when it is told."""
 
+AFTER_READING = ("indexing", "comparing")
+"""What :attr:`Progress.stage` is when every file is in the index."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where ingestion stands: files and bytes done of all that are to be read, and what was embedded so far.
 
-    ``bytes_done`` counts a file whose chunks are not all embedded in part. ``stages`` are the seconds so far.
+    ``bytes_done`` counts a file whose chunks are not all embedded in part. ``stages`` are the seconds so far. Of a
+    stage after the reading, ``part_done`` of ``part_of`` things of the ``part`` are done (0: that is not known).
     """
 
     files_done: int
@@ -47,11 +51,14 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    part: str = ""
+    part_done: int = 0
+    part_of: int = 0
 
     @property
     def left(self) -> float | None:
-        """The seconds that are left at the speed so far, None before anything is done."""
-        if not self.bytes_done or not self.seconds:
+        """The seconds of reading that are left at the speed so far, None before anything is done and after all is."""
+        if not self.bytes_done or not self.seconds or self.stage in AFTER_READING:
             return None
         return self.seconds * (self.bytes - self.bytes_done) / self.bytes_done
 

@@ -77,7 +77,6 @@ def ingest_found(
         if plan.to_read:
             embedder = embedder or held.enter_context(closing(_load(config, stages, watch)))
             report = _read(opened, config, plan, found, embedder, stages, watch)
-            _compare(store, report, stages)
         else:
             report = carry_out_without_reading(opened, plan, found, stages)
     report.seconds = stages.now() - stages.began
@@ -93,10 +92,14 @@ def _read(
     opened: Index, config: Config, plan: Plan, found: Found, embedder: Embedder, stages: StageClock, watch: Watch
 ) -> IngestReport:
     chunker = make_chunker(config, embedder)
-    with watch.reading() as show, make_parser_pool(config) as pool:
-        parse_all = watch.parsing(parse_in(pool))
-        report = Ingestor(opened, embedder, chunker, show, parse_all, stages).carry_out(plan, found)
-        report.parse_seconds = pool.busy_seconds
+    with watch.reading() as show:
+        with make_parser_pool(config) as pool:
+            parse_all = watch.parsing(parse_in(pool))
+            ingestor = Ingestor(opened, embedder, chunker, show, parse_all, stages)
+            report = ingestor.carry_out(plan, found)
+            report.parse_seconds = pool.busy_seconds
+        ingestor.tell("comparing")
+        _compare(opened.store, report, stages)
     return report
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rag.cli.output import note
-from rag.ingest_report import Progress, bottleneck, shares
+from rag.ingest_report import AFTER_READING, Progress, bottleneck, shares
 
 __all__ = ["duration", "progress_bar", "standing", "what_limits", "where_the_time_went"]
 
 _LINE_EVERY_S = 10.0
 _WORTH_TELLING = 0.01
+_PARTS = {"vectors": "the vectors' index", "words": "the words' index", "signatures": "signatures"}
 
 
 @contextmanager
@@ -56,7 +57,10 @@ def _live(console: object) -> Iterator[Callable[[Progress], None]]:
     with Live(Group(bar, told), console=console, transient=True, refresh_per_second=5):
 
         def show(progress: Progress) -> None:
-            bar.update(task, total=progress.bytes or None, completed=progress.bytes_done, stage=progress.stage)
+            done, total = progress.bytes_done, progress.bytes
+            if progress.stage in AFTER_READING:
+                done, total = progress.part_done, progress.part_of
+            bar.update(task, total=total or None, completed=done, stage=progress.stage)
             told.plain = f"  {standing(progress)}\n  {where_the_time_went(progress.stages)}"
 
         yield show
@@ -73,6 +77,8 @@ def standing(progress: Progress) -> str:
         parts.append(f"{progress.tokens / progress.seconds:,.0f} tokens/s")
     if progress.left is not None:
         parts.append(f"{duration(progress.left)} left")
+    if progress.part_of:
+        parts.append(f"{_PARTS[progress.part]} {100 * progress.part_done // progress.part_of} %")
     return " · ".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,13 @@ HALF = Progress(
 def test_a_run_is_told_in_files_bytes_speed_and_time_left() -> None:
     assert standing(HALF) == "3 of 9 files · 2.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s · 20 s left"
     assert standing(Progress(0, 9, 0, "reading", bytes=4_000_000)) == "0 of 9 files · 0.0 of 4.0 MB"
+
+
+def test_after_the_reading_no_time_is_left_and_the_part_in_hand_is_told() -> None:
+    read = replace(HALF, stage="indexing", bytes_done=4_000_000)
+    assert standing(read) == "3 of 9 files · 4.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s"
+    signing = replace(read, part="signatures", part_done=1_999, part_of=3_000)
+    assert standing(signing) == f"{standing(read)} · signatures 66 %"
 
 
 def test_the_stages_are_named_with_their_shares_the_largest_first() -> None:

@@ -108,6 +108,17 @@ def test_a_reader_finds_what_was_committed(index: Index, synced: bool) -> None:
         assert_right(reader)
 
 
+def test_how_far_a_sync_is_can_be_followed(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexes.building._AT_ONCE", 2)
+    put(index.store, document("a", "the cat sat", "the dog ran"), document("b", "birds fly"))
+    told: list[tuple[str, int, int]] = []
+    index.sync(lambda *part: told.append(part))
+    assert told == [("vectors", 0, 3), ("vectors", 2, 3), ("words", 0, 3), ("words", 2, 3), ("signatures", 2, 2)]
+    told.clear()
+    index.sync(lambda *part: told.append(part))
+    assert told == []
+
+
 @pytest.mark.parametrize("where", ["memory", "disk"], ids=["scratch elsewhere", "scratch linked"])
 def test_a_reader_replays_what_was_committed_after_the_last_sync(tmp_path: Path, where: str) -> None:
     with tempfile.TemporaryDirectory() as beside_scratch:

@@ -18,8 +18,8 @@ from rag.embedding import (
     SentenceTransformerEmbedder,
     choose_devices,
     choose_dtype,
-    legible,
 )
+from rag.legible import legible
 from rag.models import resolve_model
 from rag.spans.tokenizer import load_tokenizer
 

@@ -110,11 +110,19 @@ def test_where_an_ingestion_stands(work: Work) -> None:
     assert (len(shown.files), shown.more) == (30, 12)
 
 
+def test_after_the_reading_the_part_in_hand_is_what_is_done(work: Work) -> None:
+    progress = {"files_done": 2, "files": 2, "bytes_done": 2_000_000, "bytes": 2_000_000, "seconds": 4.0}
+    part = {"part": "words", "part_done": 1, "part_of": 4}
+    shown = standing(job(work, status="running", stage="indexing", progress=progress | part), EN)
+    assert (shown.share, shown.figures) == (0.25, "2 of 2 files · 2.0 MB / 2.0 MB")
+    assert standing(job(work, status="running", stage="comparing", progress=progress), EN).share is None
+
+
 def test_an_ingestion_of_which_little_is_known(work: Work) -> None:
     shown = standing(job(work), EN)
     assert (shown.share, shown.figures, shown.files) == (None, "", ())
     assert standing(job(work, status="running", progress={"files_done": 1, "files": 4}), EN).share == 0.25
-    for stage in ("find", "load", "reading", "embedding", "indexing", "one that is to come"):
+    for stage in ("find", "load", "reading", "embedding", "indexing", "comparing", "one that is to come"):
         assert standing(job(work, status="running", stage=stage), RU).sentence
 
 

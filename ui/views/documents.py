@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rag.filtering import type_of
+from rag.ingest_report import AFTER_READING
 from rag.sources import UPLOAD
 from ui.ingesting import Failed, Ingestion
 from ui.safe import escape, one_line
@@ -40,6 +41,7 @@ STYLE = """<style>
 _DETAILED = {"broken", "crashed", "memory", "parser", "too large", "unreadable"}  # their message says more
 _STAGES = {
     "find": "finding", "load": "loading", "reading": "reading", "embedding": "embedding", "indexing": "indexing",
+    "comparing": "comparing",
 }  # fmt: skip
 
 
@@ -122,7 +124,12 @@ def standing(job: Ingestion, t: Texts, *, most: int = 30) -> Standing:
     progress = job.progress
     done, files = int(progress.get("files_done", 0)), int(progress.get("files", 0))
     size_done, size = int(progress.get("bytes_done", 0)), int(progress.get("bytes", 0))
-    share = size_done / size if size else done / files if files else None
+    part_done, part = int(progress.get("part_done", 0)), int(progress.get("part_of", 0))
+    after = job.stage in AFTER_READING
+    if after:
+        share = part_done / part if part else None
+    else:
+        share = size_done / size if size else done / files if files else None
     if job.status in ("waiting", "cancelling"):
         sentence = t(f"documents.job_{job.status}")
     else:
@@ -134,7 +141,7 @@ def standing(job: Ingestion, t: Texts, *, most: int = 30) -> Standing:
         figures.append(f"{t.size(size_done)} / {t.size(size)}")
     if job.seconds and progress.get("chunks"):
         figures.append(t("documents.speed", rate=t.number(progress["chunks"] / job.seconds, 1)))
-    if size_done and progress.get("seconds"):
+    if size_done and progress.get("seconds") and not after:
         figures.append(t("documents.left", seconds=round(progress["seconds"] * (size - size_done) / size_done)))
     order = {"failed": 0, "parsing": 1, "read": 2, "waiting": 3, "done": 4}
     known = sorted(job.files.items(), key=lambda item: order.get(item[1], 5))
