@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
-from rag.build import make_chunker, make_embedder, open_or_create
+from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import Config
 from rag.embedding import Embedder
 from rag.ingest import Ingestor
@@ -39,7 +39,7 @@ def main() -> None:
     texts = []
     for path in sorted(documents.rglob("*.md")):
         document = load_bytes(path.read_bytes(), path.name)
-        texts += chunker.embedded_texts(document, chunker.chunk(document))
+        texts += map(str, chunker.embedded_texts(document, chunker.chunk(document)))
     embedder.embed_passages(texts[:64])  # warm up
     bare, product = [], []
     for number in range(ROUNDS):

@@ -19,6 +19,7 @@ from indexes.dense_faiss import FaissIndex, FaissOptions
 from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
+from indexes.memory import give_back
 from indexes.reader import IndexReader, Snapshot
 from indexes.store import Store
 from indexes.verify import Problem, check_store
@@ -123,12 +124,14 @@ class Index:
         generation = self.store.generation
         fail_point("sync.begun")
         for kind in _KINDS:
+            give_back()
             published = base[kind]
             if published is None or not (published.generation == generation or self._may_wait(kind, published)):
                 published = self._publish(kind, published, tell)
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
+        give_back()
         signatures.complete(self.store, tell)  # last, because searches do without
         fail_point("sync.done")
         return generation

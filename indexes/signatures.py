@@ -36,7 +36,8 @@ def complete(store: Store, tell: Tell = silent) -> int:
     with closing(connect(store.path)) as db:
         unsigned = [row[0] for row in db.execute(_UNSIGNED, (METHOD,)).fetchall()]
         for start in range(0, len(unsigned), _AT_ONCE):
-            signed = [(n, sign(text)) for n, _, text in _texts(db, unsigned[start : start + _AT_ONCE])]
+            part = unsigned[start : start + _AT_ONCE]
+            signed = [(n, made) for n in part if (made := _signature(db, n)) is not None]
             rows = [(n, METHOD, signature.words, signature.minima) for n, signature in signed]
             tell("signatures", start + len(signed), len(unsigned))
             with store.transaction() as out:
@@ -57,12 +58,9 @@ def duplicate_groups(store: Store) -> list[Group]:
             for sha, n, method, words, minima, source in db.execute(_ALL).fetchall()
             if method == METHOD and row_sha256(n, method, words, minima) == sha
         }
-        missing = [
-            n for n, source in db.execute(
-                "SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id"
-            ).fetchall() if source not in found
-        ]  # fmt: skip
-        found |= {source: sign(text) for _, source, text in _texts(db, missing)}
+        there = db.execute("SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id").fetchall()
+        missing = [(n, source) for n, source in there if source not in found]
+        found |= {source: made for n, source in missing if (made := _signature(db, n)) is not None}
         if not found:
             return []
         return group(found, lambda source: _text(db, source))
@@ -88,18 +86,14 @@ def _wrong(db: sqlite3.Connection) -> Iterator[int]:
     for sha, n, method, words, minima in rows:
         told = Signature(words, minima)
         sound = row_sha256(n, method, words, minima) == sha
-        if not sound or (method == METHOD and any(sign(text) != told for _, _, text in _texts(db, [n]))):
+        if not sound or (method == METHOD and _signature(db, n) not in (told, None)):
             yield n
 
 
-def _texts(db: sqlite3.Connection, ids: list[int]) -> Iterator[tuple[int, str, str]]:
-    """Yield (id, source, text) of documents; one that is gone meanwhile is left out."""
-    for n in ids:
-        row = db.execute(
-            "SELECT d.source, t.text FROM texts t JOIN documents d ON d.id = t.document_id WHERE d.id = ?", (n,)
-        ).fetchone()
-        if row is not None:
-            yield n, row[0], row[1]
+def _signature(db: sqlite3.Connection, n: int) -> Signature | None:
+    """Sign a document's text, which is let go here: one can be 50 MB. None where it is gone meanwhile."""
+    row = db.execute("SELECT text FROM texts WHERE document_id = ?", (n,)).fetchone()
+    return None if row is None else sign(row[0])
 
 
 def _text(db: sqlite3.Connection, source: str) -> str:

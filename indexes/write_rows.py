@@ -85,14 +85,14 @@ def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument
         "INSERT INTO sections (document_id, ordinal, start, end, page, headings) VALUES (?, ?, ?, ?, ?, ?)",
         [(document_id, *row) for row in sections],
     )
-    chunks = [
+    chunks = (
         (document_id, n, c.start, c.end, c.page, _json(c.headings), c.text, c.vector_key)
         for n, c in enumerate(document.chunks)
-    ]
+    )
     db.executemany(
         "INSERT INTO chunks (document_id, ordinal, start, end, page, headings, text, vector_key, sha256, generation) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*row, row_sha256(*row), generation) for row in chunks],
+        ((*row, row_sha256(*row), generation) for row in chunks),
     )
 
 

@@ -17,13 +17,13 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from indexes import NewChunk, Section
 from rag.loaders.code import language_of
 from rag.records import Document
 
-__all__ = ["Chunker", "TokenCounter", "context_line"]
+__all__ = ["Chunker", "EmbeddedText", "TokenCounter", "context_line"]
 
 # Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
 _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
@@ -33,6 +33,24 @@ _WORD = re.compile(r"(?<!\S)\S+")
 _SHORT = 1000  # characters; what is remembered as having been counted must not be whole documents
 _WINDOW = 300  # characters; most overlaps are shorter
 _STRETCH = 20_000  # characters that a tokenizer is given at once
+
+
+class EmbeddedText(NamedTuple):
+    """What the embedder reads of a chunk, ``str()`` of it: the context line (may be empty), and the chunk's own text.
+
+    They are put together only when they are embedded: a second copy of a large document's text would fill the memory.
+    """
+
+    context: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+    @property
+    def length(self) -> int:
+        """How many characters it has."""
+        return len(self.context) + len(self.text) + bool(self.context)
 
 
 class TokenCounter(Protocol):
@@ -85,17 +103,17 @@ class Chunker:
                         start=start,
                         end=end,
                         text=text,
-                        vector_key=hashlib.sha256(embedded_text(context, text).encode()).digest(),
+                        vector_key=hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest(),
                         page=section.page,
                         headings=section.headings,
                     )
                 )
         return tuple(chunks)
 
-    def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[str]:
+    def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
         """Return what the embedder is to read for each chunk; ``vector_key`` is its SHA-256."""
         contexts = {section.headings: self._context(document, section) for section in document.sections}
-        return [embedded_text(contexts[chunk.headings], chunk.text) for chunk in chunks]
+        return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
 
     def _context(self, document: Document, section: Section) -> str:
         """Return the context line, its least specific parts left out where it would crowd out the text."""
@@ -199,11 +217,6 @@ class Chunker:
                 break
             best = word.start()
         return best if self._count(text[best:end]) <= room else start
-
-
-def embedded_text(context: str, text: str) -> str:
-    """Return the text as the embedder reads it."""
-    return f"{context}\n{text}" if context else text
 
 
 @lru_cache(maxsize=64)

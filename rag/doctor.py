@@ -15,7 +15,7 @@ from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
-from rag.build import through_graph
+from rag.build_index import through_graph
 from rag.config import MARKING, Config
 from rag.embedding_int8 import int8_obstacle
 from rag.errors import RagError
@@ -270,7 +270,7 @@ def _disk(index: Path) -> Iterator[Finding]:
 
 
 def _index(config: Config, index: Path) -> Iterator[Finding]:
-    from rag.build import open_index
+    from rag.build_index import open_index
 
     try:
         opened = open_index(index, config)

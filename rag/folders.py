@@ -10,7 +10,7 @@ from pathlib import Path
 from indexes import ChunkRow, DocumentRow
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
 from indexes.store import DATABASE, Store
-from rag.build import open_index
+from rag.build_index import open_index
 from rag.config import Config
 from rag.errors import InputError
 

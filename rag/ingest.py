@@ -11,12 +11,14 @@ processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from indexes import FailedDocument, Index, NewChunk, NewDocument
-from rag.chunking import Chunker
+from indexes.memory import give_back
+from rag.chunking import Chunker, EmbeddedText
 from rag.embedding import Embedder
 from rag.errors import DocumentError
 from rag.ingest_report import IngestReport, Progress, StageClock
@@ -32,6 +34,7 @@ __all__ = ["IngestReport", "Ingestor", "Progress", "carry_out_without_reading"]
 _COMMIT_AFTER_S = 5.0  # of work, done and to be done: what an interruption can lose
 _BATCH_DOCUMENTS = 256
 _BATCH_CHARACTERS = 16_000_000  # bounds memory where the embedder is fast
+_MUCH = 4_000_000  # characters: after such a batch the memory that it took is given back
 _LARGE = 500_000  # characters: such a document takes seconds to cut
 
 
@@ -39,7 +42,7 @@ _LARGE = 500_000  # characters: such a document takes seconds to cut
 class _Batch:
     started: float
     documents: list[NewDocument] = field(default_factory=list)
-    texts: dict[bytes, str] = field(default_factory=dict)
+    texts: dict[bytes, EmbeddedText] = field(default_factory=dict)
     failures: list[FailedDocument] = field(default_factory=list)
     stamps: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     removals: list[str] = field(default_factory=list)
@@ -53,6 +56,24 @@ class _Batch:
     @property
     def empty(self) -> bool:
         return not (self.documents or self.failures or self.stamps)
+
+
+class _Parsing:
+    """Iterates on the clock of the stage ``parse``.
+
+    Here and where jobs are made and handed on, no generator is in the way: it would hold on to what it yielded last, a
+    file's bytes and text, while that is embedded.
+    """
+
+    def __init__(self, outcomes: Iterator[Parsed | None], stages: StageClock) -> None:
+        self._outcomes, self._stages = outcomes, stages
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Parsed | None:
+        with self._stages.stage("parse"):
+            return next(self._outcomes)
 
 
 class Ingestor:
@@ -112,7 +133,8 @@ class Ingestor:
 
     def _read_all(self, works: Sequence[ToRead]) -> None:
         self._known = self._store.content_hashes()
-        for outcome in self._parsed(works):
+        jobs = filter(None, map(self._job, works))
+        for outcome in _Parsing(self._parse_all(jobs), self._stages):
             if outcome is None:  # the parsers are behind: what is in hand can be done meanwhile
                 self.tell("reading")
                 self._commit()
@@ -121,19 +143,10 @@ class Ingestor:
             if isinstance(document, Document) and len(document.text) > _LARGE:
                 self._commit()
             self._take_in(job, document)
+            del outcome, job, document  # the batch has what it needs: a file's bytes are not held while it is embedded
             if self._is_due():
                 self._commit()
         self._commit()
-
-    def _parsed(self, works: Iterable[ToRead]) -> Iterator[Parsed | None]:
-        outcomes = self._parse_all(self._jobs(works))
-        while True:
-            with self._stages.stage("parse"):
-                try:
-                    outcome = next(outcomes)
-                except StopIteration:
-                    return
-            yield outcome
 
     def _is_due(self) -> bool:
         batch = self._batch
@@ -144,23 +157,22 @@ class Ingestor:
             or batch.characters >= _BATCH_CHARACTERS
         )
 
-    def _jobs(self, works: Iterable[ToRead]) -> Iterator[ParseJob]:
-        """Read files as they are asked for. One that cannot be read, or that has not changed after all, ends here."""
-        for work in works:
-            source = work.file.source
-            try:
-                with self._stages.stage("read"):
-                    content = read_file(work.file.path)
-            except DocumentError as error:
-                self._fail(work, None, error)
-                continue
-            state, sha, _ = self._known.get(source, ("", None, None))
-            if state == "ready" and sha == content.sha256 and not work.forced:
-                self._report.unchanged += 1
-                self._vouch(source, content)
-                self._count_file(_size_of(work))
-                continue
-            yield ParseJob(source, content.data, content, work)
+    def _job(self, work: ToRead) -> ParseJob | None:
+        """Read a file. One that cannot be read, or that has not changed after all, ends here."""
+        source = work.file.source
+        try:
+            with self._stages.stage("read"):
+                content = read_file(work.file.path)
+        except DocumentError as error:
+            self._fail(work, None, error)
+            return None
+        state, sha, _ = self._known.get(source, ("", None, None))
+        if state == "ready" and sha == content.sha256 and not work.forced:
+            self._report.unchanged += 1
+            self._vouch(source, content)
+            self._count_file(_size_of(work))
+            return None
+        return ParseJob(source, content.data, content, work)
 
     def _take_in(self, job: ParseJob, outcome: Document | DocumentError) -> None:
         """Add one outcome to the batch, as a document or as a failure."""
@@ -189,7 +201,7 @@ class Ingestor:
         self._report.bytes += len(content.data)
         self._count_file(0)
 
-    def _cut(self, document: Document) -> tuple[tuple[NewChunk, ...], list[str]]:
+    def _cut(self, document: Document) -> tuple[tuple[NewChunk, ...], list[EmbeddedText]]:
         counted = self._chunker.seconds_counting
         with self._stages.stage("chunk"):
             chunks = self._chunker.chunk(document)
@@ -244,6 +256,9 @@ class Ingestor:
         report.failures += batch.failures
         self._size_done += batch.size
         self._batch = _Batch(self._stages.now())
+        if batch.characters >= _MUCH:
+            del batch
+            give_back()
 
     def tell(self, stage: str, share: float = 0.0, part: tuple[str, int, int] = ("", 0, 0)) -> None:
         """Tell whoever looks on where the run stands; ``share`` of the batch in hand is embedded."""

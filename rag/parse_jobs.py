@@ -42,13 +42,16 @@ _PATIENCE_S = 1.0
 
 def parse_here(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
     """Parse in this process, one after the other."""
-    for job in jobs:
-        try:
-            yield job, load_bytes(job.data, job.source)
-        except DocumentError as error:
-            yield job, error
-        except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
-            yield job, parser_failed(error)
+    return map(_parse, jobs)
+
+
+def _parse(job: ParseJob) -> Parsed:
+    try:
+        return job, load_bytes(job.data, job.source)
+    except DocumentError as error:
+        return job, error
+    except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
+        return job, parser_failed(error)
 
 
 def parse_in(pool: ParserPool) -> ParseAll:
@@ -57,13 +60,15 @@ def parse_in(pool: ParserPool) -> ParseAll:
     def parse_all(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
         waiting: deque[ParseJob] = deque()
 
-        def handed_over() -> Iterator[tuple[str, bytes]]:
-            for job in jobs:
-                waiting.append(job)
-                yield job.source, job.data
+        def hand_over(job: ParseJob) -> tuple[str, bytes]:
+            waiting.append(job)
+            return job.source, job.data
 
-        for done in pool.parse_all(handed_over(), patience=_PATIENCE_S):
-            yield None if done is None else (waiting.popleft(), done[1])
+        def paired(done: tuple[object, Document | DocumentError] | None) -> Parsed | None:
+            return None if done is None else (waiting.popleft(), done[1])
+
+        # Generators here would hold on to what they yielded last, a file's bytes and text, until the next is asked for.
+        return map(paired, pool.parse_all(map(hand_over, jobs), patience=_PATIENCE_S))
 
     return parse_all
 

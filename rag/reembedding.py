@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from indexes import Index, NewDocument
-from rag.chunking import Chunker
+from rag.chunking import Chunker, EmbeddedText
 from rag.embedding import Embedder
 from rag.ingest_report import IngestReport, Progress, StageClock
 from rag.records import Document
@@ -36,7 +36,7 @@ def reembed(
     vectors = VectorWriter(index, embedder, stages)
     sizes = index.store.sizes()
     files, total = index.store.counts()["ready"] + index.store.counts()["stale"], sum(sizes.values())
-    texts: dict[bytes, str] = {}
+    texts: dict[bytes, EmbeddedText] = {}
     cut = read = written = 0
 
     def tell(share: float, stage: str = "embed") -> None:

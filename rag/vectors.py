@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from indexes import Index
+from rag.chunking import EmbeddedText
 from rag.embedding import Embedder
 from rag.ingest_report import StageClock
 
@@ -39,7 +40,7 @@ class VectorWriter:
         """Estimate how long that many texts take, by how long the last part took."""
         return texts / self._rate
 
-    def fill(self, texts: Mapping[bytes, str], tell: Callable[[float], None]) -> None:
+    def fill(self, texts: Mapping[bytes, EmbeddedText], tell: Callable[[float], None]) -> None:
         """Embed and store the texts (by their hash) that this embedder has not embedded before.
 
         ``tell`` is given the share that is done, after each part.
@@ -47,7 +48,7 @@ class VectorWriter:
         with self._stages.stage("write"):
             known = self._store.known_vectors(self._embedder.fingerprint, texts)
         # Like lengths together, so that little is padding; the longest first, so that a part is never underrated.
-        missing = sorted((item for item in texts.items() if item[0] not in known), key=lambda item: -len(item[1]))
+        missing = sorted((item for item in texts.items() if item[0] not in known), key=lambda item: -item[1].length)
         done = 0
         while done < len(missing):
             part = missing[done : done + max(_LEAST, min(int(self._rate * _SECONDS_A_PART), _MOST))]
@@ -56,11 +57,11 @@ class VectorWriter:
             self.embedded += len(part)
             tell(done / len(missing))
 
-    def _embed(self, part: list[tuple[bytes, str]]) -> None:
+    def _embed(self, part: list[tuple[bytes, EmbeddedText]]) -> None:
         work, started = self._embedder.work, self._stages.now()
         tokenised = work.tokenising
         with self._stages.stage("embed"):
-            vectors = self._embedder.embed_passages([text for _, text in part])
+            vectors = self._embedder.embed_passages([str(text) for _, text in part])
         self._stages.shift("embed", "tokenise", work.tokenising - tokenised)
         took = self._stages.now() - started
         if took > 0:

@@ -13,7 +13,7 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 import pytest
 from hypothesis import settings
 
-from rag.build import make_embedder
+from rag.build_index import make_embedder
 from rag.config import Config, load_config
 from rag.embedding import Embedder
 

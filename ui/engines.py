@@ -106,7 +106,7 @@ class Engines:
 
     def embedder(self, config: Config) -> Embedder:
         """Return the embedder of a configuration, loaded once."""
-        from rag.build import make_embedder
+        from rag.build_index import make_embedder
 
         made: Embedder = self._shared(("embedder", _told(config.embedding)), lambda: make_embedder(config))
         return made
@@ -129,7 +129,8 @@ class Engines:
                 engine.pipeline().retriever.reader.close()
 
     def _make(self, index: Path, config: Config) -> Pipeline:
-        from rag.build import make_reader, make_retriever, open_index
+        from rag.build import make_reader, make_retriever
+        from rag.build_index import open_index
         from rag.pipeline import Pipeline
 
         open_index(index, config).store.close()  # a missing index is said before models are loaded

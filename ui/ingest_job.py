@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -108,21 +108,18 @@ def _status(path: Path) -> os.stat_result | None:
 def _watched(parse_all: ParseAll, tell: Tell) -> ParseAll:
     """Tell of each file when a parser gets it, and what came of it."""
 
-    def parse(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
-        for outcome in parse_all(_handed(jobs, tell)):
-            if outcome is not None:
-                job, document = outcome
-                failed = isinstance(document, DocumentError)
-                tell("file", source=job.source, state="failed" if failed else "read")
-            yield outcome
+    def told(outcome: Parsed | None) -> Parsed | None:
+        if outcome is not None:
+            job, document = outcome
+            failed = isinstance(document, DocumentError)
+            tell("file", source=job.source, state="failed" if failed else "read")
+        return outcome
 
-    return parse
-
-
-def _handed(jobs: Iterable[ParseJob], tell: Tell) -> Iterator[ParseJob]:
-    for job in jobs:
+    def handed(job: ParseJob) -> ParseJob:
         tell("file", source=job.source, state="parsing")
-        yield job
+        return job
+
+    return lambda jobs: map(told, parse_all(map(handed, jobs)))
 
 
 def _own_stdout() -> IO[str]:

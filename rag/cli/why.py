@@ -48,7 +48,8 @@ def why(
 
 
 def _explain(question: str, source: str, page: int | None, index: Path, config: Config, only: Filter | None) -> Why:
-    from rag.build import make_builder, make_embedder, make_retriever, open_index
+    from rag.build import make_builder, make_retriever
+    from rag.build_index import make_embedder, open_index
     from rag.explain import why as explain
     from rag.generators.counting import make_counter
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rag.build import make_chunker, make_embedder, make_retriever, open_or_create
+from rag.build import make_retriever
+from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import Config
 from rag.errors import InputError
 from rag.ingest import Ingestor

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.build import open_or_create
+from rag.build_index import open_or_create
 from rag.chunking import Chunker
 from rag.config import Config, load_config
 from rag.embedding import Embedder

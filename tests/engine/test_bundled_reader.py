@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from rag import models
-from rag.build import make_pipeline, open_index
+from rag.build import make_pipeline
+from rag.build_index import open_index
 from rag.config import load_config
 from rag.embedding import Embedder
 from rag.errors import ModelError

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from rag.build import make_pipeline, open_index
+from rag.build import make_pipeline
+from rag.build_index import open_index
 from rag.config import Config
 from rag.embedding import Embedder
 from rag.errors import PromptTooLongError

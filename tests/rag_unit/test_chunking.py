@@ -39,7 +39,8 @@ def plain(text: str, title: str = "notes") -> Document:
 
 def assert_sound(document: Document, embedder: Embedder, chunker: Chunker, *, overlap: int) -> None:
     chunks = chunker.chunk(document)
-    texts = chunker.embedded_texts(document, chunks)
+    texts = [str(text) for text in chunker.embedded_texts(document, chunks)]
+    assert [text.length for text in chunker.embedded_texts(document, chunks)] == [len(text) for text in texts]
     for chunk, text in zip(chunks, texts, strict=True):
         assert document.text[chunk.start : chunk.end] == chunk.text
         assert chunk.text == chunk.text.strip() != ""
@@ -181,7 +182,7 @@ def test_a_heading_line_that_was_left_out_does_not_come_back(overlap: int) -> No
     chunker = Chunker(FakeEmbedder(), size=24, overlap=overlap)
     chunks = chunker.chunk(document)
     assert chunks[0].text.startswith("It is 31")
-    assert all(text.startswith("The mast\n") for text in chunker.embedded_texts(document, chunks))
+    assert all(str(text).startswith("The mast\n") for text in chunker.embedded_texts(document, chunks))
 
 
 def test_a_short_section_keeps_its_heading() -> None:
@@ -193,24 +194,24 @@ def test_what_a_dropped_heading_line_holds_beside_its_words_is_not_lost() -> Non
     text = "# ![Ada Brill at the lamp](ada.png) The mast\n\n" + "It is 31 metres tall. " * 30
     document = markdown_document(text, "a.md", "text/markdown")
     chunker = Chunker(FakeEmbedder(), size=24, overlap=4)
-    assert "Ada Brill" in " ".join(chunker.embedded_texts(document, chunker.chunk(document)))
+    assert "Ada Brill" in " ".join(map(str, chunker.embedded_texts(document, chunker.chunk(document))))
 
 
 def test_the_context_line_is_the_heading_path_or_the_title() -> None:
     chunker = Chunker(FakeEmbedder())
     deep = markdown_document("# A\n\na\n\n## B\n\nb\n", "a.md", "text/markdown")
-    assert chunker.embedded_texts(deep, chunker.chunk(deep))[1] == "A > B\n## B\n\nb"
+    assert str(chunker.embedded_texts(deep, chunker.chunk(deep))[1]) == "A > B\n## B\n\nb"
     flat = plain("just text", title="Price list")
-    assert chunker.embedded_texts(flat, chunker.chunk(flat)) == ["Price list\njust text"]
+    assert list(map(str, chunker.embedded_texts(flat, chunker.chunk(flat)))) == ["Price list\njust text"]
     bare = Chunker(FakeEmbedder(), embed_headings=False)
-    assert bare.embedded_texts(flat, bare.chunk(flat)) == ["just text"]
+    assert list(map(str, bare.embedded_texts(flat, bare.chunk(flat)))) == ["just text"]
 
 
 def test_a_context_that_would_crowd_out_the_text_loses_its_least_specific_part() -> None:
     text = f"# {'far ' * 80}\n\nx\n\n## near\n\ntext\n"
     document = markdown_document(text, "a.md", "text/markdown")
     chunker = Chunker(FakeEmbedder())
-    assert chunker.embedded_texts(document, chunker.chunk(document))[-1] == "near\n## near\n\ntext"
+    assert str(chunker.embedded_texts(document, chunker.chunk(document))[-1]) == "near\n## near\n\ntext"
 
 
 def test_a_size_that_the_embedder_cannot_read_is_refused(embedder: Embedder) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.build import index_settings
+from rag.build_index import index_settings
 from rag.config import load_config
 from rag.embedding import (
     Embedder,

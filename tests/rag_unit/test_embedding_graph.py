@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rag import embedding_graph as module
-from rag.build import make_embedder
+from rag.build_index import make_embedder
 from rag.config import load_config
 from rag.embedding import SentenceTransformerEmbedder
 from rag.embedding_graph import GraphEmbedder, embedding_graph

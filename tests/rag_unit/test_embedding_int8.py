@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rag import embedding_graph, embedding_int8
-from rag.build import make_embedder
+from rag.build_index import make_embedder
 from rag.config import load_config
 from rag.embedding_graph import GraphEmbedder
 from rag.embedding_int8 import int8_graph, int8_obstacle, multiplies_bytes

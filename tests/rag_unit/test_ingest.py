@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
-from rag.build import index_settings, make_chunker, open_index
+from rag.build_index import index_settings, make_chunker, open_index
 from rag.config import load_config
 from rag.embedding import FakeEmbedder, Float32
 from rag.errors import InputError
 from rag.ingest import Ingestor, IngestReport, Progress
 from rag.ingest_report import StageClock, bottleneck
-from rag.parse_jobs import ParseAll, Parsed, ParseJob, parse_here
+from rag.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parse_in
+from rag.parsing import ParserPool
 from rag.reembedding import reembed
 
 PDF_HEADER = b"%PDF-1.7\nbroken"
@@ -371,6 +374,27 @@ def test_what_is_in_hand_is_committed_while_a_parser_is_behind(project: Project)
 
     ingest_by(_Clock(), project, CountingEmbedder(), parse).run([project.folder])
     assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("parsers", ["here", "pool"])
+def test_a_file_is_let_go_before_its_text_is_embedded(project: Project, parsers: str) -> None:
+    project.write({f"{n}.txt": f"fog {n} " * 90_000 for n in range(3)})  # each large enough for a commit of its own
+    held: list[int] = []
+
+    class Looking(FakeEmbedder):
+        def embed_passages(self, texts: Sequence[str]) -> Float32:
+            held.append(sum(isinstance(thing, ParseJob) for thing in gc.get_objects()))
+            return super().embed_passages(texts)
+
+    with ExitStack() as stack:
+        parse_all = parse_here
+        if parsers == "pool":
+            parse_all = parse_in(stack.enter_context(ParserPool(1)))
+        ingest_by(_Clock(), project, Looking(), parse_all).run([project.folder])
+    assert held
+    # What is embedded is the file before the one that was asked for; a pool has two more in flight.
+    assert max(held) <= {"here": 1, "pool": 3}[parsers]
+    assert min(held) == 0
 
 
 def test_an_interruption_loses_a_few_seconds_of_embedding(project: Project) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from fpdf import FPDF
 
-from rag.build import make_chunker, make_pipeline, open_or_create
+from rag.build import make_pipeline
+from rag.build_index import make_chunker, open_or_create
 from rag.config import load_config
 from rag.embedding import FakeEmbedder
 from rag.generators import FakeGenerator

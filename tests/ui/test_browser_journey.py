@@ -20,7 +20,7 @@ from fpdf import FPDF
 from PIL import Image, ImageChops
 from ui_project import Server, choose_document, start_server, stop_server
 
-from rag.build import open_index
+from rag.build_index import open_index
 from rag.config import load_config
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.build import open_index
+from rag.build_index import open_index
 from rag.config import load_config
 from ui.ingesting import Ingestion, Ingestions, Work
 

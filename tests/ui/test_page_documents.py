@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from indexes.lock import writer_lock
-from rag.build import open_index
+from rag.build_index import open_index
 from rag.config import load_config
 from rag.filtering import Filter
 from ui import ingesting as ingesting_module

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rag.build import make_chunker, make_embedder, open_or_create
+from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import load_config
 from rag.ingest import Ingestor
 

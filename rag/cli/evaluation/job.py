@@ -260,7 +260,8 @@ def _system(
 
 
 def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
-    from rag.build import make_embedder, make_reader, open_index
+    from rag.build import make_reader
+    from rag.build_index import make_embedder, open_index
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
     from rag.remembering import RememberingEmbedder

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from rag.ingest import Progress
+if TYPE_CHECKING:
+    from rag.ingest_report import Progress
 
 __all__ = ["Bars", "JsonLines", "ProgressForm", "Teller", "make_teller"]
 

@@ -19,7 +19,8 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
-from rag.build import forbid_downloads, make_retriever, open_index
+from rag.build import make_retriever
+from rag.build_index import forbid_downloads, open_index
 from rag.config import MARKING, Config
 from rag.embedding import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
