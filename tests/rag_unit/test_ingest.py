@@ -383,7 +383,7 @@ def test_a_file_is_let_go_before_its_text_is_embedded(project: Project, parsers:
 
     class Looking(FakeEmbedder):
         def embed_passages(self, texts: Sequence[str]) -> Float32:
-            held.append(sum(isinstance(thing, ParseJob) for thing in gc.get_objects()))
+            held.append(sum(type(thing) is ParseJob for thing in gc.get_objects()))
             return super().embed_passages(texts)
 
     with ExitStack() as stack:
