@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_dense",
+    "embedder_is_prepared",
     "forbid_downloads",
     "index_settings",
     "make_chunker",
@@ -82,6 +83,14 @@ def through_graph(config: Config) -> bool:
         return True
     asked = (part.engine, part.model) == ("auto", "bundled:minilm") and part.dtype in ("auto", "float32")
     return asked and part.device in ("auto", "cpu") and suits_this_machine()
+
+
+def embedder_is_prepared(config: Config) -> bool:
+    """Tell whether loading the embedder takes a second, and not the minute in which its graph is made."""
+    from rag.embedding_graph import graph_is_made
+
+    part = config.embedding
+    return part.model == "fake" or not through_graph(config) or graph_is_made(part.model, part.revision)
 
 
 def make_parser_pool(config: Config) -> ParserPool:

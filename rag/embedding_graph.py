@@ -36,7 +36,7 @@ from rag.openvino_cpu import compile_graph, load_openvino
 from rag.quiet import held_back
 from rag.token_counts import TokenCounts
 
-__all__ = ["GraphEmbedder", "embedding_graph", "suits_this_machine"]
+__all__ = ["GraphEmbedder", "embedding_graph", "graph_is_made", "suits_this_machine"]
 
 _VERSION = 1
 _GRAPH, _RECORD = "embedder.xml", "embedder.json"
@@ -170,9 +170,17 @@ def embedding_graph(local: LocalModel) -> Path:
             "embedding.engine is openvino, which is not installed",
             "run `pip install openvino`, or --set embedding.engine=torch",
         )
+    return keep(_folder_of(local), _RECORD, partial(_make, local))
+
+
+def graph_is_made(model: str, revision: str | None = None) -> bool:
+    """Tell whether a model's graph lies in the cache. Raises what :func:`~rag.models.resolve_model` raises."""
+    return find_spec("openvino") is not None and _folder_of(resolve_model(model, revision, weights=False)).is_dir()
+
+
+def _folder_of(local: LocalModel) -> Path:
     key = f"{_VERSION} {local.fingerprint} {version('openvino')}"
-    target = cache_folder() / f"embedder-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    return keep(target, _RECORD, partial(_make, local))
+    return cache_folder() / f"embedder-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def _make(local: LocalModel, target: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 from rag.calibration import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
-from rag.cli.output import note, out, out_json, print_attribution, print_sources, status
+from rag.cli.output import note, out, out_json, print_attribution, print_sources
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
@@ -106,13 +106,14 @@ def _start(index: Path, resolved: Resolved) -> tuple[Pipeline, float]:
     """Load the models; return the pipeline and the seconds that it took."""
     from rag.build import make_pipeline
     from rag.build_index import make_embedder, open_index
+    from rag.cli.loading import loading
 
     started = time.monotonic()
     config = resolved.config
     open_index(index, config).store.close()  # a missing index is said before models are loaded
     slow = "vllm" in (config.generator.type, config.generator.type == "hybrid" and config.generator.writer)
     told = "starting the models (about 20 s with vLLM on a CPU)…" if slow else None
-    with status("starting the models", told=told):
+    with loading(config, "starting the models", told=told):
         embedder = make_embedder(config)
         pipeline = make_pipeline(open_index(index, config, embedder), config, embedder=embedder)
     return pipeline, time.monotonic() - started

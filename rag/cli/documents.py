@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
-from rag.cli.output import note, out, out_json, status
+from rag.cli.output import note, out, out_json, page_of, status
 from rag.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def show(
     if row.message:
         out(f"problem     {row.message}; {row.remedy}")
     for chunk in rows:
-        page = "" if chunk.page is None else f" page {chunk.page}"
+        page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
         begins = " ".join(chunk.text[:60].split())
         out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{begins}…”")
 

@@ -130,11 +130,12 @@ def reembed(
     from indexes.store import Store
     from rag.build_index import index_settings, make_chunker, make_embedder, open_to_reembed
     from rag.cli.ingest import report_json
+    from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
     from rag.reembedding import reembed as reembed_index
 
     Store.open(index).close()  # a missing index is said before a model is loaded
-    with status("loading the embedder"):
+    with loading(resolved.config):
         embedder = make_embedder(resolved.config)
         chunker = make_chunker(resolved.config, embedder)
     opened = open_to_reembed(index, resolved.config, embedder)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
-from rag.cli.output import note, out, out_json, status
+from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,19 +131,26 @@ class _Work:
         from rag.ingest_run import ingest_found
 
         return ingest_found(
-            self.index, self.config, self.found, self.plan, "rag ingest", stages=self.stages, watch=_on_stderr()
+            self.index,
+            self.config,
+            self.found,
+            self.plan,
+            "rag ingest",
+            stages=self.stages,
+            watch=_on_stderr(self.config),
         )
 
 
-def _on_stderr() -> Watch:
+def _on_stderr(config: Config) -> Watch:
     """Make what shows a run's progress."""
+    from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
     from rag.ingest_run import Watch
 
     class OnStderr(Watch):
         @contextmanager
         def loading(self) -> Iterator[None]:
-            with status("loading the embedder"):
+            with loading(config):
                 yield
 
         @contextmanager

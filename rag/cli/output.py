@@ -13,12 +13,24 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rag.errors import UsageError
+from rag.places import has_slides
 from rag.records import Answer, Citation, Duplicate, Passage
 
 if TYPE_CHECKING:
     from rag.explain import Attribution
 
-__all__ = ["clean", "note", "out", "out_json", "place", "print_attribution", "print_passage", "print_sources", "status"]
+__all__ = [
+    "clean",
+    "note",
+    "out",
+    "out_json",
+    "page_of",
+    "place",
+    "print_attribution",
+    "print_passage",
+    "print_sources",
+    "status",
+]
 
 
 _NEAREST = 5
@@ -77,10 +89,15 @@ def place(passage: Passage) -> str:
     """Say where a passage stands: file, page and headings."""
     parts = [passage.source]
     if passage.page is not None:
-        parts.append(f"page {passage.page}")
+        parts.append(page_of(passage.source, passage.page))
     if passage.headings:
         parts.append(" > ".join(passage.headings))
     return " ".join(" · ".join(parts).splitlines())
+
+
+def page_of(source: str, page: int) -> str:
+    """Name a page, or a slide."""
+    return f"{'slide' if has_slides(source) else 'page'} {page}"
 
 
 def also_in(passage: Passage) -> str:
@@ -94,7 +111,7 @@ def also_in(passage: Passage) -> str:
 
 
 def _at(copy: Duplicate) -> str:
-    where = copy.source if copy.page is None else f"{copy.source} page {copy.page}"
+    where = copy.source if copy.page is None else f"{copy.source} {page_of(copy.source, copy.page)}"
     return " ".join(where.splitlines())
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
-from rag.cli.output import note, out, out_json, print_passage, status
+from rag.cli.output import note, out, out_json, print_passage
 
 __all__ = ["search"]
 
@@ -36,10 +36,11 @@ def search(
     question = check_question(question)
     from rag.build import make_retriever
     from rag.build_index import make_embedder, open_index
+    from rag.cli.loading import loading
     from rag.serialise import passage_json
 
     open_index(index, resolved.config)  # a missing index is said before a model is loaded
-    with status("loading the embedder"):
+    with loading(resolved.config):
         embedder = make_embedder(resolved.config)
     retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
     with closing(retriever.reader):

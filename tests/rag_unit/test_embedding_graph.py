@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from rag import embedding_graph as module
-from rag.build_index import make_embedder
+from rag.build_index import embedder_is_prepared, make_embedder
+from rag.cli.loading import loading
 from rag.config import load_config
 from rag.embedding import SentenceTransformerEmbedder
 from rag.embedding_graph import GraphEmbedder, embedding_graph
@@ -89,6 +90,24 @@ def test_a_damaged_graph_is_made_anew(copied_cache: Path, monkeypatch: pytest.Mo
     (copied_cache / "embedder.json").write_text("{", encoding="utf-8")
     embedding_graph(local)
     assert made == [copied_cache] * 2
+
+
+def test_an_embedder_whose_graph_is_not_made_is_not_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_graph = load_config("cpu", ["embedding.engine=openvino"]).config
+    assert embedding_graph(resolve_model("bundled:minilm")).is_dir()
+    assert embedder_is_prepared(by_graph)
+    monkeypatch.setenv("RAG_CACHE", str(tmp_path))
+    assert not embedder_is_prepared(by_graph)
+    assert embedder_is_prepared(load_config("cpu", ["embedding.engine=torch"]).config)
+    assert embedder_is_prepared(load_config("test").config)
+    for config, told in (
+        (by_graph, "preparing the embedder for this machine, once: up to a minute…\n"),
+        (load_config("test").config, ""),
+    ):
+        with loading(config):
+            assert capsys.readouterr().err == told
 
 
 def test_a_conversion_that_fails_leaves_nothing_and_says_what_to_do(

@@ -67,6 +67,11 @@ def test_a_place_is_page_and_headings(language: str, told: str) -> None:
     assert full_place(Texts(language), passage(headings=())) == passage().source
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "slide 3"), ("ru", "слайд 3")])
+def test_of_a_presentation_a_page_is_a_slide(language: str, told: str) -> None:
+    assert place(Texts(language), passage(source="Talks/Pump.PPTX", page=3, headings=())) == told
+
+
 @pytest.mark.parametrize(("source", "name"), [
     ("a/b/c.pdf", "c.pdf"), ("C:\\x\\y.md", "y.md"), ("c.pdf", "c.pdf"), ("a/\u202efdp.exe", "�fdp.exe"),
     ("x" * 200, "x" * 79 + "…"),

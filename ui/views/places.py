@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from rag.places import has_slides
 from ui.safe import one_line
 from ui.texts import Texts
 
@@ -35,7 +36,8 @@ def short_name(source: str) -> str:
 
 def place(t: Texts, passage: Placed) -> str:
     """Say where a passage stands in its document: page and heading path, where it has them."""
-    page = [t("app.page", page=passage.page)] if passage.page is not None else []
+    word = "app.slide" if has_slides(passage.source) else "app.page"
+    page = [t(word, page=passage.page)] if passage.page is not None else []
     path = [" › ".join(one_line(heading, 80) for heading in passage.headings)] if passage.headings else []
     return " · ".join(page + path)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.cli.evaluation.progress import Bars, Teller
+from rag.cli.loading import loading
 from rag.cli.output import note, status
 from rag.errors import UsageError
 
@@ -270,7 +271,7 @@ def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
     if job.index is not None:
         open_index(job.index, config)  # a missing index is said before a model is loaded
     teller.event("stage", stage="models")
-    with status("loading the embedder"):
+    with loading(config):
         embedder = RememberingEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
     folder = job.index or corpus_index(job.dataset, config, embedder, job.out, teller.documents)
     return Open(folder, config, embedder, None if generator is None else make_reader(config, generator))
