@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag.spans.blocks import block_of
 from rag.spans.windows import Window
 
 __all__ = ["SpanScore", "best_spans", "null_score", "word_edges"]
@@ -23,6 +24,7 @@ Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
 _NEVER = np.float32(-1e9)
+_MAY_BREAK = re.compile(r"[\n|]")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -64,8 +66,8 @@ def best_spans(
 ) -> list[SpanScore]:
     """Return the ``count`` best spans of one window, best first. ``start`` and ``end`` are logits (tokens,).
 
-    A span has at most ``longest`` tokens. Among equal scores the one that begins first, then the shorter. A window
-    without a permitted span has none.
+    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.spans.blocks`). Among equal scores
+    the one that begins first, then the shorter. A window without a permitted span has none.
     """
     width = window.last - window.first
     begins, closes = word_edges(passage, window.starts, window.ends)
@@ -74,6 +76,10 @@ def best_spans(
     reach = min(longest, width)
     padded = np.concatenate([right, np.full(reach, _NEVER, dtype=right.dtype)])
     table = left[:, None] + np.lib.stride_tricks.sliding_window_view(padded, reach)[:width]
+    if _MAY_BREAK.search(passage):
+        blocks = block_of(passage, window.starts)
+        ahead = np.lib.stride_tricks.sliding_window_view(np.concatenate([blocks, np.full(reach, -1)]), reach)[:width]
+        table = np.where(ahead == blocks[:, None], table, _NEVER)
     flat = table.ravel()
     taken = min(count, flat.size)
     least = np.partition(flat, flat.size - taken)[flat.size - taken]

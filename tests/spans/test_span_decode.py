@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.spans.blocks import block_of
 from rag.spans.decode import Float32, best_spans, null_score, word_edges
 from rag.spans.windows import Window
 
@@ -27,17 +28,18 @@ def brute(window: Window, passage: str, start: Float32, end: Float32, longest: i
     """Every permitted span as (-score, first, last), best first."""
     begins, closes = word_edges(passage, window.starts, window.ends)
     width = window.last - window.first
+    blocks = block_of(passage, window.starts)
     return sorted(
         (-float(start[FIRST + i] + end[FIRST + j]), i, j)
         for i in range(width)
         for j in range(i, min(i + longest, width))
-        if begins[i] and closes[j]
+        if begins[i] and closes[j] and blocks[i] == blocks[j]
     )
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Window, str, Float32, Float32]:
-    passage = draw(st.text(alphabet="ab1 .é", min_size=1, max_size=30))
+    passage = draw(st.text(alphabet="ab1 .é\n|#-", min_size=1, max_size=30))
     marks = sorted({0, len(passage), *draw(st.lists(st.integers(0, len(passage)), max_size=12))})
     window = window_of(list(pairwise(marks)))
     size = len(window.ids)
