@@ -124,7 +124,7 @@ def to_markdown(comparison: Comparison) -> str:
     lines = [
         f"# {_plain(c.name_b)} (b) against {_plain(c.name_a)} (a)",
         "",
-        f"{c.n} questions, paired; {c.samples} bootstrap samples, seed {c.seed}.",
+        f"{c.n} question{'s' * (c.n != 1)}, paired; {c.samples} bootstrap samples, seed {c.seed}.",
     ]
     if c.only_in_a or c.only_in_b:
         lines.append(f"Left out, as only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
@@ -134,8 +134,9 @@ def to_markdown(comparison: Comparison) -> str:
     lines += [_table_row(name, difference) for name, difference in c.differences.items()]
     lines.append("")
     if c.mcnemar is not None:
+        plural = "s" * (c.mcnemar.only_a != 1)
         lines += [
-            f"Exact match: only a is right on {c.mcnemar.only_a} questions, only b on {c.mcnemar.only_b} "
+            f"Exact match: only a is right on {c.mcnemar.only_a} question{plural}, only b on {c.mcnemar.only_b} "
             f"(McNemar, p = {_digits(c.mcnemar.p)}).",
             f"By F1, b wins {c.wins}, ties {c.ties} and loses {c.losses}.",
         ]

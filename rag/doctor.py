@@ -21,6 +21,7 @@ from rag.embedding_int8 import int8_obstacle
 from rag.errors import RagError
 from rag.failures import NEW_FOLDER
 from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
+from rag.plural import counted, documents_told
 from rag.urls import without_userinfo
 
 __all__ = ["Finding", "examine"]
@@ -289,6 +290,6 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
         return
     if problems:
         fix = "rag index verify --repair" if all(p.repairable for p in problems) else NEW_FOLDER
-        yield Finding("index", "fail", f"{len(problems)} problems, first: {problems[0].message}", fix)
+        yield Finding("index", "fail", f"{counted(len(problems), 'problem')}, first: {problems[0].message}", fix)
     else:
-        yield Finding("index", "ok", f"{counts['ready']} documents, {counts['chunks']} chunks, verified")
+        yield Finding("index", "ok", f"{documents_told(counts)}, {counted(counts['chunks'], 'chunk')}, verified")

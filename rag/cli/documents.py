@@ -14,6 +14,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, page_of, status
 from rag.errors import InputError, UsageError
+from rag.plural import counted
 
 if TYPE_CHECKING:
     from indexes import DocumentRow
@@ -53,8 +54,8 @@ def list_documents(
         return
     for row in rows:
         why = f" · {row.message}; {row.remedy}" if row.message else ""
-        pages = "" if row.pages is None else f"{row.pages} pages, "
-        out(f"{row.state:<6} {row.source} · {pages}{row.chunks} chunks, {row.size:,} bytes{why}")
+        pages = "" if row.pages is None else f"{counted(row.pages, 'page')}, "
+        out(f"{row.state:<6} {row.source} · {pages}{counted(row.chunks, 'chunk')}, {counted(row.size, 'byte')}{why}")
     if not rows:
         note("no document has failed" if failed else "the index holds no document")
 
@@ -108,7 +109,7 @@ def show(
     out(f"source      {row.source}")
     out(f"title       {row.title}")
     out(f"state       {row.state}")
-    out(f"type        {row.media_type}, {row.size:,} bytes")
+    out(f"type        {row.media_type}, {counted(row.size, 'byte')}")
     if row.pages is not None:
         out(f"pages       {row.pages}")
     out(f"chunks      {row.chunks}")

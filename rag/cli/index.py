@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 from rag.errors import InputError
+from rag.plural import counted, documents_told
 
 if TYPE_CHECKING:
     from indexes.rows import CommitRow
@@ -60,7 +61,7 @@ def info(
     out(f"index       {index} ({found.size / 1e6:.1f} MB), generation {found.generation}")
     out(f"documents   {counts['ready']} ready, {counts['stale']} stale, {counts['failed']} failed")
     unused = found.unused_vectors
-    kept = f", and {unused} vectors of texts that are in no document now, kept for reuse" if unused else ""
+    kept = f", and {counted(unused, 'vector')} of texts that are in no document now, kept for reuse" if unused else ""
     out(f"chunks      {counts['chunks']}{kept}")
     for kind, generation in found.derived.items():
         state = "to be built at the next ingest" if generation is None else f"generation {generation}"
@@ -103,7 +104,8 @@ def verify(
         if repaired:
             out("repaired" if not problems_left else "not repaired")
         elif not problems:
-            out(f"all is well: generation {opened.store.generation}, {opened.store.counts()['chunks']} chunks")
+            chunks = counted(opened.store.counts()["chunks"], "chunk")
+            out(f"all is well: generation {opened.store.generation}, {chunks}")
     if problems_left:
         if all(p.repairable for p in problems_left):
             note(
@@ -145,7 +147,7 @@ def reembed(
         out_json(report_json(report, str(index)))
     else:
         out(
-            f"{report.changed} documents, {report.chunks} chunks, {report.embedded} embedded"
+            f"{counted(report.changed, 'document')}, {counted(report.chunks, 'chunk')}, {report.embedded:,} embedded"
             f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
         )
 
@@ -226,11 +228,12 @@ def restore(
         opened = open_index(index, resolved.config, write=True)
         with opened.writing("rag index restore"), closing(opened.store):
             opened.sync()
-            documents = sum(opened.store.counts()[state] for state in ("ready", "stale", "failed"))
+            counts = opened.store.counts()
     if as_json:
-        out_json({"index": str(index), "generation": info.generation, "documents": documents, "made_at": info.made_at})
+        value = {"index": str(index), "generation": info.generation, **_by_state(counts), "made_at": info.made_at}
+        out_json(value)
     else:
-        out(f"{documents} documents of generation {info.generation}, copied {info.made_at}, in {index}")
+        out(f"{documents_told(counts)} · generation {info.generation}, copied {info.made_at}, in {index}")
 
 
 @app.command()
@@ -265,12 +268,16 @@ def rollback(
             generation = store.roll_back(goal)
             opened.sync()
             counts = store.counts()
-    documents = counts["ready"] + counts["stale"] + counts["failed"]
     if as_json:
-        out_json({"index": str(index), "as_of": goal, "generation": generation, "documents": documents})
+        out_json({"index": str(index), "as_of": goal, "generation": generation, **_by_state(counts)})
         return
-    out(f"{documents} documents, as of generation {goal} · generation {generation} in {index}")
+    out(f"{documents_told(counts)} · as of generation {goal} · generation {generation} in {index}")
     note("the next `rag ingest` brings the index up to its folders again")
+
+
+def _by_state(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return how many documents there are, failed ones left out, and how many failed."""
+    return {"documents": counts["ready"] + counts["stale"], "stale": counts["stale"], "failed": counts["failed"]}
 
 
 def _print_runs(runs: list[int], commits: Sequence[CommitRow], as_json: bool) -> None:

@@ -14,6 +14,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
+from rag.plural import counted
 
 if TYPE_CHECKING:
     from indexes.store import Store
@@ -228,16 +229,16 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
         told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(skipped.items()))
         note(f"passed over, not a kind of document: {told}")
     if linked:
-        note(f"passed over: {linked} {LINKED_FOLDER}{'s' if linked > 1 else ''}; name one to have it read")
+        note(f"passed over: {counted(linked, LINKED_FOLDER)}; name one to have it read")
     if ignored:
         note(f"passed over: {ignored} {IGNORED}")
     if report.gone:
-        told = "1 document stays whose file is" if report.gone == 1 else f"{report.gone} documents stay whose files are"
+        told = counted(report.gone, "document stays whose file is", "documents stay whose files are")
         note(f"{told} not there any more; --prune removes what is gone")
     for folder, count in report.spared.items():
         note(
-            f"{folder} is empty, as if a disk were not mounted: {count} document{'s' * (count > 1)} from there "
-            f"stay{'s' * (count == 1)}; --force removes what is gone"
+            f"{folder} is empty, as if a disk were not mounted: "
+            f"{counted(count, 'document from there stays', 'documents from there stay')}; --force removes what is gone"
         )
     if report.same or report.near:
         alike = ((report.same, "the same"), (report.near, "nearly the same"))
@@ -251,7 +252,7 @@ def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
     out(
         f"{report.added} added, {report.changed} changed, {rearranged}"
         f"{report.unchanged} unchanged, {report.failed} failed"
-        f" · {report.chunks} chunks, {report.embedded} embedded{rate}"
+        f" · {counted(report.chunks, 'chunk')}, {report.embedded:,} embedded{rate}"
         f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
     )
     if report.bytes:
@@ -262,7 +263,7 @@ def _print_speed(report: IngestReport) -> None:
     from rag.cli.progress import what_limits, where_the_time_went
 
     lasting = sum(seconds for stage, seconds in report.stages.items() if stage not in ("find", "load"))
-    speed = f"{report.bytes / 1e6:.2f} MB, {report.tokens:,} tokens"
+    speed = f"{report.bytes / 1e6:.2f} MB, {counted(report.tokens, 'token')}"
     if lasting:
         speed += f" ({report.tokens / lasting:,.0f}/s)"
     out(f"{speed} · time: {where_the_time_went(report.stages)} · what limits: {what_limits(report.stages)}")

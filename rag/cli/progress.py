@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from rag.cli.output import note
 from rag.ingest_report import AFTER_READING, Progress, bottleneck, shares
+from rag.plural import counted
 
 __all__ = ["duration", "progress_bar", "standing", "what_limits", "where_the_time_went"]
 
@@ -69,7 +70,7 @@ def _live(console: object) -> Iterator[Callable[[Progress], None]]:
 def standing(progress: Progress) -> str:
     """Say how far a run is, how fast, and how long it has to go."""
     parts = [
-        f"{progress.files_done:,} of {progress.files:,} files",
+        f"{progress.files_done:,} of {counted(progress.files, 'file')}",
         f"{progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB",
     ]
     if progress.seconds and progress.chunks:

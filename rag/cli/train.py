@@ -15,6 +15,7 @@ import typer
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
 from rag.errors import MissingPackageError
+from rag.plural import counted
 
 if TYPE_CHECKING:
     from rag.training.config import ReaderConfig, RerankerConfig
@@ -265,10 +266,11 @@ def _figures(figures: Any) -> str:
 
 def _summary(trained: TrainedFolder) -> Iterator[str]:
     record = trained.figures
-    yield f"best at step {record['best']['step']:,}, over {record['examples']['dev']:,} questions that were watched:"
+    watched = counted(record["examples"]["dev"], "question that was watched", "questions that were watched")
+    yield f"best at step {record['best']['step']:,}, over {watched}:"
     yield f"  {_figures(record['best'])}"
     speed = record["speed"]
-    line = f"{record['figures']['steps']:,} steps, {_duration(record['seconds'])}"
+    line = f"{counted(record['figures']['steps'], 'step')}, {_duration(record['seconds'])}"
     if "examples_per_s" in speed:
         line += f" · {speed['examples_per_s']:,.1f} examples/s and {speed['tokens_per_s']:,.0f} tokens/s"
     line += f" in {speed['precision']}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.citations import sentence_spans
+from rag.plural import counted
 from rag.training.config import RankedQamr, RankedSource, RankedSquad, RerankerConfig
 from rag.training.corpus import Corpus, Example, Question
 from rag.training.data import hold_back, of, refuse_none, share
@@ -131,7 +132,8 @@ def as_corpus(examples: Sequence[Example], name: str) -> Corpus:
         if number is not None:
             questions.append(Question(example.id, example.question, number))
     dropped = len(examples) - len(questions)
-    notes = (f"{dropped:,} questions of {name} have no answer: left out",) if dropped else ()
+    without = counted(dropped, f"question of {name} has", f"questions of {name} have")
+    notes = (f"{without} no answer: left out",) if dropped else ()
     return Corpus(name, tuple(sentences), tuple(owners), tuple(questions), notes)
 
 
@@ -166,7 +168,8 @@ def _watched(
 
 
 def _alone(corpus: Corpus, count: int) -> tuple[str, ...]:
-    return (f"{count:,} questions of {corpus.name} find no other passage: left out",) if count else ()
+    found = counted(count, f"question of {corpus.name} finds", f"questions of {corpus.name} find")
+    return (f"{found} no other passage: left out",) if count else ()
 
 
 def _settings(source: RankedSource, corpus: Corpus) -> PassageSettings:

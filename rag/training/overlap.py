@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag.plural import counted
 from rag.training.corpus import Example
 from rag.training.squad_format import read_squad
 
@@ -37,7 +38,8 @@ def without_overlap(examples: Sequence[Example], files: Sequence[Path]) -> tuple
     for path in files:
         shared = overlap(kept, read_squad(path)[0])
         if shared:
-            notes.append(f"{len(shared):,} examples share a question or {_RUN} words with {path.name}: left out")
+            share = counted(len(shared), "example shares", "examples share")
+            notes.append(f"{share} a question or {_RUN} words with {path.name}: left out")
             kept = [e for n, e in enumerate(kept) if n not in shared]
     return kept, tuple(notes)
 

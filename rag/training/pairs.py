@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag.errors import InputError
+from rag.plural import counted
 from rag.training.corpus import Corpus, Question, detokenise, read_lines
 
 __all__ = ["read_pairs"]
@@ -29,5 +30,6 @@ def read_pairs(sentences: Path, questions: Path) -> Corpus:
             place = number.setdefault(detokenise(sentence.split())[0], len(number))
             asked.append(Question(f"pair:{n}", detokenise(question.split())[0], place))
     dropped = len(left) - len(asked)
-    notes = (f"{dropped:,} lines lack the sentence or the question: left out",) if dropped else ()
+    lack = counted(dropped, "line lacks", "lines lack")
+    notes = (f"{lack} the sentence or the question: left out",) if dropped else ()
     return Corpus("pairs", tuple(number), (0,) * len(number), tuple(asked), notes)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.errors import InputError
+from rag.plural import counted
 from rag.training.corpus import Corpus, Question, Span, detokenise, read_lines
 
 __all__ = ["read_qamr"]
@@ -46,7 +47,8 @@ def read_qamr(sentences: Path, questions: Sequence[Path]) -> Corpus:
                 dropped += 1
                 continue
             found.append(Question(f"{path.stem}:{n}", asked, sentence, answers))
-    notes = (f"{dropped:,} questions have no answer whose words stand together: left out",) if dropped else ()
+    without = counted(dropped, "question has", "questions have")
+    notes = (f"{without} no answer whose words stand together: left out",) if dropped else ()
     return Corpus("qamr", tuple(texts), owner, tuple(found), notes)
 
 

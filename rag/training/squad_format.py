@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
+from rag.plural import counted
 from rag.training.corpus import Example, Span
 
 __all__ = ["read_squad"]
@@ -33,15 +34,18 @@ def read_squad(path: Path, *, strict: bool = False) -> tuple[tuple[Example, ...]
     wrong = reader.wrong
     if wrong and strict:
         raise InputError(
-            f"{path}: {wrong[0]} ({len(wrong):,} such answers)", "correct the file, or read it not strictly"
+            f"{path}: {wrong[0]} ({counted(len(wrong), 'such answer')})", "correct the file, or read it not strictly"
         )
     notes = []
     if wrong:
-        notes.append(
-            f"{len(wrong):,} answers of {path.name} are not where answer_start says, first {wrong[0]}: left out"
-        )
+        are = counted(len(wrong), f"answer of {path.name} is", f"answers of {path.name} are")
+        notes.append(f"{are} not where answer_start says, first {wrong[0]}: left out")
     if reader.blank:
-        notes.append(f"{reader.blank:,} questions of {path.name} are blank, or their context is: left out")
+        blank = (
+            f"question of {path.name} is blank, or its context is",
+            f"questions of {path.name} are blank, or their context is",
+        )
+        notes.append(f"{counted(reader.blank, *blank)}: left out")
     return tuple(reader.examples), tuple(notes)
 
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from rag.errors import InputError
 from rag.generators.base import Completion, Prompt, Sampling, ShownPassage
 from rag.generators.extractive import ExtractiveGenerator
+from rag.plural import counted
 from rag.records import Passage
 from rag.retrieval import Retrieved
 from rag.spans.engine import SpanEngine
@@ -85,7 +86,8 @@ def conditional_logit(groups: Sequence[tuple[Float, npt.NDArray[np.bool_]]]) -> 
 
     told = [(x, right) for x, right in groups if right.any() and not right.all()]
     if len(told) < 20:
-        raise InputError(f"only {len(told)} questions have their answer among the passages", "name more questions")
+        have = counted(len(told), "question has its", "questions have their")
+        raise InputError(f"only {have} answer among the passages", "name more questions")
     scale = np.concatenate([x for x, _ in told]).std(axis=0) + 1e-9
 
     def loss(weights: Float) -> tuple[float, Float]:

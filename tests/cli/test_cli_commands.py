@@ -69,7 +69,7 @@ def test_ingest_adds_then_skips_then_replaces(corpus: Path, rag: Rag) -> None:
 
     (corpus / "docs" / "horn.txt").write_text("The fog horn sounds for nine seconds.\n", encoding="utf-8")
     changed = rag("ingest", "docs")
-    assert changed.out.startswith("0 added, 1 changed, 2 unchanged, 0 failed · 1 chunks, 1 embedded")
+    assert changed.out.startswith("0 added, 1 changed, 2 unchanged, 0 failed · 1 chunk, 1 embedded")
     found = rag("search", HORN, "--filter", "source=docs/horn.txt")
     assert "nine seconds" in found.out
     assert "four seconds" not in found.out
@@ -469,7 +469,7 @@ def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, r
     (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
     rag("ingest", "docs")
     assert re.search(
-        r"^chunks +6, and 1 vectors of texts that are in no document now, kept for reuse$",
+        r"^chunks +6, and 1 vector of texts that are in no document now, kept for reuse$",
         rag("index", "info").out,
         re.MULTILINE,
     )
@@ -537,7 +537,7 @@ def test_config_show_hides_a_password(work: Path, rag: Rag, json_: tuple[str, ..
 def test_doctor(indexed: Path, rag: Rag) -> None:
     ran = rag("doctor")
     assert (ran.code, ran.err) == (0, "")
-    assert re.search(r"^ok    index       3 documents, 6 chunks, verified$", ran.out, re.MULTILINE)
+    assert re.search(r"^ok    index       3 documents ready, 6 chunks, verified$", ran.out, re.MULTILINE)
 
 
 def test_doctor_json(indexed: Path, rag: Rag) -> None:

@@ -21,7 +21,7 @@ def test_documents_are_listed_with_their_state(indexed: Path, rag: Rag) -> None:
     (indexed / "docs" / "zero.txt").touch()
     rag("ingest", "docs")
     ran = rag("documents", "list")
-    assert ran.out.splitlines()[0].startswith("ready  docs/horn.txt · 1 chunks, ")
+    assert ran.out.splitlines()[0].startswith("ready  docs/horn.txt · 1 chunk, ")
     assert ran.out.splitlines()[-1].startswith("failed docs/zero.txt · 0 chunks, 0 bytes · the file is empty; ")
     [row] = rag("documents", "list", "--failed", "--json").json
     assert (row["source"], row["state"], row["reason"]) == ("docs/zero.txt", "failed", "empty")
@@ -141,7 +141,7 @@ def test_the_last_run_can_be_undone_and_the_undoing_too(indexed: Path, rag: Rag)
     assert [line.split(" · ")[0] for line in listed] == ["generation 1", "generation 0"]
     assert listed[0].endswith("undoes 1 added, 1 changed") and "the empty index · undoes" in listed[1]
     ran = rag("index", "rollback")
-    assert ran.out == "3 documents, as of generation 1 · generation 3 in .rag\n"
+    assert ran.out == "3 documents ready · as of generation 1 · generation 3 in .rag\n"
     assert "four seconds" in rag("search", HORN).out
     assert rag("index", "verify", "--deep").code == 0
     rag("index", "rollback")
@@ -149,6 +149,22 @@ def test_the_last_run_can_be_undone_and_the_undoing_too(indexed: Path, rag: Rag)
     assert "four seconds" not in rag("search", HORN).out
     sentence, _ = error_of(rag("index", "rollback", "--to", "99"))
     assert sentence == "the index in .rag cannot be put back to generation 99: generations 0 to 3 are on record"
+
+
+def test_failed_files_are_not_counted_as_documents(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "zero.txt").write_bytes(b"")
+    (indexed / "docs" / "horn.txt").write_bytes(b"")
+    rag("ingest", "docs")
+    rag("index", "snapshot", "copy.rag")
+    (indexed / "docs" / "new.txt").write_text("New.\n", encoding="utf-8")
+    rag("ingest", "docs")
+    ran = rag("index", "rollback")
+    told = "2 documents ready, 1 in an older version, 1 failed"
+    assert ran.out == f"{told} · as of generation 2 · generation 4 in .rag\n"
+    ran = rag("index", "restore", "copy.rag", "--force")
+    assert ran.out.startswith(f"{told} · generation 2, copied ")
+    counts = rag("index", "restore", "copy.rag", "--force", "--json").json
+    assert (counts["documents"], counts["stale"], counts["failed"]) == (3, 1, 1)
 
 
 def test_a_snapshot_is_restored_elsewhere_and_over_another_index(indexed: Path, rag: Rag) -> None:

@@ -121,7 +121,7 @@ def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(
 def test_no_question_left_is_said(rag: Rag, ready: Path) -> None:
     for name in ("s.txt", "q.txt"):
         (ready / name).write_text("only this one .\n", encoding="utf-8")
-    assert error_of(rag(*COMMAND))[0].startswith("no training example is left - 1 questions of pairs find no other")
+    assert error_of(rag(*COMMAND))[0].startswith("no training example is left - 1 question of pairs finds no other")
 
 
 def test_two_processes_train_one_model(ready: Path) -> None:

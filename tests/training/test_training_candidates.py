@@ -85,7 +85,7 @@ def test_a_squad_question_without_an_answer_is_left_out_and_counted() -> None:
     asked = [Example("a", "Who?", "Ann saw Bo.", ((0, 3),)), Example("b", "Who?", "Ann saw Bo.", ())]
     corpus = as_corpus(asked, "a.json")
     assert [q.id for q in corpus.questions] == ["a"]
-    assert corpus.notes == ("1 questions of a.json have no answer: left out",)
+    assert corpus.notes == ("1 question of a.json has no answer: left out",)
 
 
 def write_pairs(folder: Path, count: int = 40, name: str = "pairs") -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_passages_and_questions_of_held_out_files_are_left_out(tmp_path: Path) -
 
 
 def test_nothing_to_train_on_or_to_watch_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no training example is left - 1 questions of pairs find no other passage"):
+    with pytest.raises(InputError, match=r"no training example is left - 1 question of pairs finds no other passage"):
         gathered(write_pairs(tmp_path, 1), dev_share=0.01)
     with pytest.raises(InputError, match="no example to watch"):
         gathered(write_pairs(tmp_path, 10), dev_share=0.0001)

@@ -139,7 +139,7 @@ def test_what_chooses_the_checkpoint_is_kept_away_as_well(tmp_path: Path) -> Non
     after = gathered(qamr, dev_share=0.5, never=[never])
     assert {e.question for e in before.dev} - {e.question for e in after.dev} == {held}
     assert after.train == before.train
-    assert after.notes == ("held back: 1 examples share a question or 12 words with never.json: left out",)
+    assert after.notes == ("held back: 1 example shares a question or 12 words with never.json: left out",)
 
 
 def test_no_example_to_train_on_is_said_with_its_reason(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_what_overlaps_is_left_out_and_counted_by_file(tmp_path: Path) -> None:
     mixed = [CLEAN[0], HELD[3], CLEAN[1], HELD[7], HELD[20], CLEAN[2]]
     kept, notes = without_overlap(mixed, files)
     assert kept == CLEAN[:3]
-    assert [note.split(" share")[0] for note in notes] == ["2 examples", "1 examples"]
+    assert [note.split(" a question")[0] for note in notes] == ["2 examples share", "1 example shares"]
     assert "a.json" in notes[0] and "b.json" in notes[1]
     assert without_overlap(CLEAN, files) == (CLEAN, ())
     assert without_overlap(mixed, []) == (mixed, ())

@@ -112,7 +112,7 @@ def test_qamr(end: str, tmp_path: Path) -> None:
     assert (first.id, first.text, first.sentence) == ("questions:1", "Who barked ?", 1)
     assert [corpus.sentences[1][start:end] for start, end in first.answers] == ["Bob", "Bob (a dog)"]
     assert (second.id, [corpus.sentences[2][a:b] for a, b in second.answers]) == ("questions:3", ["5"])
-    assert corpus.notes == ("1 questions have no answer whose words stand together: left out",)
+    assert corpus.notes == ("1 question has no answer whose words stand together: left out",)
 
 
 @pytest.mark.parametrize("marked", ["", "-1", "7", "6 7", "1 0", "0 0", "0 2", "x", "9" * 5000, "1.0"])
@@ -209,7 +209,7 @@ def test_pairs(tmp_path: Path) -> None:
 def test_lines_with_one_side_only_are_counted(tmp_path: Path) -> None:
     corpus = read_pairs(*pairs(tmp_path, "a\n\nb", "x\ny\nz"))
     assert [q.id for q in corpus.questions] == ["pair:1", "pair:3"]
-    assert corpus.notes == ("1 lines lack the sentence or the question: left out",)
+    assert corpus.notes == ("1 line lacks the sentence or the question: left out",)
 
 
 def test_empty_files_hold_no_pairs(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_conditional_logit_finds_the_weights_that_made_the_choices() -> None
 
 def test_too_few_right_candidates_are_refused() -> None:
     x = np.ones((3, 1))
-    with pytest.raises(InputError, match="only 1 questions"):
+    with pytest.raises(InputError, match="only 1 question has"):
         conditional_logit([(x, np.array([True, False, False])), (x, np.zeros(3, dtype=bool))])
 
 

@@ -153,6 +153,34 @@ def test_a_broken_pdf_fails_alone_and_can_be_tried_again(ingested: Path, setting
     assert "1 failed" in texts(page)
 
 
+def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingested: Path, settings: Set) -> None:
+    now = settings(ingested)
+    page = upload(opened(), ("broken.pdf", b"%PDF-1.4 nothing"))
+    wait_for_ingestion(ingested)
+    page.run()
+    source = "upload://broken.pdf"
+    assert "3 documents ready · 1 failed · 3 chunks" in texts(page)
+    assert uploads_of(now, ingested).path(source) is not None
+    next(b for b in page.button if b.key and b.key.startswith("remove_")).click().run()
+    assert not page.exception
+    assert "1 document was deleted." in texts(page)
+    assert "3 documents ready · 3 chunks" in texts(page)
+    assert source not in sources(ingested)
+    assert uploads_of(now, ingested).path(source) is None
+
+
+def test_a_failed_file_of_a_folder_is_not_offered_for_removal(ingested: Path, settings: Set, tmp_path: Path) -> None:
+    settings(ingested)
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    page = opened(documents_way="path")
+    page.text_input(key="documents_path_text").set_value(str(tmp_path / "broken.pdf"))
+    next(b for b in page.button if b.label == "Read it").click().run()
+    wait_for_ingestion(ingested)
+    page.run()
+    kinds = {str(b.key).partition("_")[0] for b in page.button}
+    assert "retry" in kinds and "remove" not in kinds
+
+
 def test_reading_again_a_file_that_changed_and_one_that_is_gone(ingested: Path, settings: Set) -> None:
     now = settings(ingested)
     (ingested.parent / "mast.txt").write_text("The mast is 32 metres tall.\n", encoding="utf-8")
@@ -362,5 +390,5 @@ def test_two_sessions_look_at_two_collections(ingested: Path, settings: Set) -> 
 
 def test_it_speaks_russian(ingested: Path, settings: Set) -> None:
     settings(ingested)
-    assert "3 документа · фрагментов: 3" in texts(opened(language="ru"))
+    assert "3 документа готовы · 3 фрагмента" in texts(opened(language="ru"))
     assert json.dumps(list(opened(language="ru").dataframe[0].value.columns), ensure_ascii=False).startswith('["Имя"')

@@ -23,6 +23,7 @@ from ui.views.documents import (
     refused_line,
     sentence,
     standing,
+    summary,
     window_of,
 )
 
@@ -54,6 +55,18 @@ def work(tmp_path: object) -> Work:
 def test_a_document_is_called_as_its_reader_calls_it(source: str, name: str) -> None:
     assert name_of(source) == name
     assert len(name_of(source)) <= 80
+
+
+def row(state: str, chunks: int) -> DocumentRow:
+    return DocumentRow(1, "a", None, "text/plain", "A", state, 500, None, chunks, 1, None, None, None, None, 0)
+
+
+def test_failed_files_are_not_counted_as_documents() -> None:
+    rows = [row("ready", 1), row("stale", 0), row("failed", 0), row("failed", 0)]
+    assert (
+        summary(rows, 7, EN) == "1 document ready · 1 in an older version · 2 failed · 1 chunk · 2.0 kB · generation 7"
+    )
+    assert summary(rows[:1] * 2, 7, RU) == "2 документа готовы · 2 фрагмента · 1,0 kB · поколение 7"
 
 
 def test_a_line_of_the_table() -> None:

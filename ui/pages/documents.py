@@ -20,7 +20,7 @@ from ui.parts.adding import begin, draw_adding, draw_ingestions
 from ui.parts.collection import draw_collections
 from ui.parts.filter import chosen_filter, draw_filter
 from ui.safe import distinct, one_line
-from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, window_of
+from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
 
 if TYPE_CHECKING:
     from rag.folders import ChunkRow, DocumentRow
@@ -59,9 +59,8 @@ def _draw_documents(here: Here, config: Config) -> None:
     if not everything:
         st.text(t("documents.empty"))
         return
-    size, chunks = t.size(sum(row.size for row in everything)), sum(row.chunks for row in everything)
-    st.text(t("documents.summary", n=len(everything), chunks=chunks, size=size, generation=generation))
-    _draw_problems(here, [row for row in everything if row.state != "ready"])
+    st.text(summary(everything, generation, t))
+    _draw_problems(here, config, [row for row in everything if row.state != "ready"])
     draw_filter(t)
     if only:
         st.text(t("documents.filtered", n=len(passing), all=len(everything)))
@@ -82,18 +81,21 @@ def _draw_documents(here: Here, config: Config) -> None:
         _draw_one(here, config, rows[chosen[0]])
 
 
-def _draw_problems(here: Here, rows: Sequence[DocumentRow]) -> None:
+def _draw_problems(here: Here, config: Config, rows: Sequence[DocumentRow]) -> None:
     if not rows:
         return
     t = here.t
     with st.expander(t("documents.problems", n=len(rows)), expanded=True, icon=":material/error:"):
         for row in rows[:_MOST_PROBLEMS]:
             why, remedy = reason(t, Failed(row.source, row.reason or "", row.message or "", row.remedy or ""))
-            words, button = st.columns([5, 1], vertical_alignment="center")
+            words, again, remove = st.columns([5, 1, 1], vertical_alignment="center")
             words.text(f"{name_of(row.source)}: {why} {remedy}")
             if row.state == "stale":
                 words.caption(t("documents.stale_note"))
-            button.button(t("documents.retry"), key=f"retry_{row.id}", on_click=_reread, args=(here, [row.source]))
+            again.button(t("documents.retry"), key=f"retry_{row.id}", on_click=_reread, args=(here, [row.source]))
+            removable = row.state == "failed" and is_upload(row.source)  # a folder's file would come back with it
+            if removable and remove.button(t("documents.remove"), key=f"remove_{row.id}"):
+                _delete(here, config, [row.source])
         if len(rows) > 1:
             every = [row.source for row in rows]
             st.button(t("documents.retry_all"), key="retry_all", on_click=_reread, args=(here, every))
@@ -108,14 +110,19 @@ def _draw_actions(here: Here, config: Config, chosen: Sequence[str]) -> None:
     with delete.popover(t("documents.delete"), icon=":material/delete:"):
         st.text(t("documents.delete_sure", n=len(chosen)))
         if st.button(t("documents.delete_button", n=len(chosen)), type="primary", key="documents_delete"):
-            with told():
-                remove_documents(here.index, config, lambda _: chosen, "deleting documents on the page")
-                uploads = uploads_of(here.settings, here.index)
-                for source in chosen:
-                    if is_upload(source):
-                        uploads.forget(source)
-                st.session_state[_TOLD] = t("documents.deleted", n=len(chosen))
-                st.rerun()
+            _delete(here, config, chosen)
+
+
+def _delete(here: Here, config: Config, sources: Sequence[str]) -> None:
+    """Take documents out of the index, and uploaded files off the disk; then draw the page anew."""
+    with told():
+        remove_documents(here.index, config, lambda _: sources, "deleting documents on the page")
+        uploads = uploads_of(here.settings, here.index)
+        for source in sources:
+            if is_upload(source):
+                uploads.forget(source)
+        st.session_state[_TOLD] = here.t("documents.deleted", n=len(sources))
+        st.rerun()
 
 
 def _reread(here: Here, sources: Sequence[str]) -> None:

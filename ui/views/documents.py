@@ -7,6 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STYLE", "WINDOW", "Standing", "changed", "kept_line", "line", "moment", "name_of", "preview", "reason",
-    "refused_line", "sentence", "standing", "window_of",
+    "refused_line", "sentence", "standing", "summary", "window_of",
 ]  # fmt: skip
 
 WINDOW = 20_000  # characters of a text that are shown at once
@@ -60,6 +61,16 @@ def name_of(source: str, most: int = 80) -> str:
     """Return a document's name as a reader knows it, in one line of plain text; of a long path its end."""
     name = one_line(source.removeprefix(UPLOAD), 10_000)
     return name if len(name) <= most else "…" + name[-(most - 1) :]
+
+
+def summary(rows: Sequence[DocumentRow], generation: int, t: Texts) -> str:
+    """Say what a collection holds: its documents by their states, of which failed ones are none that can be asked."""
+    states = Counter(row.state for row in rows)
+    told = [t("documents.summary_ready", n=states["ready"])]
+    told += [t(f"documents.summary_{state}", n=states[state]) for state in ("stale", "failed") if states[state]]
+    told.append(t("documents.summary_chunks", n=sum(row.chunks for row in rows)))
+    told += [t.size(sum(row.size for row in rows)), t("documents.summary_generation", generation=generation)]
+    return " · ".join(told)
 
 
 def line(row: DocumentRow, t: Texts) -> dict[str, Any]:

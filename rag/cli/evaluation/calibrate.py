@@ -10,6 +10,7 @@ import typer
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
+from rag.plural import counted
 
 __all__ = ["calibrate"]
 
@@ -69,8 +70,9 @@ def calibrate(
         shown = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else "–" if value is None else value
         out(f"{name:<32}{shown}")
     if fitted.unanswerable < _FEW:
+        left = counted(fitted.unanswerable, "unanswerable question was", "unanswerable questions were")
         note(
-            f"warning: only {fitted.unanswerable} unanswerable questions were left to report on: the share that would "
+            f"warning: only {left} left to report on: the share that would "
             f"be answered lies between {fitted.false_answer_low:.0%} and {fitted.false_answer_high:.0%}"
         )
     out(f"\nwritten to {path}: `rag ask --index {index}` abstains below a confidence of {fitted.threshold:.3f}")

@@ -15,6 +15,7 @@ from rag.config import Config
 from rag.embedding import Embedder
 from rag.errors import RagError
 from rag.ingest import Ingestor, Progress
+from rag.plural import counted
 
 __all__ = ["corpus_index"]
 
@@ -48,7 +49,8 @@ def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path
     if report.failures:
         first = report.failures[0]
         raise RagError(
-            f"{len(report.failures)} paragraphs could not be ingested, first {first.source}: {first.message}",
+            f"{counted(len(report.failures), 'paragraph')} could not be ingested, first {first.source}: "
+            f"{first.message}",
             f"{first.remedy}; delete {root} to start anew",
         )
     whole.touch()

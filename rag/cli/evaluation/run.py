@@ -13,6 +13,7 @@ from rag.cli.evaluation.progress import ProgressForm, make_teller
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
 from rag.errors import UsageError
+from rag.plural import counted
 
 __all__ = ["OutFolder", "Seed", "metric_lines", "run"]
 
@@ -82,7 +83,7 @@ def run(
 def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield the metrics as lines of a table, each with its interval."""
     dataset = manifest["dataset"]
-    asked = f"{dataset['asked']:,} of {dataset['questions']:,} questions"
+    asked = f"{dataset['asked']:,} of {counted(dataset['questions'], 'question')}"
     yield f"{dataset['name']} · {manifest['mode']} · {asked} · seed {manifest['seed']}"
     for name, interval in manifest["metrics"].items():
         digits = 3 if name in ("mrr", "ndcg@10", "latency_s") else 1
@@ -96,7 +97,7 @@ def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield "  EM lost per stage, points:"
         for stage, count in losses.items():
             if count:
-                yield f"    {STAGES[stage]:<32}{100 * count / dataset['asked']:>6.1f}   {count:,} questions"
+                yield f"    {STAGES[stage]:<32}{100 * count / dataset['asked']:>6.1f}   {counted(count, 'question')}"
 
 
 def _precisions(text: str, job: Job) -> list[str]:

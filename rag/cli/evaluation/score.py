@@ -9,6 +9,7 @@ import typer
 
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
+from rag.plural import counted
 
 __all__ = ["score"]
 
@@ -32,10 +33,12 @@ def score(
     answers = load_predictions(predictions)
     result = score_squad(loaded, answers, None if na_prob is None else load_na_probs(na_prob), threshold)
     if result.missing:
+        of = counted(len(loaded.questions), "question has no prediction", "questions have no prediction")
         rule = "count as wrong" if loaded.version == "1.1" else "are left out, as the official script does"
-        note(f"warning: {result.missing:,} of {len(loaded.questions):,} questions have no prediction and {rule}")
+        note(f"warning: {result.missing:,} of {of} and {rule}")
     if result.unknown:
-        note(f"warning: {result.unknown:,} predictions are for ids that are not in {loaded.name}")
+        unknown = counted(result.unknown, "prediction is for an id that is", "predictions are for ids that are")
+        note(f"warning: {unknown} not in {loaded.name}")
     if as_json:
         out_json(result.official)
         return
