@@ -82,7 +82,7 @@ class Evaluation:
     @property
     def share(self) -> float:
         """How much of the stage is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 0.0
+        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
 
 
 class Evaluations:
@@ -216,9 +216,9 @@ class _Process:
             elif name == "stage":
                 self._now = dataclasses.replace(self._now, stage=str(event.get("stage")), done=0, total=0)
             elif name in ("documents", "questions"):
-                numbers = {k: event[k] for k in ("done", "total") if isinstance(event.get(k), int)}
-                scores = {k: event[k] for k in ("em", "f1") if isinstance(event.get(k), int | float)}
-                self._now = dataclasses.replace(self._now, **numbers, **scores)
+                counts = {k: event[k] for k in ("done", "total") if _is_count(event.get(k))}
+                scores = {k: event[k] for k in ("em", "f1") if _is_share(event.get(k))}
+                self._now = dataclasses.replace(self._now, **counts, **scores)
 
     def _keep(self, run: str) -> None:
         """Write the request down; only its user may read it, for an address in it may hold a password."""
@@ -227,7 +227,7 @@ class _Process:
             path = self._notes / f"{run}.json"
             path.touch(mode=0o600)
             path.write_text(json.dumps(dataclasses.asdict(self._now.request)), encoding="utf-8")
-        except OSError:
+        except (OSError, ValueError):  # or a name that no file can have
             return  # it only costs the button that resumes
 
 
@@ -236,9 +236,17 @@ def _event(line: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested deeper than Python reads
         return None
     return found if isinstance(found, dict) and isinstance(found.get("event"), str) else None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**12
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _complaint(lines: Sequence[str]) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,56 @@ def evaluation(_: Here, texts: list[str]) -> None:
     _evaluation()
 
 
+_CHILD = """
+import json, pathlib, sys, time
+folder, mode, texts = sys.argv[1], sys.argv[2], json.loads(pathlib.Path(sys.argv[3]).read_text())
+def say(**event): print(json.dumps(event), file=sys.stderr, flush=True)
+for text in texts:
+    say(event="run", run=text, questions=4)
+    say(event=text, run=text)
+    say(event="questions", done=text, total=text, em=text, f1=text)
+    print(" ".join(text.split()), file=sys.stderr)
+say(event="run", run="runs/" + folder)
+say(event="stage", stage=texts[0])
+say(event="questions", done=1, total=4, em=0.25, f1=0.5)
+if mode == "running": time.sleep(600)
+said = " ".join(" ".join(texts).split())
+if mode == "failed": sys.exit("error: " + said + "\\n  " + said)
+"""
+
+
+def evaluation_new(_: Here, texts: list[str]) -> None:
+    """The form, of a page that was started with a configuration whose name and folder are payloads."""
+    from ui.pages.evaluation import show
+
+    [config] = Path(os.environ[FOLDER]).glob("*.yaml")
+    _begin(evaluation_view="new", new_source=st.query_params.get("source", "path"))
+    show(_here(config=str(config)))
+
+
+def evaluation_running(_: Here, texts: list[str]) -> None:
+    """One that runs, failed or is done (``?mode=``), as another process tells it; and all stages it could name."""
+    import sys
+
+    import ui.evaluations as module
+    from ui.pages.evaluation import show
+    from ui.views.running import progress_words
+
+    mode, here = st.query_params.get("mode", "running"), _here()
+    runs = here.settings.runs
+    told = Path(os.environ[FOLDER]) / "texts.json"
+    told.write_text(json.dumps(texts), encoding="utf-8")
+    if "began" not in st.session_state:
+        st.session_state["began"] = True
+        module._evaluations = module.Evaluations([sys.executable, "-c", _CHILD, _run(0), mode, str(told)])
+        module.evaluations().start(module.Request(texts[0]), runs, here.settings.state / "evaluations")
+    now = module.evaluations().now(runs)
+    if mode == "running" and now is not None:
+        for text in texts:
+            st.progress(0.5, progress_words(dataclasses.replace(now, stage=text), here.t))
+    show(here)
+
+
 def evaluation_questions(_: Here, texts: list[str]) -> None:
     _evaluation(evaluation_part="questions", evaluation_run=_run(0))
 
@@ -178,5 +229,6 @@ def chat_asked(_: Here, texts: list[str]) -> None:
 PAGES: dict[str, Page] = {
     page.__name__: page
     for page in (documents, documents_headed, documents_failed, lab, evaluation, evaluation_questions, evaluation_made,
-                 evaluation_broken, evaluation_compare, evaluation_sweeps, system, chat, chat_asked)
+                 evaluation_broken, evaluation_compare, evaluation_sweeps, evaluation_new, evaluation_running, system,
+                 chat, chat_asked)
 }  # fmt: skip

@@ -13,6 +13,9 @@ from evaluation_runs import made
 from eval.runs import list_runs
 from rag.errors import UsageError
 from ui.evaluations import Evaluation, Evaluations, Request
+from ui.safe import label
+from ui.texts import Texts
+from ui.views.running import progress_words
 
 FAKE = """
 import json, sys, time
@@ -56,6 +59,32 @@ def test_progress_is_read_and_notes_are_passed_over(tmp_path: Path, started: lis
     assert now.share == 0.5
     evaluations.dismiss(tmp_path / "runs")
     assert evaluations.now(tmp_path / "runs") is None
+
+
+def test_a_process_that_tells_nonsense_is_still_followed_to_its_end(tmp_path: Path, started: list[Evaluations]) -> None:
+    end = """
+for value in (-1, True, None, "2", 10**400, float("nan"), float("-inf"), [1]):
+    say(event="questions", done=value, total=value, em=value, f1=value)
+for run in ("a\\0b", "\\ud800", "x" * 5000, "..", 7, None): say(event="run", run=run)
+print('{"event": ' + "[" * 100000, file=sys.stderr)
+say(event="stage", stage=["a", 1])
+say(event="questions", done=3, total=4)
+"""
+    evaluations = fake(started, end)
+    evaluations.start(Request("q.jsonl"), tmp_path / "runs", tmp_path / "notes")
+    now = until(evaluations, tmp_path / "runs", "done")
+    assert (now.done, now.total, now.share, now.stage) == (3, 4, 0.75, "['a', 1]")
+    assert (now.em, now.f1) == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_words_of_what_runs(language: str) -> None:
+    t, now = Texts(language), Evaluation(Request("q"), "running", 3.4, "questions", 2, 4, 0.5, 0.75)
+    scores = t("evaluation.scores", em=t.percent(0.5, 1), f1=t.percent(0.75, 1))
+    known = [t("evaluation.stage_questions"), t("evaluation.of", done=2, total=4), scores, t("evaluation.seconds", n=3)]
+    assert progress_words(now, t) == " · ".join(known)
+    strange = Evaluation(Request("q"), "running", 0.0, "![a](http://b.c/d)")
+    assert progress_words(strange, t) == f"{label('![a](http://b.c/d)')} · {t('evaluation.seconds', n=0)}"
 
 
 def test_what_the_command_complains_about_is_told(tmp_path: Path, started: list[Evaluations]) -> None:

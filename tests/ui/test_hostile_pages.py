@@ -6,6 +6,7 @@ such texts, and still nothing may be asked for, point anywhere, or offend the po
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -150,6 +151,60 @@ def test_sweeps(at: Open, texts: list[str]) -> None:
         some(visit, texts[30:36], TABLE, 5)
         assert visit.unread(texts[:3], TEXT) == []  # what is the same at every point
         offered(visit, "Sweep", names(texts))
+
+
+def test_new_evaluation(at: Open, texts: list[str], hostile_folder: Path) -> None:
+    with at("evaluation_new") as visit:
+        page, field = visit.page, visit.page.get_by_role("textbox", name="Path, or")
+        for part in (texts[:44], texts[44:88], texts[88:]):
+            path = " ".join(" ".join(part).split())
+            field.fill(path)
+            field.press("Enter")
+            assert visit.unread([f"{Path(path)} is no dataset"], TEXT) == []  # a path has no double slashes
+        asked = hostile_folder / f"{names(texts)[0]}.jsonl"
+        asked.write_text(json.dumps({"question": texts[0], "answers": texts, "source": texts[1]}), encoding="utf-8")
+        field.fill(str(asked))
+        field.press("Enter")
+        page.get_by_text("Questions: 1;").wait_for()
+        offered(visit, "Configuration", [f"{names(texts)[0]}.yaml"])
+        settings, start = page.get_by_role("textbox", name="Settings, one"), page.get_by_role("button", name="Start")
+        plain_ones = [" ".join(text.split()) for text in texts if not set(text) & set("=\\'")]
+        plain_ones = [text for text in plain_ones if text.isprintable()]
+        for line in (" ".join(plain_ones)[:3000], f"{plain_ones[0]}=1"):
+            settings.fill(line)
+            settings.press("Control+Enter")
+            start.click()
+            told = f"--set '{line}' is not of the form" if "=" not in line else plain_ones[0]
+            assert visit.unread([told], TEXT) == []
+
+
+def test_new_evaluation_of_uploads(at: Open, texts: list[str]) -> None:
+    with at("evaluation_new", source="upload") as visit:
+        for number, text in enumerate(short(texts, 60)[:6]):
+            content = json.dumps({"question": "q", "answers": ["a"], text: 1}).encode() + b"\n" + text.encode()
+            file = {"name": f"{text}.jsonl", "mimeType": "application/json", "buffer": content}
+            visit.page.locator('input[type="file"]').set_input_files([file])
+            visit.settle()
+            assert visit.unread([essence(text)[:5]], '[data-testid="stFileUploader"]') == [], number  # cut by it
+            assert visit.unread(["line 2"], TEXT) == []
+
+
+def test_evaluation_that_runs(at: Open, texts: list[str]) -> None:
+    with at("evaluation_running") as visit:
+        visit.page.get_by_text("1 of 4 · exact match 25.0").first.wait_for()
+        assert visit.unread([" ".join(text.split())[:79] for text in texts], '[data-testid="stProgress"]') == []
+        visit.page.get_by_role("button", name="Cancel").click()
+        visit.page.get_by_text("The evaluation was cancelled.").wait_for()
+
+
+def test_evaluation_whose_process_failed_or_is_done(at: Open, texts: list[str]) -> None:
+    with at("evaluation_running", mode="failed") as visit:
+        visit.page.get_by_text("The evaluation failed.").wait_for()
+        assert visit.unread(texts, TEXT) == []
+        visit.page.get_by_role("button", name="Close").click()
+    with at("evaluation_running", mode="done") as visit:
+        visit.page.get_by_role("button", name="Open the run").click()
+        offered(visit, "Run", names(texts)[:1])
 
 
 def test_system(at: Open, texts: list[str]) -> None:

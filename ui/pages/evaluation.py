@@ -18,6 +18,7 @@ from ui.behind import Behind, Task
 from ui.evaluations import evaluations
 from ui.frame import Here, show_failure, told
 from ui.pages.waiting import ready
+from ui.views.running import progress_words
 
 __all__ = ["Desk", "show"]
 
@@ -116,13 +117,7 @@ def _panel(here: Here, *, was_running: bool) -> None:
         st.rerun()  # the whole page: the list has changed
     with st.container(border=True):
         if now.status == "running":
-            scores = ""
-            if now.em is not None and now.f1 is not None:
-                scores = t("evaluation.scores", em=t.percent(now.em, 1), f1=t.percent(now.f1, 1))
-            stage = t(f"evaluation.stage_{now.stage}")
-            count = t("evaluation.of", done=now.done, total=now.total) if now.total else ""
-            words = [stage, count, scores, t("evaluation.seconds", n=round(now.seconds))]
-            st.progress(now.share, " · ".join(word for word in words if word))
+            st.progress(now.share, progress_words(now, t))
             st.button(t("evaluation.cancel"), on_click=evaluations().cancel, args=(root,), key="evaluation_cancel")
             return
         if now.status == "failed":
