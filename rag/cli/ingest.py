@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ __all__ = ["EXIT_SOME_FAILED", "ingest", "report_json"]
 
 EXIT_SOME_FAILED = 7
 _MOST_SHOWN = 20
+_READS = ("added", "changed")
 
 
 def ingest(
@@ -166,13 +166,16 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
     from rag.cli.progress import duration
 
     plan, throughput = planned
+    unreadable = [w.file.source for w in plan.to_read if w.file.status is None]
+    reads = {what: [w.file.source for w in plan.to_read if w.what == what and w.file.status] for what in _READS}
     seconds = None if throughput is None else plan.size / throughput
     if as_json:
         out_json(
             {
                 "index": index,
-                "added": [w.file.source for w in plan.to_read if w.what == "added"],
-                "changed": [w.file.source for w in plan.to_read if w.what == "changed"],
+                "added": reads["added"],
+                "changed": reads["changed"],
+                "unreadable": unreadable,
                 "moved": [
                     *({"from": move.old, "to": move.new} for move in plan.moves),
                     *({"from": w.instead_of, "to": w.file.source} for w in plan.to_read if w.instead_of),
@@ -186,8 +189,9 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
         )
         return
     for what, names in (
-        ("add", [w.file.source for w in plan.to_read if w.what == "added"]),
-        ("read again", [w.file.source for w in plan.to_read if w.what == "changed"]),
+        ("add", reads["added"]),
+        ("read again", reads["changed"]),
+        ("cannot read", unreadable),
         ("rename", [f"{move.old} → {move.new}" for move in plan.moves]),
         ("rename", [f"{w.instead_of} → {w.file.source}" for w in plan.to_read if w.instead_of]),
         ("remove", plan.removed),
@@ -196,10 +200,10 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
             out(f"{what:<11} {name}")
         if len(names) > _MOST_SHOWN:
             out(f"{what:<11} ... and {len(names) - _MOST_SHOWN} more")
-    counts = Counter(w.what for w in plan.to_read)
     out(
-        f"{counts['added']} to add, {counts['changed']} to read again, {plan.moved} to rename, "
+        f"{len(reads['added'])} to add, {len(reads['changed'])} to read again, {plan.moved} to rename, "
         f"{len(plan.removed)} to remove, {plan.unchanged} unchanged, {len(plan.failures)} failed before"
+        f"{f', {len(unreadable)} cannot be read' if unreadable else ''}"
         f" · {plan.size / 1e6:.1f} MB to read"
     )
     if not plan.to_read:

@@ -84,6 +84,15 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(indexed: Path, ra
     assert ran.out.startswith("1 added, 0 changed, 1 moved, 1 removed, 1 unchanged, 0 failed")
 
 
+def test_a_dry_run_does_not_count_a_link_to_nothing_as_a_document(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "lost.txt").symlink_to(indexed / "nowhere.txt")
+    ran = rag("ingest", "docs", "--dry-run")
+    assert ran.out.splitlines()[0] == "cannot read docs/lost.txt"
+    assert "0 to add, 0 to read again" in ran.out and "0 failed before, 1 cannot be read" in ran.out
+    value = rag("ingest", "docs", "--dry-run", "--json").json
+    assert (value["added"], value["unreadable"]) == ([], ["docs/lost.txt"])
+
+
 def test_a_dry_run_before_the_first_run_does_not_guess(corpus: Path, rag: Rag) -> None:
     ran = rag("ingest", "docs", "--dry-run")
     assert "how long that takes is not known" in ran.out
