@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from indexes import schema
+from indexes import derived, schema
 from indexes.errors import (
     FormatTooNewError,
     FormatTooOldError,
@@ -81,6 +81,10 @@ class Database:
         :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
         """
         if not cls.exists(folder):
+            if any(derived.published_folders(folder / kind) for kind in ("dense", "lexical")):
+                raise IndexDamagedError(
+                    f"{folder / DATABASE} is empty or gone, and the search indexes made of it remain"
+                )
             raise IndexMissingError(folder)
         store = cls(folder, write=write)
         found = int(store.meta("format_version"))

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from index_samples import DIMENSION, EMBEDDER, SETTINGS, document, key_of, new_store, put, temporary_folder, vector_of
 
-from indexes import FailedDocument, IndexDamagedError, IndexMissingError, NewChunk, NewDocument, StoreError
+from indexes import FailedDocument, Index, IndexDamagedError, IndexMissingError, NewChunk, NewDocument, StoreError
+from indexes.dense_faiss import FaissOptions
 from indexes.errors import FormatTooNewError, FormatTooOldError
 from indexes.rows import ChunkRow, Section, Selection
 from indexes.schema import FORMAT_VERSION, journal_mode
@@ -77,6 +78,20 @@ def test_what_is_no_index_is_called_missing(tmp_path: Path, there: str) -> None:
     with pytest.raises(IndexMissingError, match="there is no index in"):
         Store.open(folder)
     assert put(new_store(folder), document("a", "text")) == 1, "and one can be made there"
+
+
+@pytest.mark.parametrize("lost", ["emptied", "gone"])
+def test_an_index_whose_database_was_lost_is_called_damaged(tmp_path: Path, lost: str) -> None:
+    store = new_store(tmp_path / "index")
+    put(store, document("a", "text"))
+    Index(store, FaissOptions(), ("english",)).sync()
+    store.close()
+    (store.folder / DATABASE).unlink()
+    if lost == "emptied":
+        (store.folder / DATABASE).touch()
+    with pytest.raises(IndexDamagedError, match="empty or gone, and the search indexes made of it remain"):
+        Store.open(store.folder)
+    assert put(new_store(store.folder), document("a", "text")) == 1, "and one can be made there"
 
 
 def test_making_an_index_where_one_stands_leaves_it_whole_and_writable(store: Store) -> None:
