@@ -150,7 +150,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
     if retrieved and not relevant:
         dropped = f"the best cosine, {found.relevance:.2f}, is below retrieval.min_relevance"
     elif retrieved and built is not None:
-        dropped = next((d.reason for d in built.dropped if d.passage.id == passage.id), None)
+        dropped = next((d.reason.text for d in built.dropped if d.passage.id == passage.id), None)
     return Standing(
         passage,
         dense=min((p.dense_rank for p in expected if p.dense_rank), default=None),

@@ -17,8 +17,9 @@ from typing import Protocol
 
 from rag.errors import PromptTooLongError, UsageError
 from rag.generators.base import Message, Prompt, Sampling, ShownPassage
+from rag.plural import counted
 from rag.prompt_forms import ABSTENTION, FORMS
-from rag.records import DroppedPassage, Passage
+from rag.records import DroppedPassage, Note, Passage
 
 __all__ = ["ABSTENTION", "Builder", "BuiltPrompt", "PromptBuilder", "PromptCounter", "ReadingBuilder", "cache_order"]
 
@@ -119,11 +120,11 @@ class PromptBuilder:
                 shown.append(passage)
                 left -= cost
             else:
-                reason = f"needs {cost} tokens, {left} were left of the budget of {self._context_tokens}"
-                dropped.append(DroppedPassage(passage, reason))
+                dropped.append(DroppedPassage(passage, _over_budget(cost, left, self._context_tokens)))
         tokens = self._count(question, shown)
         while tokens > self._most:  # counts do not quite add up across joins
-            dropped.insert(0, DroppedPassage(shown.pop(), "the joined prompt exceeded what the model reads"))
+            reason = Note("the joined prompt exceeded what the model reads", "over_context")
+            dropped.insert(0, DroppedPassage(shown.pop(), reason))
             tokens = self._count(question, shown)
         return BuiltPrompt(self._render(question, shown), tuple(shown), tuple(dropped), tokens)
 
@@ -149,6 +150,11 @@ class PromptBuilder:
 def cache_order(prompts: Sequence[Prompt]) -> list[int]:
     """Return the positions in an order that puts prompts with a common beginning next to each other."""
     return sorted(range(len(prompts)), key=lambda n: (prompts[n].text, [m.content for m in prompts[n].messages]))
+
+
+def _over_budget(cost: int, left: int, budget: int) -> Note:
+    told = f"needs {counted(cost, 'token')}, {left} were left of the budget of {budget}"
+    return Note(told, "over_budget", {"n": cost, "left": left, "budget": budget})
 
 
 def _render_passage(passage: Passage) -> str:

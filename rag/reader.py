@@ -20,9 +20,10 @@ from dataclasses import dataclass, replace
 
 from rag.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
 from rag.generators.base import Completion, Generator, MarkedStream, TextStream
+from rag.plural import counted
 from rag.prompt_forms import ABSTENTION
 from rag.prompting import Builder, BuiltPrompt, cache_order
-from rag.records import Answer, DroppedPassage, Passage, Usage
+from rag.records import Answer, DroppedPassage, Note, Passage, Usage
 from rag.retrieval import Retrieved
 
 __all__ = ["AnswerStream", "Reader"]
@@ -112,7 +113,9 @@ class Reader:
         if (not marked and _says_no(text)) or not (text or interrupted):
             return self._abstention(asked, notes, completion.finish_reason, completion.usage, seconds)
         if completion.finish_reason == "length":
-            notes.append(f"the answer was cut at {self.builder.sampling.max_tokens} tokens (prompt.max_tokens)")
+            most = self.builder.sampling.max_tokens
+            told = f"the answer was cut at {counted(most, 'token')} (prompt.max_tokens)"
+            notes.append(Note(told, "answer_cut", {"n": most}))
         cited = self._cite(text, completion, built, retrieved.question)
         # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
         confidence = round(cited.support, 4)
@@ -121,7 +124,8 @@ class Reader:
         )  # marked, and then phrased as no passage says it: shown as such
         if built.shown and confidence < self._min_confidence and not (interrupted or contradicted):
             least = self._min_confidence
-            notes.append(f"the best answer that was found has a confidence of {confidence:.2f}, below {least:.2f}")
+            told = f"the best answer that was found has a confidence of {confidence:.2f}, below {least:.2f}"
+            notes.append(Note(told, "low_confidence", {"confidence": round(confidence, 2), "least": round(least, 2)}))
             return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
         return Answer(
             question=retrieved.question,
@@ -146,7 +150,7 @@ class Reader:
         places = [(built.shown[e.passage], e.start, e.end) for e in completion.evidence]
         return cite_marked(text, places, completion.confidence)
 
-    def _abstention(self, asked: _Asked, notes: list[str], reason: str, usage: Usage, seconds: float) -> Answer:
+    def _abstention(self, asked: _Asked, notes: list[Note], reason: str, usage: Usage, seconds: float) -> Answer:
         return Answer(
             question=asked.retrieved.question,
             text=ABSTENTION,

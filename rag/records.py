@@ -7,10 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from indexes import Section
 
-__all__ = ["Answer", "Citation", "Document", "DroppedPassage", "Duplicate", "Passage", "Section", "Sentence", "Usage"]
+__all__ = [
+    "Answer",
+    "Citation",
+    "Document",
+    "DroppedPassage",
+    "Duplicate",
+    "Note",
+    "NoteKind",
+    "Passage",
+    "Section",
+    "Sentence",
+    "Usage",
+]
+
+NoteKind = Literal[
+    "", "answer_cut", "contradicted", "low_confidence", "nothing_filtered", "nothing_ingested", "over_budget",
+    "over_context", "question_cut", "question_cut_by_reader",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +88,23 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know of an answer: a sentence in English, and its kind and values, to say it in another language.
+
+    Without a kind there is only the sentence. A value ``n`` is what the sentence's plural goes by.
+    """
+
+    text: str
+    kind: NoteKind = ""
+    values: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class DroppedPassage:
     """A passage that was retrieved and not shown to the model, with the reason."""
 
     passage: Passage
-    reason: str
+    reason: Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +166,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     dropped: tuple[DroppedPassage, ...] = ()
     finish_reason: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     usage: Usage = field(default_factory=Usage)
     timings: Mapping[str, float] = field(default_factory=dict)
     generation: int = 0

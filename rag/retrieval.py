@@ -22,7 +22,8 @@ from rag.embedding import Embedder
 from rag.errors import InputError
 from rag.filtering import Filter
 from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
-from rag.records import Passage
+from rag.plural import counted
+from rag.records import Note, Passage
 from rag.reranking import Reranker
 
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
@@ -42,7 +43,7 @@ class Retrieved:
     passages: tuple[Passage, ...]
     relevance: float
     generation: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -227,25 +228,27 @@ class Retriever:
             rows = self._reader.chunks(part)
             yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
 
-    def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[str, ...]:
+    def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[Note, ...]:
         """Say why nothing can be found, whatever is asked."""
         if not self._reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
-            return ("the index holds no documents: `rag ingest PATH` takes some in",)
+            return (Note("the index holds no documents: `rag ingest PATH` takes some in", "nothing_ingested"),)
         if allowed is not None and not len(allowed):
-            return (f"no document of the index matches the filter {only}: `rag documents list` shows their names",)
+            told = f"no document of the index matches the filter {only}: `rag documents list` shows their names"
+            return (Note(told, "nothing_filtered", {"filter": str(only)}),)
         return ()
 
-    def _notes(self, questions: Sequence[str]) -> list[tuple[str, ...]]:
+    def _notes(self, questions: Sequence[str]) -> list[tuple[Note, ...]]:
         """Say of each question whether the embedder could not read all of it."""
         if self._fusion == "lexical":
             return [()] * len(questions)
         most = self._embedder.max_tokens
-        return [
-            (f"the question has {tokens} tokens; dense retrieval read the first {most} of them",)
-            if tokens > most
-            else ()
-            for tokens in self._embedder.count_tokens(questions)
-        ]
+        counts = self._embedder.count_tokens(questions)
+        return [(_cut(tokens, most),) if tokens > most else () for tokens in counts]
+
+
+def _cut(tokens: int, most: int) -> Note:
+    told = f"the question has {counted(tokens, 'token')}; dense retrieval read the first {most} of them"
+    return Note(told, "question_cut", {"n": tokens, "most": most})
 
 
 def _aligned(ids: Int64, hits: Hits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

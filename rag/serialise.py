@@ -7,9 +7,10 @@ and support and timings to four.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from rag.records import Answer, Citation, DroppedPassage, Passage, Sentence, Usage
+from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
     from rag.explain import Attribution
@@ -38,9 +39,12 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             for s in answer.sentences
         ],
         "passages": [passage_json(p) for p in answer.passages],
-        "dropped": [{**passage_json(d.passage), "reason": d.reason} for d in answer.dropped],
+        "dropped": [
+            {**passage_json(d.passage), "reason": d.reason.text, "reason_kind": _kind(d.reason)} for d in answer.dropped
+        ],
         "finish_reason": answer.finish_reason,
-        "notes": list(answer.notes),
+        "notes": [note.text for note in answer.notes],
+        "note_kinds": [_kind(note) for note in answer.notes],
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
@@ -68,14 +72,23 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
             Citation(passages[c["passage"]], c["start"], c["end"], c["quote"], c["around"]) for c in value["citations"]
         ),
         passages=tuple(passages.values()),
-        dropped=tuple(DroppedPassage(_passage(d), d["reason"]) for d in value["dropped"]),
+        dropped=tuple(DroppedPassage(_passage(d), _note(d["reason"], d.get("reason_kind"))) for d in value["dropped"]),
         finish_reason=value["finish_reason"],
-        notes=tuple(value["notes"]),
+        notes=tuple(_note(*told) for told in zip_longest(value["notes"], value.get("note_kinds", ()))),
         usage=Usage(**value["usage"]),
         timings=dict(value["timings"]),
         generation=value["generation"],
         generator=value["generator"],
     )
+
+
+def _kind(note: Note) -> dict[str, Any]:
+    return {"kind": note.kind, "values": dict(note.values)}
+
+
+def _note(text: str, kind: Mapping[str, Any] | None) -> Note:
+    """Return a note; of an answer that was written before notes had kinds it is the sentence alone."""
+    return Note(text, kind["kind"], dict(kind["values"])) if kind else Note(text)
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:

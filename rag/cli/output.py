@@ -165,8 +165,8 @@ def print_sources(answer: Answer) -> None:
         out(f"No answer by {answer.generator}: {why}")
     else:
         out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
-    for text in answer.notes:
-        note(f"note: {text}")
+    for told in answer.notes:
+        note(f"note: {told.text}")
 
 
 def print_attribution(attributions: Sequence[Attribution]) -> None:

@@ -45,8 +45,8 @@ def search(
     retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
     with closing(retriever.reader):
         found = retriever.retrieve(question, only=only, k=k)
-    for text in found.notes:
-        note(f"note: {text}")
+    for told in found.notes:
+        note(f"note: {told.text}")
     if as_json:
         out_json(
             {

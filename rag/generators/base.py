@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag.records import Usage
+from rag.records import Note, Usage
 
 __all__ = [
     "Completion",
@@ -100,7 +100,7 @@ class Completion:
     finish_reason: str
     usage: Usage
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     confidence: float | None = None
     signals: Signals | None = None
     evidence: tuple[Evidence, ...] = ()

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
-from rag.records import Usage
+from rag.plural import counted
+from rag.records import Note, Usage
 from rag.spans.engine import Reading, SpanEngine
 from rag.spans.record import MOST_LEAD, is_latin
 
@@ -84,7 +85,8 @@ class ExtractiveGenerator:
 
     def _complete(self, prompt: Prompt, readings: Sequence[Reading], seconds: float, cut: bool) -> Completion:
         most = self.engine.windower.settings.question
-        notes: tuple[str, ...] = (f"the reader read the first {most} tokens of the question",) if cut else ()
+        told = f"the reader read the first {counted(most, 'token')} of the question"
+        notes = (Note(told, "question_cut_by_reader", {"n": most}),) if cut else ()
         usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
         candidates = self._candidates(prompt, readings)
         if self.engine.record.latin_only and not is_latin(prompt.question):

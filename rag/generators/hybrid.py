@@ -18,7 +18,7 @@ from rag.citations import sentence_spans
 from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
 from rag.generators.extractive import ExtractiveGenerator
 from rag.opposites import OPPOSITES
-from rag.records import Usage
+from rag.records import Note, Usage
 from rag.words import content_stems, is_number
 
 __all__ = ["HybridGenerator", "phrasing_prompt", "says_the_same"]
@@ -188,7 +188,8 @@ def _joined(prompt: Prompt, marked: Completion, written: Completion) -> Completi
         return replace(whole, text=marked.text)
     if says_the_same(marked.text, f"{_around(prompt, marked)} {prompt.question}", text):
         return whole
-    note = f"the sentence above does not say what the documents do: “{_one_line(marked.text)}”"
+    said = _one_line(marked.text)
+    note = Note(f"the sentence above does not say what the documents do: “{said}”", "contradicted", {"said": said})
     return replace(whole, evidence=(), confidence=0.0, notes=(*whole.notes, note))
 
 

@@ -21,7 +21,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from rag.generators.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
-from rag.records import Usage
+from rag.records import Note, Usage
 
 __all__ = ["RememberingGenerator"]
 
@@ -134,7 +134,8 @@ def _text(completion: Completion) -> str:
     if completion.confidence is not None:
         places = [astuple(evidence) for evidence in completion.evidence]
         signals = None if completion.signals is None else astuple(completion.signals)
-        parts += [completion.notes, completion.confidence, signals, places]
+        notes = [[note.text, note.kind, dict(note.values)] for note in completion.notes]
+        parts += [notes, completion.confidence, signals, places]
     return json.dumps(parts)
 
 
@@ -146,4 +147,6 @@ def _completion(text: str) -> Completion:
     notes, confidence, told, places = marked
     signals = None if told is None else Signals(*told)
     evidence = tuple(Evidence(*place) for place in places)
-    return Completion(answer, reason, whole.usage, seconds, tuple(notes), confidence, signals, evidence)
+    # A note that was remembered before notes had kinds is a sentence alone.
+    noted = tuple(Note(note) if isinstance(note, str) else Note(*note) for note in notes)
+    return Completion(answer, reason, whole.usage, seconds, noted, confidence, signals, evidence)

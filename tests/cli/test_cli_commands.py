@@ -38,7 +38,7 @@ PASSAGE = {
 }  # fmt: skip
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
-    "finish_reason", "notes", "timings", "usage", "generation", "config_digest",
+    "finish_reason", "notes", "note_kinds", "timings", "usage", "generation", "config_digest",
 }  # fmt: skip
 
 
@@ -301,7 +301,7 @@ def test_an_unsupported_sentence_is_named(indexed: Path, rag: Rag) -> None:
     # Cut after one word, the fake's answer is "The", which no passage can support.
     ran = rag("ask", KEY, "--set", "prompt.max_tokens=1")
     assert "Unsupported: no passage says “The”\n\nPassages that were read\n[1] docs/" in ran.out
-    assert ran.err == "note: the answer was cut at 1 tokens (prompt.max_tokens)\n"
+    assert ran.err == "note: the answer was cut at 1 token (prompt.max_tokens)\n"
 
 
 def test_ask_json(indexed: Path, rag: Rag) -> None:

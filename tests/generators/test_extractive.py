@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from rag.generators.remembering import RememberingGenerator
 from rag.models import resolve_model
 from rag.prompting import ReadingBuilder
 from rag.reader import Reader
-from rag.records import Passage, Usage
+from rag.records import Note, Passage, Usage
 from rag.retrieval import Retrieved
 from rag.spans.engine import SpanEngine
 from rag.spans.record import Calibration, Combination, ReaderRecord
@@ -162,7 +165,7 @@ def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 5.0})
     told = made.generate([Prompt(question="why " * 100, passages=shown("Dial 288."))], Sampling())[0]
     assert told.text == "288"
-    assert any("first 64 tokens" in text for text in told.notes)
+    assert any("first 64 tokens" in note.text for note in told.notes)
 
 
 def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
@@ -175,7 +178,24 @@ def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
     other = [Prompt(question=QUESTION, passages=shown("Dial 288.", scores=[2.0]))]
     remembering.generate(other, Sampling())
     assert remembering.made == 3
+    cut = [Prompt(question=f"{QUESTION} " * 40, passages=shown("Dial 288."))]
+    (noted,) = remembering.generate(cut, Sampling())
+    assert [note.kind for note in noted.notes] == ["question_cut_by_reader"]
+    assert remembering.generate(cut, Sampling()) == [noted]
     remembering.close()
+    with (
+        closing(sqlite3.connect(tmp_path / "memory.sqlite")) as database,
+        database,
+    ):  # as versions before kinds wrote it
+        database.execute("UPDATE completions SET completion = replace(completion, ?, ?)", (_json(noted), '["old"]'))
+    later = RememberingGenerator(lambda: real, tmp_path / "memory.sqlite", "x")
+    assert later.generate(cut, Sampling())[0].notes == (Note("old"),)
+    assert later.made == 0
+    later.close()
+
+
+def _json(noted: Completion) -> str:
+    return json.dumps([[note.text, note.kind, dict(note.values)] for note in noted.notes])
 
 
 signals = st.tuples(st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50))

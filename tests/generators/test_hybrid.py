@@ -67,7 +67,7 @@ def test_a_sentence_that_says_something_else_is_unsupported_and_the_span_is_told
     assert told.text == written
     assert told.evidence == ()
     assert told.confidence == 0.0
-    assert any("“288”" in note for note in told.notes)
+    assert [(note.kind, note.values) for note in told.notes] == [("contradicted", {"said": "288"})]
 
 
 def test_an_empty_sentence_is_replaced_by_the_span() -> None:

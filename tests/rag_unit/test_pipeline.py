@@ -15,7 +15,7 @@ from rag.errors import InputError, PromptTooLongError
 from rag.filtering import Filter
 from rag.generators import Completion, FakeGenerator, Prompt, Sampling
 from rag.prompting import ABSTENTION
-from rag.records import Answer, Usage
+from rag.records import Answer, Note, Usage
 from rag.serialise import answer_json
 
 WEIGHT = "What does the fog sensor weigh?"
@@ -134,7 +134,7 @@ def test_every_fusion_leads_to_an_answer(fog: Project, fusion: str) -> None:
 def test_an_answer_that_was_cut_says_so(fog: Project) -> None:
     answer = fog.pipeline("prompt.max_tokens=3").ask(WEIGHT)
     assert (answer.text, answer.finish_reason) == ("The fog sensor", "length")
-    assert answer.notes == ("the answer was cut at 3 tokens (prompt.max_tokens)",)
+    assert answer.notes == (Note("the answer was cut at 3 tokens (prompt.max_tokens)", "answer_cut", {"n": 3}),)
 
 
 def test_passages_that_did_not_fit_are_reported(fog: Project) -> None:
@@ -168,7 +168,7 @@ def test_a_question_too_long_for_the_model_is_refused(fog: Project) -> None:
 def test_a_note_of_retrieval_reaches_the_answer(fog: Project) -> None:
     answer = fog.pipeline().ask("fog sensor " * 150)
     assert len(answer.notes) == 1
-    assert "302 tokens" in answer.notes[0]
+    assert "302 tokens" in answer.notes[0].text
 
 
 # Streams ----------------------------------------------------------------------------------------------------

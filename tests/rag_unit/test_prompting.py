@@ -64,7 +64,7 @@ def test_the_best_passages_go_in_first_and_a_small_one_fills_the_rest() -> None:
 def test_what_is_dropped_carries_the_reason() -> None:
     builder = PromptBuilder(FakeGenerator(), context_tokens=64)
     (dropped,) = builder.build(QUESTION, [passage(1, 100)]).dropped
-    assert dropped.reason == "needs 102 tokens, 64 were left of the budget of 64"
+    assert dropped.reason.text == "needs 102 tokens, 64 were left of the budget of 64"
 
 
 def test_the_model_limit_holds_where_it_is_the_smaller_budget() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.records import Answer, Citation, DroppedPassage, Passage, Sentence, Usage
+from rag.records import Answer, Citation, DroppedPassage, Note, NoteKind, Passage, Sentence, Usage
 from rag.serialise import answer_from_json, answer_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -29,6 +30,10 @@ PASSAGE = st.builds(
 )  # fmt: skip
 
 
+VALUES = st.dictionaries(TEXT, st.one_of(TEXT, COUNT, SHARE), max_size=2)
+NOTE = st.one_of(st.builds(Note, TEXT), st.builds(Note, TEXT, st.sampled_from(get_args(NoteKind)), VALUES))
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> Answer:
     passages = draw(st.lists(PASSAGE, max_size=3, unique_by=lambda p: p.id))
@@ -43,9 +48,9 @@ def answers(draw: st.DrawFn) -> Answer:
         sentences=tuple(draw(st.lists(st.builds(Sentence, end, end, SHARE, maybe(COUNT)), max_size=3))),
         citations=tuple(draw(st.lists(cited, max_size=3))) if cited is not None else (),
         passages=tuple(passages),
-        dropped=tuple(draw(st.lists(st.builds(DroppedPassage, PASSAGE, TEXT), max_size=2))),
+        dropped=tuple(draw(st.lists(st.builds(DroppedPassage, PASSAGE, NOTE), max_size=2))),
         finish_reason=draw(TEXT),
-        notes=tuple(draw(st.lists(TEXT, max_size=2))),
+        notes=tuple(draw(st.lists(NOTE, max_size=2))),
         usage=draw(st.builds(Usage, COUNT, COUNT, COUNT)),
         timings=draw(st.dictionaries(TEXT, SHARE, max_size=3)),
         generation=draw(COUNT),
@@ -64,3 +69,14 @@ def test_a_citation_of_a_passage_that_is_not_there_is_no_answer() -> None:
     value = answer_json(answer, "") | {"passages": []}
     with pytest.raises(KeyError):
         answer_from_json(value)
+
+
+@given(answers())
+def test_an_answer_of_before_notes_had_kinds_has_its_sentences(answer: Answer) -> None:
+    old = answer_json(answer, "digest")
+    del old["note_kinds"]
+    for dropped in old["dropped"]:
+        del dropped["reason_kind"]
+    read = answer_from_json(old)
+    assert read.notes == tuple(Note(note.text) for note in answer.notes)
+    assert [d.reason for d in read.dropped] == [Note(d.reason.text) for d in answer.dropped]

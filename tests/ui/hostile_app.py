@@ -14,7 +14,7 @@ from hostile_payloads import payloads
 
 from rag.config import load_config
 from rag.explain import Attribution
-from rag.records import Answer, Citation, DroppedPassage, Passage, Sentence, Usage
+from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 from ui.frame import Here
 from ui.settings import UiSettings
 from ui.texts import Texts
@@ -41,12 +41,12 @@ def answer_of(texts: list[str], n: int, *, abstained: bool = False) -> Answer:
     found = tuple(passage(n * 100 + k, one) for k, one in enumerate(texts))
     whole = passage(n * 100 + 99, text)
     if abstained:
-        return Answer(text, "not in the documents", True, 0.0, passages=(whole, *found), notes=(text,))
+        return Answer(text, "not in the documents", True, 0.0, passages=(whole, *found), notes=(Note(text),))
     middle = len(text) // 2
     sentences = (Sentence(0, middle, 0.9, 0), Sentence(middle, len(text), 0.1, None))
     cited = (Citation(whole, 0, middle, text[:middle], text), *(Citation(p, 0, 9, p.text[:9], p.text) for p in found))
-    dropped = tuple(DroppedPassage(p, p.text) for p in found)
-    return Answer(text, text, False, 0.9, sentences, cited, found, dropped, text, tuple(texts), Usage(1, 1),
+    dropped = tuple(DroppedPassage(p, Note(p.text, "contradicted", {"said": p.text})) for p in found)
+    return Answer(text, text, False, 0.9, sentences, cited, found, dropped, text, tuple(map(Note, texts)), Usage(1, 1),
         {"generate": 0.1}, 1, texts[0])  # fmt: skip
 
 

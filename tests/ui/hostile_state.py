@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.records import FORMAT, write_json
-from rag.records import Answer, Citation, Passage, Sentence, Usage
+from rag.records import Answer, Citation, Note, Passage, Sentence, Usage
 from ui.conversation import Conversation
 from ui.history import Chat, Chats, Turn
 from ui.ingest_job import run_job
@@ -174,10 +174,11 @@ def answer_of(texts: Sequence[str], question: str, *, abstained: bool = False) -
     text = "\n".join(texts)
     found = tuple(Passage(n, one, one, 1, (one, one), 0, len(one), one, 1.0) for n, one in enumerate(texts))
     if abstained:
-        return Answer(question, text, True, 0.0, passages=found[:3], notes=tuple(texts), generator="fake")
+        return Answer(question, text, True, 0.0, passages=found[:3], notes=tuple(map(Note, texts)), generator="fake")
     cited = tuple(Citation(passage, 0, 5, passage.text[:5], passage.text) for passage in found[:12])
     sentences = (Sentence(0, len(text), 0.9, 0),)
-    return Answer(question, text, False, 0.9, sentences, cited, found, (), texts[0], tuple(texts), Usage(1, 1),
+    noted = tuple(Note(one, "contradicted", {"said": one}) for one in texts)
+    return Answer(question, text, False, 0.9, sentences, cited, found, (), texts[0], noted, Usage(1, 1),
         {"generate": 0.1}, 1, "\n".join(texts))  # fmt: skip
 
 

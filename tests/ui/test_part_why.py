@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from evidence_samples import ask, make_index
 from streamlit.testing.v1 import AppTest
 
-from rag.records import Answer
+from rag.records import Answer, DroppedPassage, Note
 
 QUESTION = "When is the pump tested?"
 
@@ -47,6 +48,17 @@ def test_it_shows_what_became_of_every_passage(index: Path) -> None:
     assert len(column(app.dataframe[0], "state")) == len(answer.passages) + len(answer.dropped)
     assert "cited" in column(app.dataframe[0], "state")
     assert "Answer" in column(app.dataframe[1], "stage")
+
+
+def test_reasons_and_notes_stand_in_lines_that_wrap(index: Path) -> None:
+    answer = ask(index, QUESTION)
+    left, other = answer.passages[0], Note("needs 90 tokens", "over_budget", {"n": 90, "left": 9, "budget": 900})
+    noted = Note("the answer was cut at 64 tokens", "answer_cut", {"n": 64})
+    app = opened(index, replace(answer, dropped=(DroppedPassage(left, other),), notes=(noted,)))
+    shown = [element.value for element in app.get("html")]
+    assert any("It needs 90 tokens; 9 were left of the budget of 900." in line for line in shown)
+    assert any("The answer was cut at 64 tokens (prompt.max_tokens)." in line for line in shown)
+    assert not any("tokens" in str(cell) for cell in column(app.dataframe[0], "state"))
 
 
 def test_a_deeper_search_is_made_on_request(index: Path) -> None:

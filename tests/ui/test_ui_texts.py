@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from eval.errors import EvalError
 from indexes.errors import StoreError
 from rag.errors import RagError
+from rag.records import NoteKind
 from ui.failures import failure_of
 from ui.history import HistoryError
 from ui.texts import Texts
@@ -64,6 +66,29 @@ def test_every_kind_of_failure_has_a_name_in_both_languages() -> None:
     for language in ("en", "ru"):
         assert kinds == set(catalogue(language, "failures"))
     assert "failures.OSError" in Texts("ru") and "failures.<b>" not in Texts("ru")
+
+
+def noted() -> dict[str, set[str]]:
+    """Every kind of note that the code makes, with the names of its values."""
+    found = {}
+    for path in (UI.parent / "rag").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Note":
+                kind, values = [*call.args[1:], None, None][:2]
+                if isinstance(kind, ast.Constant):
+                    keys = values.keys if isinstance(values, ast.Dict) else []
+                    found[str(kind.value)] = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    return found
+
+
+def test_every_kind_of_note_has_a_sentence_with_its_values_in_both_languages() -> None:
+    made = noted()
+    assert set(made) == set(get_args(NoteKind)) - {""}
+    for language in ("en", "ru"):
+        sentences = catalogue(language, "notes")
+        assert set(sentences) == set(made)
+        for kind, names in made.items():
+            assert fields(sentences[kind]) <= names and ("n" in names) == isinstance(sentences[kind], dict), kind
 
 
 def test_plurals_follow_the_language() -> None:

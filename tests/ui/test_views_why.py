@@ -7,9 +7,9 @@ import dataclasses
 from evidence_samples import cited, passage
 
 from rag.explain import Attribution
-from rag.records import Answer, DroppedPassage, Usage
+from rag.records import Answer, DroppedPassage, Note, Usage
 from ui.texts import Texts
-from ui.views.why import candidates, facts, shares, without
+from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 t = Texts("en")
 
@@ -19,24 +19,24 @@ def answer() -> Answer:
     return dataclasses.replace(
         cited("March", "March"),
         passages=(passage(), other),
-        dropped=(DroppedPassage(left, "needs 90 tokens"),),
+        dropped=(DroppedPassage(left, Note("needs 90 tokens", "over_budget", {"n": 90, "left": 9, "budget": 900})),),
         usage=Usage(120, 4, 60),
         timings={"embed": 0.03, "search": 0.01, "generate": 0.06, "first_token": 0.05},
         generator="fake\u202e",
-        notes=("the answer was cut",),
+        notes=(Note("the answer was cut at 64 tokens", "answer_cut", {"n": 64}), Note("failed:\nno kind")),
     )
 
 
 def test_every_passage_has_a_state() -> None:
     states = [row.state for row in candidates(t, answer())]
-    assert states == ["cited", "read, not cited", "left out: needs 90 tokens"]
+    assert states == ["cited", "read, not cited", "left out"]
 
 
 def test_a_deeper_search_keeps_its_order_and_loses_no_passage_of_the_answer() -> None:
     deeper = [passage(id=9), passage(id=1), passage(id=2)]
     rows = candidates(t, answer(), deeper)
     assert [row.rank for row in rows] == [1, 2, 3, 4]
-    assert [row.state for row in rows] == ["too far down", "cited", "read, not cited", "left out: needs 90 tokens"]
+    assert [row.state for row in rows] == ["too far down", "cited", "read, not cited", "left out"]
 
 
 def test_what_no_model_read_is_not_called_read() -> None:
@@ -67,7 +67,21 @@ def test_facts_are_written_as_the_language_writes_them() -> None:
     told = dict(facts(Texts("ru"), dataclasses.replace(answer(), usage=Usage(12000, 4))))
     assert told["Прочитано токенов"].replace("\u00a0", " ") == "12 000"
     assert told["Чем получен ответ"] == "fake�"
-    assert told["Примечание"] == "the answer was cut"
+
+
+def test_what_is_too_long_for_a_cell_is_said_in_sentences_of_the_pages_language() -> None:
+    told, without_kind = notes(Texts("ru"), answer())
+    assert told == "Ответ обрезан: предел — 64 токена (prompt.max_tokens)."
+    assert without_kind == "failed: no kind"
+    (left,) = left_out(Texts("ru"), answer())
+    assert left.startswith("Не вошёл: ") and left.endswith(
+        "Фрагменту нужно 90 токенов, а из отведённых 900 оставалось 9."
+    )
+
+
+def test_a_note_of_another_version_is_its_english_sentence() -> None:
+    odd = dataclasses.replace(answer(), notes=(Note("cut", "answer_cut"), Note("new", "newer"), Note("<b>\n{n}", "")))  # type: ignore[arg-type]
+    assert notes(t, odd) == ["cut", "new", "<b> {n}"]
 
 
 def test_what_is_left_without_a_passage() -> None:

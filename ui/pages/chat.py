@@ -22,6 +22,7 @@ from ui.parts.why import show_why
 from ui.safe import escape, one_line
 from ui.texts import Texts
 from ui.views import chat as view
+from ui.views.words import noted
 
 __all__ = ["show"]
 
@@ -264,4 +265,4 @@ def _show_account(here: Here, turn: Turn) -> None:
         parts += [t(f"chat.time_{line.key}", seconds=t.number(line.seconds, 2)) for line in view.times(turn.clock)]
         st.html(f'<p class="rag-quiet">{escape(" · ".join(parts))}</p>')
     for note in answer.notes:
-        st.html(f'<p class="rag-quiet">{escape(note)}</p>')
+        st.html(f'<p class="rag-quiet">{escape(noted(t, note))}</p>')

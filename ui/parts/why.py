@@ -14,7 +14,8 @@ import streamlit as st
 
 from rag.records import Answer
 from ui.frame import Here, told
-from ui.views.why import candidates, facts, shares, without
+from ui.safe import escape
+from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 if TYPE_CHECKING:
     from rag.explain import Attribution
@@ -40,10 +41,12 @@ def _show(here: Here, question: str, answer: Answer, key: str) -> None:
         found = _deeper(here, question, key)
         rows = candidates(t, answer, found)
         _frame([asdict(row) for row in rows], _candidate_columns(t, any(row.reranked is not None for row in rows)))
+        _lines(left_out(t, answer))
         st.caption(t("why.times"))
         _frame([asdict(row) for row in shares(t, answer)], _share_columns(t))
         names = {"name": t("why.what"), "value": t("why.value")}
         _frame([{names["name"]: name, names["value"]: value} for name, value in facts(t, answer)], {})
+        _lines(notes(t, answer))
         _without(here, answer, key)
 
 
@@ -85,6 +88,12 @@ def _frame(rows: list[dict[str, Any]], columns: dict[str, Any]) -> None:
         st.dataframe(
             rows, column_config=columns, column_order=list(columns or rows[0]), hide_index=True, width="stretch"
         )
+
+
+def _lines(sentences: Sequence[str]) -> None:
+    """Show sentences as lines of their own, which wrap: a cell of a table cuts them off."""
+    for sentence in sentences:
+        st.html(f'<p class="rag-quiet">{escape(sentence)}</p>')
 
 
 def _candidate_columns(t: Any, reranked: bool) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from rag.explain import Attribution
 from rag.records import Answer, Passage
 from ui.safe import one_line
 from ui.texts import Texts
-from ui.views.places import place, short_name
+from ui.views.places import full_place, place, short_name
+from ui.views.words import noted
 
-__all__ = ["Candidate", "Share", "Without", "candidates", "facts", "shares", "without"]
+__all__ = ["Candidate", "Share", "Without", "candidates", "facts", "left_out", "notes", "shares", "without"]
 
 _STAGES = ("embed", "search", "rerank", "prompt", "generate", "cite")
 
@@ -63,7 +64,7 @@ def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[
     """
     shown = {passage.id for passage in answer.passages} if not answer.abstained or answer.usage.prompt_tokens else set()
     cited = {citation.passage.id for citation in answer.citations}
-    dropped = {drop.passage.id: drop.reason for drop in answer.dropped}
+    dropped = {drop.passage.id for drop in answer.dropped}
     own = [*answer.passages, *(drop.passage for drop in answer.dropped)]
     order = list(found) + [p for p in own if p.id not in {f.id for f in found}] if found else own
 
@@ -73,7 +74,7 @@ def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[
         if passage.id in shown:
             return t("why.shown")
         if passage.id in dropped:
-            return t("why.dropped", reason=one_line(dropped[passage.id]))
+            return t("why.dropped")
         return t("why.not_retrieved") if found else t("why.nearest")
 
     return [_candidate(t, rank, passage, state(passage)) for rank, passage in enumerate(order, start=1)]
@@ -99,7 +100,19 @@ def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
     ]
     if (first := answer.timings.get("first_token")) is not None:
         rows.append((t("why.first_token"), t("why.seconds", seconds=round(first, 3))))
-    return rows + [(t("why.note"), one_line(note, 500)) for note in answer.notes]
+    return rows
+
+
+def notes(t: Texts, answer: Answer) -> list[str]:
+    """Return what is noted of an answer: sentences, too long for a cell."""
+    return [noted(t, note) for note in answer.notes]
+
+
+def left_out(t: Texts, answer: Answer) -> list[str]:
+    """Say of each passage that was left out, why: sentences, too long for a cell."""
+    return [
+        t("why.left_out", place=full_place(t, drop.passage), reason=noted(t, drop.reason)) for drop in answer.dropped
+    ]
 
 
 def without(t: Texts, attributions: Sequence[Attribution]) -> list[Without]:

@@ -1,11 +1,12 @@
-"""Names that come from data and may have a text in the catalogue: stages, kinds of loss, parts of a report."""
+"""What comes from data and may have a text in the catalogue: stages, kinds of loss, parts of a report, notes."""
 
 from __future__ import annotations
 
+from rag.records import Note
 from ui.safe import one_line
 from ui.texts import Texts
 
-__all__ = ["named"]
+__all__ = ["named", "noted"]
 
 
 def named(t: Texts, key: str, otherwise: str) -> str:
@@ -14,3 +15,12 @@ def named(t: Texts, key: str, otherwise: str) -> str:
         return t(key)
     except KeyError:
         return one_line(otherwise)
+
+
+def noted(t: Texts, note: Note) -> str:
+    """Return a note in the page's language, or the English sentence where its kind has no text; in one line."""
+    values = {name: one_line(v, 300) if isinstance(v, str) else v for name, v in note.values.items()}
+    try:
+        return t(f"notes.{note.kind}", **values)
+    except (KeyError, TypeError):  # of no kind, or kept by a version that had other kinds or values
+        return one_line(note.text, 500)

@@ -28,7 +28,7 @@ from rag.generators import Generator, make_generator
 from rag.generators.remembering import RememberingGenerator
 from rag.models import resolve_model
 from rag.reader import Reader
-from rag.records import Answer, Passage
+from rag.records import Answer, Note, Passage
 from rag.retrieval import Retrieved
 from rag.urls import without_userinfo
 
@@ -233,7 +233,7 @@ def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
 
 
 def _failed(found: Retrieved, error: RagError) -> Answer:
-    return Answer(found.question, "", True, 0.0, notes=(f"failed: {error.message}",), finish_reason=_GATED)
+    return Answer(found.question, "", True, 0.0, notes=(Note(f"failed: {error.message}"),), finish_reason=_GATED)
 
 
 def _shown(answer: Answer) -> tuple[Passage, ...]:
@@ -259,9 +259,8 @@ def _sources(found: Retrieved) -> tuple[str, ...]:
 
 def _without_answer(found: Retrieved, sources: tuple[str, ...]) -> Prediction:
     passages = _ranked(found.passages, set())
-    return Prediction(
-        "", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, notes=found.notes
-    )
+    told = tuple(note.text for note in found.notes)
+    return Prediction("", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, notes=told)
 
 
 def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
@@ -281,7 +280,10 @@ def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
         supported=sum(sentence.supported for sentence in answer.sentences),
         timings=dict(answer.timings),
         usage=usage,
-        notes=(*answer.notes, *([f"abstained: {answer.finish_reason}"] if answer.abstained else [])),
+        notes=(
+            *(note.text for note in answer.notes),
+            *([f"abstained: {answer.finish_reason}"] if answer.abstained else []),
+        ),
     )
 
 
