@@ -64,8 +64,9 @@ def sidebar(settings: UiSettings) -> Here:
             bind="query-params",
         )  # fmt: skip
         t = Texts(language or own)
-        index = _collection(settings, t)
-        if settings.oidc and st.user.is_logged_in:
+        known = not settings.oidc or bool(st.user.is_logged_in)  # a stranger is not told what collections there are
+        index = _collection(settings, t) if known else settings.index
+        if settings.oidc and known:
             st.button(t("login.log_out"), key="log_out", icon=":material/logout:", on_click=st.logout)
     return Here(settings, t, index, _owner())
 

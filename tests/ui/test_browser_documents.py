@@ -88,5 +88,29 @@ def test_a_second_browser_sees_an_ingestion_end(
         watcher.close()
 
 
+def test_two_gigabytes_are_refused_in_the_browser_and_the_page_goes_on(
+    context: BrowserContext, server: Any, tmp_path: Path
+) -> None:
+    huge, small = tmp_path / "archive.txt", tmp_path / "tern.txt"
+    with huge.open("wb") as file:
+        file.truncate(2 * 2**30)  # a hole: nothing is written
+    small.write_text("The tern is called Rosalind.\n", encoding="utf-8")
+    page, sent = context.new_page(), []
+    page.on("request", lambda request: sent.append(request.method) if "upload_file" in request.url else None)
+    show(page, server, "documents")
+    page.locator('input[type="file"]').set_input_files(huge)
+    page.get_by_text("File must be 200", exact=False).wait_for()
+    assert page.get_by_text("Split a larger file, or put it into a folder and ingest that.").count() == 1
+    assert sent == []  # not a byte of it
+    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    page.locator('input[type="file"]').set_input_files(small)
+    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    page.get_by_text("tern.txt").filter(has_text="was taken").wait_for()
+    page.get_by_text("Done: 1 added").first.wait_for(timeout=INGESTED_WITHIN_MS)
+    assert page.get_by_text("archive.txt").filter(has_text="was taken").count() == 0
+    assert page.get_by_test_id("stException").count() == 0
+    assert server.process.poll() is None
+
+
 def _ours(url: str, server: str) -> bool:
     return url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from browsing import free_port
 
 from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import load_config
@@ -70,11 +70,11 @@ class Server:
     state: Path
 
 
-def start_server(index: Path, *arguments: str, environment: dict[str, str] | None = None) -> Server:
+def start_server(
+    index: Path, *arguments: str, environment: dict[str, str] | None = None, port: int | None = None
+) -> Server:
     """Start ``rag ui`` on a free port with models that are none, and wait until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom rag.__main__ import run; run()"
     )
