@@ -159,6 +159,14 @@ _STOPS_NOUN = (
     r"by|with|about|when|if|and|or|that|which|who|after|before|during|need|needs|weigh|weighs|cost|costs|last|lasts|open|closed|allowed|called|made|used|located)"
 )
 _NOUN = re.compile(rf"\b(?:the|an?|my|our|your)\s+((?:(?!{_STOPS_NOUN}\b)[\w-]+\s*){{1,3}})", re.IGNORECASE)
+_THING = re.compile(
+    rf"\b(?:the|an?|my|our|your)\s+(?!{_STOPS_NOUN}\b)[\w-]+(?:\s+(?!{_STOPS_NOUN}\b)[\w-]+){{0,3}}(?=\s+{_STOPS_NOUN}\b|$)",
+    re.IGNORECASE,
+)
+_NUMBER = (
+    r"(?:\d+|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"два|две|три|четыре|пять|шесть|семь|восемь|девять|десять)"
+)
 _PERSON = re.compile(r"\b(?:he|she|him)\b|\b(?:his|her)\b", re.IGNORECASE)
 _ASKS_WHO = re.compile(r"\s*(?:who|whom|кто|кого|кому|кем)\b", re.IGNORECASE)
 _ASKS = re.compile(r"\b(?:what|who|whom|which|when|where|why|how|что|кто|когда|где|почему|сколько)\b", re.IGNORECASE)
@@ -227,10 +235,24 @@ def _exchanged(fragment: str, previous: str) -> str | None:
     if one := re.fullmatch(r"(the [\w-]+) ones?", fragment, re.IGNORECASE):
         noun = _noun(previous)
         return _replaced(previous, noun, f"{one[1].split(' ', 1)[1]} {noun.split()[-1]}") if noun else None
+    if (counted := _other_number(fragment, previous)) is not None:
+        return counted
     new, old = _names(fragment), _names(previous)
     if len(new) == 1 and old:
         return _replaced(previous, old[-1], new[0])
+    things = list(_THING.finditer(previous))
+    if not new and len(things) == 1 and _THING.fullmatch(fragment):
+        return f"{previous[: things[0].start()]}{fragment[0].lower()}{fragment[1:]}{previous[things[0].end() :]}"
     return None
+
+
+def _other_number(fragment: str, previous: str) -> str | None:
+    """Put a number and what is counted in place of the only such number of the previous question."""
+    told = re.fullmatch(rf"({_NUMBER})(\s+\w+)", fragment, re.IGNORECASE)
+    numbers = list(re.finditer(rf"\b{_NUMBER}\b{re.escape(told[2])}\b", previous, re.IGNORECASE)) if told else []
+    if told is None or len(numbers) != 1:
+        return None
+    return f"{previous[: numbers[0].start()]}{told[0].lower()}{previous[numbers[0].end() :]}"
 
 
 def _preposition(fragment: str) -> str | None:
@@ -279,8 +301,16 @@ def _names(text: str) -> list[str]:
 
 
 def _noun(text: str) -> str | None:
-    found = [match[1].strip() for match in _NOUN.finditer(text)]
-    return found[-1] if found else None
+    found = list(_NOUN.finditer(text))
+    if not found:
+        return None
+    words = found[-1][1].split()
+    ends = not text[found[-1].end() :].strip(" ?!.…")
+    if len(words) > 1 and ends and re.search(r"\b(?:do|does|did)\s+$", text[: found[-1].start()], re.IGNORECASE):
+        words.pop()  # "When does the backup run?": its last word is the verb
+    elif len(words) > 1 and ends and re.search(r"\w{3}ed$", words[-1]):
+        words.pop()  # "How often are the lenses cleaned?"
+    return " ".join(words)
 
 
 def _replaced(text: str, old: str, new: str) -> str | None:

@@ -91,6 +91,10 @@ How did Genghis Khan treat his enemies?
 HEAVY = Turn("How long is the warranty of the Nimbrel 3?", "30 months")
 PUMP = Turn("How heavy is the red pump?", "3 kg")
 FOUNDER = Turn("Who founded Quayside?", "Ada Brill")
+BACKUP = Turn("When does a full backup run?", "every night at 02:40")
+LENSES = Turn("How often are the lenses cleaned?", "every 34 days")
+BLINKS = Turn("What do four blinks of the amber lamp mean?", "the heater fuse has blown")
+CABLE = Turn("What does the 10 m sensor cable cost?", "£45")
 STAFF = Turn("How many employees did Quayside have in 2018?", "29")
 DESK = Turn("When is the help desk open on Fridays?", "08:30 to 13:30")
 MASS = Turn("Какая масса у датчика «Нимбрел-3»?", "3,4 кг")
@@ -124,6 +128,13 @@ FOLLOWUPS = [
     (DESK, "And on Mondays?", "When is the help desk open on Mondays?"),
     (DESK, "What is its number?", "What is the help desk’s number?"),
     (DESK, "Since when?", "Since when (When is the help desk open on Fridays: 08:30 to 13:30)?"),
+    (BACKUP, "Where is it taken?", "Where is the full backup taken?"),
+    (LENSES, "What are they cleaned with?", "What are the lenses cleaned with?"),
+    (BLINKS, "And six blinks?", "What do six blinks of the amber lamp mean?"),
+    (BLINKS, "What about three?", "Three (What do four blinks of the amber lamp mean)?"),
+    (BLINKS, "And four coins?", "Four coins (What do four blinks of the amber lamp mean)?"),
+    (CABLE, "And the mast clamp?", "What does the mast clamp cost?"),
+    (CABLE, "And the red pump of the house?", "The red pump of the house (What does the 10 m sensor cable cost)?"),
     (MASS, "А какая у него гарантия?", "«Нимбрел-3»: какая у него гарантия?"),
     (MASS, "На какой высоте его ставят?", "«Нимбрел-3»: на какой высоте его ставят?"),
     (MASS, "Почему?", "Почему (Какая масса у датчика «Нимбрел-3»: 3,4 кг)?"),
