@@ -7,6 +7,8 @@ list of settings), or both. What the keys mean is the caller's affair: this modu
 from __future__ import annotations
 
 import itertools
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import Any
 
 from eval.errors import EvalError
 
-__all__ = ["Point", "Sweep", "pareto", "read_sweep"]
+__all__ = ["Point", "Sweep", "pareto", "parse_sweep", "read_sweep"]
 
 _KEYS = ("name", "dataset", "mode", "limit", "seed", "config", "set", "grid", "points")
+_REMEDY = "see docs/evaluation.md for the form of a sweep"
+_MOST = 1000  # a run each
 _MODES = ("open", "gold", "closed-book")
 
 
@@ -44,36 +48,54 @@ class Sweep:
 
 def read_sweep(path: Path) -> Sweep:
     """Read a sweep file. Raises :class:`~eval.errors.EvalError` that names the key at fault."""
-    import yaml
-
-    remedy = "see docs/evaluation.md for the form of a sweep"
     try:
-        tree = _load_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EvalError(f"{path} cannot be read: {error}", "check the path") from None
-    except yaml.YAMLError as error:
-        raise EvalError(f"{path} is not YAML: {' '.join(str(error).split())}", remedy) from None
-    if not isinstance(tree, dict):
-        raise EvalError(f"{path} holds no keys", remedy)
-    unknown = [key for key in tree if key not in _KEYS]
+    return parse_sweep(text, str(path), path.stem)
+
+
+def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None = None) -> Sweep:
+    """Read the text of a sweep file; ``form`` are keys that were chosen elsewhere and may not stand in it too.
+
+    Raises :class:`~eval.errors.EvalError` that says which key of ``where`` is at fault.
+    """
+    tree = _tree(text, where)
+    known = [key for key in _KEYS if key not in (form or {})]
+    unknown = [key for key in tree if key not in known]
     if unknown:
-        raise EvalError(f"{path}: there is no key {unknown[0]!r}", f"the keys are {', '.join(_KEYS)}")
+        raise EvalError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
+    tree |= form or {}
     if not isinstance(tree.get("dataset"), str):
-        raise EvalError(f"{path}: dataset must name one", remedy)
+        raise EvalError(f"{where}: dataset must name one", _REMEDY)
     mode = tree.get("mode", "open")
     if mode not in _MODES:
-        raise EvalError(f"{path}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
-    points = _points(tree, path, remedy)
+        raise EvalError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
+    points = _points(tree, where, _REMEDY)
     return Sweep(
-        name=str(tree.get("name") or path.stem),
+        name=str(tree.get("name") or stem),
         dataset=tree["dataset"],
         mode=mode,
-        limit=_whole(tree, "limit", path),
-        seed=_whole(tree, "seed", path) or 0,
+        limit=_whole(tree, "limit", where),
+        seed=_whole(tree, "seed", where) or 0,
         config=str(tree.get("config") or "cpu"),
-        common=_settings(tree.get("set"), f"{path}: set", remedy),
+        common=_settings(tree.get("set"), f"{where}: set", _REMEDY),
         points=tuple(points),
     )
+
+
+def _tree(text: str, where: str) -> dict[Any, Any]:
+    import yaml
+
+    try:
+        tree = _load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+        raise EvalError(f"{where} is not YAML: {' '.join(str(error).split())}", _REMEDY) from None
+    except RecursionError:
+        raise EvalError(f"{where} is nested too deeply, or within itself", _REMEDY) from None
+    if not isinstance(tree, dict):
+        raise EvalError(f"{where} holds no keys", _REMEDY)
+    return tree
 
 
 def pareto(rows: Sequence[Mapping[str, float]], *, more: Sequence[str], less: Sequence[str]) -> list[bool]:
@@ -104,7 +126,7 @@ def _load_yaml(text: str) -> Any:
     return yaml.load(text, Strict)  # noqa: S506 - a safe loader
 
 
-def _points(tree: Mapping[str, Any], path: Path, remedy: str) -> list[Point]:
+def _points(tree: Mapping[str, Any], path: str, remedy: str) -> list[Point]:
     points = []
     listed = tree.get("points") or []
     if not isinstance(listed, list):
@@ -117,10 +139,18 @@ def _points(tree: Mapping[str, Any], path: Path, remedy: str) -> list[Point]:
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
             raise EvalError(f"{path}: grid.{key} must be a list of values", remedy)
+    tries = len(points) + (math.prod(map(len, grid.values())) if grid else 0)
+    if tries > _MOST:
+        raise EvalError(f"{path} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
     if grid:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
             points.append(Point(_named(settings), settings))
+    for point in points:
+        try:
+            json.dumps(point.settings, default=str)
+        except (TypeError, ValueError):  # a key that is no text, a list that holds itself
+            raise EvalError(f"{path}: a value of {point.name!r} is none that a setting can have", remedy) from None
     if len(points) < 2:
         raise EvalError(f"{path} has {len(points)} settings to try, and a sweep compares at least two", remedy)
     names = [point.name for point in points]
@@ -138,7 +168,7 @@ def _settings(value: Any, where: str, remedy: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _whole(tree: Mapping[str, Any], key: str, path: Path) -> int | None:
+def _whole(tree: Mapping[str, Any], key: str, path: str) -> int | None:
     value = tree.get(key)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Evaluations that the page started: each a process of its own, ``rag eval run``, followed by what it writes to stderr.
+"""Evaluations that the page started: each a process of its own, ``rag eval run`` or ``sweep``, followed by its stderr.
 
 A crash, a cancel or the end of the page costs nothing: the run's folder stays, what was answered is remembered in
 ``runs/memory/``, and the request is kept so that it can be given again. One runs at a time; a second would make both
@@ -35,7 +35,10 @@ _REMEDY = "`rag eval` in a terminal shows all that it says"
 
 @dataclass(frozen=True)
 class Request:
-    """What ``rag eval run`` is asked. ``index`` is searched in open mode; None: the file's own paragraphs are."""
+    """What ``rag eval run`` is asked. ``index`` is searched in open mode; None: the file's own paragraphs are.
+
+    ``sweep`` is a file for ``rag eval sweep`` that says the rest.
+    """
 
     questions: str
     mode: str = "open"
@@ -45,9 +48,13 @@ class Request:
     config: str = "cpu"
     settings: tuple[str, ...] = ()
     name: str = ""
+    sweep: str = ""
 
     def arguments(self, runs: Path) -> list[str]:
         """Return the words after ``rag``."""
+        index = [f"--index={self.index}"] if self.index and self.mode == "open" else []
+        if self.sweep:
+            return ["eval", "sweep", f"--out={runs}", *index, "--progress=json", "--json", "--", self.sweep]
         words = [
             "eval",
             "run",
@@ -57,7 +64,7 @@ class Request:
             f"--config={self.config}",
         ]
         words += [f"--limit={self.limit}"] if self.limit else []
-        words += [f"--index={self.index}"] if self.index and self.mode == "open" else []
+        words += index
         words += [f"--name={self.name}"] if self.name else []
         words += [f"--set={assignment}" for assignment in self.settings]
         return [*words, "--progress=json", "--json", "--", self.questions]
@@ -65,7 +72,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How far a started evaluation is. ``error`` and ``remedy`` are what the command said where it failed."""
+    """How far a started evaluation is. ``error`` and ``remedy`` are what the command said where it failed.
+
+    Of a sweep, ``point`` of ``points`` is being tried, called ``label``; at its end, ``sweep`` is its folder.
+    """
 
     request: Request
     status: Status
@@ -76,13 +86,21 @@ class Evaluation:
     em: float | None = None
     f1: float | None = None
     run: str = ""
+    point: int = 0
+    points: int = 0
+    label: str = ""
+    sweep: str = ""
     error: str = ""
     remedy: str = ""
 
     @property
     def share(self) -> float:
-        """How much of the stage is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
+        """How much of the stage is done, of a sweep how much of its points, 0 to 1."""
+        stage = min(1.0, self.done / self.total) if self.total > 0 else 0.0
+        if self.points <= 0:
+            return stage
+        answered = stage if self.stage == "questions" else float(self.stage == "report")
+        return min(1.0, (max(self.point, 1) - 1 + answered) / self.points)
 
 
 class Evaluations:
@@ -213,6 +231,12 @@ class _Process:
                 run = Path(str(event.get("run") or "")).name
                 self._now = dataclasses.replace(self._now, run=run)
                 self._keep(run)
+            elif name == "sweep":
+                self._now = dataclasses.replace(self._now, sweep=Path(str(event.get("sweep") or "")).name)
+            elif name == "point":
+                which = {k: event[k] for k in ("point", "points") if _is_count(event.get(k))}
+                begun = dataclasses.replace(self._now, stage="starting", done=0, total=0, em=None, f1=None)
+                self._now = dataclasses.replace(begun, label=str(event.get("label")), **which)
             elif name == "stage":
                 self._now = dataclasses.replace(self._now, stage=str(event.get("stage")), done=0, total=0)
             elif name in ("documents", "questions"):

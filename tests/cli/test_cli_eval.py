@@ -340,6 +340,19 @@ def test_points_with_different_generators_run_apart(beacons: str, work: Path, ra
     assert [point["name"] for point in ran.json["points"]] == ["k=1", "other"]
 
 
+def test_a_sweep_tells_another_program_how_far_it_is(beacons: str, work: Path, rag: Rag) -> None:
+    (work / "sweep.yaml").write_text(
+        "dataset: beacons.json\nlimit: 4\nconfig: test\ngrid: {retrieval.k: [1, 2]}\n", encoding="utf-8"
+    )
+    ran = rag("eval", "sweep", "sweep.yaml", "--progress", "json", "--json")
+    events = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    points = [(event["point"], event["points"], event["label"]) for event in events if event["event"] == "point"]
+    assert points == [(1, 2, "sweep-k-1"), (2, 2, "sweep-k-2")]
+    runs = [Path(event["run"]).name for event in events if event["event"] == "run"]
+    assert runs == [point["run"] for point in ran.json["points"]]
+    assert events[-1] == {"event": "sweep", "sweep": ran.json["sweep"]}
+
+
 def test_throughput_is_measured_by_batch_size(beacons: str, rag: Rag) -> None:
     ran = rag("eval", beacons, "--throughput", "--json")
     assert ran.code == 0, ran.err
@@ -388,6 +401,12 @@ SWEEPS = [
     ("dataset: beacons.json\nconfig: test\ngrid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
     ("dataset: beacons.json\npoints: [{retrieval.k: 1}, {retrieval.k: 1}]", "two points are called"),
     ("dataset: [", "is not YAML"),
+    ("dataset: beacons.json\ngrid: {retrieval.k: [1, {2001-01-01: 2}]}", "is none that a setting can have"),
+    ("dataset: " + "[" * 5000, "is nested too deeply"),
+    (
+        f"dataset: beacons.json\ngrid: {{retrieval.k: {list(range(1, 101))}, retrieval.candidates: {[*range(50)]}}}",
+        "has 5,000 settings to try",
+    ),
     ("dataset: beacons.json\ngrid: {retrieval.k: [1]}\ngrid: {retrieval.k: [2]}", "'grid' is there twice"),
 ]
 
@@ -396,6 +415,7 @@ SWEEPS = [
 def test_a_sweep_file_that_is_wrong(beacons: str, work: Path, rag: Rag, text: str, told: str) -> None:
     (work / "sweep.yaml").write_text(text, encoding="utf-8")
     ran = rag("eval", "sweep", "sweep.yaml")
+    assert "Traceback" not in ran.err
     assert ran.code in (1, 2)
     assert told in ran.err
     assert not Path("runs").exists()

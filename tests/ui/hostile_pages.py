@@ -165,7 +165,9 @@ def evaluation_running(_: Here, texts: list[str]) -> None:
     now = module.evaluations().now(runs)
     if mode == "running" and now is not None:
         for text in texts:
-            st.progress(0.5, progress_words(dataclasses.replace(now, stage=text), here.t))
+            st.progress(
+                0.5, progress_words(dataclasses.replace(now, stage=text, point=1, points=2, label=text), here.t)
+            )
     show(here)
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from evaluation_runs import made
 
-from eval.runs import list_runs
+from eval.errors import EvalError
+from eval.runs import list_runs, list_sweeps
+from eval.sweep import read_sweep
 from rag.errors import UsageError
 from ui.evaluations import Evaluation, Evaluations, Request
 from ui.safe import label
 from ui.texts import Texts
 from ui.views.running import progress_words
+from ui.views.sweep_files import keep_sweep, sweep_of
 
 FAKE = """
 import json, sys, time
@@ -137,6 +140,55 @@ def test_the_words_of_the_command() -> None:
     assert not [
         w for w in Request("q", mode="gold", index="/i").arguments(Path("/r")) if w.startswith(("--index", "--limit"))
     ]
+
+
+def test_how_far_a_sweep_is(tmp_path: Path, started: list[Evaluations]) -> None:
+    end = """
+say(event="point", point=2, points=4, label="k=3 ![a](b)")
+say(event="stage", stage="questions")
+say(event="questions", done=1, total=2, em=1, f1=1)
+time.sleep(600)
+"""
+    evaluations, t = fake(started, end), Texts("en")
+    evaluations.start(Request("q.jsonl", sweep="s.yaml"), tmp_path / "runs", tmp_path / "notes")
+    while (now := until(evaluations, tmp_path / "runs", "answering")).done != 1 or now.total != 2:
+        time.sleep(0.02)
+    assert (now.point, now.points, now.share) == (2, 4, 0.375)
+    assert progress_words(now, t).startswith(f"Point 2 of 4 · {label('k=3 ![a](b)')} · Answering · 1 of 2")
+    evaluations.stop()
+
+
+def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list[Evaluations]) -> None:
+    started.append(Evaluations())
+    request = Request(str(made() / "beacons.json"), limit=4, config="test", settings=("prompt.form=chat",), name="two")
+    sweep = sweep_of(request, "grid: {retrieval.k: [1, 3]}\npoints: [{name: other, generator.model: another}]")
+    kept = keep_sweep(tmp_path / "sweeps", request, sweep)
+    assert Path(kept.sweep).stat().st_mode & 0o077 == 0
+    assert read_sweep(Path(kept.sweep)) == sweep
+    started[0].start(kept, tmp_path / "runs", tmp_path / "notes")
+    now = until(started[0], tmp_path / "runs", "done", "failed")
+    assert (now.status, now.point, now.points) == ("done", 3, 3), now
+    [entry] = list_sweeps(tmp_path / "runs")
+    assert (entry.name, entry.problem) == (now.sweep, "")
+    assert [point["name"] for point in entry.points] == ["other", "k=1", "k=3"]
+    assert Evaluations.request_of(now.run, tmp_path / "notes") == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("grid: {retrieval.k: [1]}", "compares at least two"),
+        ("grid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
+        ("grid: {retrieval.k: [1, x]}", "retrieval.k"),
+        ("dataset: other.json\ngrid: {retrieval.k: [1, 2]}", "there is no key 'dataset'"),
+        ("a: &a [1, 2]\ngrid: {retrieval.k: *a}", "an alias"),
+        ("grid: [", "is not YAML"),
+        ("", "holds no keys"),
+    ],
+)
+def test_a_sweep_that_is_wrong_is_said_before_it_starts(text: str, told: str) -> None:
+    with pytest.raises((EvalError, UsageError), match=told):
+        sweep_of(Request("q.jsonl", config="test"), text)
 
 
 def test_a_real_evaluation_from_its_start_to_its_run(tmp_path: Path, started: list[Evaluations]) -> None:

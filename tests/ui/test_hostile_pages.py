@@ -176,6 +176,14 @@ def test_new_evaluation(at: Open, texts: list[str], hostile_folder: Path) -> Non
             start.click()
             told = f"--set '{line}' is not of the form" if "=" not in line else plain_ones[0]
             assert visit.unread([told], TEXT) == []
+        settings.fill("")
+        page.get_by_text("A sweep of settings").click()
+        grid = page.get_by_role("textbox", name="Settings to try")
+        for key in (plain_ones[0], " ".join(plain_ones)[:900]):  # YAML takes no longer keys
+            grid.fill(json.dumps({key: 1}, ensure_ascii=False))
+            grid.press("Control+Enter")
+            start.click()
+            assert visit.unread([f"the sweep: there is no key '{key}'"], TEXT) == []
 
 
 def test_new_evaluation_of_uploads(at: Open, texts: list[str]) -> None:

@@ -15,6 +15,7 @@ from evaluation_runs import HOSTILE, copied, made, named
 from streamlit.testing.v1 import AppTest
 
 import ui.evaluations
+from eval.sweep import read_sweep
 from ui.evaluations import Evaluations, Request
 from ui.settings import UiSettings, use
 from ui.texts import Texts
@@ -260,6 +261,30 @@ def test_a_file_that_is_none_is_a_sentence(folder: Path) -> None:
     page = settled(page.run())
     assert '"question" must be a text' in said(page)
     assert not page.button
+
+
+def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations) -> None:
+    path = folder / "beacons.json"
+    path.write_bytes((made() / "beacons.json").read_bytes())
+    page = opened(evaluation_view="new", new_source="upload")
+    page.file_uploader(key="new_file").set_value(("beacons.json", path.read_bytes(), "application/json"))
+    page = settled(page.run())
+    page.radio(key="new_sweeps").set_value(True)
+    page = settled(page.run())
+    page.text_area(key="new_grid").input("grid:\n  retrieval.k: [2]")
+    page.button(key="evaluation_start").click()
+    page = settled(page.run())
+    assert "a sweep compares at least two" in said(page)
+    assert evaluations.now(folder / "runs") is None
+    page.text_area(key="new_grid").input("grid:\n  retrieval.k: [2, 3]")
+    page.text_area(key="new_settings").input("prompt.form=chat")
+    page.button(key="evaluation_start").click()
+    settled(page.run())
+    now = evaluations.now(folder / "runs")
+    assert now is not None
+    sweep = read_sweep(Path(now.request.sweep))
+    assert [point.settings for point in sweep.points] == [{"retrieval.k": 2}, {"retrieval.k": 3}]
+    assert (sweep.common, sweep.limit) == ({"prompt.form": "chat"}, 50)
 
 
 def test_the_feedback_of_the_chat_is_offered(folder: Path) -> None:

@@ -126,7 +126,10 @@ def _panel(here: Here, *, was_running: bool) -> None:
         else:
             st.markdown(t(f"evaluation.ended_{now.status}", seconds=round(now.seconds)))
         buttons = st.container(horizontal=True)
-        if now.status == "done" and now.run:
+        if now.status == "done" and now.sweep:
+            key, name = "evaluation_open_sweep", now.sweep
+            buttons.button(t("evaluation.open_sweep"), on_click=_open_sweep, args=(root, name), key=key)
+        elif now.status == "done" and now.run:
             buttons.button(t("evaluation.open"), on_click=_open, args=(root, now.run), key="evaluation_open")
         buttons.button(t("evaluation.dismiss"), on_click=evaluations().dismiss, args=(root,), key="evaluation_dismiss")
 
@@ -134,4 +137,10 @@ def _panel(here: Here, *, was_running: bool) -> None:
 def _open(root: Path, run: str) -> None:
     st.session_state["evaluation_view"] = "runs"
     st.session_state["evaluation_run"] = run
+    evaluations().dismiss(root)
+
+
+def _open_sweep(root: Path, sweep: str) -> None:
+    st.session_state["evaluation_view"] = "sweeps"
+    st.session_state["evaluation_sweep"] = sweep
     evaluations().dismiss(root)

@@ -1,4 +1,4 @@
-"""A new evaluation: which questions, how, with which settings; it runs as a process of its own."""
+"""A new evaluation, or a sweep: which questions, how, with which settings; it runs as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from ui.evaluations import Request, evaluations
 from ui.frame import told
 from ui.pages.evaluation import Desk
 from ui.safe import one_line
+from ui.texts import Texts
 from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
+from ui.views.sweep_files import keep_sweep, sweep_of
 
 __all__ = ["show"]
 
+_GRID = "grid:\n  retrieval.k: [4, 8]\n  retrieval.dense_weight: [0.4, 0.6]\n"
 _EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
 
 
@@ -33,14 +36,39 @@ def show(desk: Desk) -> None:
         request = _request(desk, questions)
         now = evaluations().now(desk.here.settings.runs)
         busy = now is not None and now.status == "running"
+        sweeps = st.radio(
+            t("evaluation.new_kind"),
+            (False, True),
+            format_func=lambda many: t("evaluation.new_kind_sweep" if many else "evaluation.new_kind_run"),
+            horizontal=True,
+            key="new_sweeps",
+        )
+        grid = _grid(t) if sweeps else None
         if st.button(t("evaluation.start"), type="primary", disabled=busy, key="evaluation_start"):
-            extra = st.session_state.get("new_settings") or ""
-            before = desk.here.settings.assignments if request.config == desk.here.settings.config else ()
-            settings = setting_lines(extra, request.config, before)
-            evaluations().start(dataclasses.replace(request, settings=settings), desk.here.settings.runs, desk.notes)
+            _start(desk, request, grid)
             st.rerun()
         if busy:
             st.caption(t("evaluation.one_at_a_time"))
+
+
+def _grid(t: Texts) -> str:
+    """Let the user write which settings are tried against each other."""
+    if "new_grid" not in st.session_state:
+        st.session_state["new_grid"] = _GRID
+    return st.text_area(
+        t("evaluation.new_grid"), key="new_grid", help=t("evaluation.new_grid_help"), height=160, max_chars=4000
+    )
+
+
+def _start(desk: Desk, request: Request, grid: str | None) -> None:
+    """Start what the form says; every mistake in it is said before."""
+    settings = desk.here.settings
+    extra = st.session_state.get("new_settings") or ""
+    before = settings.assignments if request.config == settings.config else ()
+    request = dataclasses.replace(request, settings=setting_lines(extra, request.config, before))
+    if grid is not None:
+        request = keep_sweep(settings.state / "sweeps", request, sweep_of(request, grid))
+    evaluations().start(request, settings.runs, desk.notes)
 
 
 def _questions(desk: Desk) -> Questions | None:

@@ -15,7 +15,10 @@ def progress_words(now: Evaluation, t: Texts) -> str:
     scores = ""
     if now.em is not None and now.f1 is not None:
         scores = t("evaluation.scores", em=t.percent(now.em, 1), f1=t.percent(now.f1, 1))
+    point = t("evaluation.of", done=now.point, total=now.points) if now.points else ""
     words = [
+        f"{t('evaluation.point')} {point}" if point else "",
+        label(now.label) if point else "",
         t(stage) if stage in t else label(now.stage),
         t("evaluation.of", done=now.done, total=now.total) if now.total else "",
         scores,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.evaluation.job import execute, file_name, make_job
+from rag.cli.evaluation.progress import ProgressForm, make_teller
 from rag.cli.evaluation.run import OutFolder
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
@@ -33,6 +34,9 @@ def sweep(
     file: Annotated[Path, typer.Argument(help="A sweep: dataset, mode, limit, and a grid or points of settings.")],
     out_folder: OutFolder = Path("runs"),
     index: Annotated[Path | None, typer.Option("--index", help="Search this index, for a .jsonl dataset.")] = None,
+    progress: Annotated[
+        ProgressForm, typer.Option("--progress", help="bar: on a terminal; json: lines on stderr, for a program.")
+    ] = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Try settings against each other on the same questions: F1 against p95 latency and tokens, Pareto-best marked."""
@@ -42,7 +46,7 @@ def sweep(
 
     asked = read_sweep(file)
     jobs = [_job(asked, point, out_folder, index) for point in asked.points]  # every mistake is said before any work
-    folders = _run_all(jobs)
+    folders = _run_all(jobs, progress)
     rows = [_row(p, load_run(f), f) for p, f in zip(asked.points, folders, strict=True)]
     best = pareto(
         [{"f1": r["f1"]["mean"], "latency": r["p95_latency_s"], "tokens": r["tokens"]} for r in rows],
@@ -53,6 +57,7 @@ def sweep(
     target = folders[0].with_name(f"{folders[0].name}-sweep-{file_name(asked.name)}")
     target.mkdir(exist_ok=True)
     write_sweep_report(target, rows)
+    make_teller(progress).event("sweep", sweep=target)
     if as_json:
         out_json({"sweep": str(target), "points": rows})
         return
@@ -83,7 +88,7 @@ def _job(asked: Sweep, point: Point, out_folder: Path, index: Path | None) -> Jo
     )
 
 
-def _run_all(jobs: Sequence[Job]) -> list[Path]:
+def _run_all(jobs: Sequence[Job], progress: ProgressForm) -> list[Path]:
     """Run the jobs, grouped by generator, and return their folders in order."""
     from rag.cli.evaluation.systems import generator_identity
 
@@ -93,26 +98,31 @@ def _run_all(jobs: Sequence[Job]) -> list[Path]:
     folders: dict[int, Path] = {}
     for numbers in groups.values():
         alone = len(groups) == 1
-        done = _run_group([jobs[n] for n in numbers]) if alone else _run_apart([jobs[n] for n in numbers])
+        places = [(n + 1, len(jobs)) for n in numbers]
+        run = _run_group if alone else _run_apart
+        done = run([jobs[n] for n in numbers], places, progress)
         folders.update(zip(numbers, done, strict=True))
     return [folders[number] for number in range(len(jobs))]
 
 
-def _run_group(jobs: Sequence[Job]) -> list[Path]:
+def _run_group(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
+    """Run jobs with one generator; ``places`` say of each which point it is, and of how many."""
     from rag.cli.evaluation.systems import remembering
 
+    teller = make_teller(progress)
     generator = remembering(jobs[0].resolved.config, jobs[0].memory / "completions.sqlite", jobs[0].window)
     folders = []
     try:
-        for number, job in enumerate(jobs, start=1):
-            note(f"{number} of {len(jobs)}: {job.name}")
-            folders.append(execute(job, shared=generator)[1])
+        for job, (number, points) in zip(jobs, places, strict=True):
+            note(f"{number} of {points}: {job.name}")
+            teller.event("point", point=number, points=points, label=job.name)
+            folders.append(execute(job, shared=generator, teller=teller)[1])
     finally:
         generator.close()
     return folders
 
 
-def _run_apart(jobs: Sequence[Job]) -> list[Path]:
+def _run_apart(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
     """Run jobs in a process of their own; its progress goes to the same terminal."""
     told = [
         {
@@ -129,7 +139,11 @@ def _run_apart(jobs: Sequence[Job]) -> list[Path]:
         for job in jobs
     ]
     child = subprocess.run(
-        [sys.executable, "-m", __name__], input=json.dumps(told), stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", __name__],
+        input=json.dumps([told, places, progress]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if child.returncode:
         raise typer.Exit(child.returncode)  # it has said why
@@ -168,7 +182,8 @@ def _child() -> int:
     os.dup2(2, 1)
 
     def work() -> None:
-        folders = [str(folder) for folder in _run_group([_told(job) for job in json.load(sys.stdin)])]
+        told, places, progress = json.load(sys.stdin)
+        folders = [str(folder) for folder in _run_group([_told(job) for job in told], places, progress)]
         with os.fdopen(answer, "w") as handle:
             handle.write(json.dumps(folders) + "\n")
 

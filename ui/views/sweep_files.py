@@ -1,0 +1,69 @@
+"""A sweep as the page asks for it: settings to try, typed as YAML, with what the form says. It knows no widgets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from eval.errors import EvalError
+from eval.sweep import Sweep, parse_sweep
+from rag.config import load_config
+from ui.evaluations import Request
+
+__all__ = ["keep_sweep", "sweep_of"]
+
+
+def sweep_of(request: Request, text: str) -> Sweep:
+    """Return the sweep of ``grid`` and ``points`` in a text, over what the request asks; every setting is checked.
+
+    Raises :class:`~eval.errors.EvalError` and :class:`~rag.errors.UsageError`.
+    """
+    _refuse_aliases(text)
+    rows = load_config(request.config, request.settings).rows()
+    form = {
+        "name": request.name or "sweep",
+        "dataset": request.questions,
+        "mode": request.mode,
+        "limit": request.limit,
+        "seed": request.seed,
+        "config": request.config,
+        "set": {key: value for key, value, origin in rows if origin == "--set"},
+    }
+    sweep = parse_sweep(text, "the sweep", "sweep", form)
+    for point in sweep.points:
+        told = [f"{key}={json.dumps(value, default=str)}" for key, value in (sweep.common | point.settings).items()]
+        load_config(sweep.config, told)
+    return sweep
+
+
+def keep_sweep(folder: Path, request: Request, sweep: Sweep) -> Request:
+    """Write the sweep down as ``rag eval sweep`` reads it, and return the request for it.
+
+    Only its user may read the file, for an address in it may hold a password.
+    """
+    tree = dataclasses.asdict(sweep) | {
+        "set": sweep.common,
+        "points": [{"name": point.name, **point.settings} for point in sweep.points],
+    }
+    del tree["common"]
+    content = json.dumps(tree, default=str, sort_keys=True)  # which is YAML
+    path = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+    part.replace(path)
+    return dataclasses.replace(request, sweep=str(path))
+
+
+def _refuse_aliases(text: str) -> None:
+    """Refuse what refers to itself or to other places: a few lines of it can be made into gigabytes."""
+    import yaml
+
+    with contextlib.suppress(yaml.YAMLError):  # said where it is read
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise EvalError("the sweep refers to a value by an alias (*name)", "write the value out")
