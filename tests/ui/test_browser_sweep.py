@@ -37,8 +37,9 @@ def test_a_sweep_is_started_followed_and_opened(context: BrowserContext, server:
     grid.press("Control+Enter")
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/sweep-form.png", full_page=True)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.get_by_role("button", name="Start").click()
-    page.get_by_text("Point 1 of 2").first.wait_for()
+    page.get_by_test_id("stProgress").wait_for()  # what it says of points is too quick to be caught for certain
     page.get_by_role("button", name="Open the sweep").click(timeout=SWEPT_WITHIN_MS)
     page.locator(".js-plotly-plot").first.wait_for()
     page.get_by_role("heading", name="Settings and outcome").wait_for()
