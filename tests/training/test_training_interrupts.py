@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from training_samples import deliver
 
 from rag.training.interrupts import Interrupts
 
@@ -25,7 +26,7 @@ Act = Callable[[Interrupts], object]
 
 
 def interrupt(_: Interrupts) -> None:
-    signal.raise_signal(signal.SIGINT)
+    deliver(signal.SIGINT)
 
 
 def long_work(held: Interrupts) -> None:
@@ -35,7 +36,7 @@ def long_work(held: Interrupts) -> None:
 
 def interrupted_work(held: Interrupts) -> None:
     with held.at_once():
-        signal.raise_signal(signal.SIGINT)
+        deliver(signal.SIGINT)
 
 
 def training(*acts: Act) -> list[Act]:
@@ -55,7 +56,7 @@ def training(*acts: Act) -> list[Act]:
 @pytest.mark.parametrize("place", [Interrupts.on_step_begin, Interrupts.on_substep_end, Interrupts.on_step_end])
 def test_the_first_one_waits_for_the_next_step(place: Act, number: signal.Signals) -> None:
     signal.signal(number, signal.default_int_handler)
-    assert training(lambda _: signal.raise_signal(number), place, pytest.fail)[1:] == [place]
+    assert training(lambda _: deliver(number), place, pytest.fail)[1:] == [place]
     assert signal.getsignal(number) is signal.default_int_handler
 
 

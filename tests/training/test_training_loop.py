@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_samples import examples, tiny_encoder
+from training_samples import deliver, examples, tiny_encoder
 
 from rag.errors import ModelError, UsageError
 from rag.models import resolve_model
@@ -71,7 +71,7 @@ class Run:
             if progress.step == stop_at and progress.loss is None:
                 raise KeyboardInterrupt
             if progress.step == signal_at and progress.loss is not None:
-                signal.raise_signal(signal.SIGINT)
+                deliver(signal.SIGINT)
                 self.said.append("the log is whole")
 
         torch.manual_seed(0)
@@ -244,7 +244,7 @@ def test_ctrl_c_ends_an_evaluation_at_once(run: Make) -> None:
 
     def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:
         asked.append(given)
-        signal.raise_signal(signal.SIGINT)
+        deliver(signal.SIGINT)
         return exact(given, golds)
 
     with pytest.raises(KeyboardInterrupt):
