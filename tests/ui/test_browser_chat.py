@@ -38,6 +38,39 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
     assert errors == []
 
 
+WATCH = """() => {
+  window.missed = [];
+  const visible = element => {
+    if (!element) return 0;
+    let share = 1;
+    for (; element; element = element.parentElement) share *= getComputedStyle(element).opacity;
+    return share;
+  };
+  window.looking = setInterval(() => {
+    const messages = document.querySelectorAll('[data-testid="stChatMessage"]');
+    const places = {
+      question: messages[0]?.querySelector('.rag-text'),
+      answer: messages[1] && [...messages[1].querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.text')),
+      again: messages[1] && [...messages[1].querySelectorAll('button')].find(e => e.innerText.includes('Copy')),
+      chat: [...document.querySelectorAll('[data-testid="stSidebar"] button')].find(e => e.innerText.includes('fog')),
+      filter: [...document.querySelectorAll('button')].find(e => e.innerText.includes('Filter')),
+    };
+    for (const name in places) if (visible(places[name]) < 0.7) window.missed.push(name);
+  }, 20);
+}"""
+
+
+def test_what_was_there_stands_while_another_answer_comes(page: Page) -> None:
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Ask again").wait_for()
+    page.wait_for_timeout(500)
+    page.evaluate(WATCH)
+    ask(page, QUESTION)
+    page.locator(".rag-text", has_text="sensor weighs").wait_for()
+    page.locator(".rag-text", has_text="old lighthouse").wait_for()  # long after what is not drawn again would fade
+    assert page.evaluate("clearInterval(window.looking); [...new Set(window.missed)]") == []
+
+
 def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None:
     ask(page, QUESTION)
     page.locator(".rag-text", has_text="sensor weighs").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,29 +28,55 @@ from ui.views.words import noted
 __all__ = ["show"]
 
 LAST_RUN_ENDS_WITHIN_S = 5.0
+STANDS_FOR_S = 0.6  # what a run has not drawn again stays in the browser, which lets it fade, slowly, from .5 s on
 
 
 def show(here: Here) -> None:
-    """Draw the page. The field comes first: a visitor waits for it, and a question is read while the rest is drawn."""
+    """Draw the page. The field comes first: a visitor waits for it.
+
+    A run with a question asks it before it draws anything, then draws its answer. What stood on the page before stands
+    there still: its places are kept, and it is drawn again only where the answer takes longer than ``STANDS_FOR_S``. A
+    run that ends with ``st.rerun`` or is stopped takes no widget's state away, drawn or not.
+    """
     now = _conversation(here)
     question = st.chat_input(here.t("chat.ask"), key="question", submit_mode="stop")
     replaced = _to_ask_again(now)
-    chat_list.show(here, now)
+    asked = question or (replaced.question if replaced else "")
     with told():
         engine = here.engine(*_way(here))
-        if question or replaced:
-            with _asked(now, engine, question or replaced.question, replaced) as asking:  # type: ignore[union-attr]
-                _draw(here, now, engine)
-                _draw_coming(here, engine, asking)
+        if asked:
+            with _asked(now, engine, asked, replaced) as asking:
+                _draw_coming(here, now, engine, asking)
             st.rerun()
-        _draw(here, now, engine)
+        _Rest(here, now, engine).draw()
         _address(now)
+        return
+    chat_list.show(here, now)
 
 
-def _draw(here: Here, now: Conversation, engine: Engine) -> None:
-    _draw_choices(here, now)
-    _show_loading(here, engine)
-    _show_turns(here, now)
+class _Rest:
+    """What stands above a coming answer. Made, it takes its places in the page; what stood in them stays in sight."""
+
+    def __init__(self, here: Here, now: Conversation, engine: Engine) -> None:
+        self._here, self._now = here, now
+        self._choices = st.container(horizontal=True, vertical_alignment="bottom")
+        _show_loading(here, engine)
+        if now.unsaved is not None:
+            show_failure(now.unsaved)
+        if not now.chat.turns:
+            st.html(f'<p class="rag-quiet">{escape(here.t("chat.welcome"))}</p>')
+        self._turns = [(turn, st.chat_message("user"), st.chat_message("assistant")) for turn in now.chat.turns]
+
+    def draw(self) -> None:
+        """Fill the places, the newest turn's first: it is the one that is waited for."""
+        for turn, question, answer in reversed(self._turns):
+            question.html(f'<div class="rag-text">{escape(turn.question)}</div>')
+            with answer:
+                _show_answer(self._here, turn)
+                _show_actions(self._here, turn, last=turn is self._now.chat.turns[-1])
+        with self._choices:
+            _draw_choices(self._here, self._now)
+        chat_list.show(self._here, self._now)
 
 
 def _conversation(here: Here) -> Conversation:
@@ -87,15 +114,14 @@ def _way(here: Here) -> tuple[str, ...]:
 def _draw_choices(here: Here, now: Conversation) -> None:
     """Draw the line of choices."""
     t, ways = here.t, list(_ways(here))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), default=ways[0],
-            key="way", required=True, help=t("chat.answer_by_help"),
-        )  # fmt: skip
-        chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
-        with st.popover(chosen, icon=":material/filter_alt:"):
-            draw_fields(t)
-        chat_list.show_menu(here, now)
+    st.segmented_control(
+        t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), default=ways[0],
+        key="way", required=True, help=t("chat.answer_by_help"),
+    )  # fmt: skip
+    chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
+    with st.popover(chosen, icon=":material/filter_alt:"):
+        draw_fields(t)
+    chat_list.show_menu(here, now)
 
 
 def _show_loading(here: Here, engine: Engine) -> None:
@@ -114,19 +140,6 @@ def _show_loading(here: Here, engine: Engine) -> None:
                 st.rerun()
 
         look()
-
-
-def _show_turns(here: Here, now: Conversation) -> None:
-    if now.unsaved is not None:
-        show_failure(now.unsaved)
-    if not now.chat.turns:
-        st.html(f'<p class="rag-quiet">{escape(here.t("chat.welcome"))}</p>')
-    for turn in now.chat.turns:
-        with st.chat_message("user"):
-            st.html(f'<div class="rag-text">{escape(turn.question)}</div>')
-        with st.chat_message("assistant"):
-            _show_answer(here, turn)
-            _show_actions(here, turn, last=turn is now.chat.turns[-1])
 
 
 def _show_actions(here: Here, turn: Turn, *, last: bool) -> None:
@@ -153,7 +166,6 @@ def _to_ask_again(now: Conversation) -> Turn | None:
 @contextmanager
 def _asked(now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> Iterator[Asking]:
     """Ask at once. However the script ends inside, the engine is stopped and what came is kept."""
-    _watch(now)
     config = engine.resolved.config
     with now.asking:
         asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
@@ -171,18 +183,22 @@ def _keep(now: Conversation, asking: Asking, question: str, config: Config, repl
     now.keep(turn if replaced is None else again(turn, replaced))
 
 
-def _draw_coming(here: Here, engine: Engine, asking: Asking) -> None:
+def _draw_coming(here: Here, now: Conversation, engine: Engine, asking: Asking) -> None:
     """Draw a question and its events until there are no more. At every turn of the loop Streamlit may end us."""
+    rest = _Rest(here, now, engine)
     with st.chat_message("user"):
         st.html(f'<div class="rag-text">{escape(one_line(asking.question, 4000))}</div>')
-    with st.chat_message("assistant"):
-        _draw_events(here, engine, asking)
+    place = st.chat_message("assistant")
+    _watch(now)  # below: nothing that stood on the page may move to another place
+    with place:
+        _draw_events(here, engine, asking, rest)
 
 
-def _draw_events(here: Here, engine: Engine, asking: Asking) -> None:
+def _draw_events(here: Here, engine: Engine, asking: Asking, rest: _Rest) -> None:
     t, status, place = here.t, st.empty(), st.empty()
     st.button(t("chat.stop"), key="stop", shortcut="Esc", type="tertiary", icon=":material/stop_circle:")
     shown = said = ""
+    stale_at: float | None = time.monotonic() + STANDS_FOR_S
     for event in asking.events():
         shown += event.text
         if event.text:
@@ -191,6 +207,9 @@ def _draw_events(here: Here, engine: Engine, asking: Asking) -> None:
         if told_now != said:
             said = told_now
             status.html(f'<p class="rag-quiet">{escape(said)}</p>')
+        if stale_at is not None and time.monotonic() > stale_at:
+            stale_at = None
+            rest.draw()
         st.session_state.get("stop")
 
 
