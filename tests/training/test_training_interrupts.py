@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from training_samples import deliver
 
 from rag.training.interrupts import Interrupts
 
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Leave the process's own handlers as they were."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
+pytestmark = pytest.mark.usefixtures("handlers")
 Act = Callable[[Interrupts], object]
 
 

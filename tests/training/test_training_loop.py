@@ -228,6 +228,7 @@ def test_what_is_interrupted_goes_on_to_the_same_weights(run: Make) -> None:
     assert same(whole.weights(6), cut.weights(6))
 
 
+@pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("step", [5, 6], ids=["in the middle", "after the last step"])
 def test_ctrl_c_comes_when_nothing_is_half_done(run: Make, step: int) -> None:
     cut = run("cut")
@@ -239,6 +240,7 @@ def test_ctrl_c_comes_when_nothing_is_half_done(run: Make, step: int) -> None:
     assert last is not None and last.step == 4
 
 
+@pytest.mark.usefixtures("handlers")
 def test_ctrl_c_ends_an_evaluation_at_once(run: Make) -> None:
     asked: list[str] = []
 

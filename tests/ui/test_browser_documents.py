@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import select
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from fpdf import FPDF
@@ -109,6 +112,38 @@ def test_two_gigabytes_are_refused_in_the_browser_and_the_page_goes_on(
     page.get_by_text("Done: 1 added").first.wait_for(timeout=INGESTED_WITHIN_MS)
     assert page.get_by_text("archive.txt").filter(has_text="was taken").count() == 0
     assert page.get_by_test_id("stException").count() == 0
+    assert server.process.poll() is None
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["its size told", "its size not told"])
+def test_a_client_that_goes_around_the_browser_is_refused_too(
+    context: BrowserContext, server: Any, tmp_path: Path, told: bool
+) -> None:
+    small = tmp_path / f"plover-{told}.txt"
+    small.write_text(f"The plover is called Hedda, {told}.\n", encoding="utf-8")
+    page = context.new_page()
+    show(page, server, "documents")
+    with page.expect_request(lambda request: request.method == "PUT") as allowed:
+        page.locator('input[type="file"]').set_input_files(small)
+    place, headers = urlsplit(allowed.value.url), allowed.value.all_headers()
+    sent = {name: headers[name] for name in ("content-type", "cookie", "origin", "x-xsrftoken") if name in headers}
+    connection = http.client.HTTPConnection(place.netloc, timeout=60)
+    connection.putrequest("PUT", place.path)
+    for name, value in (sent | ({"content-length": str(2**31)} if told else {"transfer-encoding": "chunked"})).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    boundary = headers["content-type"].partition("boundary=")[2]
+    piece = f'--{boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()
+    size = 0
+    while not told and size < 2**31 and not select.select([connection.sock], [], [], 0)[0]:
+        connection.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        size += len(piece)
+        piece = bytes(2**20)
+    assert size < 300 * 2**20  # the limit is 200 MB; some more is under way when it is told
+    assert connection.getresponse().status == 413
+    connection.close()
+    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    page.get_by_text(small.name).filter(has_text="was taken").wait_for()
     assert server.process.poll() is None
 
 
