@@ -2,6 +2,7 @@
 
     python -m benchmarks.ingest_peers                       # everything, about 25 minutes on 2 idle cores
     python -m benchmarks.ingest_peers --only rag,txtai --corpus squad
+    python -m benchmarks.ingest_peers --only rag,haystack,langchain,llama_index --corpus tree --limit 5000 --made-up
 
 Every peer has a virtual environment of its own under ``benchmarks/work/peers`` (1.7 GB each, made at the first run from
 the pinned versions below, ``--clean`` removes them), the same bundled MiniLM, chunks of about 200 tokens, and its way
@@ -12,6 +13,10 @@ Two corpora: the 2,067 paragraphs of SQuAD v1.1 dev as Markdown files, and a tre
 (.md, .rst, .txt) of 500 to 5,000 bytes in this environment's site-packages, each content once, filled up with modules
 of the standard library, both in the order of their paths. Chunks differ in number where projects cut differently, so
 seconds are what to compare; the last figures are in docs/benchmarks.md.
+
+``--made-up`` is for the second run over a larger tree (modules of site-packages fill it up): the first run's vectors
+are random, because no second run of these depends on them and a true first run takes each peer half an hour. Their
+models are loaded all the same. txtai cannot take part: it embeds everything again.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.squad import WORK, load_questions, write_paragraphs
@@ -57,6 +63,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(("rag", *PACKAGES)), help="which, separated by commas")
     parser.add_argument("--corpus", choices=("squad", "tree", "both"), default="both")
     parser.add_argument("--limit", type=int, help="only so many files, to try it out")
+    parser.add_argument("--made-up", action="store_true", help="random vectors: only the second run means anything")
     parser.add_argument("--clean", action="store_true", help="remove the peers' environments, and do nothing else")
     args = parser.parse_args()
     if args.clean:
@@ -72,7 +79,7 @@ def main() -> None:
         print(f"\n{corpus}: {len(files)} files, {sum(path.stat().st_size for path in files):,} bytes", flush=True)
         print(f"{'':12}{'first run':>30}{'chunks/s':>10}{'files/s':>9}{'chunks':>8}{'second run':>31}", flush=True)
         for name in names:
-            print(row(name, documents), flush=True)
+            print(row(name, documents, made_up=args.made_up), flush=True)
 
 
 def prepare(name: str) -> None:
@@ -111,7 +118,7 @@ def real_texts(count: int) -> Iterator[Path]:
     library = Path(paths["stdlib"])
     texts = (path for path in sorted(Path(paths["purelib"]).rglob("*")) if path.suffix in (".md", ".rst", ".txt"))
     modules = (path for path in sorted(library.rglob("*.py")) if "site-packages" not in path.parts)
-    for path in (*texts, *modules):
+    for path in chain(texts, modules, sorted(Path(paths["purelib"]).rglob("*.py"))):
         if len(seen) == count:
             return
         data = path.read_bytes()
@@ -143,32 +150,34 @@ class Run:
         return f"{self.seconds:8.2f} s ({self.inside:6.2f}; {self.processor:6.1f})"
 
 
-def row(name: str, documents: Path) -> str:
+def row(name: str, documents: Path, *, made_up: bool) -> str:
     """Run twice and return a line: a process's seconds, in brackets those without imports, and those of processors.
 
     The last are what to compare where the machine was not idle.
     """
     folder = documents.parent / f"index-{name}"
     shutil.rmtree(folder, ignore_errors=True)
-    first, second = run(name, documents, folder), run(name, documents, folder)
+    first, second = (run(name, documents, folder, made_up=made_up) for _ in range(2))
     if second.documents != first.documents:
         raise SystemExit(f"{name}: {first.documents} documents and then {second.documents}")
     rates = f"{first.chunks / first.seconds:10.1f}{first.documents / first.seconds:9.1f}{first.chunks:8}"
     return f"{name:12}{first}{rates}{second}"
 
 
-def run(name: str, documents: Path, folder: Path) -> Run:
+def run(name: str, documents: Path, folder: Path, *, made_up: bool) -> Run:
     """Run one ingestion in a process of its own."""
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HAYSTACK_TELEMETRY_ENABLED": "False",
     }  # fmt: skip
     if name == "rag":
         command = [sys.executable, "-m", "rag", "ingest", documents, "--index", folder / ".rag", "--json"]
+        command += ["--config", "test"] if made_up else []
         environment["PYTHONPATH"] = str(PEERS.parents[1])
         folder.mkdir(parents=True, exist_ok=True)
     else:
         command = [ENVIRONMENTS / name / "bin" / "python", PEERS / f"with_{name}.py", documents, folder]
         environment.pop("PYTHONPATH", None)
+        environment |= {"MADE_UP_VECTORS": "1"} if made_up else {}
     before, started = _processor_seconds(), time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     seconds, processor = time.monotonic() - started, _processor_seconds() - before

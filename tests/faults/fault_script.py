@@ -104,7 +104,8 @@ def acknowledge(folder: Path, step: int) -> None:
 
 def acknowledged(folder: Path) -> int:
     path = Path(f"{folder}.acknowledged")
-    return int(path.read_text(encoding="utf-8").split()[-1]) if path.exists() else 0
+    steps = path.read_text(encoding="utf-8").split() if path.exists() else []
+    return int(steps[-1]) if steps else 0  # a kill can come when the file is open and nothing is written yet
 
 
 def run_script(folder: Path, *, until: int = len(STEPS), told: Callable[[Path, int], None] = acknowledge) -> None:
