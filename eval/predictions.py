@@ -57,6 +57,8 @@ class Prediction:
 
     ``ranked_sources`` are the documents found, best first, each once, deeper than the passages; None where the system
     does not retrieve. ``sentences`` and ``supported`` count the answer's sentences. Timings are in seconds, by stage.
+    Of each of the ``notes``, sentences in English, ``note_kinds`` may hold what it says as a kind and values, for who
+    says it in another language.
     """
 
     text: str
@@ -70,7 +72,8 @@ class Prediction:
     timings: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
     trace: Trace | None = None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    note_kinds: Sequence[Mapping[str, Any]] = ()
 
 
 def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") -> dict[str, Any]:
@@ -112,6 +115,7 @@ def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") ->
         "latency_s": round(sum(timings.values()), 6),
         "usage": dict(prediction.usage),
         "notes": list(prediction.notes),
+        "note_kinds": [dict(kind) for kind in prediction.note_kinds],
         **_citations(prediction, question.answers),
     }
     for name in ("confidence", "latency_s"):

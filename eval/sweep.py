@@ -71,7 +71,7 @@ def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None
     mode = tree.get("mode", "open")
     if mode not in _MODES:
         raise EvalError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
-    points = _points(tree, where, _REMEDY)
+    points = _points(tree, where)
     return Sweep(
         name=str(tree.get("name") or stem),
         dataset=tree["dataset"],
@@ -79,7 +79,7 @@ def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None
         limit=_whole(tree, "limit", where),
         seed=_whole(tree, "seed", where) or 0,
         config=str(tree.get("config") or "cpu"),
-        common=_settings(tree.get("set"), f"{where}: set", _REMEDY),
+        common=_settings(tree.get("set"), f"{where}: set"),
         points=tuple(points),
     )
 
@@ -126,22 +126,22 @@ def _load_yaml(text: str) -> Any:
     return yaml.load(text, Strict)  # noqa: S506 - a safe loader
 
 
-def _points(tree: Mapping[str, Any], path: str, remedy: str) -> list[Point]:
+def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
     points = []
     listed = tree.get("points") or []
     if not isinstance(listed, list):
-        raise EvalError(f"{path}: points must be a list", remedy)
+        raise EvalError(f"{where}: points must be a list", _REMEDY)
     for number, item in enumerate(listed, start=1):
-        settings = _settings(item, f"{path}: points[{number - 1}]", remedy)
+        settings = _settings(item, f"{where}: points[{number - 1}]")
         name = settings.pop("name", None)
         points.append(Point(str(name or _named(settings) or "as configured"), settings))
-    grid = _settings(tree.get("grid"), f"{path}: grid", remedy)
+    grid = _settings(tree.get("grid"), f"{where}: grid")
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
-            raise EvalError(f"{path}: grid.{key} must be a list of values", remedy)
+            raise EvalError(f"{where}: grid.{key} must be a list of values", _REMEDY)
     tries = len(points) + (math.prod(map(len, grid.values())) if grid else 0)
     if tries > _MOST:
-        raise EvalError(f"{path} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
+        raise EvalError(f"{where} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
     if grid:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
@@ -150,30 +150,30 @@ def _points(tree: Mapping[str, Any], path: str, remedy: str) -> list[Point]:
         try:
             json.dumps(point.settings, default=str)
         except (TypeError, ValueError):  # a key that is no text, a list that holds itself
-            raise EvalError(f"{path}: a value of {point.name!r} is none that a setting can have", remedy) from None
+            raise EvalError(f"{where}: a value of {point.name!r} is none that a setting can have", _REMEDY) from None
     if len(points) < 2:
-        raise EvalError(f"{path} has {len(points)} settings to try, and a sweep compares at least two", remedy)
+        raise EvalError(f"{where} has {len(points)} settings to try, and a sweep compares at least two", _REMEDY)
     names = [point.name for point in points]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise EvalError(f"{path}: two points are called {twice!r}", "give each a name of its own")
+        raise EvalError(f"{where}: two points are called {twice!r}", "give each a name of its own")
     return points
 
 
-def _settings(value: Any, where: str, remedy: str) -> dict[str, Any]:
+def _settings(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise EvalError(f"{where} must hold settings, key: value", remedy)
+        raise EvalError(f"{where} must hold settings, key: value", _REMEDY)
     return dict(value)
 
 
-def _whole(tree: Mapping[str, Any], key: str, path: str) -> int | None:
+def _whole(tree: Mapping[str, Any], key: str, where: str) -> int | None:
     value = tree.get(key)
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (key == "limit" and value == 0):
-        raise EvalError(f"{path}: {key} is {value!r}", "give a whole number")
+        raise EvalError(f"{where}: {key} is {value!r}", "give a whole number")
     return value
 
 

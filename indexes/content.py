@@ -143,7 +143,7 @@ class Content(Database):
                 out[position[chunk_id]] = np.frombuffer(blob, dtype="<f2")
                 filled += 1
         if filled != len(position):
-            raise IndexDamagedError(f"{self.path}: {len(position) - filled} chunks have no vector")
+            raise IndexDamagedError(f"{self.path}: chunks without a vector: {len(position) - filled:,}")
         return np.asarray(out[inverse], dtype=np.float32)
 
     def known_vectors(self, embedder: str, keys: Iterable[bytes]) -> set[bytes]:

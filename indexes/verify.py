@@ -92,7 +92,7 @@ def _store_faults(db: sqlite3.Connection, store: Database) -> Iterator[str]:
         (store.meta("embedder"),),
     ):
         if count:
-            yield f"{count} chunks have no vector"
+            yield f"chunks without a vector: {count:,}"
 
 
 def _log_faults(db: sqlite3.Connection) -> Iterator[str]:

@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "answer_cut", "contradicted", "low_confidence", "nothing_filtered", "nothing_ingested", "over_budget",
-    "over_context", "question_cut", "question_cut_by_reader",
+    "", "abstained", "answer_cut", "contradicted", "low_confidence", "nothing_filtered", "nothing_ingested",
+    "over_budget", "over_context", "question_cut", "question_cut_by_reader",
 ]  # fmt: skip
 
 

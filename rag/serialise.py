@@ -15,7 +15,15 @@ from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentenc
 if TYPE_CHECKING:
     from rag.explain import Attribution
 
-__all__ = ["answer_from_json", "answer_json", "attribution_json", "citation_json", "passage_json"]
+__all__ = [
+    "answer_from_json",
+    "answer_json",
+    "attribution_json",
+    "citation_json",
+    "notes_from_json",
+    "notes_json",
+    "passage_json",
+]
 
 
 def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
@@ -43,8 +51,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             {**passage_json(d.passage), "reason": d.reason.text, "reason_kind": _kind(d.reason)} for d in answer.dropped
         ],
         "finish_reason": answer.finish_reason,
-        "notes": [note.text for note in answer.notes],
-        "note_kinds": [_kind(note) for note in answer.notes],
+        **notes_json(answer.notes),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
@@ -74,7 +81,7 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         passages=tuple(passages.values()),
         dropped=tuple(DroppedPassage(_passage(d), _note(d["reason"], d.get("reason_kind"))) for d in value["dropped"]),
         finish_reason=value["finish_reason"],
-        notes=tuple(_note(*told) for told in zip_longest(value["notes"], value.get("note_kinds", ()))),
+        notes=notes_from_json(value["notes"], value.get("note_kinds", ())),
         usage=Usage(**value["usage"]),
         timings=dict(value["timings"]),
         generation=value["generation"],
@@ -82,13 +89,25 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
     )
 
 
+def notes_json(notes: Sequence[Note]) -> dict[str, Any]:
+    """Return notes as ``notes``, their sentences, and ``note_kinds``, what each says without its sentence."""
+    return {"notes": [note.text for note in notes], "note_kinds": [_kind(note) for note in notes]}
+
+
+def notes_from_json(texts: Sequence[Any], kinds: Sequence[Any]) -> tuple[Note, ...]:
+    """Return notes; one whose kind is missing, as before notes had kinds, or broken is its sentence alone."""
+    return tuple(_note(*told) for told in zip_longest(texts, kinds[: len(texts)]))
+
+
 def _kind(note: Note) -> dict[str, Any]:
     return {"kind": note.kind, "values": dict(note.values)}
 
 
-def _note(text: str, kind: Mapping[str, Any] | None) -> Note:
-    """Return a note; of an answer that was written before notes had kinds it is the sentence alone."""
-    return Note(text, kind["kind"], dict(kind["values"])) if kind else Note(text)
+def _note(text: Any, kind: Any) -> Note:
+    match kind:
+        case {"kind": str(name), "values": dict(values)}:
+            return Note(str(text), name, values)  # type: ignore[arg-type]  # one that is unknown is told by its sentence
+    return Note(str(text))
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:

@@ -654,7 +654,7 @@ TAMPERING = [
     ("UPDATE vectors SET vector = zeroblob(64) WHERE rowid_is_key_of_two", "1 vectors do not match their checksums"),
     ("UPDATE vectors SET key = x'00' WHERE rowid_is_key_of_two", "1 vectors do not match their checksums"),
     ("UPDATE vectors SET embedder = 'b' WHERE rowid_is_key_of_two", "1 vectors do not match their checksums"),
-    ("DELETE FROM vectors WHERE rowid_is_key_of_two", "1 chunks have no vector"),
+    ("DELETE FROM vectors WHERE rowid_is_key_of_two", "chunks without a vector: 1"),
     ("UPDATE vectors SET vector = x'0000' WHERE rowid_is_key_of_two", "1 vectors have the wrong size"),
     ("UPDATE chunks SET document_id = 77 WHERE id = 2", "row 2 of chunks points nowhere"),
 ]

@@ -455,7 +455,7 @@ def test_a_lost_vector_is_damage(store: Store, damage: str) -> None:
 
 def test_a_deleted_chunk_has_no_vector_to_give(store: Store) -> None:
     put(store, document("a", "one"))
-    with pytest.raises(IndexDamagedError, match="1 chunks have no vector"):
+    with pytest.raises(IndexDamagedError, match="chunks without a vector: 1"):
         store.vectors([1, 2])
 
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import ui.evaluations
 from eval.sweep import read_sweep
-from ui.evaluations import Evaluations, Request
+from ui.evaluations import Evaluation, Evaluations, Request
 from ui.settings import UiSettings, use
 from ui.texts import Texts
 
@@ -227,6 +227,15 @@ def test_a_sweep(filled: Path, language: str) -> None:
     assert "sweep.json cannot be read" in said(opened(language, evaluation_view="sweeps"))
 
 
+def started(page: AppTest, evaluations: Evaluations, folder: Path) -> Evaluation:
+    """Press the form's button, and return the evaluation that runs then."""
+    page.button(key="evaluation_start").click()
+    settled(page.run())
+    now = evaluations.now(folder / "runs")
+    assert now is not None
+    return now
+
+
 # A new evaluation ----------------------------------------------------------------------------------------------------
 
 
@@ -246,10 +255,7 @@ def test_a_new_evaluation_from_an_upload(folder: Path, evaluations: Evaluations)
     assert "there is no configuration key" in said(page)
     assert evaluations.now(folder / "runs") is None
     page.text_area(key="new_settings").input("retrieval.k=2")
-    page.button(key="evaluation_start").click()
-    settled(page.run())
-    now = evaluations.now(folder / "runs")
-    assert now is not None
+    now = started(page, evaluations, folder)
     assert (now.request.mode, now.request.limit, now.request.index) == ("gold", 5, None)
     assert now.request.settings == ("retrieval.k=2",)
     assert Path(now.request.questions).read_bytes() == (made() / "beacons.json").read_bytes()
@@ -278,10 +284,7 @@ def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations
     assert evaluations.now(folder / "runs") is None
     page.text_area(key="new_grid").input("grid:\n  retrieval.k: [2, 3]")
     page.text_area(key="new_settings").input("prompt.form=chat")
-    page.button(key="evaluation_start").click()
-    settled(page.run())
-    now = evaluations.now(folder / "runs")
-    assert now is not None
+    now = started(page, evaluations, folder)
     sweep = read_sweep(Path(now.request.sweep))
     assert [point.settings for point in sweep.points] == [{"retrieval.k": 2}, {"retrieval.k": 3}]
     assert (sweep.common, sweep.limit) == ({"prompt.form": "chat"}, 50)

@@ -101,7 +101,7 @@ def test_plurals_follow_the_language() -> None:
     ("language", "percent", "number", "size"),
     [
         ("en", "90.5%", "1,234.5", "2.5 MB"),
-        ("ru", "90,5\u00a0%", "1\u00a0234,5", "2,5 MB"),
+        ("ru", "90,5\u00a0%", "1\u00a0234,5", "2,5 МБ"),
         ("xx", "90.5%", "1,234.5", "2.5 MB"),
     ],
 )

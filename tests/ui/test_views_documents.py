@@ -63,10 +63,8 @@ def row(state: str, chunks: int) -> DocumentRow:
 
 def test_failed_files_are_not_counted_as_documents() -> None:
     rows = [row("ready", 1), row("stale", 0), row("failed", 0), row("failed", 0)]
-    assert (
-        summary(rows, 7, EN) == "1 document ready · 1 in an older version · 2 failed · 1 chunk · 2.0 kB · generation 7"
-    )
-    assert summary(rows[:1] * 2, 7, RU) == "2 документа готовы · 2 фрагмента · 1,0 kB · поколение 7"
+    assert summary(rows, 7, EN) == "1 document ready · 1 in an older version · 2 failed · 1 chunk · 2 kB · generation 7"
+    assert summary(rows[:1] * 2, 7, RU) == "2 документа готовы · 2 фрагмента · 1 кБ · поколение 7"
 
 
 def test_a_line_of_the_table() -> None:
@@ -118,7 +116,7 @@ def test_where_an_ingestion_stands(work: Work) -> None:
     shown = standing(job(work, status="running", stage="embedding", files=files, progress=progress, seconds=5.0), EN)
     assert shown.share == 0.25
     assert shown.sentence == "Embedding"
-    assert shown.figures == "10 of 42 files · 500.0 kB / 2.0 MB · 12.0 chunks/s · about 12 s left"
+    assert shown.figures == "10 of 42 files · 500 kB / 2 MB · 12.0 chunks/s · about 12 s left"
     assert shown.files[:2] == (("bad", "failed"), ("now", "being read"))
     assert (len(shown.files), shown.more) == (30, 12)
 
@@ -127,7 +125,7 @@ def test_after_the_reading_the_part_in_hand_is_what_is_done(work: Work) -> None:
     progress = {"files_done": 2, "files": 2, "bytes_done": 2_000_000, "bytes": 2_000_000, "seconds": 4.0}
     part = {"part": "words", "part_done": 1, "part_of": 4}
     shown = standing(job(work, status="running", stage="indexing", progress=progress | part), EN)
-    assert (shown.share, shown.figures) == (0.25, "2 of 2 files · 2.0 MB / 2.0 MB")
+    assert (shown.share, shown.figures) == (0.25, "2 of 2 files · 2 MB / 2 MB")
     assert standing(job(work, status="running", stage="comparing", progress=progress), EN).share is None
 
 

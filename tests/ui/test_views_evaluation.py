@@ -23,6 +23,7 @@ from ui.views.figures import plot_words, run_figures, sweep_figures
 from ui.views.question_files import keep_upload, look, setting_lines
 from ui.views.questions import Filter, chosen, gold_spans, losses_in, opened, verdict_of
 from ui.views.runs import comparison_rows, loss_rows, made_rows, metric_rows, run_rows, stage_rows, tiles
+from ui.views.words import noted
 
 EN, RU = Texts("en"), Texts("ru")
 LANGUAGES = pytest.mark.parametrize("t", [EN, RU], ids=["en", "ru"])
@@ -204,3 +205,28 @@ def test_settings_one_a_line() -> None:
     assert setting_lines("# why\n retrieval.k=3 \n\n", "test", ("retrieval.k=2",)) == ("retrieval.k=2", "retrieval.k=3")
     with pytest.raises(UsageError, match="no configuration key"):
         setting_lines("retrieval.kk=3", "test", ())
+
+
+@LANGUAGES
+def test_a_run_s_notes_are_in_the_page_s_language(t: Texts) -> None:
+    run = load_run(named(made() / "runs", "strict"))
+    abstained = next(row for row in run.rows if row["abstained"])
+    told = [noted(t, note) for note in opened(abstained).notes]
+    assert told[-1] == t("notes.abstained", why=abstained["notes"][-1].removeprefix("abstained: "))
+    old = {name: value for name, value in abstained.items() if name != "note_kinds"}
+    assert [note.text for note in opened(old).notes] == abstained["notes"]
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        3, [3], [{}], [{"kind": "abstained"}], [{"kind": ["abstained"], "values": {}}],
+        [{"kind": "abstained", "values": []}], [{"kind": "abstained", "values": {"who": 1}}],
+        [{"kind": "answer_cut", "values": {"n": "many"}}], [{"kind": "answer_cut", "values": {"n": float("inf")}}],
+        [{"kind": "answer_cut", "values": {"n": float("nan")}}], [{"kind": "answer_cut", "values": {"n": [1]}}],
+        [{"kind": "abstained", "values": {"self": 1, "key": 2}}], [{"kind": "none", "values": {}}],
+    ],
+)  # fmt: skip
+def test_of_a_note_whose_kind_is_broken_the_sentence_is_shown(kinds: Any) -> None:
+    [note] = opened({"notes": ["as it was"], "note_kinds": kinds}).notes
+    assert noted(EN, note) == "as it was"

@@ -13,7 +13,7 @@ from ui.safe import block, escape, marked, one_line
 from ui.texts import Texts
 from ui.views.places import full_place
 from ui.views.questions import Filter, Opened, Read, chosen, losses_in, opened, verdict_of
-from ui.views.words import named
+from ui.views.words import named, noted
 
 __all__ = ["show", "show_question"]
 
@@ -74,7 +74,7 @@ def show_question(found: Opened, t: Texts) -> None:
                 st.html(f"<small>{escape(found.whole_text)}</small>")
         st.html(block(_summary(found, t), "quiet", tag="p"))  # kinds of loss are what the run's file says
         for note in found.notes:
-            st.html(f"<small>{escape(note)}</small>")
+            st.html(f"<small>{escape(noted(t, note))}</small>")
     if found.quotes:
         st.caption(t("evaluation.citations"))
         for quote in found.quotes:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from babel import Locale, dates, numbers
+from babel import Locale, dates, numbers, units
 
 __all__ = ["LANGUAGES", "Texts", "load"]
 
@@ -60,11 +60,14 @@ class Texts:
         return str(dates.format_datetime(when, format="medium", locale=self._locale))
 
     def size(self, count: int) -> str:
-        """Write a number of bytes as B, kB or MB, in powers of ten."""
-        for unit, divisor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        """Write a number of bytes, in powers of ten, with the language's own name of the unit."""
+        for unit, divisor in (("giga", 10**9), ("mega", 10**6), ("kilo", 10**3)):
             if count >= divisor:
-                return f"{self.number(count / divisor, 1)} {unit}"
-        return f"{self.number(count)} B"
+                return self._unit(count / divisor, f"digital-{unit}byte", "short")
+        return self._unit(count, "digital-byte", "long")
+
+    def _unit(self, value: float, unit: str, length: Literal["short", "long"]) -> str:
+        return str(units.format_unit(value, unit, length, format="#,##0.#", locale=self._locale))
 
 
 def load() -> None:

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rag.records import Note
+from rag.serialise import notes_from_json
+
 __all__ = ["Filter", "Opened", "Quote", "Read", "chosen", "gold_spans", "losses_in", "opened", "verdict_of"]
 
 _MOST_SPANS = 50  # of one gold answer in one passage
@@ -68,7 +71,7 @@ class Opened:
     confidence: float | None
     seconds: float | None
     timings: tuple[tuple[str, float], ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     passages: tuple[Read, ...]
     quotes: tuple[Quote, ...]
 
@@ -129,7 +132,7 @@ def opened(row: Mapping[str, Any]) -> Opened:
         confidence=_number(row.get("confidence")),
         seconds=_number(row.get("latency_s")),
         timings=tuple((str(k), float(v)) for k, v in (timings or {}).items() if _number(v) is not None),
-        notes=tuple(str(note) for note in _listed(row.get("notes"))),
+        notes=notes_from_json(_listed(row.get("notes")), _listed(row.get("note_kinds"))),
         passages=tuple(_read(p, golds) for p in _listed(row.get("passages")) if isinstance(p, Mapping)),
         quotes=tuple(_quote(c, golds) for c in _listed(row.get("citations")) if isinstance(c, Mapping)),
     )

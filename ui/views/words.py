@@ -19,8 +19,8 @@ def named(t: Texts, key: str, otherwise: str) -> str:
 
 def noted(t: Texts, note: Note) -> str:
     """Return a note in the page's language, or the English sentence where its kind has no text; in one line."""
-    values = {name: one_line(v, 300) if isinstance(v, str) else v for name, v in note.values.items()}
     try:
+        values = {name: v if isinstance(v, int | float) else one_line(str(v), 300) for name, v in note.values.items()}
         return t(f"notes.{note.kind}", **values)
-    except (KeyError, TypeError):  # of no kind, or kept by a version that had other kinds or values
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # of no kind, or kept by who has other kinds or values
         return one_line(note.text, 500)

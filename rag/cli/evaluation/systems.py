@@ -30,6 +30,7 @@ from rag.models import resolve_model
 from rag.reader import Reader
 from rag.records import Answer, Note, Passage
 from rag.retrieval import Retrieved
+from rag.serialise import notes_json
 from rag.urls import without_userinfo
 
 __all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "remembering"]
@@ -259,8 +260,9 @@ def _sources(found: Retrieved) -> tuple[str, ...]:
 
 def _without_answer(found: Retrieved, sources: tuple[str, ...]) -> Prediction:
     passages = _ranked(found.passages, set())
-    told = tuple(note.text for note in found.notes)
-    return Prediction("", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, notes=told)
+    return Prediction(
+        "", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, **notes_json(found.notes)
+    )
 
 
 def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
@@ -280,11 +282,12 @@ def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
         supported=sum(sentence.supported for sentence in answer.sentences),
         timings=dict(answer.timings),
         usage=usage,
-        notes=(
-            *(note.text for note in answer.notes),
-            *([f"abstained: {answer.finish_reason}"] if answer.abstained else []),
-        ),
+        **notes_json([*answer.notes, *([_abstention(answer.finish_reason)] if answer.abstained else [])]),
     )
+
+
+def _abstention(why: str) -> Note:
+    return Note(f"abstained: {why}", "abstained", {"why": why})
 
 
 def _ranked(passages: Sequence[Passage], shown: set[int]) -> tuple[RankedPassage, ...]:
