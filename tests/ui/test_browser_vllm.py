@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ui_project import FILES, Server, open_page, start_server, stop_server
+
+from rag.models import resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +27,37 @@ LOADS_WITHIN_MS = 180_000
 
 @pytest.fixture(scope="module")
 def writing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A page whose language model goes on for 400 tokens: so hot, it does not find its end."""
+    """A page whose language model goes on for 400 tokens: it knows no end of a text, and none of a line.
+
+    Hot, for one that is sure of its words would repeat them. Asked in the usual way one answer of twenty ended at once.
+    """
     folder = tmp_path_factory.mktemp("written")
+    model = _endless(folder / "endless")
     (folder / "documents").mkdir()
     for name, text in FILES.items():
         (folder / "documents" / name).write_text(text, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "rag", "ingest", "documents"], cwd=folder, check=True, env=_environment())
     running = start_server(
-        folder / ".rag", "--config", "cpu", "--set", "generator.type=vllm", "--set", "prompt.temperature=2",
-        "--set", "prompt.max_tokens=400", environment=_environment(),
+        folder / ".rag", "--config", "cpu", "--set", "generator.type=vllm", "--set", f"generator.model={model}",
+        "--set", "prompt.form=chat", "--set", "prompt.temperature=2", "--set", "prompt.max_tokens=400",
+        environment=_environment(),
     )  # fmt: skip
     yield running
     stop_server(running)
+
+
+def _endless(folder: Path) -> Path:
+    """Make the bundled model's folder again, without its end of text."""
+    bundled = resolve_model("bundled:smollm2").path
+    folder.mkdir()
+    for file in bundled.iterdir():
+        if file.suffix == ".json" and "config" in file.name:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            kept = {key: value for key, value in told.items() if not key.startswith("eos_token")}
+            (folder / file.name).write_text(json.dumps(kept), encoding="utf-8")
+        elif file.name != "checksums.json":
+            (folder / file.name).symlink_to(file)
+    return folder
 
 
 def _environment() -> dict[str, str]:
