@@ -216,6 +216,19 @@ def test_questions_over_the_users_own_index(indexed: Path, rag: Rag) -> None:
     assert found[2]["impossible"] is True
 
 
+def test_paragraphs_of_a_question_file_are_looked_up_in_the_users_own_index(indexed: Path, rag: Rag) -> None:
+    held, moon = "Wipe the lantern glass with vinegar every Friday.", "The moon is grey."
+    about = {held: _qa("a", "What is the glass wiped with?", "vinegar", held), moon: _qa("b", "What?", "grey", moon)}
+    data = [{"title": "A", "paragraphs": [{"context": text, "qas": [qa]}]} for text, qa in about.items()]
+    (indexed / "own.json").write_text(json.dumps({"version": "1.1", "data": data}), encoding="utf-8")
+    ran = rag("eval", "own.json", "--index", ".rag", "--json")
+    assert ran.json["metrics"]["recall@20"]["n"] == 1
+    assert ran.json["metrics"]["recall@20"]["mean"] == 100.0
+    assert "of 2 questions 1 have a paragraph that no document of .rag holds" in ran.err
+    first, second = rows_of(ran.json["run"])
+    assert first["source"].endswith("lantern.md") and second["source"] is None and second["retrieval"] is None
+
+
 def test_version_two_writes_probabilities_and_measures_abstention(beacons2: str, rag: Rag) -> None:
     ran = rag("eval", beacons2, "--json")
     folder = Path(ran.json["run"])

@@ -19,6 +19,7 @@ from rag.cli.evaluation.progress import Bars, Teller
 from rag.cli.loading import loading
 from rag.cli.output import note, status
 from rag.errors import UsageError
+from rag.plural import counted
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset
@@ -173,7 +174,7 @@ def execute(
             teller.questions(asked, not job.retrieval_only) as progress,
         ):
             data = evaluate(
-                job.dataset,
+                _located(job, system),
                 system,
                 folder,
                 describe,
@@ -227,6 +228,22 @@ def _claimed(job: Job, teller: Teller) -> Iterator[Path]:
             lock.release()
             (folder / ".running").unlink(missing_ok=True)
         return
+
+
+def _located(job: Job, system: Answerer) -> Dataset:
+    """Return the questions with the documents of the user's index that hold their paragraphs; tell what has none."""
+    from rag.cli.evaluation.systems import Open
+
+    if job.index is None or not isinstance(system, Open) or not job.dataset.paragraphs:
+        return job.dataset
+    dataset = system.located(job.dataset)
+    lost = sum(question.source is None for question in dataset.questions)
+    if lost:
+        note(
+            f"of {counted(len(dataset.questions), 'question')} {lost} have a paragraph that no document of {job.index} "
+            "holds as it is: how well their document is found is not measured"
+        )
+    return dataset
 
 
 def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
 from rag.build import make_retriever
 from rag.build_index import forbid_downloads, open_index
+from rag.cli.evaluation.locating import located
 from rag.config import MARKING, Config
 from rag.embedding import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
@@ -194,10 +195,17 @@ class Open:
             return Trace(True, True, True, False, False)
         return self._trace_in_store(holds, question.source)
 
+    def located(self, dataset: Dataset) -> Dataset:
+        """Return the questions with the documents of this index that hold their paragraphs, where one does."""
+        return located(dataset, self._documents(), self._retriever.reader.store.text)
+
+    def _documents(self) -> list[str]:
+        states = self._retriever.reader.store.content_hashes()
+        return [source for source, (state, *_) in states.items() if state != "failed"]
+
     def _trace_in_store(self, holds: Callable[[str, str], bool], named: str | None) -> Trace:
         store = self._retriever.reader.store
-        states = store.content_hashes()
-        sources = [s for s in states if states[s][0] != "failed" and (named is None or same_source(s, named))]
+        sources = [source for source in self._documents() if named is None or same_source(source, named)]
         holding = [source for source in sources if holds(source, store.text(source))]
         whole = any(holds(row.source, row.text) for source in holding for row in store.chunks_of(source))
         return Trace(bool(holding), whole, False, False, False)
