@@ -94,9 +94,10 @@ def notes_json(notes: Sequence[Note]) -> dict[str, Any]:
     return {"notes": [note.text for note in notes], "note_kinds": [_kind(note) for note in notes]}
 
 
-def notes_from_json(texts: Sequence[Any], kinds: Sequence[Any]) -> tuple[Note, ...]:
+def notes_from_json(texts: Sequence[Any], kinds: Any) -> tuple[Note, ...]:
     """Return notes; one whose kind is missing, as before notes had kinds, or broken is its sentence alone."""
-    return tuple(_note(*told) for told in zip_longest(texts, kinds[: len(texts)]))
+    known = list(kinds) if isinstance(kinds, list | tuple) else []
+    return tuple(_note(*told) for told in zip_longest(texts, known[: len(texts)]))
 
 
 def _kind(note: Note) -> dict[str, Any]:

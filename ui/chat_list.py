@@ -20,7 +20,7 @@ def show(here: Here, now: Conversation) -> None:
     with st.sidebar, told():
         st.button(
             t("chat.new"), key="new_chat", icon=":material/add:", shortcut="Mod+Shift+O", width="stretch",
-            on_click=now.begin, args=(str(here.index),),
+            on_click=now.want, args=("",),
         )  # fmt: skip
         if now.owner is None:
             st.caption(t("chat.no_owner"))
@@ -34,7 +34,7 @@ def show(here: Here, now: Conversation) -> None:
         for row in rows[:MOST_ROWS]:
             st.button(
                 inert(one_line(row.title, 60)), key=f"chat_{row.id}", width="stretch", wrap=False,
-                type="primary" if row.id == now.chat.id else "tertiary", on_click=_open, args=(now, row.id),
+                type="primary" if row.id == now.chat.id else "tertiary", on_click=now.want, args=(row.id,),
             )  # fmt: skip
         if len(rows) > MOST_ROWS:
             st.caption(t("chat.more", n=len(rows) - MOST_ROWS))
@@ -64,8 +64,3 @@ def show_menu(here: Here, now: Conversation) -> None:
         if st.button(t("chat.delete"), key="delete_chat", icon=":material/delete:", width="stretch"):
             now.delete(str(here.index))
             st.rerun()
-
-
-def _open(now: Conversation, chat_id: str) -> None:
-    with told():
-        now.open(chat_id)

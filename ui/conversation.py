@@ -18,35 +18,50 @@ __all__ = ["Conversation", "again"]
 
 @dataclass
 class Conversation:
-    """``owner`` None keeps nothing. ``is_behind`` says that the page does not show the latest turn yet.
+    """``owner`` None keeps nothing. ``wanted`` is the chat to be opened next, an empty id a new one.
 
     ``asking`` is held while an answer comes, until it is kept. A click in the middle begins a new script run before the
-    old one has ended: it waits for this lock, or it would draw the chat without what came.
+    old one has ended: it waits for this lock, or it would draw the chat without what came. Its callbacks run before it
+    waits, so that they only say what is ``wanted``: the answer that ends has to find its own chat.
     """
 
     chats: Chats
     owner: str | None
     chat: Chat = field(default_factory=Chat)
     unsaved: Failure | None = None
-    is_behind: bool = False
+    wanted: str | None = None
     asking: threading.Lock = field(default_factory=threading.Lock)
 
-    def keep(self, turn: Turn) -> None:
-        """Take a turn: at the end, or in place of the one with its id if it says something that one did not."""
-        ids = [known.id for known in self.chat.turns]
+    def keep(self, turn: Turn, chat: Chat) -> None:
+        """Take a turn into the chat it was asked in, which may not be the open one any more.
+
+        It comes at the end, or in place of the one with its id if it says something that one did not.
+        """
+        ids = [known.id for known in chat.turns]
         if turn.id not in ids:
-            self.chat.turns.append(turn)
+            chat.turns.append(turn)
         elif turn.said:
-            self.chat.turns[ids.index(turn.id)] = turn
+            chat.turns[ids.index(turn.id)] = turn
         else:
             return
-        self.is_behind = True
         if self.owner is not None:
             try:
-                self.chats.put(self.owner, self.chat, turn)
+                self.chats.put(self.owner, chat, turn)
                 self.unsaved = None
             except HistoryError as error:
                 self.unsaved = failure_of(error)
+
+    def want(self, chat_id: str) -> None:
+        """Say which chat is to be opened next; an empty id is a new one."""
+        self.wanted = chat_id
+
+    def turn_over(self, collection: str) -> None:
+        """Open what is wanted, if anything is. Raises :class:`~ui.history.HistoryError`."""
+        wanted, self.wanted = self.wanted, None
+        if wanted:
+            self.open(wanted)
+        elif wanted is not None:
+            self.begin(collection)
 
     def begin(self, collection: str) -> None:
         """Open a new chat."""

@@ -74,12 +74,13 @@ class Turn:
 
 @dataclass
 class Chat:
-    """A chat as its session holds it; it is in the store once it has a turn."""
+    """A chat as its session holds it. ``kept`` says that it was in the store when it was last looked at."""
 
     collection: str = ""
     title: str = ""
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     turns: list[Turn] = field(default_factory=list)
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,22 +99,35 @@ class Chats:
         self._file = folder / FILE
 
     def put(self, owner: str, chat: Chat, turn: Turn) -> None:
-        """Keep a turn: a new one at the chat's end, one of a known id in its place. The chat is made with its first."""
-        now = time.time()
+        """Keep a turn of a chat, with all its turns where none could be kept before: at its end, or in one's place.
+
+        A chat that was kept and is gone was deleted elsewhere. It does not come back with what is asked in it since.
+        """
         chat.title = chat.title or title_of(turn.question)
         with self._writing() as db:
-            kept = db.execute(
+            if not self._touch(db, owner, chat):
+                told = "this chat was deleted in another window" if chat.kept else "this chat belongs to somebody else"
+                raise HistoryError(f"{told}: what is asked in it is not kept", "begin a new one")
+            for one in [turn] if chat.kept else chat.turns or [turn]:
+                db.execute(
+                    "INSERT INTO turns (chat, id, question, said, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (chat, id) "
+                    "DO UPDATE SET question = excluded.question, said = excluded.said, value = excluded.value",
+                    (chat.id, one.id, _storable(one.question), _storable(one.said), _text(one)),
+                )
+        chat.kept = True
+
+    def _touch(self, db: sqlite3.Connection, owner: str, chat: Chat) -> bool:
+        """Say that a chat was used just now, having made it if it was not kept; tell whether it is this owner's."""
+        now = time.time()
+        if chat.kept:
+            made = db.execute("UPDATE chats SET updated = ? WHERE id = ? AND owner = ?", (now, chat.id, owner))
+        else:
+            made = db.execute(
                 "INSERT INTO chats VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET updated = excluded.updated WHERE owner = excluded.owner",
                 (chat.id, owner, chat.title, chat.collection, now, now),
-            ).rowcount
-            if not kept:
-                raise HistoryError("this chat belongs to somebody else", "begin a new one")
-            db.execute(
-                "INSERT INTO turns (chat, id, question, said, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (chat, id) "
-                "DO UPDATE SET question = excluded.question, said = excluded.said, value = excluded.value",
-                (chat.id, turn.id, _storable(turn.question), _storable(turn.said), _text(turn)),
             )
+        return bool(made.rowcount)
 
     def load(self, owner: str, chat_id: str) -> Chat | None:
         """Return a chat with its turns, or None where this owner has none of that id."""
@@ -124,7 +138,7 @@ class Chats:
             if row is None:
                 return None
             values = db.execute("SELECT value FROM turns WHERE chat = ? ORDER BY number", (chat_id,)).fetchall()
-        return Chat(row[0], row[1], chat_id, [self._turn(value) for (value,) in values])
+        return Chat(row[0], row[1], chat_id, [self._turn(value) for (value,) in values], kept=True)
 
     def list(self, owner: str, search: str = "") -> list[ChatRow]:
         """Return the owner's chats, the latest first: all, or those in which every word of ``search`` occurs.

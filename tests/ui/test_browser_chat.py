@@ -85,6 +85,52 @@ def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None
     page.get_by_text("Stopped. This is what there was.").wait_for()
 
 
+def test_a_chat_that_is_left_while_it_answers_keeps_what_came(page: Page) -> None:
+    ask(page, QUESTION)
+    page.locator(".rag-text", has_text="sensor weighs").wait_for()
+    page.get_by_role("button", name="New chat").click()
+    page.get_by_test_id("stChatMessage").first.wait_for(state="detached")
+    page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).first.click()
+    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.locator(".text", has_text="sensor weighs").wait_for()
+
+
+def test_what_was_chosen_stays_chosen_where_an_answer_is_stopped_at_once(page: Page) -> None:
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Ask again").wait_for()
+    way = page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Both")
+    way.click()
+    page.get_by_test_id("stMain").get_by_text("Loading").first.wait_for(state="hidden")
+    ask(page, QUESTION)
+    page.get_by_test_id("stChatInputStopButton").click()
+    page.get_by_text(re.compile("^Stopped")).wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    assert way.get_attribute("aria-checked") == "true"
+    page.get_by_test_id("stChatInputTextArea").fill("Is the field free?")  # waits until it is enabled
+
+
+def test_a_question_that_is_asked_further_up_comes_into_sight(page: Page) -> None:
+    for number in range(1, 4):
+        ask(page, "How tall is the mast?")
+        page.get_by_role("button", name="Ask again").wait_for()
+        page.get_by_text("Answered by").nth(number - 1).wait_for()
+    page.set_viewport_size({"width": 1000, "height": 500})
+    page.mouse.move(600, 200)
+    for _ in range(20):  # as long as it follows its end, it takes back what is scrolled
+        page.mouse.wheel(0, -2000)
+        page.wait_for_timeout(200)
+        if page.evaluate("document.querySelector('.stMain').scrollTop") == 0:
+            break
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.querySelector('.stMain').scrollTop") == 0
+    ask(page, QUESTION)
+    coming = page.locator(".rag-text", has_text="sensor weighs")
+    coming.wait_for()
+    page.wait_for_timeout(600)
+    box = coming.bounding_box()
+    assert box is not None and 0 <= box["y"] < 500
+
+
 def test_escape_stops_too(page: Page) -> None:
     ask(page, QUESTION)
     page.locator(".rag-text", has_text="sensor weighs").wait_for()

@@ -125,7 +125,7 @@ def test_a_browser_is_known_by_its_cookie_and_a_user_by_who_the_provider_says() 
 def test_a_chat_goes_on_unsaved_where_the_file_is_none(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is no database, and long enough to be looked at" * 100)
     now = Conversation(Chats(tmp_path), "me")
-    now.keep(Turn("one", shown="1"))
+    now.keep(Turn("one", shown="1"), now.chat)
     assert [turn.question for turn in now.chat.turns] == ["one"]
     assert now.unsaved is not None and FILE in now.unsaved.message and now.unsaved.remedy
     with pytest.raises(HistoryError):
@@ -135,7 +135,7 @@ def test_a_chat_goes_on_unsaved_where_the_file_is_none(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_the_chat_goes_on(tmp_path: Path) -> None:
     chats = Chats(tmp_path)
     now = Conversation(chats, "me")
-    now.keep(Turn("one", shown="1"))
+    now.keep(Turn("one", shown="1"), now.chat)
     with sqlite3.connect(tmp_path / FILE) as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
 
@@ -144,11 +144,11 @@ def test_a_full_disk_is_said_and_the_chat_goes_on(tmp_path: Path) -> None:
             db.execute(f"PRAGMA max_page_count = {pages}")
 
     now.chats = Full(tmp_path)
-    now.keep(Turn("two", shown="2" * 100_000))
+    now.keep(Turn("two", shown="2" * 100_000), now.chat)
     assert now.unsaved is not None and "full" in now.unsaved.message
     assert len(now.chat.turns) == 2
     now.chats = chats
-    now.keep(Turn("three", shown="3"))
+    now.keep(Turn("three", shown="3"), now.chat)
     assert now.unsaved is None
     found = chats.load("me", now.chat.id)
     assert found is not None and [turn.question for turn in found.turns] == ["one", "three"]
@@ -211,18 +211,62 @@ def test_many_sessions_write_at_once(tmp_path: Path) -> None:
 
 def test_without_an_owner_nothing_is_written(tmp_path: Path) -> None:
     now = Conversation(Chats(tmp_path / "state"), None)
-    now.keep(Turn("one"))
+    now.keep(Turn("one"), now.chat)
     assert (now.rows(""), now.open(now.chat.id), len(now.chat.turns)) == ([], False, 1)
     assert not (tmp_path / "state").exists()
 
 
 def test_asking_again_keeps_the_old_answer_where_none_came(tmp_path: Path) -> None:
     now = Conversation(Chats(tmp_path), "me")
-    now.keep(Turn("one", shown="old"))
-    now.keep(again(Turn("one", stopped=True), now.chat.turns[0]))
+    now.keep(Turn("one", shown="old"), now.chat)
+    now.keep(again(Turn("one", stopped=True), now.chat.turns[0]), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["old"]
-    now.keep(again(Turn("one", shown="new"), now.chat.turns[0]))
+    now.keep(again(Turn("one", shown="new"), now.chat.turns[0]), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["new"]
+
+
+def test_a_turn_goes_to_the_chat_it_was_asked_in(tmp_path: Path) -> None:
+    chats = Chats(tmp_path)
+    now = Conversation(chats, "me")
+    asked_in = now.chat
+    now.want("")
+    now.turn_over("docs")
+    now.keep(Turn("one", shown="1"), asked_in)
+    assert now.chat.turns == [] and now.chat.collection == "docs"
+    found = chats.load("me", asked_in.id)
+    assert found is not None and [turn.question for turn in found.turns] == ["one"]
+    now.want(asked_in.id)
+    assert now.chat.turns == []  # not before the page turns over
+    now.turn_over("docs")
+    assert [turn.question for turn in now.chat.turns] == ["one"]
+    now.turn_over("docs")
+    assert now.chat.id == asked_in.id
+
+
+def test_a_chat_that_was_deleted_elsewhere_does_not_come_back(tmp_path: Path) -> None:
+    chats = Chats(tmp_path)
+    now = Conversation(chats, "me")
+    now.keep(Turn("one", shown="1"), now.chat)
+    other = Conversation(chats, "me")
+    assert other.open(now.chat.id)
+    other.delete("docs")
+    for question in ("two", "three"):
+        now.keep(Turn(question, shown="2"), now.chat)
+        assert now.unsaved is not None and "deleted in another window" in now.unsaved.message
+        assert chats.list("me") == []
+    assert [turn.question for turn in now.chat.turns] == ["one", "two", "three"]
+
+
+def test_turns_of_a_chat_that_could_not_be_kept_at_first_are_kept_with_the_next(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("a file where the folder should be")
+    now = Conversation(Chats(state), "me")
+    now.keep(Turn("one", shown="1"), now.chat)
+    assert now.unsaved is not None
+    state.unlink()
+    now.keep(Turn("two", shown="2"), now.chat)
+    found = now.chats.load("me", now.chat.id)
+    assert now.unsaved is None and found is not None and [turn.question for turn in found.turns] == ["one", "two"]
 
 
 def test_a_title_is_the_first_question_cut_at_a_word() -> None:

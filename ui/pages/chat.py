@@ -14,11 +14,12 @@ from ui.asking import Asking, Event
 from ui.conversation import Conversation, again
 from ui.engines import Engine
 from ui.frame import Here, show_failure, told
-from ui.history import Chats, Turn
+from ui.history import Chat, Chats, Turn
 from ui.metrics import record
 from ui.parts.evidence import show_answer
 from ui.parts.feedback import show_feedback
 from ui.parts.filter import chosen_filter, draw_fields
+from ui.parts.watching import watch_answer
 from ui.parts.why import show_why
 from ui.safe import escape, one_line
 from ui.texts import Texts
@@ -28,7 +29,7 @@ from ui.views.words import noted
 __all__ = ["show"]
 
 LAST_RUN_ENDS_WITHIN_S = 5.0
-STANDS_FOR_S = 0.6  # what a run has not drawn again stays in the browser, which lets it fade, slowly, from .5 s on
+STANDS_FOR_S = 0.35  # what a run has not drawn again stays in the browser, which lets it fade, slowly, from .5 s on
 
 
 def show(here: Here) -> None:
@@ -36,26 +37,28 @@ def show(here: Here) -> None:
 
     A run with a question asks it before it draws anything, then draws its answer. What stood on the page before stands
     there still: its places are kept, and it is drawn again only where the answer takes longer than ``STANDS_FOR_S``. A
-    run that ends with ``st.rerun`` or is stopped takes no widget's state away, drawn or not.
+    run that ends with ``st.rerun`` takes away nothing that it has not drawn. One that is stopped does, and widgets
+    lose their state with it, until the page is drawn again.
     """
     now = _conversation(here)
     question = st.chat_input(here.t("chat.ask"), key="question", submit_mode="stop")
     replaced = _to_ask_again(now)
     asked = question or (replaced.question if replaced else "")
+    watch_answer(asks=bool(asked))
     with told():
         engine = here.engine(*_way(here))
         if asked:
             with _asked(now, engine, asked, replaced) as asking:
                 _draw_coming(here, now, engine, asking)
             st.rerun()
-        _Rest(here, now, engine).draw()
+        _Page(here, now, engine).draw()
         _address(now)
         return
     chat_list.show(here, now)
 
 
-class _Rest:
-    """What stands above a coming answer. Made, it takes its places in the page; what stood in them stays in sight."""
+class _Page:
+    """The chat as it is, without what is coming. Made, it takes its places; what stood in them stays in sight."""
 
     def __init__(self, here: Here, now: Conversation, engine: Engine) -> None:
         self._here, self._now = here, now
@@ -71,7 +74,7 @@ class _Rest:
         """Fill the places, the newest turn's first: it is the one that is waited for."""
         for turn, question, answer in reversed(self._turns):
             question.html(f'<div class="rag-text">{escape(turn.question)}</div>')
-            with answer:
+            with answer, told():  # what cannot be shown takes nothing else with it
                 _show_answer(self._here, turn)
                 _show_actions(self._here, turn, last=turn is self._now.chat.turns[-1])
         with self._choices:
@@ -89,7 +92,8 @@ def _conversation(here: Here) -> Conversation:
             now.open(st.query_params.get("chat", ""))
     if now.asking.acquire(timeout=LAST_RUN_ENDS_WITHIN_S):
         now.asking.release()
-    now.is_behind = False
+    with told():
+        now.turn_over(str(here.index))
     return now
 
 
@@ -106,17 +110,23 @@ def _ways(here: Here) -> dict[str, tuple[str, ...]]:
 
 
 def _way(here: Here) -> tuple[str, ...]:
-    """Return what the chosen way to answer sets. Its widget is drawn later, and its state is there already."""
+    """Return what the chosen way to answer sets. Its widget is drawn later, and its state is there already.
+
+    It is kept beside the widget's own state, which goes with a run that is stopped before the widget is drawn.
+    """
     ways = _ways(here)
-    return ways[st.session_state.get("way") or next(iter(ways))]
+    chosen = st.session_state.get("way") or st.session_state.get("chosen_way")
+    st.session_state["chosen_way"] = chosen = chosen if chosen in ways else next(iter(ways))
+    return ways[chosen]
 
 
 def _draw_choices(here: Here, now: Conversation) -> None:
     """Draw the line of choices."""
     t, ways = here.t, list(_ways(here))
+    st.session_state["way"] = st.session_state["chosen_way"]  # told to the browser too, which may have lost it
     st.segmented_control(
-        t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), default=ways[0],
-        key="way", required=True, help=t("chat.answer_by_help"),
+        t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), key="way", required=True,
+        help=t("chat.answer_by_help"),
     )  # fmt: skip
     chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
     with st.popover(chosen, icon=":material/filter_alt:"):
@@ -166,35 +176,33 @@ def _to_ask_again(now: Conversation) -> Turn | None:
 @contextmanager
 def _asked(now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> Iterator[Asking]:
     """Ask at once. However the script ends inside, the engine is stopped and what came is kept."""
-    config = engine.resolved.config
+    config, chat = engine.resolved.config, now.chat
     with now.asking:
-        asking = Asking(engine, question, only=chosen_filter(), history=view.history(now.chat.turns, replaced))
+        asking = Asking(engine, question, only=chosen_filter(), history=view.history(chat.turns, replaced))
         try:
             yield asking
         finally:  # also where Streamlit ends the script: by its stop button, a click elsewhere, a closed tab
-            _keep(now, asking, question, config, replaced)
+            _keep(now, chat, asking, question, config, replaced)
 
 
-def _keep(now: Conversation, asking: Asking, question: str, config: Config, replaced: Turn | None) -> None:
+def _keep(now: Conversation, chat: Chat, asking: Asking, question: str, config: Config, replaced: Turn | None) -> None:
     asking.stop()
     turn = view.to_turn(question, asking.outcome(), config)
     if turn.answer is not None:
         record(turn.answer, first_piece_s=turn.clock.first_text, stopped=turn.stopped)
-    now.keep(turn if replaced is None else again(turn, replaced))
+    now.keep(turn if replaced is None else again(turn, replaced), chat)
 
 
 def _draw_coming(here: Here, now: Conversation, engine: Engine, asking: Asking) -> None:
     """Draw a question and its events until there are no more. At every turn of the loop Streamlit may end us."""
-    rest = _Rest(here, now, engine)
+    page = _Page(here, now, engine)
     with st.chat_message("user"):
         st.html(f'<div class="rag-text">{escape(one_line(asking.question, 4000))}</div>')
-    place = st.chat_message("assistant")
-    _watch(now)  # below: nothing that stood on the page may move to another place
-    with place:
-        _draw_events(here, engine, asking, rest)
+    with st.chat_message("assistant"):
+        _draw_events(here, engine, asking, page)
 
 
-def _draw_events(here: Here, engine: Engine, asking: Asking, rest: _Rest) -> None:
+def _draw_events(here: Here, engine: Engine, asking: Asking, page: _Page) -> None:
     t, status, place = here.t, st.empty(), st.empty()
     st.button(t("chat.stop"), key="stop", shortcut="Esc", type="tertiary", icon=":material/stop_circle:")
     shown = said = ""
@@ -209,7 +217,7 @@ def _draw_events(here: Here, engine: Engine, asking: Asking, rest: _Rest) -> Non
             status.html(f'<p class="rag-quiet">{escape(said)}</p>')
         if stale_at is not None and time.monotonic() > stale_at:
             stale_at = None
-            rest.draw()
+            page.draw()
         st.session_state.get("stop")
 
 
@@ -226,17 +234,6 @@ def _status(here: Here, engine: Engine, event: Event) -> str:
 
 def _understood(here: Here, question: str) -> str:
     return here.t("chat.understood", question=one_line(question, 400))
-
-
-def _watch(now: Conversation) -> None:
-    """Have the page drawn again after Streamlit's stop button, which ends the script and draws nothing."""
-
-    @st.fragment(run_every=0.7)
-    def look() -> None:
-        if now.is_behind:
-            st.rerun()
-
-    look()
 
 
 # One answer, whole ------------------------------------------------------------------------------------------------

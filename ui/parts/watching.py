@@ -1,0 +1,27 @@
+"""What the browser looks after while an answer comes: that it is in sight, and that its end is drawn.
+
+Streamlit's stop button ends the script and draws nothing, so that somebody has to ask for the page. A fragment that
+asks by the clock would do so while the script runs too: such a request waits for its end, and where the browser hears
+of both ends at once, the chat's field stays locked. The browser knows when the script has ended, and asks only then.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["watch_answer"]
+
+
+def watch_answer(*, asks: bool) -> None:
+    """Begin to watch in a run that ``asks``, and end in any other: to be called in every run, at the same place."""
+    _watcher()(key="watcher", data={"asks": asks}, on_ended_change=lambda: None)
+
+
+@cache
+def _watcher() -> Any:
+    script = Path(__file__).with_name("watching.js").read_text(encoding="utf-8")
+    return st.components.v2.component("rag_watcher", html="<div></div>", js=script)
