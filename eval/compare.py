@@ -43,8 +43,9 @@ class Comparison:
 
     ``only_in_a`` and ``only_in_b`` count questions that were left out. A metric is compared over the questions that
     both runs have it for (one without a source has no nDCG), its own ``n``; ``not_compared`` names those that the
-    runs have for different questions. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED` whose whole 95 %
-    interval lies below zero. ``mcnemar`` is None where a run holds no answers.
+    runs have for different questions. Latency is compared only where ``own_times``: in both runs every question went
+    alone, so that its time is its own. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED` whose whole
+    95 % interval lies below zero. ``mcnemar`` is None where a run holds no answers.
     """
 
     name_a: str
@@ -57,6 +58,7 @@ class Comparison:
     differences: dict[str, Difference]
     not_compared: list[str]
     mcnemar: McNemar | None
+    own_times: bool = True
     wins: int = 0
     ties: int = 0
     losses: int = 0
@@ -83,7 +85,7 @@ def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0
         )
     rows_a, rows_b = [by_id_a[key] for key in common], [by_id_b[key] for key in common]
     columns_a, columns_b = _columns(rows_a, _name(a)), _columns(rows_b, _name(b))
-    timed = all(run.manifest.get("mode") != "retrieval" for run in (a, b))  # there, a window shares one time
+    timed = all(_has_own_times(run) for run in (a, b))
     shared = {
         name: list(columns_a[name])
         for name in _METRICS
@@ -110,6 +112,7 @@ def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0
             if name not in shared and name != "latency_s" and (columns_a[name] or columns_b[name])
         ],
         mcnemar=mcnemar(np.array(em_a) > 0, np.array(em_b) > 0) if answered else None,
+        own_times=timed,
         wins=int((gain > _SAME).sum()),
         ties=int((np.abs(gain) <= _SAME).sum()),
         losses=int((gain < -_SAME).sum()),
@@ -130,6 +133,10 @@ def to_markdown(comparison: Comparison) -> str:
         lines.append(f"Left out, as only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
     if c.not_compared:
         lines.append(f"Not compared, as the runs have them for different questions: {', '.join(c.not_compared)}.")
+    if not c.own_times:
+        lines.append(
+            "Latency is not compared: questions in flight together share their time (`--window 1` asks each alone)."
+        )
     lines += ["", "| metric | n | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---:|---|"]
     lines += [_table_row(name, difference) for name, difference in c.differences.items()]
     lines.append("")
@@ -206,6 +213,11 @@ def _by_id(run: RunData) -> dict[str, Row]:
             raise EvalError(f"{_name(run)} holds the question {row['id']!r} twice", "run the evaluation again")
         rows[row["id"]] = row
     return rows
+
+
+def _has_own_times(run: RunData) -> bool:
+    """Tell whether questions went one by one. Together they wait for each other, and are no independent samples."""
+    return run.manifest.get("mode") != "retrieval" and run.manifest.get("window") in (None, 1)
 
 
 def _differences(

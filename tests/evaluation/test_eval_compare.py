@@ -197,6 +197,16 @@ def test_runs_of_retrieval_alone_have_no_latency_to_compare() -> None:
     assert "latency_s" not in compare_runs(a, b).differences
 
 
+def test_questions_that_were_in_flight_together_have_no_latency_to_compare() -> None:
+    alone = run_of("a")
+    alone = RunData({**alone.manifest, "window": 1}, alone.rows)
+    together = RunData({**alone.manifest, "window": 8}, alone.rows)
+    assert "latency_s" in compare_runs(alone, alone).differences
+    found = compare_runs(alone, together)
+    assert "latency_s" not in found.differences and not found.own_times
+    assert "Latency is not compared" in to_markdown(found) and found.as_dict()["own_times"] is False
+
+
 @pytest.mark.parametrize("broken", [[1], "x", 3])
 def test_a_retrieval_that_is_none_is_refused(broken: Any) -> None:
     with pytest.raises(EvalError, match="retrieval of the question"):
