@@ -34,6 +34,11 @@ class UiSettings:
         """The folder of what the page itself keeps."""
         return self.state_folder or self.index.absolute().parent / f"{self.index.name}-ui"
 
+    @property
+    def evaluations(self) -> Path:
+        """The folder where requests for evaluations are kept."""
+        return self.state / "evaluations"
+
 
 _current = UiSettings()
 

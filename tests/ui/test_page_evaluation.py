@@ -319,6 +319,21 @@ def test_one_that_runs_shows_its_progress_and_is_cancelled(
     assert not settled(page.run()).button
 
 
+def test_what_runs_stands_where_it_was_started(folder: Path, evaluations: Evaluations) -> None:
+    page = opened(evaluation_view="new")
+    page.file_uploader(key="new_file").set_value(("q.json", (made() / "beacons.json").read_bytes(), "application/json"))
+    page = settled(page.run())
+    started(page, evaluations, folder)
+    order = [element.key or element.type for element in page.main if element.type in ("radio", "button", "progress")]
+    assert order[-3:] == ["new_sweeps", "evaluation_cancel", "progress"]  # once, and in the place of the button
+    evaluations.cancel(folder / "runs")
+    wait_until(lambda: evaluations.now(folder / "runs").status == "cancelled")  # type: ignore[union-attr]
+    page = settled(page.run())
+    assert [button.key for button in page.button][-2:] == ["evaluation_dismiss", "evaluation_start"]
+    page.file_uploader(key="new_file").set_value(("q.jsonl", b"{]", "application/json"))
+    assert [button.key for button in settled(page.run()).button] == ["evaluation_dismiss"]  # a wrong file hides nothing
+
+
 def test_one_that_failed_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = SAY + "print('error: ![x](u) is gone\\n  put it back', file=sys.stderr); sys.exit(1)"
     failing = Evaluations([sys.executable, "-c", end])

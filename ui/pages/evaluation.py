@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,12 +12,10 @@ import streamlit as st
 from eval.compare import Comparison, compare_runs
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
-from rag.failures import Failure
 from ui.behind import Behind, Task
-from ui.evaluations import evaluations
-from ui.frame import Here, show_failure, told
+from ui.frame import Here, told
+from ui.pages.evaluation_running import show_running
 from ui.pages.waiting import ready
-from ui.views.running import progress_words
 
 __all__ = ["Desk", "show"]
 
@@ -67,18 +64,12 @@ class Desk:
         """Whether the session's theme is a dark one."""
         return st.context.theme.type == "dark"
 
-    @property
-    def notes(self) -> Path:
-        """Where requests for evaluations are kept."""
-        return self.here.settings.state / "evaluations"
-
 
 def show(here: Here) -> None:
     """Draw the page."""
     t = here.t
     st.header(t("app.evaluation"))
     with told():
-        _progress(here)
         view = st.segmented_control(
             t("evaluation.view"),
             _VIEWS,
@@ -89,58 +80,13 @@ def show(here: Here) -> None:
             label_visibility="collapsed",
         )
         root = here.settings.runs
+        page = importlib.import_module(f"ui.pages.evaluation_{view}")
+        if view == "new":  # it needs no list, and shows what runs where it was started
+            page.show(here)
+            return
+        show_running(here)
         listing = _lists.get((root, runs_stamp(root)), lambda: (list_runs(root), list_sweeps(root)))
         if not ready(here, listing, t("evaluation.reading_list")):
             return
         runs, sweeps = listing.result()
-        importlib.import_module(f"ui.pages.evaluation_{view}").show(Desk(here, runs, sweeps))
-
-
-def _progress(here: Here) -> None:
-    """Show the evaluation that runs, or what came of it, until that is dismissed."""
-    root = here.settings.runs
-    now = evaluations().now(root)
-    if now is None:
-        return
-
-    @st.fragment(run_every=1.0 if now.status == "running" else None)
-    def panel() -> None:
-        _panel(here, was_running=now.status == "running")
-
-    panel()
-
-
-def _panel(here: Here, *, was_running: bool) -> None:
-    t, root = here.t, here.settings.runs
-    now = evaluations().now(root)
-    if now is None or (was_running and now.status != "running"):
-        st.rerun()  # the whole page: the list has changed
-    with st.container(border=True):
-        if now.status == "running":
-            st.progress(now.share, progress_words(now, t))
-            st.button(t("evaluation.cancel"), on_click=evaluations().cancel, args=(root,), key="evaluation_cancel")
-            return
-        if now.status == "failed":
-            st.markdown(f"**{t('evaluation.ended_failed')}**")
-            show_failure(Failure(now.error, now.remedy, 1))
-        else:
-            st.markdown(t(f"evaluation.ended_{now.status}", seconds=round(now.seconds)))
-        buttons = st.container(horizontal=True)
-        if now.status == "done" and now.sweep:
-            key, name = "evaluation_open_sweep", now.sweep
-            buttons.button(t("evaluation.open_sweep"), on_click=_open_sweep, args=(root, name), key=key)
-        elif now.status == "done" and now.run:
-            buttons.button(t("evaluation.open"), on_click=_open, args=(root, now.run), key="evaluation_open")
-        buttons.button(t("evaluation.dismiss"), on_click=evaluations().dismiss, args=(root,), key="evaluation_dismiss")
-
-
-def _open(root: Path, run: str) -> None:
-    st.session_state["evaluation_view"] = "runs"
-    st.session_state["evaluation_run"] = run
-    evaluations().dismiss(root)
-
-
-def _open_sweep(root: Path, sweep: str) -> None:
-    st.session_state["evaluation_view"] = "sweeps"
-    st.session_state["evaluation_sweep"] = sweep
-    evaluations().dismiss(root)
+        page.show(Desk(here, runs, sweeps))

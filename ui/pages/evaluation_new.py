@@ -10,8 +10,8 @@ import streamlit as st
 
 from rag.config import preset_names
 from ui.evaluations import Request, evaluations
-from ui.frame import told
-from ui.pages.evaluation import Desk
+from ui.frame import Here, told
+from ui.pages.evaluation_running import show_running
 from ui.safe import one_line
 from ui.texts import Texts
 from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
@@ -23,32 +23,37 @@ _GRID = "grid:\n  retrieval.k: [4, 8]\n  retrieval.dense_weight: [0.4, 0.6]\n"
 _EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
 
 
-def show(desk: Desk) -> None:
-    """Draw the choices and the button."""
-    t = desk.here.t
+def show(here: Here) -> None:
+    """Draw the choices and the button; in the button's place, what was started with it."""
+    asked = None
     with told():
-        questions = _questions(desk)
-        if questions is None:
-            st.caption(t("evaluation.new_hint"))
-            return
-        counted = t("evaluation.new_counted", n=questions.questions, unanswerable=questions.unanswerable)
-        st.caption(counted if questions.questions else t("evaluation.new_official"))
-        request = _request(desk, questions)
-        now = evaluations().now(desk.here.settings.runs)
-        busy = now is not None and now.status == "running"
-        sweeps = st.radio(
-            t("evaluation.new_kind"),
-            (False, True),
-            format_func=lambda many: t("evaluation.new_kind_sweep" if many else "evaluation.new_kind_run"),
-            horizontal=True,
-            key="new_sweeps",
-        )
-        grid = _grid(t) if sweeps else None
-        if st.button(t("evaluation.start"), type="primary", disabled=busy, key="evaluation_start"):
-            _start(desk, request, grid)
+        asked = _form(here)
+    if show_running(here) or asked is None:
+        return
+    if st.button(here.t("evaluation.start"), type="primary", key="evaluation_start"):
+        with told():
+            _start(here, *asked)
             st.rerun()
-        if busy:
-            st.caption(t("evaluation.one_at_a_time"))
+
+
+def _form(here: Here) -> tuple[Request, str | None] | None:
+    """Draw the choices; return what is asked for, with the text of a sweep, or None while there are no questions."""
+    t = here.t
+    questions = _questions(here)
+    if questions is None:
+        st.caption(t("evaluation.new_hint"))
+        return None
+    counted = t("evaluation.new_counted", n=questions.questions, unanswerable=questions.unanswerable)
+    st.caption(counted if questions.questions else t("evaluation.new_official"))
+    request = _request(here, questions)
+    sweeps = st.radio(
+        t("evaluation.new_kind"),
+        (False, True),
+        format_func=lambda many: t("evaluation.new_kind_sweep" if many else "evaluation.new_kind_run"),
+        horizontal=True,
+        key="new_sweeps",
+    )
+    return request, _grid(t) if sweeps else None
 
 
 def _grid(t: Texts) -> str:
@@ -60,20 +65,20 @@ def _grid(t: Texts) -> str:
     )
 
 
-def _start(desk: Desk, request: Request, grid: str | None) -> None:
+def _start(here: Here, request: Request, grid: str | None) -> None:
     """Start what the form says; every mistake in it is said before."""
-    settings = desk.here.settings
+    settings = here.settings
     extra = st.session_state.get("new_settings") or ""
     before = settings.assignments if request.config == settings.config else ()
     request = dataclasses.replace(request, settings=setting_lines(extra, request.config, before))
     if grid is not None:
         request = keep_sweep(settings.state / "sweeps", request, sweep_of(request, grid))
-    evaluations().start(request, settings.runs, desk.notes)
+    evaluations().start(request, settings.runs, settings.evaluations)
 
 
-def _questions(desk: Desk) -> Questions | None:
+def _questions(here: Here) -> Questions | None:
     """Let the user choose a question file; None while there is none."""
-    t, state = desk.here.t, desk.here.settings.state
+    t, state = here.t, here.settings.state
     sources = ["upload"]
     sources += ["feedback"] if (state / FEEDBACK).is_file() else []
     sources += ["path"] if _is_local() else []
@@ -100,8 +105,8 @@ def _spelled(given: str) -> str | Path:
     return given if "/" not in given and "." not in given else Path(given).expanduser().absolute()
 
 
-def _request(desk: Desk, questions: Questions) -> Request:
-    t, settings = desk.here.t, desk.here.settings
+def _request(here: Here, questions: Questions) -> Request:
+    t, settings = here.t, here.settings
     left, right = st.columns(2)
     with left:
         mode = st.radio(
@@ -111,7 +116,7 @@ def _request(desk: Desk, questions: Questions) -> Request:
             captions=[t(f"evaluation.mode_{name.replace('-', '_')}_means") for name in questions.modes],
             key="new_mode",
         )
-        index: str | None = str(desk.here.index)
+        index: str | None = str(here.index)
         if mode == "open" and questions.has_paragraphs:
             where = st.radio(
                 t("evaluation.new_where"),

@@ -63,10 +63,12 @@ def _unusable(desk: Desk, entry: RunEntry, *, running: bool) -> None:
         st.info(t("evaluation.state_running"))
         return
     show_failure(Failure(f"{entry.name}: {entry.problem}", entry.remedy, 1))
-    request = evaluations().request_of(entry.name, desk.notes) if entry.state == "incomplete" else None
+    request = (
+        evaluations().request_of(entry.name, desk.here.settings.evaluations) if entry.state == "incomplete" else None
+    )
     if request is not None and st.button(t("evaluation.resume"), type="primary"):
         with told():
-            evaluations().start(request, desk.here.settings.runs, desk.notes)
+            evaluations().start(request, desk.here.settings.runs, desk.here.settings.evaluations)
             st.rerun()
 
 
