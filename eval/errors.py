@@ -1,8 +1,8 @@
-"""The one error of the evaluation: what happened, and what to do about it."""
+"""The errors of the evaluation: what happened, and what to do about it."""
 
 from __future__ import annotations
 
-__all__ = ["EvalError"]
+__all__ = ["EvalError", "SweepError"]
 
 
 class EvalError(Exception):
@@ -12,3 +12,7 @@ class EvalError(Exception):
         super().__init__(f"{message}; {remedy}")
         self.message = message
         self.remedy = remedy
+
+
+class SweepError(EvalError):
+    """A sweep that cannot be tried as it is written."""

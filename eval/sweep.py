@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.errors import EvalError
+from eval.errors import SweepError
 
 __all__ = ["Point", "Sweep", "pareto", "parse_sweep", "read_sweep"]
 
@@ -47,30 +47,30 @@ class Sweep:
 
 
 def read_sweep(path: Path) -> Sweep:
-    """Read a sweep file. Raises :class:`~eval.errors.EvalError` that names the key at fault."""
+    """Read a sweep file. Raises :class:`~eval.errors.SweepError` that names the key at fault."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise EvalError(f"{path} cannot be read: {error}", "check the path") from None
+        raise SweepError(f"{path} cannot be read: {error}", "check the path") from None
     return parse_sweep(text, str(path), path.stem)
 
 
 def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None = None) -> Sweep:
     """Read the text of a sweep file; ``form`` are keys that were chosen elsewhere and may not stand in it too.
 
-    Raises :class:`~eval.errors.EvalError` that says which key of ``where`` is at fault.
+    Raises :class:`~eval.errors.SweepError` that says which key of ``where`` is at fault.
     """
     tree = _tree(text, where)
     known = [key for key in _KEYS if key not in (form or {})]
     unknown = [key for key in tree if key not in known]
     if unknown:
-        raise EvalError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
+        raise SweepError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
     tree |= form or {}
     if not isinstance(tree.get("dataset"), str):
-        raise EvalError(f"{where}: dataset must name one", _REMEDY)
+        raise SweepError(f"{where}: dataset must name one", _REMEDY)
     mode = tree.get("mode", "open")
     if mode not in _MODES:
-        raise EvalError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
+        raise SweepError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
     points = _points(tree, where)
     return Sweep(
         name=str(tree.get("name") or stem),
@@ -90,11 +90,11 @@ def _tree(text: str, where: str) -> dict[Any, Any]:
     try:
         tree = _load_yaml(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        raise EvalError(f"{where} is not YAML: {' '.join(str(error).split())}", _REMEDY) from None
+        raise SweepError(f"{where} is not YAML: {' '.join(str(error).split())}", _REMEDY) from None
     except RecursionError:
-        raise EvalError(f"{where} is nested too deeply, or within itself", _REMEDY) from None
+        raise SweepError(f"{where} is nested too deeply, or within itself", _REMEDY) from None
     if not isinstance(tree, dict):
-        raise EvalError(f"{where} holds no keys", _REMEDY)
+        raise SweepError(f"{where} holds no keys", _REMEDY)
     return tree
 
 
@@ -130,7 +130,7 @@ def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
     points = []
     listed = tree.get("points") or []
     if not isinstance(listed, list):
-        raise EvalError(f"{where}: points must be a list", _REMEDY)
+        raise SweepError(f"{where}: points must be a list", _REMEDY)
     for number, item in enumerate(listed, start=1):
         settings = _settings(item, f"{where}: points[{number - 1}]")
         name = settings.pop("name", None)
@@ -138,10 +138,10 @@ def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
     grid = _settings(tree.get("grid"), f"{where}: grid")
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
-            raise EvalError(f"{where}: grid.{key} must be a list of values", _REMEDY)
+            raise SweepError(f"{where}: grid.{key} must be a list of values", _REMEDY)
     tries = len(points) + (math.prod(map(len, grid.values())) if grid else 0)
     if tries > _MOST:
-        raise EvalError(f"{where} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
+        raise SweepError(f"{where} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
     if grid:
         for values in itertools.product(*grid.values()):
             settings = dict(zip(grid, values, strict=True))
@@ -150,13 +150,13 @@ def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
         try:
             json.dumps(point.settings, default=str)
         except (TypeError, ValueError):  # a key that is no text, a list that holds itself
-            raise EvalError(f"{where}: a value of {point.name!r} is none that a setting can have", _REMEDY) from None
+            raise SweepError(f"{where}: a value of {point.name!r} is none that a setting can have", _REMEDY) from None
     if len(points) < 2:
-        raise EvalError(f"{where} has {len(points)} settings to try, and a sweep compares at least two", _REMEDY)
+        raise SweepError(f"{where} has {len(points)} settings to try, and a sweep compares at least two", _REMEDY)
     names = [point.name for point in points]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise EvalError(f"{where}: two points are called {twice!r}", "give each a name of its own")
+        raise SweepError(f"{where}: two points are called {twice!r}", "give each a name of its own")
     return points
 
 
@@ -164,7 +164,7 @@ def _settings(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise EvalError(f"{where} must hold settings, key: value", _REMEDY)
+        raise SweepError(f"{where} must hold settings, key: value", _REMEDY)
     return dict(value)
 
 
@@ -173,7 +173,7 @@ def _whole(tree: Mapping[str, Any], key: str, where: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (key == "limit" and value == 0):
-        raise EvalError(f"{where}: {key} is {value!r}", "give a whole number")
+        raise SweepError(f"{where}: {key} is {value!r}", "give a whole number")
     return value
 
 

@@ -16,7 +16,7 @@ FORESEEN = (EvalError, *FAILURES)
 def failure_of(error: BaseException) -> Failure:
     """Explain any error: what has a sentence by it, what has none by its kind."""
     if isinstance(error, EvalError):
-        return Failure(error.message, error.remedy, 1, "EvalError")
+        return Failure(error.message, error.remedy, 1, type(error).__name__)
     if isinstance(error, FAILURES):
         return explain(error)
     told = f"{type(error).__name__}: {error}"

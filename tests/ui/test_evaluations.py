@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from rag.errors import UsageError
 from ui.evaluations import Evaluation, Evaluations, Request
 from ui.safe import label
 from ui.texts import Texts
-from ui.views.running import progress_words
+from ui.views.running import ended_words, has_answers, progress_words, running_words
 from ui.views.sweep_files import keep_sweep, sweep_of
 
 FAKE = """
@@ -88,6 +89,22 @@ def test_the_words_of_what_runs(language: str) -> None:
     assert progress_words(now, t) == " · ".join(known)
     strange = Evaluation(Request("q"), "running", 0.0, "![a](http://b.c/d)")
     assert progress_words(strange, t) == f"{label('![a](http://b.c/d)')} · {t('evaluation.seconds', n=0)}"
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_sweep_has_sentences_of_its_own(language: str) -> None:
+    t = Texts(language)
+    kinds = [Evaluation(Request("q", sweep=sweep), "cancelled", 3.0, "models") for sweep in ("", "s.yaml")]
+    for number, kind in enumerate(("run", "sweep")):
+        now = kinds[number]
+        assert running_words(now, t) == t(f"evaluation.running_{kind}")
+        assert ended_words(now, t) == t(f"evaluation.cancelled_early_{kind}")  # there is nothing to go on with
+        asked = dataclasses.replace(now, stage="questions")
+        assert ended_words(asked, t) == t(f"evaluation.cancelled_{kind}")
+        assert ended_words(dataclasses.replace(now, status="failed"), t) == t(f"evaluation.failed_{kind}")
+        assert ended_words(dataclasses.replace(now, status="done"), t) == t(f"evaluation.done_{kind}", seconds=3)
+    assert not has_answers(dataclasses.replace(kinds[1], point=1))
+    assert has_answers(dataclasses.replace(kinds[1], point=2))  # the first one's
 
 
 def test_what_the_command_complains_about_is_told(tmp_path: Path, started: list[Evaluations]) -> None:

@@ -314,7 +314,8 @@ def test_one_that_runs_shows_its_progress_and_is_cancelled(
     page.run()
     wait_until(lambda: evaluations.now(runs).status == "cancelled")  # type: ignore[union-attr]
     page = opened(language)
-    assert any(t("evaluation.ended_cancelled") == m.value for m in page.markdown)
+    assert any(t("evaluation.cancelled_run") == m.value for m in page.markdown)
+    assert page.button(key="evaluation_open")  # as the sentence says
     page.button(key="evaluation_dismiss").click()
     assert not settled(page.run()).button
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from eval.errors import EvalError
+from eval.errors import EvalError, SweepError
 from indexes.errors import StoreError
 from rag.errors import RagError
 from rag.records import NoteKind
@@ -58,7 +58,13 @@ def test_what_the_code_names_is_there_and_what_is_there_is_named() -> None:
 
 
 def test_every_kind_of_failure_has_a_name_in_both_languages() -> None:
-    errors = [EvalError("?", "?"), OSError(2, "gone", "a.txt"), sqlite3.OperationalError("full"), ValueError()]
+    errors = [
+        EvalError("?", "?"),
+        SweepError("?", "?"),
+        OSError(2, "gone", "a.txt"),
+        sqlite3.OperationalError("full"),
+        ValueError(),
+    ]
     kinds = {failure_of(error).kind for error in errors}
     below = [*RagError.__subclasses__(), *StoreError.__subclasses__()]
     kinds |= {kind.__name__ for kind in below if kind.__module__ in ("rag.errors", "indexes.errors")}

@@ -10,7 +10,7 @@ from rag.failures import Failure
 from ui.evaluations import Evaluation, evaluations
 from ui.frame import Here, show_failure
 from ui.texts import Texts
-from ui.views.running import progress_words
+from ui.views.running import ended_words, has_answers, progress_words, running_words
 
 __all__ = ["show_running"]
 
@@ -45,7 +45,7 @@ def _running(now: Evaluation, here: Here) -> None:
     t, cancel = here.t, evaluations().cancel
     # Beside each other where there is room: the whole panel is to be in sight where the button was that started it.
     row = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    row.markdown(f"**{t('evaluation.running')}**", width="content")
+    row.markdown(f"**{running_words(now, t)}**", width="content")
     row.button(t("evaluation.cancel"), on_click=cancel, args=(here.settings.runs,), key="evaluation_cancel")
     st.progress(now.share, progress_words(now, t))
 
@@ -53,10 +53,10 @@ def _running(now: Evaluation, here: Here) -> None:
 def _ended(now: Evaluation, here: Here) -> None:
     t, root = here.t, here.settings.runs
     if now.status == "failed":
-        st.markdown(f"**{t('evaluation.ended_failed')}**")
+        st.markdown(f"**{ended_words(now, t)}**")
         show_failure(Failure(now.error, now.remedy, 1))
     else:
-        st.markdown(t(f"evaluation.ended_{now.status}", seconds=round(now.seconds)))
+        st.markdown(ended_words(now, t))
     with st.container(horizontal=True):
         _result(now, t, root)
         st.button(t("evaluation.dismiss"), on_click=evaluations().dismiss, args=(root,), key="evaluation_dismiss")
@@ -64,10 +64,10 @@ def _ended(now: Evaluation, here: Here) -> None:
 
 def _result(now: Evaluation, t: Texts, root: Path) -> None:
     """Offer to open what was made."""
-    if now.status == "done" and now.sweep:
+    if now.sweep and now.status == "done":
         key, name = "evaluation_open_sweep", now.sweep
         st.button(t("evaluation.open_sweep"), on_click=_open, args=(root, "sweep", name), key=key)
-    elif now.status == "done" and now.run:
+    elif now.run and now.status != "failed" and has_answers(now) and not now.request.sweep:
         st.button(t("evaluation.open"), on_click=_open, args=(root, "run", now.run), key="evaluation_open")
 
 

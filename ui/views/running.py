@@ -6,7 +6,7 @@ from ui.evaluations import Evaluation
 from ui.safe import label
 from ui.texts import Texts
 
-__all__ = ["progress_words"]
+__all__ = ["ended_words", "has_answers", "progress_words", "running_words"]
 
 
 def progress_words(now: Evaluation, t: Texts) -> str:
@@ -25,3 +25,20 @@ def progress_words(now: Evaluation, t: Texts) -> str:
         t("evaluation.seconds", n=round(now.seconds)),
     ]
     return " · ".join(word for word in words if word)
+
+
+def has_answers(now: Evaluation) -> bool:
+    """Tell whether questions were asked: then there is a run to open, or a point of a sweep that is remembered."""
+    return now.point > 1 or now.stage in ("questions", "report")
+
+
+def running_words(now: Evaluation, t: Texts) -> str:
+    """Say that one runs, an evaluation or a sweep."""
+    return t("evaluation.running_sweep" if now.request.sweep else "evaluation.running_run")
+
+
+def ended_words(now: Evaluation, t: Texts) -> str:
+    """Say how one ended, an evaluation or a sweep, and after a cancel what is left and how to go on."""
+    early = "_early" if now.status == "cancelled" and not has_answers(now) else ""
+    key = f"evaluation.{now.status}{early}_{'sweep' if now.request.sweep else 'run'}"
+    return t(key, seconds=round(now.seconds))

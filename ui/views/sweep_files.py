@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from eval.errors import EvalError
+from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
 from rag.config import load_config
 from ui.evaluations import Request
@@ -20,7 +20,7 @@ __all__ = ["keep_sweep", "sweep_of"]
 def sweep_of(request: Request, text: str) -> Sweep:
     """Return the sweep of ``grid`` and ``points`` in a text, over what the request asks; every setting is checked.
 
-    Raises :class:`~eval.errors.EvalError` and :class:`~rag.errors.UsageError`.
+    Raises :class:`~eval.errors.SweepError` and :class:`~rag.errors.UsageError`.
     """
     _refuse_aliases(text)
     rows = load_config(request.config, request.settings).rows()
@@ -66,4 +66,4 @@ def _refuse_aliases(text: str) -> None:
 
     with contextlib.suppress(yaml.YAMLError):  # said where it is read
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise EvalError("the sweep refers to a value by an alias (*name)", "write the value out")
+            raise SweepError("the sweep refers to a value by an alias (*name)", "write the value out")
