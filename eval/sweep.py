@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,16 @@ def read_sweep(path: Path) -> Sweep:
     return parse_sweep(text, str(path), path.stem)
 
 
-def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None = None) -> Sweep:
+def parse_sweep(
+    text: str,
+    where: str,
+    stem: str,
+    form: Mapping[str, Any] | None = None,
+    check: Callable[[Mapping[str, Any]], object] | None = None,
+) -> Sweep:
     """Read the text of a sweep file; ``form`` are keys that were chosen elsewhere and may not stand in it too.
 
+    ``check`` is given every point's settings and may refuse them: a key that there is none of is told before a number.
     Raises :class:`~eval.errors.SweepError` that says which key of ``where`` is at fault.
     """
     tree = _tree(text, where)
@@ -71,7 +78,13 @@ def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None
     mode = tree.get("mode", "open")
     if mode not in _MODES:
         raise SweepError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
-    points = _points(tree, where)
+    points, common = _points(tree, where), _settings(tree.get("set"), f"{where}: set")
+    for point in points:
+        if check is not None:
+            check(common | point.settings)
+    if len(points) < 2:
+        found = f"only {points[0].name!r}" if points else "nothing"
+        raise SweepError(f"{where} has {found} to try, and a sweep compares at least two points", _REMEDY)
     return Sweep(
         name=str(tree.get("name") or stem),
         dataset=tree["dataset"],
@@ -79,7 +92,7 @@ def parse_sweep(text: str, where: str, stem: str, form: Mapping[str, Any] | None
         limit=_whole(tree, "limit", where),
         seed=_whole(tree, "seed", where) or 0,
         config=str(tree.get("config") or "cpu"),
-        common=_settings(tree.get("set"), f"{where}: set"),
+        common=common,
         points=tuple(points),
     )
 
@@ -151,8 +164,6 @@ def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
             json.dumps(point.settings, default=str)
         except (TypeError, ValueError):  # a key that is no text, a list that holds itself
             raise SweepError(f"{where}: a value of {point.name!r} is none that a setting can have", _REMEDY) from None
-    if len(points) < 2:
-        raise SweepError(f"{where} has {len(points)} settings to try, and a sweep compares at least two", _REMEDY)
     names = [point.name for point in points]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -14,10 +14,14 @@ from evaluation_runs import made
 from eval.errors import EvalError
 from eval.runs import list_runs, list_sweeps
 from eval.sweep import read_sweep
+from indexes.errors import IndexMissingError
+from rag.build_index import make_embedder, open_or_create
+from rag.config import load_config
 from rag.errors import UsageError
 from ui.evaluations import Evaluation, Evaluations, Request
 from ui.safe import label
 from ui.texts import Texts
+from ui.views.index_fit import made_with, refuse_unfit
 from ui.views.running import ended_words, has_answers, progress_words, running_words
 from ui.views.sweep_files import keep_sweep, sweep_of
 
@@ -194,7 +198,10 @@ def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("grid: {retrieval.k: [1]}", "compares at least two"),
+        ("grid: {retrieval.k: [1]}", "has only 'k=1' to try, and a sweep compares at least two"),
+        ("set: {retrieval.k: 1}", "there is no key 'set'"),
+        ("grid: {}", "has nothing to try"),
+        ("grid: {retrieval.kk: [1]}", "there is no configuration key 'retrieval.kk'"),
         ("grid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
         ("grid: {retrieval.k: [1, x]}", "retrieval.k"),
         ("dataset: other.json\ngrid: {retrieval.k: [1, 2]}", "there is no key 'dataset'"),
@@ -206,6 +213,24 @@ def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list
 def test_a_sweep_that_is_wrong_is_said_before_it_starts(text: str, told: str) -> None:
     with pytest.raises((EvalError, UsageError), match=told):
         sweep_of(Request("q.jsonl", config="test"), text)
+
+
+def test_an_index_is_not_swept_over_what_it_was_made_with(tmp_path: Path) -> None:
+    config = load_config("test")
+    index = open_or_create(tmp_path / ".rag", config.config, make_embedder(config.config))
+    index.store.close()
+    here, size = Request("q.jsonl", config="test", index=str(tmp_path / ".rag")), config.config.chunking.size
+    with pytest.raises(EvalError, match=f"made with chunking.size = {size}, and 64 is asked for; .*the paragraphs of"):
+        sweep_of(here, f"grid: {{chunking.size: [{size}, 64]}}")
+    with pytest.raises(EvalError, match=r"made with embedding\.query_prefix = ''"):
+        sweep_of(here, "points: [{name: a}, {embedding.query_prefix: 'query: '}]")
+    assert len(sweep_of(here, f"grid: {{chunking.size: [{size}], retrieval.k: [1, 2]}}").points) == 2
+    own = dataclasses.replace(here, index=None)
+    assert len(sweep_of(own, f"grid: {{chunking.size: [{size}, 64]}}").points) == 2
+    with pytest.raises(EvalError, match=r"made with chunking\.overlap"):
+        refuse_unfit(made_with(tmp_path / ".rag"), load_config("test", ["chunking.overlap=1"]))
+    with pytest.raises(IndexMissingError):
+        sweep_of(dataclasses.replace(here, index=str(tmp_path)), "grid: {retrieval.k: [1, 2]}")
 
 
 def test_a_real_evaluation_from_its_start_to_its_run(tmp_path: Path, started: list[Evaluations]) -> None:

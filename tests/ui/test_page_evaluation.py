@@ -276,6 +276,7 @@ def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations
     page.file_uploader(key="new_file").set_value(("beacons.json", path.read_bytes(), "application/json"))
     page = settled(page.run())
     page.radio(key="new_sweeps").set_value(True)
+    page.radio(key="new_where").set_value("own")
     page = settled(page.run())
     page.text_area(key="new_grid").input("grid:\n  retrieval.k: [2]")
     page.button(key="evaluation_start").click()
@@ -324,6 +325,9 @@ def test_what_runs_stands_where_it_was_started(folder: Path, evaluations: Evalua
     page = opened(evaluation_view="new")
     page.file_uploader(key="new_file").set_value(("q.json", (made() / "beacons.json").read_bytes(), "application/json"))
     page = settled(page.run())
+    page.button(key="evaluation_start").click()
+    assert "no index" in said(settled(page.run()))  # of this collection, said before anything is started
+    page.radio(key="new_where").set_value("own")
     started(page, evaluations, folder)
     order = [element.key or element.type for element in page.main if element.type in ("radio", "button", "progress")]
     assert order[-3:] == ["new_sweeps", "evaluation_cancel", "progress"]  # once, and in the place of the button

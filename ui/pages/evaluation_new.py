@@ -8,12 +8,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.config import preset_names
+from rag.config import load_config, preset_names
 from ui.evaluations import Request, evaluations
 from ui.frame import Here, told
 from ui.pages.evaluation_running import show_running
 from ui.safe import one_line
 from ui.texts import Texts
+from ui.views.index_fit import made_with, refuse_unfit
 from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
 from ui.views.sweep_files import keep_sweep, sweep_of
 
@@ -71,6 +72,8 @@ def _start(here: Here, request: Request, grid: str | None) -> None:
     extra = st.session_state.get("new_settings") or ""
     before = settings.assignments if request.config == settings.config else ()
     request = dataclasses.replace(request, settings=setting_lines(extra, request.config, before))
+    if grid is None and request.index:
+        refuse_unfit(made_with(Path(request.index)), load_config(request.config, request.settings))
     if grid is not None:
         request = keep_sweep(settings.state / "sweeps", request, sweep_of(request, grid))
     evaluations().start(request, settings.runs, settings.evaluations)

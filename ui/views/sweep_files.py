@@ -7,12 +7,15 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
 from rag.config import load_config
 from ui.evaluations import Request
+from ui.views.index_fit import made_with, refuse_unfit
 
 __all__ = ["keep_sweep", "sweep_of"]
 
@@ -20,7 +23,8 @@ __all__ = ["keep_sweep", "sweep_of"]
 def sweep_of(request: Request, text: str) -> Sweep:
     """Return the sweep of ``grid`` and ``points`` in a text, over what the request asks; every setting is checked.
 
-    Raises :class:`~eval.errors.SweepError` and :class:`~rag.errors.UsageError`.
+    Raises :class:`~eval.errors.SweepError`, :class:`~rag.errors.UsageError` and, of an index that is to be searched,
+    :class:`~indexes.errors.StoreError`.
     """
     _refuse_aliases(text)
     rows = load_config(request.config, request.settings).rows()
@@ -33,11 +37,13 @@ def sweep_of(request: Request, text: str) -> Sweep:
         "config": request.config,
         "set": {key: value for key, value, origin in rows if origin == "--set"},
     }
-    sweep = parse_sweep(text, "the sweep", "sweep", form)
-    for point in sweep.points:
-        told = [f"{key}={json.dumps(value, default=str)}" for key, value in (sweep.common | point.settings).items()]
-        load_config(sweep.config, told)
-    return sweep
+    made = made_with(Path(request.index)) if request.index else {}
+
+    def check(settings: Mapping[str, Any]) -> None:
+        told = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
+        refuse_unfit(made, load_config(request.config, told), SweepError)
+
+    return parse_sweep(text, "the sweep", "sweep", form, check)
 
 
 def keep_sweep(folder: Path, request: Request, sweep: Sweep) -> Request:
