@@ -339,6 +339,21 @@ def test_what_runs_stands_where_it_was_started(folder: Path, evaluations: Evalua
     assert [button.key for button in settled(page.run()).button] == ["evaluation_dismiss"]  # a wrong file hides nothing
 
 
+def test_what_was_made_is_opened(
+    filled: Path, evaluations: Evaluations, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamlit.elements.lib.policies._shown_default_value_warning", False)  # it warns once
+    evaluations.start(Request("q.jsonl", mode="gold"), filled / "runs", filled / "notes")
+    wait_until(lambda: evaluations.now(filled / "runs").done == 2)  # type: ignore[union-attr]
+    evaluations.cancel(filled / "runs")
+    wait_until(lambda: evaluations.now(filled / "runs").status == "cancelled")  # type: ignore[union-attr]
+    page = opened(evaluation_view="new")
+    page.button(key="evaluation_open").click()
+    page = settled(page.run())
+    assert page.session_state["evaluation_view"] == "runs"
+    assert "default value" not in caplog.text  # beside a value that is set, of which Streamlit warns
+
+
 def test_one_that_failed_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = SAY + "print('error: ![x](u) is gone\\n  put it back', file=sys.stderr); sys.exit(1)"
     failing = Evaluations([sys.executable, "-c", end])

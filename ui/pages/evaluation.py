@@ -70,11 +70,11 @@ def show(here: Here) -> None:
     t = here.t
     st.header(t("app.evaluation"))
     with told():
+        st.session_state.setdefault("evaluation_view", _VIEWS[0])  # no default beside it: what ended sets it too
         view = st.segmented_control(
             t("evaluation.view"),
             _VIEWS,
             format_func=lambda name: t(f"evaluation.view_{name}"),
-            default="runs",
             required=True,
             key="evaluation_view",
             label_visibility="collapsed",
