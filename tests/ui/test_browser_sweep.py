@@ -39,6 +39,16 @@ def test_a_sweep_is_started_followed_and_opened(context: BrowserContext, server:
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/sweep-form.png", full_page=True)
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    page.get_by_text("Runs", exact=True).click()
+    page.get_by_text("No run yet").wait_for()
+    page.get_by_text("New evaluation", exact=True).click()  # where everything is as it was
+    page.get_by_text("Still chosen: own.jsonl").wait_for()
+    for language, start in (("Русский", "Запустить"), ("English", "Start")) * 2:
+        page.get_by_text(language, exact=True).click()
+        page.get_by_role("button", name=start).wait_for()
+        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        expect(page.locator('[data-testid="stRadio"] input:checked')).to_have_count(3)  # source, mode, what to start
+    expect(grid).to_have_value(re.compile(r"retrieval\.k: \[1, 3\]"))
     page.set_viewport_size(NARROW)
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_test_id("stProgress")).to_be_in_viewport()  # its words are too quick to be caught for certain

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -22,6 +24,9 @@ __all__ = ["show"]
 
 _GRID = "grid:\n  retrieval.k: [4, 8]\n  retrieval.dense_weight: [0.4, 0.6]\n"
 _EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
+_KEPT: Literal["session"] = "session"  # what was set is there again when the form is
+_UPLOADED = "new_uploaded"
+T = TypeVar("T")
 
 
 def show(here: Here) -> None:
@@ -47,9 +52,10 @@ def _form(here: Here) -> tuple[Request, str | None] | None:
     counted = t("evaluation.new_counted", n=questions.questions, unanswerable=questions.unanswerable)
     st.caption(counted if questions.questions else t("evaluation.new_official"))
     request = _request(here, questions)
-    sweeps = st.radio(
+    sweeps = _radio(
         t("evaluation.new_kind"),
         (False, True),
+        t,
         format_func=lambda many: t("evaluation.new_kind_sweep" if many else "evaluation.new_kind_run"),
         horizontal=True,
         key="new_sweeps",
@@ -62,7 +68,12 @@ def _grid(t: Texts) -> str:
     if "new_grid" not in st.session_state:
         st.session_state["new_grid"] = _GRID
     return st.text_area(
-        t("evaluation.new_grid"), key="new_grid", help=t("evaluation.new_grid_help"), height=160, max_chars=4000
+        t("evaluation.new_grid"),
+        key="new_grid",
+        help=t("evaluation.new_grid_help"),
+        height=160,
+        max_chars=4000,
+        persist_state=_KEPT,
     )
 
 
@@ -85,9 +96,10 @@ def _questions(here: Here) -> Questions | None:
     sources = ["upload"]
     sources += ["feedback"] if (state / FEEDBACK).is_file() else []
     sources += ["path"] if _is_local() else []
-    source = st.radio(
+    source = _radio(
         t("evaluation.new_questions"),
         sources,
+        t,
         format_func=lambda name: t(f"evaluation.new_{name}"),
         horizontal=True,
         key="new_source",
@@ -95,12 +107,25 @@ def _questions(here: Here) -> Questions | None:
     if source == "feedback":
         return look(str(state / FEEDBACK))
     if source == "path":
-        given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=t("evaluation.new_path_help"))
+        told = t("evaluation.new_path_help")
+        given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=told, persist_state=_KEPT)
         return look(str(_spelled(given.strip()))) if given.strip() else None
-    uploaded = st.file_uploader(t("evaluation.new_file"), type=["json", "jsonl"], key="new_file")
-    if uploaded is None:
-        return None
-    return look(str(keep_upload(state / "questions", uploaded.name, uploaded.getvalue())))
+    path = _upload(here)
+    return look(str(path)) if path else None
+
+
+def _upload(here: Here) -> Path | None:
+    """Let the user upload a file; return where it, or the one of before, is kept."""
+    t, state = here.t, st.session_state
+    uploaded = st.file_uploader(
+        t("evaluation.new_file"), type=["json", "jsonl"], key="new_file", on_change=state.pop, args=(_UPLOADED, None)
+    )
+    if uploaded is not None:
+        state[_UPLOADED] = keep_upload(here.settings.state / "questions", uploaded.name, uploaded.getvalue())
+    path: Path | None = state.get(_UPLOADED)  # the uploader itself is empty when the page is opened again
+    if uploaded is None and path is not None:
+        st.text(t("evaluation.new_still", name=one_line(path.name)))
+    return path
 
 
 def _spelled(given: str) -> str | Path:
@@ -112,29 +137,44 @@ def _request(here: Here, questions: Questions) -> Request:
     t, settings = here.t, here.settings
     left, right = st.columns(2)
     with left:
-        mode = st.radio(
+        mode = _radio(
             t("evaluation.mode"),
             questions.modes,
+            t,
             format_func=lambda name: t(f"evaluation.mode_{name.replace('-', '_')}"),
             captions=[t(f"evaluation.mode_{name.replace('-', '_')}_means") for name in questions.modes],
             key="new_mode",
         )
         index: str | None = str(here.index)
         if mode == "open" and questions.has_paragraphs:
-            where = st.radio(
+            where = _radio(
                 t("evaluation.new_where"),
                 ("collection", "own"),
+                t,
                 format_func=lambda name: t(f"evaluation.new_where_{name}"),
                 key="new_where",
             )
             index = index if where == "collection" else None
     with right:
-        limit = st.number_input(t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit")
-        seed = st.number_input(t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed")
+        limit = st.number_input(
+            t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit", persist_state=_KEPT
+        )
+        seed = st.number_input(
+            t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed", persist_state=_KEPT
+        )
         configs = list(dict.fromkeys([settings.config, *preset_names()]))
-        config = st.selectbox(t("evaluation.config"), configs, key="new_config", format_func=one_line)
-        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60)
-        st.text_area(t("evaluation.new_settings"), key="new_settings", placeholder=_EXAMPLE, height=90, max_chars=4000)
+        config = st.selectbox(
+            t("evaluation.config"), configs, key="new_config", format_func=one_line, persist_state=_KEPT
+        )
+        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, persist_state=_KEPT)
+        st.text_area(
+            t("evaluation.new_settings"),
+            key="new_settings",
+            placeholder=_EXAMPLE,
+            height=90,
+            max_chars=4000,
+            persist_state=_KEPT,
+        )
     return Request(
         questions=questions.path,
         mode=mode,
@@ -144,6 +184,16 @@ def _request(here: Here, questions: Questions) -> Request:
         config=config,
         name=name.strip(),
     )
+
+
+def _radio(name: str, options: Sequence[T], t: Texts, *, key: str, **more: Any) -> T:
+    """Draw a radio whose choice stays when the language changes."""
+    state, drawn = st.session_state, f"{key}_language"
+    if key in state and state.get(drawn) != t.language:
+        state[key] = state[key]  # the browser knows an option by its label, and is told the new one only of a value set
+    chosen: T = st.radio(name, options, key=key, persist_state=_KEPT, **more)
+    state[drawn] = t.language
+    return chosen
 
 
 def _is_local() -> bool:
