@@ -22,7 +22,7 @@ from ui.texts import Texts
 from ui.views.figures import plot_words, run_figures, sweep_figures
 from ui.views.question_files import keep_upload, look, setting_lines
 from ui.views.questions import Filter, chosen, gold_spans, losses_in, opened, verdict_of
-from ui.views.runs import comparison_rows, loss_rows, made_rows, metric_rows, run_rows, stage_rows, tiles
+from ui.views.runs import comparison_rows, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
 from ui.views.words import noted
 
 EN, RU = Texts("en"), Texts("ru")
@@ -52,6 +52,12 @@ def test_a_broken_run_is_a_row_with_a_sentence(tmp_path: Path) -> None:
     rows = {row["run"].rpartition("-")[2]: row for row in run_rows(list_runs(runs), EN, running="zz")}
     assert "cut off" in rows["loose"]["state"] and rows["loose"]["f1"] is None
     assert rows["zz"]["state"] == EN("evaluation.state_running")
+
+
+def test_the_column_of_names_is_as_wide_as_points_of_a_sweep_need() -> None:
+    assert name_width([]) == name_width([{"run": "short"}]) == 200
+    assert name_width([{"run": "short"}, {"run": "20260101-000000-sweep-k-4-dense_weight-0.4"}]) == 360
+    assert name_width([{"run": "x" * 500}]) == 480
 
 
 MESS: list[dict[str, Any]] = [

@@ -73,7 +73,7 @@ def _comparison(desk: Desk, found: Comparison, a: str, b: str) -> None:
     if flips:
         _flips(desk, flips, a, b)
     else:
-        st.caption(t("evaluation.no_flips"))
+        st.caption(t("evaluation.no_flips_of_side"))
 
 
 def _sentences(found: Comparison, t: Texts) -> list[str]:

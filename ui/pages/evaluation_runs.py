@@ -18,7 +18,7 @@ from ui.pages.waiting import facts, ready, selected_row, table
 from ui.safe import distinct
 from ui.texts import Texts
 from ui.views.figures import run_figures
-from ui.views.runs import IN_TABLE, loss_rows, made_rows, metric_rows, run_rows, stage_rows, tiles
+from ui.views.runs import IN_TABLE, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
 
 __all__ = ["show"]
 
@@ -43,7 +43,8 @@ def show(desk: Desk) -> None:
             st.session_state[_CHOSEN] = names[row]
 
     height = "content" if len(names) < 10 else 390
-    table(run_rows(desk.runs, t, running=running), _columns(t), key="evaluation_table", on_select=choose, height=height)  # type: ignore[arg-type]  # both are Streamlit's
+    rows = run_rows(desk.runs, t, running=running)
+    table(rows, _columns(t, name_width(rows)), key="evaluation_table", on_select=choose, height=height)  # type: ignore[arg-type]  # both are Streamlit's
     if st.session_state.get(_CHOSEN) not in names:
         st.session_state[_CHOSEN] = desk.complete[0] if desk.complete else names[0]
     name = st.selectbox(t("evaluation.run"), names, key=_CHOSEN, format_func=distinct(names))
@@ -134,9 +135,9 @@ def _tables(run: RunData, t: Texts) -> None:
     table(stage_rows(run.rows, t), milliseconds)
 
 
-def _columns(t: Texts) -> dict[str, Any]:
+def _columns(t: Texts, name_px: int) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width="medium")}
+    columns: dict[str, Any] = {"run": text(t("evaluation.run"), width=name_px)}
     columns["state"] = text(t("evaluation.state"), width="small")
     for name in IN_TABLE:
         digits = 3 if name == "latency_s" else 1

@@ -79,9 +79,7 @@ def _models(here: Here) -> None:
         show_failure(state.failure)
     else:
         seconds = t.number(state.seconds, 1)
-        st.caption(
-            t("app.ready") + f" ({seconds} s)" if state.status == "ready" else t("app.starting", seconds=seconds)
-        )
+        st.caption(t("app.ready_in" if state.status == "ready" else "app.starting", seconds=seconds))
     config = engine.resolved.config
     task = _surveys.get(("models", config.digest()), lambda: model_rows(config))
     if ready(here, task, t("system.comparing_models")):

@@ -26,6 +26,7 @@ __all__ = [
     "loss_rows",
     "made_rows",
     "metric_rows",
+    "name_width",
     "run_rows",
     "run_state",
     "stage_rows",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 IN_TABLE = ("em", "f1", "recall@5", "latency_s")
+_NAME_PX = (200, 480)
 _UNITS = {"percent": 1, "ratio": 3, "seconds": 3}
 
 
@@ -75,6 +77,12 @@ def run_rows(entries: Sequence[RunEntry], t: Texts, *, running: str = "") -> lis
         row["created"] = _when(manifest.get("created"), t)
         rows.append(row)
     return rows
+
+
+def name_width(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return the pixels that the names in rows of :func:`run_rows` want: points of a sweep differ at their end."""
+    longest = max((len(str(row["run"])) for row in rows), default=0)
+    return min(_NAME_PX[1], max(_NAME_PX[0], 8 * longest + 24))
 
 
 def tiles(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Texts) -> list[Tile]:
