@@ -217,7 +217,7 @@ def _made(manifest: Mapping[str, Any]) -> Section:
         ("Seed", manifest.get("seed")),
         ("Config digest", manifest.get("config_digest")),
         *((f"Model: {role}", name) for role, name in (manifest.get("models") or {}).items()),
-        ("Index", f"generation {index.get('generation', '?')}, {index.get('chunks', '?')} chunks" if index else None),
+        ("Index", f"generation {index.get('generation', '?')}; chunks: {index.get('chunks', '?')}" if index else None),
         ("Hardware", ", ".join(str(part) for part in machine if part)),
         ("Git commit", manifest.get("git_commit")),
         ("Packages", ", ".join(f"{name} {version}" for name, version in (manifest.get("packages") or {}).items())),

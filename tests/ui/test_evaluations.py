@@ -108,6 +108,7 @@ def test_a_sweep_has_sentences_of_its_own(language: str) -> None:
         assert ended_words(dataclasses.replace(now, status="failed"), t) == t(f"evaluation.failed_{kind}")
         assert ended_words(dataclasses.replace(now, status="done"), t) == t(f"evaluation.done_{kind}", seconds=3)
     assert not has_answers(dataclasses.replace(kinds[1], point=1))
+    assert has_answers(dataclasses.replace(kinds[0], stage="a stage of tomorrow", em=0.5))
     assert has_answers(dataclasses.replace(kinds[1], point=2))  # the first one's
 
 

@@ -67,8 +67,12 @@ def _result(now: Evaluation, t: Texts, root: Path) -> None:
     if now.sweep and now.status == "done":
         key, name = "evaluation_open_sweep", now.sweep
         st.button(t("evaluation.open_sweep"), on_click=_open, args=(root, "sweep", name), key=key)
-    elif now.run and now.status != "failed" and has_answers(now) and not now.request.sweep:
+    elif now.run and not now.request.sweep and (now.status == "done" or _can_go_on(now)):
         st.button(t("evaluation.open"), on_click=_open, args=(root, "run", now.run), key="evaluation_open")
+
+
+def _can_go_on(now: Evaluation) -> bool:
+    return now.status == "cancelled" and has_answers(now)
 
 
 def _open(root: Path, what: str, name: str) -> None:

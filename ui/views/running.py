@@ -29,7 +29,7 @@ def progress_words(now: Evaluation, t: Texts) -> str:
 
 def has_answers(now: Evaluation) -> bool:
     """Tell whether questions were asked: then there is a run to open, or a point of a sweep that is remembered."""
-    return now.point > 1 or now.stage in ("questions", "report")
+    return now.point > 1 or now.em is not None or now.stage in ("questions", "report")
 
 
 def running_words(now: Evaluation, t: Texts) -> str:
