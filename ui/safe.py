@@ -5,8 +5,8 @@ then no link, no image, no formula and no tag in it is anything but letters. The
 no attributes but a class name of ours.
 
 ``st.html`` itself wants a tag around the text: it refuses an empty one, and looks on disk for a file that is called
-like a bare one. Where only Markdown will do (a widget's label, an exported file), :func:`label` and :func:`inert` make
-it so.
+like a bare one. Where only Markdown will do (a widget's label, an exported file), :func:`label`, :func:`inert` and
+:func:`readable` make it so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-__all__ = ["block", "distinct", "escape", "inert", "label", "marked", "one_line", "plain"]
+__all__ = ["block", "distinct", "escape", "inert", "label", "marked", "one_line", "plain", "readable"]
 
 # Overrides of the writing direction, and characters that show nothing and can carry words unseen. Not the zero-width
 # spaces and joiners, which honest pages and many scripts are full of.
@@ -30,6 +30,9 @@ _UNSEEN = frozenset(
     for c in range(low, high + 1)
 )
 _SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+# Those of them that Markdown may take for markup. A point ends the number of a list, a hyphen begins one: inside words
+# and paths both mean nothing, as the missing ones (" % ' , / ; ?) mean nothing without another that is escaped.
+_MARKUP = re.compile(r"([!#$&()*+:<=>@\[\\\]^_`{|}~]|(?<=\d)\.(?!\S)|(?<!\w)-|-(?!\w))")
 # What is an address, an emoji or an icon to a renderer that looks for them after it has read the escapes.
 _LIVELY = re.compile(r"(?i)(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>=-])(?=[<>=-])|(?<=\w\.)(?=[^\W\d_]{2})")
 
@@ -86,7 +89,12 @@ def distinct(names: Iterable[str], show: Callable[[str], str] = one_line) -> Cal
 
 def inert(text: str) -> str:
     """Return a text, in one line, as Markdown that shows just this text: no link, image, formula, tag or icon."""
-    return _SIGNS.sub(r"\\\1", _LIVELY.sub("\u2060", one_line(text, len(text) + 1)))
+    return _SIGNS.sub(r"\\\1", _parted(text))
+
+
+def readable(text: str) -> str:
+    """Return a text as :func:`inert` does, without needless signs: for a file that is also read as it is written."""
+    return _MARKUP.sub(r"\\\1", _parted(text))
 
 
 def marked(text: str, spans: Iterable[tuple[int, int]]) -> str:
@@ -102,6 +110,11 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> str:
             pieces.append(f"<mark>{piece}</mark>" if inside[begun] else piece)
             begun = position
     return "".join(pieces)
+
+
+def _parted(text: str) -> str:
+    """Return a text in one line with a word joiner inside everything that is alive without any markup."""
+    return _LIVELY.sub("\u2060", one_line(text, len(text) + 1))
 
 
 def _hidden(character: str) -> bool:

@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from rag import followup
 from rag.config import load_config
 from rag.failures import Failure
-from rag.records import Answer, Citation, Passage, Sentence
+from rag.records import Answer, Citation, Note, Passage, Sentence
 from ui.asking import Clock, Outcome
 from ui.history import Chat, Turn
-from ui.safe import inert
+from ui.safe import inert, readable
 from ui.texts import Texts
 from ui.views.chat import absence, band, choices, history, plain_text, times, to_turn, was_rewritten
 from ui.views.export import file_name, to_json, to_markdown
@@ -137,10 +137,22 @@ def tokens(markdown: str) -> list[str]:
     return found
 
 
-@given(st.sampled_from(HOSTILE) | st.text("[]()!<>&:/@.wht`$#-*_~|\\ \n\ta1", max_size=40))
+@given(st.sampled_from(HOSTILE) | st.text("[]()!<>&:/@.wht`$#-*_~|\\ \n\ta1+=;'\"", max_size=40))
 def test_inert_markdown_is_one_paragraph_of_text(text: str) -> None:
-    assert set(tokens(inert(text))) <= {"paragraph_open", "inline", "paragraph_close", "text", "text_special"}
-    assert "://" not in inert(text) and "www." not in inert(text)
+    for markdown in (inert(text), readable(text)):
+        alone = {"paragraph_open", "inline", "paragraph_close", "text", "text_special"}
+        assert set(tokens(markdown)) <= alone
+        assert "://" not in markdown and "www." not in markdown
+
+
+@given(st.text("[]()!<>&:/@.wht`$#-*_~|\\ \n\ta1+=;'\"", max_size=60))
+def test_an_answer_of_any_signs_is_exported_as_a_quotation_of_text(text: str) -> None:
+    turn = Turn("?", answer=replace(answer(), text=text, sentences=()), asked=0.0)
+    kinds = {kind.removesuffix("_open").removesuffix("_close") for kind in tokens(exported(turn))}
+    assert kinds <= {
+        "heading", "blockquote", "paragraph", "inline", "text", "text_special", "softbreak", "em", "ordered_list",
+        "list_item",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -150,7 +162,7 @@ def test_exported_markdown_of_hostile_text_has_no_live_link_or_image(text: str) 
         text, text, False, 0.5, (Sentence(0, len(text), 1.0, 0),), (Citation(passage, 0, 1, text),), (passage,)
     )
     chat = Chat("", text, turns=[Turn(text, answer=hostile), Turn(text, shown=text, failure=Failure(text, text, 1))])
-    exported = to_markdown(chat, Texts("en"))
+    markdown = to_markdown(chat, Texts("en"))
     alive = {
         "link_open",
         "image",
@@ -162,8 +174,50 @@ def test_exported_markdown_of_hostile_text_has_no_live_link_or_image(text: str) 
         "table_open",
         "s_open",
     }
-    assert not alive & set(tokens(exported))
-    assert "://" not in exported and "www." not in exported
+    assert not alive & set(tokens(markdown))
+    assert "://" not in markdown and "www." not in markdown
+
+
+def exported(*turns: Turn) -> str:
+    return to_markdown(Chat("", "T", turns=list(turns)), Texts("en"))
+
+
+@pytest.mark.parametrize(("why", "title"), [("unlearned", "The question was not read"), ("unsure", "Not in your")])
+def test_an_export_and_a_copy_say_why_there_is_no_answer(why: str, title: str) -> None:
+    turn = Turn("?", answer=replace(answer("The documents do not say."), abstained=True), absence=why)
+    told = Texts("en")(f"chat.{why}")
+    for text in (exported(turn), plain_text(turn, Texts("en"))):
+        assert title in text and told[:40] in text and "do not say" not in text
+        assert ("Not in your documents" in text) == (why != "unlearned")
+    assert json.loads(to_json(Chat(turns=[turn])))["turns"][0]["absence"] == why
+
+
+def test_an_export_and_a_copy_say_what_no_source_supports() -> None:
+    turn = Turn("?", answer=answer("It weighs one. It costs two. ", supported=(True, False)))
+    for text in (exported(turn), plain_text(turn, Texts("en"))):
+        assert text.count("no source says this") == 1 and "No source was found" not in text
+    turn = Turn("?", answer=answer("It weighs one.", supported=(False,)))
+    for text in (exported(turn), plain_text(turn, Texts("en"))):
+        assert "No source was found for this answer." in text
+    value = json.loads(to_json(Chat(turns=[turn])))["turns"][0]["answer"]
+    assert [sentence["supported"] for sentence in value["sentences"]] == [False] and value["citations"] == []
+
+
+def test_an_export_says_what_was_understood_and_that_an_answer_is_not_whole() -> None:
+    assert "Understood as" not in exported(Turn("?", answer=answer()))
+    assert "Understood as\\: “?”." in exported(Turn("And that?", answer=answer()))
+    assert "Stopped before an answer came" in exported(Turn("?", stopped=True))
+    assert "This is what there was" in exported(Turn("?", shown="half", stopped=True))
+    broken = exported(Turn("?", shown="half", failure=Failure("dead", "ask again", 1)))
+    assert "broke off" in broken and "*dead*" in broken and "*ask again*" in broken
+    noted = exported(Turn("?", answer=replace(answer(), notes=(Note("Two passages differ."),))))
+    assert "*Two passages differ.*" in noted
+
+
+def test_names_and_sentences_are_exported_without_needless_signs() -> None:
+    for text in ("docs/lab/arm-7.txt, page 3; really?", "It's 3.4 kg; 50% of it"):
+        assert readable(text).replace("\u2060", "") == text
+    assert readable("- a") == "\\- a" and readable("12. a") == "12\\. a" and readable("7.") == "7\\."
 
 
 def test_exported_json_holds_the_exact_texts() -> None:

@@ -245,7 +245,7 @@ def _show_answer(here: Here, turn: Turn) -> None:
     if answer is not None and view.was_rewritten(turn):
         st.html(f'<p class="rag-quiet">{escape(_understood(here, answer.question))}</p>')
     if answer is not None and answer.abstained:
-        _show_absence(t, turn.absence)
+        _show_absence(t, turn)
     if answer is not None and answer.text:
         show_answer(here, answer, f"turn-{turn.id}")
     elif turn.shown:
@@ -262,10 +262,12 @@ def _show_answer(here: Here, turn: Turn) -> None:
         show_feedback(here, answer.question, answer, f"turn-{turn.id}")
 
 
-def _show_absence(t: Texts, why: str) -> None:
+def _show_absence(t: Texts, turn: Turn) -> None:
+    title, *reasons = view.no_answer(turn, t)
     with st.container(border=True):
-        st.markdown(f"**{t('chat.unread') if why == 'unlearned' else t('chat.absent')}**")
-        st.text(t(f"chat.{why}"))
+        st.markdown(f"**{title}**")
+        for reason in reasons:
+            st.text(reason)
 
 
 def _show_account(here: Here, turn: Turn) -> None:

@@ -19,6 +19,7 @@ from rag.records import Answer
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
 from ui.texts import Texts
+from ui.views.evidence import pieces
 from ui.views.places import full_place
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "band",
     "choices",
     "history",
+    "no_answer",
     "plain_text",
     "times",
     "to_turn",
     "was_rewritten",
+    "with_doubts",
 ]
 
 Band = Literal["high", "medium", "low"]
@@ -142,10 +145,29 @@ def was_rewritten(turn: Turn) -> bool:
     return turn.answer is not None and turn.answer.question.split() != turn.question.split()
 
 
+def no_answer(turn: Turn, t: Texts) -> list[str]:
+    """Say that there is no answer in the documents, and why: a title, then sentences."""
+    title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent")
+    return [title, t(f"chat.{turn.absence or 'silent'}")]
+
+
+def with_doubts(answer: Answer, t: Texts) -> str:
+    """Return an answer's text in which it is said of every sentence without a source that it has none."""
+    doubt = " " + t("evidence.unsupported")
+    return "".join(piece.text + doubt * piece.unsupported for piece in pieces(answer))
+
+
 def plain_text(turn: Turn, t: Texts) -> str:
-    """Return what the copy button copies: the answer and its sources, as they are."""
-    lines = [turn.said]
-    if turn.answer is not None and turn.answer.citations:
+    """Return what the copy button copies: the answer and its sources, as they are, or why there is none."""
+    answer = turn.answer
+    if answer is None:
+        return turn.shown
+    if answer.abstained:
+        return "\n".join(no_answer(turn, t))
+    lines = [with_doubts(answer, t)]
+    if answer.citations:
         lines.append("")
-        lines += [f"[{n}] {full_place(t, c.passage)}" for n, c in enumerate(turn.answer.citations, start=1)]
+        lines += [f"[{n}] {full_place(t, c.passage)}" for n, c in enumerate(answer.citations, start=1)]
+    elif answer.text:
+        lines += ["", t("evidence.none")]
     return "\n".join(lines)

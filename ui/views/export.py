@@ -1,7 +1,9 @@
 """A chat as a file: Markdown to read, JSON to go on with.
 
-Nothing of a document or a model is alive in the Markdown: every sign that could mean something is escaped, and a word
-joiner (U+2060, not visible) stands inside what programs take for an address even so. The JSON holds the exact texts.
+The Markdown says of an answer what the page says: what was understood, why there is none, which sentences have no
+source, that it was stopped or broke off. Nothing of a document or a model is alive in it: every sign that could mean
+something is escaped, and a word joiner (U+2060, not visible) stands inside what programs take for an address even so.
+The JSON holds the exact texts.
 """
 
 from __future__ import annotations
@@ -12,23 +14,22 @@ from typing import Any
 
 from rag.serialise import answer_json
 from ui.history import Chat, Turn
-from ui.safe import inert
+from ui.safe import readable
 from ui.texts import Texts
+from ui.views.chat import no_answer, was_rewritten, with_doubts
 from ui.views.places import full_place
+from ui.views.words import noted
 
 __all__ = ["file_name", "to_json", "to_markdown"]
 
 
 def to_markdown(chat: Chat, t: Texts) -> str:
     """Return a chat as Markdown in the language of the page."""
-    lines = [f"# {inert(chat.title)}", ""]
+    lines = [f"# {readable(chat.title)}", ""]
     for turn in chat.turns:
-        lines += [f"## {inert(turn.question)}", "", *_quoted(turn.said), *_sources(turn, t)]
-        if turn.stopped:
-            lines += [f"*{t('chat.stopped')}*", ""]
-        if turn.failure is not None:
-            lines += [f"*{inert(turn.failure.message)}*", ""]
-        lines += [f"*{inert(_told(turn, t))}*", ""]
+        lines += [f"## {readable(turn.question)}", "", *_understood(turn, t), *_answer(turn, t), *_sources(turn, t)]
+        for remark in (*_ending(turn, t), *_notes(turn, t), _told(turn, t)):
+            lines += [f"*{readable(remark)}*", ""]
     return "\n".join(lines)
 
 
@@ -44,16 +45,49 @@ def file_name(chat: Chat, suffix: str) -> str:
     return f"{'-'.join(part for part in name.split('-') if part)[:60] or 'chat'}.{suffix}"
 
 
+def _understood(turn: Turn, t: Texts) -> list[str]:
+    if turn.answer is None or not was_rewritten(turn):
+        return []
+    return [f"*{readable(t('chat.understood', question=turn.answer.question))}*", ""]
+
+
+def _answer(turn: Turn, t: Texts) -> list[str]:
+    """Return the answer, or why there is none: then the generator's own words for that are left out, as on the page."""
+    if turn.answer is None:
+        return _quoted(turn.shown)
+    if turn.answer.abstained:
+        title, *reasons = no_answer(turn, t)
+        return [f"**{readable(title)}**", "", *(part for reason in reasons for part in (readable(reason), ""))]
+    return _quoted(with_doubts(turn.answer, t))
+
+
+def _ending(turn: Turn, t: Texts) -> list[str]:
+    """Say that an answer is not whole, and why."""
+    told = []
+    if turn.stopped:
+        told.append(t("chat.stopped") if turn.said else t("chat.stopped_early"))
+    if turn.failure is not None:
+        told += [t("chat.cut_off")] if turn.said else []
+        told += [line for line in (turn.failure.message, turn.failure.remedy) if line.strip()]
+    return told
+
+
+def _notes(turn: Turn, t: Texts) -> list[str]:
+    return [] if turn.answer is None else [noted(t, note) for note in turn.answer.notes]
+
+
 def _quoted(text: str) -> list[str]:
-    return [*(f"> {inert(line)}".rstrip() for line in text.splitlines()), ""]
+    return [*(f"> {readable(line)}".rstrip() for line in text.splitlines()), ""]
 
 
 def _sources(turn: Turn, t: Texts) -> list[str]:
-    if turn.answer is None or not turn.answer.citations:
+    if turn.answer is None or turn.answer.abstained or not turn.answer.text:
         return []
+    if not turn.answer.citations:
+        return [f"*{readable(t('evidence.none'))}*", ""]
     lines = []
     for number, citation in enumerate(turn.answer.citations, start=1):
-        lines.append(f"{number}. {inert(full_place(t, citation.passage))}: “{inert(citation.quote)}”")
+        lines.append(f"{number}. {readable(full_place(t, citation.passage))}: “{readable(citation.quote)}”")
     return [*lines, ""]
 
 
@@ -72,6 +106,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "asked": dt.datetime.fromtimestamp(turn.asked, dt.UTC).isoformat(timespec="seconds"),
         "stopped": turn.stopped,
         "failure": None if turn.failure is None else turn.failure.message,
+        "absence": turn.absence or None,
         "shown": turn.said,
         "confidence": turn.band or None,
         "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
