@@ -1,4 +1,8 @@
-"""The colours of the page, light and dark. A test computes the contrast of every pair that meets on the page."""
+"""The colours of the page, light and dark. A test computes the contrast of every pair that meets on the page.
+
+White stands on the primary colour (buttons, chosen values of a list), so that in the dark it is too dark to be written
+in: ``style.css`` writes as other text what Streamlit would write in it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ LIGHT = {
     "borderColor": "#c3ccd8",
 }
 DARK = {
-    "primaryColor": "#7db8f5",
+    "primaryColor": "#2a72c8",
     "backgroundColor": "#12161c",
     "secondaryBackgroundColor": "#1c232d",
     "textColor": "#e8edf3",

@@ -280,9 +280,21 @@ def test_contrast_is_computed_as_the_standard_says() -> None:
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_every_text_is_readable_on_every_ground(theme: dict[str, str]) -> None:
     for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
-        for text in (theme["textColor"], theme["linkColor"], theme["primaryColor"]):
+        for text in (theme["textColor"], theme["linkColor"]):
             assert contrast(text, ground) >= 4.5
+        assert contrast(theme["primaryColor"], ground) >= 3  # switches, sliders, frames: what is seen and not read
         assert contrast(faded(theme["textColor"], ground, 0.6), ground) >= 4.5  # Streamlit's captions and placeholders
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_stands_on_the_primary_colour_is_readable_and_nothing_is_written_in_it(theme: dict[str, str]) -> None:
+    assert contrast("#ffffff", theme["primaryColor"]) >= 4.5  # Streamlit's buttons and chosen values, in both themes
+    for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
+        for tint in (0.1, 0.2):  # what is chosen of several, and the same below the mouse
+            assert contrast(theme["textColor"], faded(theme["primaryColor"], ground, tint)) >= 4.5
+    style = Path(server.__file__).with_name("style.css").read_text()
+    for written in ("stSliderThumbValue", "button[data-selected]", ":hover"):
+        assert written in style[: style.index("color: inherit !important")]
 
 
 def test_marked_words_are_readable_and_the_style_sheet_has_these_colours() -> None:
