@@ -58,6 +58,7 @@ class Outcome:
 
     ``shown`` is the text as it was streamed. ``nothing_in`` says what was without a single passage: the whole index, or
     what the filter left of it. ``strict`` is the reader's own higher threshold, 0 if it has none.
+    ``only`` is the filter that was on, in words, empty where there was none.
     """
 
     answer: Answer | None
@@ -67,6 +68,7 @@ class Outcome:
     clock: Clock
     nothing_in: NothingIn = ""
     strict: float = 0.0
+    only: str = ""
 
 
 @dataclass
@@ -131,7 +133,9 @@ class Asking:
         self._thread.join(WAIT_FOR_THE_REST_S if self._stopped.is_set() else None)
         told = self._progress
         stopped = self._stopped.is_set() and (told.answer is None or told.answer.finish_reason == "abort")
-        return Outcome(told.answer, told.failure, stopped, told.shown, told.clock, told.nothing_in, told.strict)
+        return Outcome(
+            told.answer, told.failure, stopped, told.shown, told.clock, told.nothing_in, told.strict, str(self._only)
+        )
 
     # The thread -----------------------------------------------------------------------------------------------
 

@@ -51,7 +51,8 @@ class Turn:
     """One question and what came of it, whole enough to be shown again.
 
     ``shown`` is the streamed text, kept where there is no answer. ``band`` is the confidence in a word; ``absence``
-    says why there is no answer in the documents. ``config`` is the digest of the settings that answered.
+    says why there is no answer in the documents. ``config`` is the digest of the settings that answered, ``only`` the
+    filter that was on, in words.
     """
 
     question: str
@@ -65,6 +66,7 @@ class Turn:
     absence: str = ""
     clock: Clock = field(default_factory=Clock)
     config: str = ""
+    only: str = ""
 
     @property
     def said(self) -> str:
@@ -239,7 +241,7 @@ def _storable(text: str) -> str:
 
 
 def _text(turn: Turn) -> str:
-    value = {name: getattr(turn, name) for name in ("id", "asked", "stopped", "band", "absence", "config")}
+    value = {name: getattr(turn, name) for name in ("id", "asked", "stopped", "band", "absence", "config", "only")}
     value |= {
         "question": turn.question,
         "shown": turn.shown if turn.answer is None else "",
@@ -264,4 +266,5 @@ def _turn(value: Mapping[str, Any]) -> Turn:
         absence=value["absence"],
         clock=Clock(**value["clock"]),
         config=value["config"],
+        only=value.get("only", ""),  # not told in chats that were kept before it was
     )

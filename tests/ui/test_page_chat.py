@@ -109,6 +109,9 @@ def test_a_filter_that_fits_nothing_says_so(settings: Set, ingested: Path, brows
     page = opened()
     page.text_input(key="filter_source_0").set_value("*.pdf").run()
     assert "No document matches the filter" in texts(ask(page))
+    page.text_input(key="filter_source_0").set_value("").run()  # the chat tells of the filter that was on
+    assert "only documents with source=*.pdf were searched" in texts(page)
+    assert "source=*.pdf" in texts(opened(chat=address(page)))
 
 
 def test_a_damaged_index_is_a_sentence(settings: Set, ingested: Path, browsers: object) -> None:

@@ -18,7 +18,7 @@ from ui.asking import Clock, Outcome
 from ui.history import Chat, Turn
 from ui.safe import inert, readable
 from ui.texts import Texts
-from ui.views.chat import absence, band, choices, history, plain_text, times, to_turn, was_rewritten
+from ui.views.chat import absence, band, choices, history, no_answer, plain_text, times, to_turn, was_rewritten
 from ui.views.export import file_name, to_json, to_markdown
 
 PASSAGE = Passage(1, "docs/fog.md", "Fog", 3, ("Fog sensor",), 10, 40, "The fog sensor weighs 3.4 kg.", 1.0)
@@ -116,6 +116,17 @@ def test_an_outcome_becomes_a_turn() -> None:
     assert (turn.band, turn.absence, turn.said, turn.config) == ("high", "", "It weighs 3.4 kg.", config.digest())
     failed = to_turn("?", Outcome(None, Failure("dead", "again", 1), False, "It", Clock()), config)
     assert (failed.said, failed.band, failed.failure) == ("It", "", Failure("dead", "again", 1))
+
+
+def test_an_abstention_says_which_filter_was_on_when_it_was_asked() -> None:
+    silent = replace(answer("no"), abstained=True)
+    told = to_turn("?", Outcome(silent, None, False, "", Clock(), only="type=pdf"), load_config("cpu").config)
+    assert no_answer(told, Texts("en"))[2:] == ["A filter was on: only documents with type=pdf were searched."]
+    assert (
+        "type\\=pdf" in exported(told) and json.loads(to_json(Chat(turns=[told])))["turns"][0]["filter"] == "type=pdf"
+    )
+    for turn in (replace(told, only=""), replace(told, absence="unlearned"), replace(told, absence="empty")):
+        assert len(no_answer(turn, Texts("en"))) == 2
 
 
 # What leaves the page -----------------------------------------------------------------------------------------------

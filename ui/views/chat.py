@@ -18,6 +18,7 @@ from rag.config import MARKING, Config
 from rag.records import Answer
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
+from ui.safe import one_line
 from ui.texts import Texts
 from ui.views.evidence import pieces
 from ui.views.places import full_place
@@ -110,6 +111,7 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
         absence=absence(answer, outcome.nothing_in) if answer is not None else "",
         clock=outcome.clock,
         config=config.digest(),
+        only=outcome.only,
     )
 
 
@@ -148,7 +150,10 @@ def was_rewritten(turn: Turn) -> bool:
 def no_answer(turn: Turn, t: Texts) -> list[str]:
     """Say that there is no answer in the documents, and why: a title, then sentences."""
     title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent")
-    return [title, t(f"chat.{turn.absence or 'silent'}")]
+    told = [title, t(f"chat.{turn.absence or 'silent'}")]
+    if turn.only and turn.absence not in ("unlearned", "empty"):  # these are so whatever the filter lets through
+        told.append(t("chat.absent_filter", filter=one_line(turn.only, 300)))
+    return told
 
 
 def with_doubts(answer: Answer, t: Texts) -> str:
