@@ -18,7 +18,18 @@ from ui.asking import Clock, Outcome
 from ui.history import Chat, Turn
 from ui.safe import inert, readable
 from ui.texts import Texts
-from ui.views.chat import absence, band, choices, history, no_answer, plain_text, times, to_turn, was_rewritten
+from ui.views.chat import (
+    absence,
+    band,
+    choices,
+    confidence,
+    history,
+    no_answer,
+    plain_text,
+    times,
+    to_turn,
+    was_rewritten,
+)
 from ui.views.export import file_name, to_json, to_markdown
 
 PASSAGE = Passage(1, "docs/fog.md", "Fog", 3, ("Fog sensor",), 10, 40, "The fog sensor weighs 3.4 kg.", 1.0)
@@ -116,6 +127,15 @@ def test_an_outcome_becomes_a_turn() -> None:
     assert (turn.band, turn.absence, turn.said, turn.config) == ("high", "", "It weighs 3.4 kg.", config.digest())
     failed = to_turn("?", Outcome(None, Failure("dead", "again", 1), False, "It", Clock()), config)
     assert (failed.said, failed.band, failed.failure) == ("It", "", Failure("dead", "again", 1))
+
+
+def test_no_confidence_is_told_where_nothing_was_answered() -> None:
+    config, nothing = load_config("cpu").config, replace(answer(""), citations=(), sentences=())
+    turn = to_turn("?", Outcome(nothing, None, True, "", Clock()), config)
+    assert turn.band == "" and confidence(Turn("?", answer=answer(), band="low"), Texts("en")) == "low confidence"
+    kept = Turn("?", answer=nothing, stopped=True, band="low")  # by an earlier version
+    assert confidence(kept, Texts("en")) == "" and "confidence" not in exported(kept)
+    assert json.loads(to_json(Chat(turns=[kept])))["turns"][0]["confidence"] is None
 
 
 def test_an_abstention_says_which_filter_was_on_when_it_was_asked() -> None:

@@ -276,9 +276,9 @@ def _show_account(here: Here, turn: Turn) -> None:
     if answer is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if turn.band:
+        if sure := view.confidence(turn, t):
             colour = {"high": "green", "medium": "orange", "low": "gray"}[turn.band]
-            st.badge(t(f"chat.{turn.band}"), color=colour, help=t("chat.band_help"))  # type: ignore[arg-type]
+            st.badge(sure, color=colour, help=t("chat.band_help"))  # type: ignore[arg-type]
         parts = [t("chat.answered_by", name=answer.generator)] if answer.generator else []
         parts += [t(f"chat.time_{line.key}", seconds=t.number(line.seconds, 2)) for line in view.times(turn.clock)]
         st.html(f'<p class="rag-quiet">{escape(" · ".join(parts))}</p>')

@@ -29,6 +29,7 @@ __all__ = [
     "absence",
     "band",
     "choices",
+    "confidence",
     "history",
     "no_answer",
     "plain_text",
@@ -99,7 +100,7 @@ def absence(answer: Answer, nothing_in: NothingIn) -> str:
 def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     """Return what came of a question as the history keeps it."""
     answer = outcome.answer
-    given = answer is not None and not answer.abstained
+    given = answer is not None and not answer.abstained and bool(answer.text.strip())
     marked = config.generator.type in MARKING
     return Turn(
         question=question,
@@ -113,6 +114,11 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
         config=config.digest(),
         only=outcome.only,
     )
+
+
+def confidence(turn: Turn, t: Texts) -> str:
+    """Say the confidence of an answer, empty where nothing was answered: a stopped one can be without a word."""
+    return t(f"chat.{turn.band}") if turn.band and turn.said.strip() else ""
 
 
 def times(clock: Clock) -> list[Line]:

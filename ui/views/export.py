@@ -16,7 +16,7 @@ from rag.serialise import answer_json
 from ui.history import Chat, Turn
 from ui.safe import readable
 from ui.texts import Texts
-from ui.views.chat import no_answer, was_rewritten, with_doubts
+from ui.views.chat import confidence, no_answer, was_rewritten, with_doubts
 from ui.views.places import full_place
 from ui.views.words import noted
 
@@ -95,8 +95,8 @@ def _told(turn: Turn, t: Texts) -> str:
     told = [t.date(dt.datetime.fromtimestamp(turn.asked, dt.UTC)) + " UTC"]
     if turn.answer is not None and turn.answer.generator:
         told.append(turn.answer.generator)
-    if turn.band:
-        told.append(t(f"chat.{turn.band}"))
+    if sure := confidence(turn, t):
+        told.append(sure)
     return " · ".join(told)
 
 
@@ -109,6 +109,6 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "absence": turn.absence or None,
         "filter": turn.only or None,
         "shown": turn.said,
-        "confidence": turn.band or None,
+        "confidence": (turn.band if turn.said.strip() else "") or None,
         "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
     }
