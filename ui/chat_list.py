@@ -43,7 +43,9 @@ def show(here: Here, now: Conversation) -> None:
 def show_menu(here: Here, now: Conversation) -> None:
     """Draw what can be done with the open chat: rename, export, delete."""
     t, chat = here.t, now.chat
-    with st.popover(t("chat.open_chat"), icon=":material/more_horiz:", disabled=not chat.turns), told():
+    # Another chat has another menu: that of one that was deleted does not stay open.
+    menu = st.popover(t("chat.open_chat"), icon=":material/more_horiz:", disabled=not chat.turns, key=f"menu_{chat.id}")
+    with menu, told():
         if not chat.turns:
             return
         if now.owner is not None:
@@ -61,6 +63,14 @@ def show_menu(here: Here, now: Conversation) -> None:
                 t(key), make, file_name(chat, suffix), mime, key=f"export_{suffix}", on_click="ignore", width="stretch",
                 icon=":material/download:",
             )  # fmt: skip
-        if st.button(t("chat.delete"), key="delete_chat", icon=":material/delete:", width="stretch"):
+        _draw_delete(here, now)
+
+
+def _draw_delete(here: Here, now: Conversation) -> None:
+    """Draw the way to delete the open chat, which asks first."""
+    t = here.t
+    with st.expander(t("chat.delete"), icon=":material/delete:"):
+        st.text(t("chat.delete_sure"))
+        if st.button(t("chat.delete_button"), key="delete_chat", type="primary"):
             now.delete(str(here.index))
             st.rerun()

@@ -38,6 +38,20 @@ def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None
     assert errors == []
 
 
+def test_a_chat_is_deleted_after_a_question_and_its_menu_closes(page: Page) -> None:
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Ask again").wait_for()
+    page.get_by_role("button", name="This chat").click()
+    delete = page.get_by_role("button", name="Delete for good")
+    page.locator("summary", has_text="Delete this chat").click()
+    page.get_by_text("cannot be brought back").wait_for()
+    assert page.locator(".text", has_text=ANSWER).is_visible()
+    delete.click()
+    page.get_by_text("Ask a question, and the answer comes").wait_for()
+    page.get_by_test_id("stPopoverBody").wait_for(state="detached")
+    assert page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).count() == 0
+
+
 WATCH = """() => {
   window.missed = [];
   const visible = element => {

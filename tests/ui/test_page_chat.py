@@ -222,6 +222,7 @@ def test_a_chat_is_searched_renamed_and_deleted(settings: Set, ingested: Path, b
     title.set_value("Weights [x](http://sink.example)")
     next(button for button in page.button if button.label == "Rename").click().run()
     assert "Weights \\[x\\]" in texts(page) and "http://" not in texts(page)
+    assert "cannot be brought back" in texts(page)
     page.button(key="delete_chat").click().run()
     assert "Weights" not in texts(page) and "chat" not in page.query_params
 
