@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rag.explain import Change, Standing, Why
@@ -96,6 +98,15 @@ def test_where_a_passage_was_lost_is_said(t: Texts, lost_at: str | None) -> None
     assert all(lines)
     with_change = why_lines(Why("q", standing, lost_at, (Change({"retrieval.k": 7}),)), 5, 100, None, t)
     assert len(with_change) == (1 if lost_at == "filter" else 4)
+
+
+def test_the_place_before_reranking_and_the_one_after_it_are_told_apart() -> None:
+    read_again = replace(passage(1), reranked=2.0, fused_rank=9)
+    standing = Standing(read_again, 3, None, True, 6, False, True, None)
+    lines = why_lines(Why("q", standing, None, ()), 5, 100, None, EN)
+    assert lines[2:4] == [
+        "Together it stands at place: 9", "Read again by a model it stands at place: 6; the first 5 are read",
+    ]  # fmt: skip
 
 
 def test_a_change_that_the_sliders_can_show() -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from rag.explain import Change, Why
+from rag.explain import Change, Standing, Why
 from rag.filtering import Filter
 from rag.records import Passage
 from rag.retrieval import Retrieved
@@ -145,12 +145,23 @@ def why_lines(found: Why, k: int, candidates: int, only: Filter | None, t: Texts
     lines = [
         t("lab.standing_dense", rank=_rank(at.dense, t)),
         t("lab.standing_lexical", rank=_rank(at.lexical, t)),
-        t("lab.standing_fused", rank=_rank(at.fused, t), k=k),
+        *_together(at, k, t),
     ]
     if found.lost_at is None:
         return [*lines, t("lab.shown")]
     lines.append(t(f"lab.lost_{found.lost_at}", candidates=candidates, k=k))
     return lines if found.changes else [*lines, t("lab.no_change")]
+
+
+def _together(at: Standing, k: int, t: Texts) -> list[str]:
+    """Say the place of both together, and where a model read the passage again, the one that it has then."""
+    before = at.passage.fused_rank
+    if before is None:
+        return [t("lab.standing_fused", rank=_rank(at.fused, t), k=k)]
+    return [
+        t("lab.standing_hybrid", rank=_rank(before, t)),
+        t("lab.standing_reranked", rank=_rank(at.fused, t), k=k),
+    ]
 
 
 def settings_of(change: Change) -> dict[str, int | float]:
