@@ -90,7 +90,7 @@ def test_a_thumb_down_is_kept_and_its_reason_with_it(page: Page) -> None:
 def test_the_right_words_of_a_passage_become_a_case(page: Page) -> None:
     page.thumb(0).app.radio(key="a-where").set_value("passage").run()
     page.app.text_area(key="a-words").set_value("in  March")
-    assert "rag eval" in page.save()
+    assert "feedback.json --mode gold" in page.save()
     assert [(q.question, q.answers) for q in page.cases()] == [(QUESTION, ("in March",))]
 
 
@@ -98,7 +98,7 @@ def test_the_right_words_of_another_document_become_a_case(page: Page) -> None:
     page.thumb(0).app.radio(key="a-where").set_value("document").run()
     page.app.text_area(key="a-words").set_value("7 seconds")
     page.app.selectbox(key="a-source").set_value("docs/manual.pdf")
-    assert "rag eval" in page.save()
+    assert "feedback.json --mode gold" in page.save()
     assert page.cases()[0].answers == ("7 seconds",)
 
 

@@ -89,7 +89,9 @@ def _correction(here: Here, store: FeedbackStore, question: str, answer: Answer,
                 st.caption(t("feedback.thanks"))
             else:
                 st.caption(t("feedback.kept", n=store.add(case)))
-                st.code(shlex.join(["rag", "eval", str(store.cases_file)]), language=None, wrap_lines=True)
+                st.code(
+                    shlex.join(["rag", "eval", str(store.cases_file), "--mode", "gold"]), language=None, wrap_lines=True
+                )
 
 
 def _case(here: Here, question: str, answer: Answer, where: str, passage: Passage | None, words: str) -> Case | None:
