@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from ui.texts import Texts
 from ui.uploads import Kept, Refused
 from ui.views.documents import (
     WINDOW,
+    done_line,
     kept_line,
     line,
     name_of,
@@ -79,6 +81,13 @@ def test_a_line_of_the_table() -> None:
         1, "b", None, "", "", "failed", 0, None, 0, 1, None, "empty", "the file is empty", "fill it", 0
     )
     assert list(line(failed, RU).values())[1:4] == ["ошибка", "", ""]
+
+
+def test_one_chunk_is_no_plural() -> None:
+    report = {"added": 1, "changed": 0, "unchanged": 0, "failed": 0, "chunks": 1, "same": 0, "near": 0}
+    job = Ingestion(1, Work(Path(), "test"), "done", report=report, seconds=1.26)
+    assert done_line(job, EN) == "Done: 1 added, 0 changed, 0 unchanged, 0 failed, 1 chunk in 1.3 s."
+    assert done_line(job, RU).endswith("1 фрагмент за 1,3 с.")
 
 
 def test_reasons_are_in_the_language_of_the_page_where_it_has_words() -> None:

@@ -16,7 +16,7 @@ from rag.sources import is_upload, source_path
 from ui.collections import uploads_of
 from ui.frame import Here, told
 from ui.ingesting import Failed
-from ui.parts.adding import begin, draw_adding, draw_ingestions
+from ui.parts.adding import begin, draw_adding, draw_ingestions, forget_told
 from ui.parts.collection import draw_collections
 from ui.parts.filter import chosen_filter, draw_filter
 from ui.safe import distinct, one_line
@@ -121,6 +121,7 @@ def _delete(here: Here, config: Config, sources: Sequence[str]) -> None:
         for source in sources:
             if is_upload(source):
                 uploads.forget(source)
+        forget_told(here, sources)
         st.session_state[_TOLD] = here.t("documents.deleted", n=len(sources))
         st.rerun()
 

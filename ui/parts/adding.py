@@ -14,9 +14,9 @@ from ui.frame import Here, say_failure
 from ui.ingesting import Ingestion, Work, ingestions
 from ui.safe import one_line
 from ui.uploads import Incoming, Kept, Refused, check
-from ui.views.documents import kept_line, name_of, reason, refused_line, sentence, standing
+from ui.views.documents import done_line, kept_line, name_of, reason, refused_line, sentence, standing
 
-__all__ = ["begin", "draw_adding", "draw_ingestions"]
+__all__ = ["begin", "draw_adding", "draw_ingestions", "forget_told"]
 
 _EVERY_S = 1.0
 _TOLD = "documents_told"
@@ -54,9 +54,16 @@ def draw_adding(here: Here) -> None:
                 st.caption(t("documents.limits", size=size, files=settings.upload_files))
                 if st.form_submit_button(t("documents.add_button"), icon=":material/add:") and dropped:
                     _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
-        # It stays until the next files come: the page runs again when the ingestion ends, seconds later.
-        for told in st.session_state.get(_TOLD, {}).get(here.index, ()):
+        # It stays until the next files come or its document is deleted: the page runs again when the ingestion ends,
+        # seconds later.
+        for _, told in st.session_state.get(_TOLD, {}).get(here.index, ()):
             st.text(told)
+
+
+def forget_told(here: Here, sources: Sequence[str]) -> None:
+    """Say no longer of documents that were deleted that their files were taken."""
+    found = st.session_state.get(_TOLD, {}).get(here.index, ())
+    st.session_state[_TOLD] = {here.index: [(source, told) for source, told in found if source not in sources]}
 
 
 def _take(here: Here, files: Sequence[Incoming]) -> None:
@@ -76,7 +83,8 @@ def _take(here: Here, files: Sequence[Incoming]) -> None:
         paths = {one.source: uploads.folder / one.path for one in kept}
         begin(here, files=[(path, source) for source, path in paths.items()])
     limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
-    told = [kept_line(one, t) for one in kept] + [refused_line(one, t, **limits) for one in refused]
+    told = [(one.source, kept_line(one, t)) for one in kept]
+    told += [("", refused_line(one, t, **limits)) for one in refused]
     st.session_state[_TOLD] = {here.index: told}
 
 
@@ -142,7 +150,7 @@ def _draw_over(here: Here, job: Ingestion) -> None:
     t = here.t
     with st.container(border=True):
         if job.status == "done":
-            st.text(t("documents.done", **job.report, seconds=round(job.seconds, 1)))
+            st.text(done_line(job, t))
             if alike := (job.report.get("same") or 0) + (job.report.get("near") or 0):
                 st.text(t("documents.alike", n=alike))
             for failed in job.failures[:10]:

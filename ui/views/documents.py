@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rag.folders import ChunkRow, DocumentRow
 
 __all__ = [
-    "STYLE", "WINDOW", "Standing", "changed", "kept_line", "line", "moment", "name_of", "preview", "reason",
-    "refused_line", "sentence", "standing", "summary", "window_of",
+    "STYLE", "WINDOW", "Standing", "changed", "done_line", "kept_line", "line", "moment", "name_of", "preview",
+    "reason", "refused_line", "sentence", "standing", "summary", "window_of",
 ]  # fmt: skip
 
 WINDOW = 20_000  # characters of a text that are shown at once
@@ -128,6 +128,12 @@ def refused_line(refused: Refused, t: Texts, *, megabytes: int, files: int) -> s
     key = refused.why.replace(" ", "_")
     return t(f"documents.refused_{key}", name=name, size=t.size(megabytes * 10**6), total=t.size(megabytes * 10**7),
              files=files, told=one_line(refused.message))  # fmt: skip
+
+
+def done_line(job: Ingestion, t: Texts) -> str:
+    """Say what an ingestion did, as plain text."""
+    counts = {name: job.report[name] for name in ("added", "changed", "unchanged", "failed")}
+    return t("documents.done", **counts, n=job.report["chunks"], seconds=round(job.seconds, 1))
 
 
 def standing(job: Ingestion, t: Texts, *, most: int = 30) -> Standing:
