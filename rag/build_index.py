@@ -6,6 +6,7 @@ What answers from one is :mod:`rag.build`'s. These two read the tree and hand ea
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "embedder_is_prepared",
     "forbid_downloads",
     "index_settings",
+    "made_with",
     "make_chunker",
     "make_embedder",
     "make_parser_pool",
@@ -158,15 +160,21 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
     if part.model != "fake":
         local = resolve_model(part.model, part.revision, weights=False)
         told = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
-    store = Store.open(folder)
-    recorded = store.settings
-    store.close()
+    recorded = made_with(folder)
     settings = _settings(config, told, recorded.get("embedding.dimension"))
     if settings != recorded:
         return None
     index = Index.open(folder, settings, write=True, **_index_options(config))
     check_dense(config, int(index.store.meta("dimension")))
     return index
+
+
+def made_with(folder: Path) -> dict[str, Any]:
+    """Return the settings that an index was made with. Raises :class:`~indexes.errors.StoreError`."""
+    from indexes.store import Store
+
+    with closing(Store.open(folder)) as store:
+        return dict(store.settings)
 
 
 def open_to_reembed(folder: Path, config: Config, embedder: Embedder) -> Index:

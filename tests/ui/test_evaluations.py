@@ -15,13 +15,13 @@ from eval.errors import EvalError
 from eval.runs import list_runs, list_sweeps
 from eval.sweep import read_sweep
 from indexes.errors import IndexMissingError
-from rag.build_index import make_embedder, open_or_create
+from rag.build_index import made_with, make_embedder, open_or_create
 from rag.config import load_config
 from rag.errors import UsageError
 from ui.evaluations import Evaluation, Evaluations, Request
 from ui.safe import label
 from ui.texts import Texts
-from ui.views.index_fit import made_with, refuse_unfit
+from ui.views.index_fit import refuse_unfit
 from ui.views.running import ended_words, has_answers, progress_words, running_words
 from ui.views.sweep_files import keep_sweep, sweep_of
 

@@ -10,13 +10,14 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
+from rag.build_index import made_with
 from rag.config import load_config, preset_names
 from ui.evaluations import Request, evaluations
 from ui.frame import Here, told
 from ui.pages.evaluation_running import show_running
 from ui.safe import one_line
 from ui.texts import Texts
-from ui.views.index_fit import made_with, refuse_unfit
+from ui.views.index_fit import refuse_unfit
 from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
 from ui.views.sweep_files import keep_sweep, sweep_of
 

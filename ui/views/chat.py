@@ -2,7 +2,8 @@
 
 The words "high", "medium" and "low" mean this. What a reader marked has a calibrated chance of being right: high from
 the reader's stricter threshold on (.69 with the bundled one: it would be given even where half of the questions have no
-answer), low below one half (more likely wrong than right), medium between them. What a language model wrote has no such
+answer), low below one half (more likely wrong than right), medium between them; a sentence that was written around it
+is at most medium where it has words that were neither marked nor asked. What a language model wrote alone has no such
 chance, only evidence: medium where a passage stands behind every sentence, low where one has none; never high, because
 words that occur in a source are not yet an answer to the question.
 """
@@ -16,6 +17,7 @@ from typing import Literal
 from rag import followup
 from rag.config import MARKING, Config
 from rag.records import Answer
+from rag.words import content_stems
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
 from ui.safe import one_line
@@ -75,11 +77,17 @@ def choices(config: Config) -> list[Choice]:
 def band(answer: Answer, *, marked: bool, strict: float) -> Band:
     """Say the confidence of an answer that was given in a word; see the module."""
     if marked and answer.citations:
-        if answer.confidence >= max(strict, EVEN):
+        if answer.confidence >= max(strict, EVEN) and not _adds_words(answer):
             return "high"
         return "medium" if answer.confidence >= EVEN else "low"
     supported = bool(answer.sentences) and all(sentence.supported for sentence in answer.sentences)
     return "medium" if supported else "low"
+
+
+def _adds_words(answer: Answer) -> bool:
+    """Tell whether a sentence says what was neither marked nor asked: the chance is that of the marked words alone."""
+    known = content_stems(" ".join([answer.question, *(citation.quote for citation in answer.citations)]))
+    return not content_stems(answer.text) <= known
 
 
 def absence(answer: Answer, nothing_in: NothingIn) -> str:

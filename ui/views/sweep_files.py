@@ -13,9 +13,10 @@ from typing import Any
 
 from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
+from rag.build_index import made_with
 from rag.config import load_config
 from ui.evaluations import Request
-from ui.views.index_fit import made_with, refuse_unfit
+from ui.views.index_fit import refuse_unfit
 
 __all__ = ["keep_sweep", "sweep_of"]
 
