@@ -7,6 +7,7 @@ loads anything. What one session asks is never kept here: an engine holds models
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -138,7 +139,9 @@ class Engines:
         generator = self._generator(config)
         retriever = make_retriever(open_index(index, config, embedder), config, embedder)
         retriever.reader.snapshot()
-        return Pipeline(retriever, make_reader(config, generator))
+        made = Pipeline(retriever, make_reader(config, generator))
+        _set_aside()
+        return made
 
     def _generator(self, config: Config) -> Generator:
         """Return the generator of a configuration. A hybrid one writes with the same engine as the plain writer."""
@@ -169,6 +172,17 @@ class Engines:
                 future.set_exception(error)
                 raise
         return future.result()
+
+
+def _set_aside() -> None:
+    """Take what is there by now out of Python's collections of garbage, after one of all that was set aside before.
+
+    Streamlit collects after every script run. Beside loaded models and their packages that looks at 125,000 objects,
+    and stops every thread for 70 ms between an answer and its being drawn whole.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _is_dead(part: object) -> bool:

@@ -116,7 +116,6 @@ def serve(
             "browser.gatherUsageStats": False,
             "client.showErrorDetails": "none",
             "client.toolbarMode": "viewer",  # with the choice of theme
-            "runner.postScriptGC": False,  # beside models it takes 70 ms of every run, before an answer is drawn whole
             "global.developmentMode": False,
             **theme.options(),
         }

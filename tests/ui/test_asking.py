@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -55,6 +56,15 @@ def test_a_stopped_answer_is_aborted_in_the_engine_and_kept(
     assert outcome.stopped and outcome.answer is not None and outcome.answer.finish_reason == "abort"
     assert 0 < len(outcome.answer.text) < 40
     assert not [t for t in threading.enumerate() if t.name == "asking"]
+
+
+def test_what_is_loaded_is_set_aside_from_collections_of_garbage(
+    settings: Callable[..., UiSettings], ingested: Path
+) -> None:
+    gc.unfreeze()
+    engine(settings(ingested)).pipeline(30)
+    assert gc.get_freeze_count() > 10_000
+    gc.unfreeze()
 
 
 def test_stopping_after_the_end_changes_nothing(settings: Callable[..., UiSettings], ingested: Path) -> None:
