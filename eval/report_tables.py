@@ -267,8 +267,8 @@ def sweep_section(points: Sequence[Mapping[str, Any]]) -> Section:
     columns = ("Name", *varying, "EM (%)", "F1 (%)", "F1, 95 % interval", "p95 (s)", "Tokens", "Pareto", "Run")
     text = [
         "“Pareto” marks the points that no other point beats in F1, p95 latency and tokens at once.",
-        "What an earlier point had read or embedded already is not in a later point's p95: that of the first ones is nearer "
-        "to what a user waits.",
+        "What an earlier point had read or embedded already is not in a later point's p95: that of the first ones is "
+        "nearer to what a user waits.",
     ]
     if constant:
         text.append("The same everywhere: " + ", ".join(f"{key} = {value}" for key, value in constant.items()) + ".")
