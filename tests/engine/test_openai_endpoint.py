@@ -30,7 +30,8 @@ def test_the_server_tells_its_context_and_counts_tokens(remote: OpenAIGenerator)
 
 
 def test_batch_and_stream_agree_and_report_usage(remote: OpenAIGenerator) -> None:
-    prompt = Prompt("The capital of France is")
+    # It can go on in one way only: where two words are nearly as likely, a batch's rounding decides.
+    prompt = Prompt("The buoy is painted orange and weighs 340 kilograms. " * 6 + "The buoy is")
     completions = remote.generate([prompt] * 5, GREEDY)
     stream = remote.stream(prompt, GREEDY)
     pieces = list(stream)

@@ -18,6 +18,7 @@ from rag.generators.counting import make_counter
 pytestmark = pytest.mark.engine
 
 STORY = "The buoy Tavro was moored off Lisbon in 2031. It is painted orange and weighs 340 kilograms. " * 6
+COLOURS = ("orange", "green", "black", "yellow")
 GREEDY = Sampling(max_tokens=12, stop=("\n",))
 
 
@@ -25,8 +26,18 @@ def ask(question: str) -> Prompt:
     return Prompt(f"Text:\n{STORY}\n\nQuestion: {question}\nAnswer:")
 
 
+def painted(colour: str) -> Prompt:
+    """A prompt that goes on with its colour: where two words are nearly as likely, a batch's rounding decides."""
+    story = STORY.replace("orange", colour)
+    return Prompt(story + story[: story.index(colour)].rstrip())
+
+
+def is_painted(text: str, colour: str) -> bool:
+    return text.startswith(f" {colour} and weighs 340 kilo")
+
+
 def test_single_streamed_and_batched_agree(engine: Generator) -> None:
-    prompt = ask("Which colour is the buoy?")
+    prompt = painted("orange")
     single = engine.generate([prompt], GREEDY)[0]
     stream = engine.stream(prompt, GREEDY)
     pieces = list(stream)
@@ -37,10 +48,8 @@ def test_single_streamed_and_batched_agree(engine: Generator) -> None:
 
 
 def test_answers_keep_the_order_of_their_prompts(engine: Generator) -> None:
-    prompts = [Prompt(start) for start in ("The capital of France is", "Water boils at", "One two three four")]
-    alone = [engine.generate([prompt], GREEDY)[0].text for prompt in prompts]
-    assert len(set(alone)) == len(prompts)
-    assert [c.text for c in engine.generate(prompts, GREEDY)] == alone
+    for colour, completion in zip(COLOURS, engine.generate([painted(c) for c in COLOURS], GREEDY), strict=True):
+        assert is_painted(completion.text, colour)
 
 
 def test_usage_counts_what_the_tokenizer_counts(engine: Generator) -> None:
@@ -72,21 +81,21 @@ def test_closing_a_stream_aborts_and_keeps_the_text(engine: Generator) -> None:
 
 
 def test_many_threads_share_the_engine(engine: Generator) -> None:
-    expected = [engine.generate([ask(f"What is fact {n}?")], GREEDY)[0].text for n in range(4)]
-    found: dict[int, str] = {}
+    found: dict[str, str] = {}
 
-    def work(n: int) -> None:
-        stream = engine.stream(ask(f"What is fact {n}?"), GREEDY)
+    def work(colour: str) -> None:
+        stream = engine.stream(painted(colour), GREEDY)
         for _ in stream:
             pass
-        found[n] = stream.completion.text
+        found[colour] = stream.completion.text
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=work, args=(colour,)) for colour in COLOURS]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=120)
-    assert [found[n] for n in range(4)] == expected
+    assert found.keys() == set(COLOURS)
+    assert all(is_painted(text, colour) for colour, text in found.items())
 
 
 def test_a_prompt_longer_than_the_model_is_an_error_and_harms_nothing(engine: Generator) -> None:
