@@ -109,20 +109,6 @@ def test_a_chat_that_is_left_while_it_answers_keeps_what_came(page: Page) -> Non
     page.locator(".text", has_text="sensor weighs").wait_for()
 
 
-def test_what_was_chosen_stays_chosen_where_an_answer_is_stopped_at_once(page: Page) -> None:
-    ask(page, QUESTION)
-    page.get_by_role("button", name="Ask again").wait_for()
-    way = page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Both")
-    way.click()
-    page.get_by_test_id("stMain").get_by_text("Loading").first.wait_for(state="hidden")
-    ask(page, QUESTION)
-    page.get_by_test_id("stChatInputStopButton").click()
-    page.get_by_text(re.compile("^Stopped")).wait_for()
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-    assert way.get_attribute("aria-checked") == "true"
-    page.get_by_test_id("stChatInputTextArea").fill("Is the field free?")  # waits until it is enabled
-
-
 def test_a_question_that_is_asked_further_up_comes_into_sight(page: Page) -> None:
     for number in range(1, 4):
         ask(page, "How tall is the mast?")
