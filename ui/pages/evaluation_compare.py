@@ -93,8 +93,11 @@ def _sentences(found: Comparison, t: Texts) -> list[str]:
         m = found.mcnemar
         sentences.append(t("evaluation.mcnemar", only_a=m.only_a, only_b=m.only_b, p=t.number(m.p, 4)))
         sentences.append(t("evaluation.wins", wins=found.wins, ties=found.ties, losses=found.losses))
-    left_out = found.only_in_a + found.only_in_b
-    return [*sentences, *([t("evaluation.left_out", n=left_out)] if left_out else [])]
+    if left_out := found.only_in_a + found.only_in_b:
+        sentences.append(t("evaluation.left_out", n=left_out))
+    if not found.own_times:
+        sentences.append(t("evaluation.times_shared"))
+    return sentences
 
 
 def _columns(t: Texts) -> dict[str, Any]:

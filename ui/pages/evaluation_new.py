@@ -84,10 +84,10 @@ def _start(here: Here, request: Request, grid: str | None) -> None:
     extra = st.session_state.get("new_settings") or ""
     before = settings.assignments if request.config == settings.config else ()
     request = dataclasses.replace(request, settings=setting_lines(extra, request.config, before))
-    if grid is None and request.index:
-        refuse_unfit(made_with(Path(request.index)), load_config(request.config, request.settings))
     if grid is not None:
         request = keep_sweep(settings.state / "sweeps", request, sweep_of(request, grid))
+    elif request.index:
+        refuse_unfit(made_with(Path(request.index)), load_config(request.config, request.settings))
     evaluations().start(request, settings.runs, settings.evaluations)
 
 

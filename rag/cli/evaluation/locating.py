@@ -26,13 +26,9 @@ def located(dataset: Dataset, documents: Iterable[str], text_of: Callable[[str],
     Questions without a paragraph keep what they name. ``text_of`` gives the text of one of the ``documents``.
     """
     sources = sorted(documents)
-    found: dict[int, str] = {}
-    for number in {q.paragraph for q in dataset.questions if q.paragraph is not None}:
-        named = _named(dataset.paragraphs[number], sources)
-        if named is not None:
-            found[number] = named
-    wanted = {q.paragraph for q in dataset.questions if q.paragraph is not None} - found.keys()
-    found |= _holding({number: dataset.paragraphs[number].text for number in wanted}, sources, text_of)
+    asked = {q.paragraph: dataset.paragraphs[q.paragraph] for q in dataset.questions if q.paragraph is not None}
+    found = {number: name for number, paragraph in asked.items() if (name := _named(paragraph, sources))}
+    found |= _holding({n: paragraph.text for n, paragraph in asked.items() if n not in found}, sources, text_of)
     return replace(
         dataset,
         questions=tuple(
