@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ui_project import Server, open_page, start_server, stop_server
+from ui_project import Server, ask, open_page, start_server, stop_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,12 +13,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
+STOPPED = re.compile("^Stopped")
 ANSWER = "The fog sensor weighs 3.4 kg and stands on the mast beside the old lighthouse by the sea."
-
-
-def ask(page: Page, question: str) -> None:
-    page.get_by_test_id("stChatInputTextArea").fill(question)
-    page.keyboard.press("Enter")
 
 
 def test_an_answer_streams_and_is_found_again_after_a_reload(page: Page) -> None:
@@ -107,6 +103,56 @@ def test_a_chat_that_is_left_while_it_answers_keeps_what_came(page: Page) -> Non
     page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).first.click()
     page.get_by_text("Stopped. This is what there was.").wait_for()
     page.locator(".text", has_text="sensor weighs").wait_for()
+
+
+STOPS = """() => {
+  window.early = 0;
+  window.looking = setInterval(() => {
+    const coming = document.querySelector('.st-key-stop[data-stale="false"]');
+    for (const stop of document.querySelectorAll('[data-testid="stChatInputStopButton"], .stStatusWidget button'))
+      if (!coming && getComputedStyle(stop).visibility === "visible") window.early += 1;
+  }, 5);
+}"""
+
+
+def test_a_stop_button_is_shown_only_once_the_question_is_asked(page: Page) -> None:
+    page.evaluate(STOPS)
+    for number in range(3):
+        ask(page, QUESTION)
+        page.get_by_test_id("stChatInputStopButton").click()  # waits until it can be seen
+        page.get_by_text(STOPPED).nth(number).wait_for()
+        page.get_by_role("button", name="Ask again").wait_for()
+    assert page.evaluate("clearInterval(window.looking); window.early") == 0
+
+
+def test_what_was_chosen_stays_chosen_where_an_answer_is_stopped_at_once(page: Page) -> None:
+    ask(page, QUESTION)
+    page.get_by_role("button", name="Ask again").wait_for()
+    way = page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Both")
+    way.click()
+    ask(page, QUESTION)  # while the run of that click goes on, whose end takes the field's own button away
+    page.locator(".st-key-stop button").click()
+    page.get_by_text(STOPPED).wait_for()
+    page.get_by_role("button", name="Ask again").wait_for()
+    assert way.get_attribute("aria-checked") == "true"
+    page.get_by_test_id("stChatInputTextArea").fill("Is the field free?")  # waits until it is enabled
+
+
+NEVER_WHOLE = """() => {
+  setInterval(() => document.querySelector('.st-key-new_chat')?.classList.remove('st-key-new_chat'), 5);
+}"""
+
+
+def test_a_page_that_was_not_drawn_to_its_end_is_asked_for_once(page: Page) -> None:
+    asked: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: asked.append(frame)))  # noqa: PLW0108
+    page.reload()
+    page.get_by_role("button", name="New chat").wait_for()
+    page.wait_for_timeout(1500)
+    asked.clear()
+    page.evaluate(NEVER_WHOLE)
+    page.wait_for_timeout(2000)  # the time of five requests
+    assert len(asked) == 1
 
 
 def test_a_question_that_is_asked_further_up_comes_into_sight(page: Page) -> None:

@@ -18,7 +18,7 @@ import pytest
 from evaluation_runs import copied
 from fpdf import FPDF
 from PIL import Image, ImageChops
-from ui_project import Server, choose_document, start_server, stop_server
+from ui_project import Server, ask, choose_document, start_server, stop_server
 
 from rag.build_index import open_index
 from rag.config import load_config
@@ -64,9 +64,8 @@ def goto(page: Page, server: Server, name: str) -> None:
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=PATIENCE_MS)
 
 
-def ask(page: Page, question: str) -> None:
-    page.get_by_test_id("stChatInputTextArea").fill(question)
-    page.keyboard.press("Enter")
+def answer(page: Page, question: str) -> None:
+    ask(page, question)
     page.get_by_role("button", name=re.compile("Ask again")).wait_for(timeout=PATIENCE_MS)
 
 
@@ -80,7 +79,7 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_text("Done: 1 added").wait_for(timeout=PATIENCE_MS)
 
     goto(page, bundled, "chat")
-    ask(page, "Who built the tide gauge at Norvik?")
+    answer(page, "Who built the tide gauge at Norvik?")
     page.locator(".text", has_text="Ada Brill").wait_for()
     page.get_by_text("Answered by extractive").wait_for()
     page.get_by_role("button", name="Source 1").first.click()
@@ -105,7 +104,7 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_text("1 document was deleted.").wait_for(timeout=PATIENCE_MS)
 
     goto(page, bundled, "chat")
-    ask(page, "Who built the tide gauge at Norvik?")
+    answer(page, "Who built the tide gauge at Norvik?")
     page.get_by_text("Not in your documents").wait_for()
     page.get_by_text("There are no documents here yet").wait_for()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browsing import free_port
 from oidc_provider import CLIENT, SECRET, Provider
-from ui_project import FILES, Server, ingest, start_server, stop_server
+from ui_project import FILES, Server, ask, ingest, start_server, stop_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -69,8 +69,7 @@ def test_who_logs_in_gets_in_and_keeps_chats_of_its_own(
     log_in(page, guarded)
     assert (provider.refused, provider.fault) == ([], None)
     assert page.get_by_test_id("stSelectbox").filter(has_text="Collection").count() == 1
-    page.get_by_test_id(FIELD).fill("How heavy is the fog sensor of Ada?")
-    page.get_by_test_id(FIELD).press("Enter")
+    ask(page, "How heavy is the fog sensor of Ada?")
     page.get_by_role("button", name="Ask again").wait_for()
     page.reload()
     page.get_by_test_id(FIELD).wait_for()  # the cookie holds

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ui_project import FILES, Server, open_page, start_server, stop_server
+from ui_project import FILES, Server, ask, open_page, start_server, stop_server
 
 from rag.models import resolve_model
 
@@ -82,8 +82,7 @@ def test_the_engine_is_stopped_and_answers_again(context: BrowserContext, writin
 
 def begin(page: Page) -> None:
     """Ask, and wait until some of the answer has come."""
-    page.get_by_test_id("stChatInputTextArea").fill(QUESTION)
-    page.keyboard.press("Enter")
+    ask(page, QUESTION)
     coming = page.get_by_test_id("stChatMessage").last.locator(".rag-text", has_text=re.compile(".{40}", re.DOTALL))
     coming.wait_for(timeout=LOADS_WITHIN_MS)
 

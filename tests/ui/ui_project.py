@@ -28,6 +28,7 @@ __all__ = [
     "CHROMIUM",
     "FILES",
     "Server",
+    "ask",
     "choose_document",
     "ingest",
     "open_list",
@@ -117,6 +118,13 @@ def open_page(context: BrowserContext, server: Server, path: str = "/") -> Page:
     opened.goto(server.url + path)
     opened.get_by_test_id("stChatInputTextArea").wait_for()
     return opened
+
+
+def ask(page: Page, question: str) -> None:
+    """Ask on the chat page, as soon as its field takes a question: not before the page of the last answer is drawn."""
+    page.get_by_test_id("stChatInputTextArea").fill(question)
+    page.locator('[data-testid="stChatInputSubmitButton"]:enabled').wait_for()
+    page.keyboard.press("Enter")
 
 
 def open_list(page: Page, box: Locator) -> None:

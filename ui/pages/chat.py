@@ -60,10 +60,12 @@ def show(here: Here) -> None:
 class _Page:
     """The chat as it is, without what is coming. Made, it takes its places; what stood in them stays in sight."""
 
-    def __init__(self, here: Here, now: Conversation, engine: Engine) -> None:
+    def __init__(self, here: Here, now: Conversation, engine: Engine, *, coming: bool = False) -> None:
         self._here, self._now = here, now
         self._choices = st.container(horizontal=True, vertical_alignment="bottom")
-        _show_loading(here, engine)
+        with st.empty().container():
+            if not coming:  # a question that comes tells it too, and a timer's requests would stand behind it
+                _show_loading(here, engine)
         if now.unsaved is not None:
             show_failure(now.unsaved)
         if not now.chat.turns:
@@ -195,7 +197,7 @@ def _keep(now: Conversation, chat: Chat, asking: Asking, question: str, config: 
 
 def _draw_coming(here: Here, now: Conversation, engine: Engine, asking: Asking) -> None:
     """Draw a question and its events until there are no more. At every turn of the loop Streamlit may end us."""
-    page = _Page(here, now, engine)
+    page = _Page(here, now, engine, coming=True)
     with st.chat_message("user"):
         st.html(f'<div class="rag-text">{escape(one_line(asking.question, 4000))}</div>')
     with st.chat_message("assistant"):

@@ -1,27 +1,36 @@
-// Brings a question that was just asked into sight, and asks for the page where a script ended that should have drawn it.
+// Brings a question that was just asked into sight, and asks for the page where a script ended that has not drawn it.
 const EVERY_MS = 200;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector("div");
-  if (Boolean(root.watch) === data.asks) return;
-  if (!data.asks) return end(root);
-  let looked = 0;
-  let quiet = 0;
-  root.watch = setInterval(() => {
-    if (!root.isConnected) return end(root); // another page was opened
-    looked += 1;
-    if (looked === 2) reveal();
-    const app = document.querySelector('[data-testid="stApp"]');
-    quiet = app && app.dataset.testScriptState === "notRunning" ? quiet + 1 : 0;
-    if (quiet < 2) return; // between two runs it may be so for a moment
-    end(root);
-    setTriggerValue("ended", true);
-  }, EVERY_MS);
+  if (data.asks && !root.asks) {
+    setTimeout(reveal, 2 * EVERY_MS);
+    root.told = false;
+  }
+  root.asks = data.asks;
+  root.watch ??= setInterval(() => look(root, () => setTriggerValue("ended", true)), EVERY_MS);
 }
 
-function end(root) {
-  clearInterval(root.watch);
-  root.watch = null;
+function look(root, ask) {
+  if (!root.isConnected) { // another page was opened
+    clearInterval(root.watch);
+    root.watch = null;
+    return;
+  }
+  const app = document.querySelector('[data-testid="stApp"]');
+  const ended = app && app.dataset.testScriptState === "notRunning";
+  root.quiet = ended ? (root.quiet ?? 0) + 1 : 0;
+  if (root.quiet < 2) return; // between two runs it may be so for a moment
+  if (isWhole()) root.told = false;
+  else if (!root.told) {
+    root.told = true; // a page that cannot be drawn is not asked for again and again
+    ask();
+  }
+}
+
+// The button for a new chat is drawn last, and the one that stops an answer is gone with the next run.
+function isWhole() {
+  return document.querySelector(".st-key-new_chat") && !document.querySelector(".st-key-stop");
 }
 
 // A chat that is scrolled to its end stays there by itself; from elsewhere the answer would not be seen.

@@ -1,8 +1,9 @@
-"""What the browser looks after while an answer comes: that it is in sight, and that its end is drawn.
+"""What the browser looks after: that an answer that comes is in sight, and that the page is drawn to its end.
 
 Streamlit's stop button ends the script and draws nothing, so that somebody has to ask for the page. A fragment that
 asks by the clock would do so while the script runs too: such a request waits for its end, and where the browser hears
 of both ends at once, the chat's field stays locked. The browser knows when the script has ended, and asks only then.
+What it does not see is a script that was stopped before it came to the call of :func:`watch_answer`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["watch_answer"]
 
 
 def watch_answer(*, asks: bool) -> None:
-    """Begin to watch in a run that ``asks``, and end in any other: to be called in every run, at the same place."""
+    """Watch, and bring the answer of a run that ``asks`` into sight: to be called in every run, at the same place."""
     _watcher()(key="watcher", data={"asks": asks}, on_ended_change=lambda: None)
 
 
