@@ -205,6 +205,18 @@ def test_two_runs_are_compared_with_their_flips(filled: Path, language: str) -> 
     assert [info.value for info in page.info] == [t("evaluation.compare_same")]
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("window", [1, 8])
+def test_it_is_said_where_the_latency_of_two_runs_is_not_compared(filled: Path, language: str, window: int) -> None:
+    names = [named(filled / "runs", name).name for name in ("loose", "strict")]
+    for name in names:
+        path = filled / "runs" / name / "run.json"
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(tree | {"window": window}), encoding="utf-8")
+    page = opened(language, evaluation_view="compare", evaluation_a=names[0], evaluation_b=names[1])
+    assert (Texts(language)("evaluation.times_shared") in said(page)) is (window > 1)
+
+
 def test_runs_over_other_questions_are_not_compared(filled: Path) -> None:
     runs = filled / "runs"
     path = named(runs, "loose") / "run.json"
