@@ -33,6 +33,7 @@ _AT_ONCE = 1 << 16
 _XML = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx")
 # Readers of books shuffle the bytes of fonts; that is no protection of the text.
 _FONT_SHUFFLING = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
+# What zipfile raises of a damaged file: RuntimeError where it is encrypted, NotImplementedError for unknown packing.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError)
 
 

@@ -63,7 +63,7 @@ class _Page:
     def __init__(self, here: Here, now: Conversation, engine: Engine, *, coming: bool = False) -> None:
         self._here, self._now = here, now
         self._choices = st.container(horizontal=True, vertical_alignment="bottom")
-        with st.empty().container():
+        with st.container():
             if not coming:  # a question that comes tells it too, and a timer's requests would stand behind it
                 _show_loading(here, engine)
         if now.unsaved is not None:
@@ -252,11 +252,9 @@ def _show_answer(here: Here, turn: Turn) -> None:
         show_answer(here, answer, f"turn-{turn.id}")
     elif turn.shown:
         st.html(f'<div class="rag-text">{escape(turn.shown)}</div>')
-    if turn.stopped:
-        st.caption(t("chat.stopped") if turn.said else t("chat.stopped_early"))
+    for line in view.ending(turn, t):
+        st.caption(line)
     if turn.failure is not None:
-        if turn.said:
-            st.caption(t("chat.cut_off"))
         show_failure(turn.failure)
     if answer is not None:
         _show_account(here, turn)

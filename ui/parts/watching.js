@@ -28,7 +28,7 @@ function look(root, ask) {
   }
 }
 
-// The button for a new chat is drawn last, and the one that stops an answer is gone with the next run.
+// The chats are drawn last, the button for a new one first of them; the one that stops an answer is gone with the next run.
 function isWhole() {
   return document.querySelector(".st-key-new_chat") && !document.querySelector(".st-key-stop");
 }

@@ -32,11 +32,13 @@ __all__ = [
     "band",
     "choices",
     "confidence",
+    "ending",
     "history",
     "no_answer",
     "plain_text",
     "times",
     "to_turn",
+    "told_band",
     "was_rewritten",
     "with_doubts",
 ]
@@ -124,9 +126,23 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     )
 
 
+def told_band(turn: Turn) -> str:
+    """Return the confidence to tell, empty where nothing was answered: a stopped answer can be without a word."""
+    return turn.band if turn.said.strip() else ""
+
+
 def confidence(turn: Turn, t: Texts) -> str:
-    """Say the confidence of an answer, empty where nothing was answered: a stopped one can be without a word."""
-    return t(f"chat.{turn.band}") if turn.band and turn.said.strip() else ""
+    """Say :func:`told_band` in the language of the page."""
+    known = told_band(turn)
+    return t(f"chat.{known}") if known else ""
+
+
+def ending(turn: Turn, t: Texts) -> list[str]:
+    """Say that an answer is not whole: it was stopped, or it broke off with a failure that is told beside it."""
+    told = [t("chat.stopped") if turn.said else t("chat.stopped_early")] if turn.stopped else []
+    if turn.failure is not None and turn.said:
+        told.append(t("chat.cut_off"))
+    return told
 
 
 def times(clock: Clock) -> list[Line]:

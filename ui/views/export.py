@@ -16,7 +16,7 @@ from rag.serialise import answer_json
 from ui.history import Chat, Turn
 from ui.safe import readable
 from ui.texts import Texts
-from ui.views.chat import confidence, no_answer, was_rewritten, with_doubts
+from ui.views.chat import confidence, ending, no_answer, told_band, was_rewritten, with_doubts
 from ui.views.places import full_place
 from ui.views.words import noted
 
@@ -63,13 +63,9 @@ def _answer(turn: Turn, t: Texts) -> list[str]:
 
 def _ending(turn: Turn, t: Texts) -> list[str]:
     """Say that an answer is not whole, and why."""
-    told = []
-    if turn.stopped:
-        told.append(t("chat.stopped") if turn.said else t("chat.stopped_early"))
-    if turn.failure is not None:
-        told += [t("chat.cut_off")] if turn.said else []
-        told += [line for line in (turn.failure.message, turn.failure.remedy) if line.strip()]
-    return told
+    failure = turn.failure
+    reasons = () if failure is None else (failure.message, failure.remedy)
+    return [*ending(turn, t), *(line for line in reasons if line.strip())]
 
 
 def _notes(turn: Turn, t: Texts) -> list[str]:
@@ -109,6 +105,6 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "absence": turn.absence or None,
         "filter": turn.only or None,
         "shown": turn.said,
-        "confidence": (turn.band if turn.said.strip() else "") or None,
+        "confidence": told_band(turn) or None,
         "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
     }
