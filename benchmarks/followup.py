@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from eval.statistics import bootstrap_mean, mcnemar, paired_bootstrap
-from rag.build import make_pipeline
-from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import load_config
+from rag.factory import make_chunker, make_embedder, make_pipeline, open_or_create
 from rag.followup import Turn, rewrite
 from rag.ingest import Ingestor
 from rag.records import Passage

@@ -27,10 +27,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
-from rag.build import make_pipeline
-from rag.build_index import make_embedder, open_index
+from rag.factory import make_embedder, make_pipeline, open_index
 from rag.filtering import Filter
-from rag.generators import Completion, Prompt, Sampling
+from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
 from rag.models import resolve_model
 from rag.pipeline import Pipeline

@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.squad import DATA
 from eval.metrics import best_over, exact_match
 from rag.config import load_config
-from rag.generators import make_marker
+from rag.factory import make_marker
 from rag.generators.base import Prompt, Sampling, ShownPassage
 from rag.training.weigh import logistic
 from rag.words import content_stems

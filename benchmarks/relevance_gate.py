@@ -15,8 +15,7 @@ import random
 import numpy as np
 
 from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
-from rag.build import make_retriever
-from rag.build_index import make_chunker, make_embedder, open_or_create
+from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
 from rag.ingest import Ingestor
 
 SAMPLE = 1000

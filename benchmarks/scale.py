@@ -27,10 +27,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.generated_text import Writer
-from rag.build import make_retriever
-from rag.build_index import make_chunker, make_parser_pool, open_index, open_or_create
 from rag.config import Config, load_config
 from rag.embedding import FakeEmbedder
+from rag.factory import make_chunker, make_parser_pool, make_retriever, open_index, open_or_create
 from rag.ingest import Ingestor, IngestReport, parse_in
 
 SIZES = (1_000, 10_000, 100_000)

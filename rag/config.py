@@ -3,7 +3,7 @@
 Values are laid over each other in this order: the defaults below, a preset or a file, ``--set key=value``. A file or
 preset may begin with ``extends: NAME``. An unknown key anywhere is an error that names the nearest known one.
 
-Components never see this tree: :mod:`rag.build_index` and :mod:`rag.build` hand each of them its own values.
+Components never see this tree: :mod:`rag.factory` and :mod:`rag.factory` hand each of them its own values.
 """
 
 from __future__ import annotations

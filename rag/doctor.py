@@ -15,10 +15,10 @@ from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
-from rag.build_index import through_graph
 from rag.config import MARKING, Config
 from rag.embedding_int8 import int8_obstacle
 from rag.errors import RagError
+from rag.factory import through_graph
 from rag.failures import NEW_FOLDER
 from rag.models import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
 from rag.plural import counted, documents_told
@@ -192,7 +192,7 @@ def _reader(config: Config) -> Iterator[Finding]:
 
 
 def _endpoint(config: Config) -> Iterator[Finding]:
-    from rag.generators import make_generator
+    from rag.factory import make_generator
 
     try:
         generator = make_generator(config)
@@ -271,7 +271,7 @@ def _disk(index: Path) -> Iterator[Finding]:
 
 
 def _index(config: Config, index: Path) -> Iterator[Finding]:
-    from rag.build_index import open_index
+    from rag.factory import open_index
 
     try:
         opened = open_index(index, config)

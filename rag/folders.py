@@ -10,9 +10,9 @@ from pathlib import Path
 from indexes import ChunkRow, DocumentRow
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
 from indexes.store import DATABASE, Store
-from rag.build_index import open_index
 from rag.config import Config
 from rag.errors import InputError
+from rag.factory import open_index
 
 __all__ = ["ChunkRow", "DocumentRow", "Holder", "holds_index", "remove_documents", "remove_index", "writer_of"]
 

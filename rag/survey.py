@@ -14,8 +14,8 @@ import numpy as np
 from indexes.protocols import DenseIndex
 from indexes.rows import Float32, Int64
 from indexes.store import DATABASE, Store
-from rag.build_index import open_index
 from rag.config import Config
+from rag.factory import open_index
 
 __all__ = ["Recall", "Survey", "bytes_below", "index_stamp", "recall_at", "survey", "survey_recall"]
 
@@ -51,7 +51,7 @@ class Recall:
 
 
 def survey(folder: Path, config: Config) -> Survey:
-    """Look into an index folder. Raises what :func:`~rag.build_index.open_index` raises."""
+    """Look into an index folder. Raises what :func:`~rag.factory.open_index` raises."""
     index = open_index(folder, config)
     with closing(index.store) as store:
         return Survey(

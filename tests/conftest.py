@@ -13,9 +13,9 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 import pytest
 from hypothesis import settings
 
-from rag.build_index import make_embedder
 from rag.config import Config, load_config
 from rag.embedding import Embedder
+from rag.factory import make_embedder
 
 MEMORY = Path("/dev/shm")
 ROOM_NEEDED = 2 << 30

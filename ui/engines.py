@@ -26,7 +26,7 @@ from ui.behind import Task
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
-    from rag.generators import Generator
+    from rag.generators.base import Generator
     from rag.pipeline import Pipeline
     from rag.reranking import Reranker
 
@@ -107,14 +107,14 @@ class Engines:
 
     def embedder(self, config: Config) -> Embedder:
         """Return the embedder of a configuration, loaded once."""
-        from rag.build_index import make_embedder
+        from rag.factory import make_embedder
 
         made: Embedder = self._shared(("embedder", _told(config.embedding)), lambda: make_embedder(config))
         return made
 
     def reranker(self, config: Config) -> Reranker | None:
         """Return the reranker of a configuration, loaded once; None where it asks for none."""
-        from rag.build import make_reranker
+        from rag.factory import make_reranker
 
         part = config.retrieval
         key = ("reranker", f"{part.rerank} {part.cross_encoder} {part.rerank_weight} {_told(config.reader)}")
@@ -130,8 +130,7 @@ class Engines:
                 engine.pipeline().retriever.reader.close()
 
     def _make(self, index: Path, config: Config) -> Pipeline:
-        from rag.build import make_reader, make_retriever
-        from rag.build_index import open_index
+        from rag.factory import make_reader, make_retriever, open_index
         from rag.pipeline import Pipeline
 
         open_index(index, config).store.close()  # a missing index is said before models are loaded
@@ -145,7 +144,7 @@ class Engines:
 
     def _generator(self, config: Config) -> Generator:
         """Return the generator of a configuration. A hybrid one writes with the same engine as the plain writer."""
-        from rag.generators import make_generator, writer_config
+        from rag.factory import make_generator, writer_config
 
         if config.generator.type == "hybrid":  # itself it holds nothing
             return make_generator(config, writer=self._generator(writer_config(config)))

@@ -104,9 +104,8 @@ def _check_usage(question: str | None, batch: Path | None, out_file: Path | None
 
 def _start(index: Path, resolved: Resolved) -> tuple[Pipeline, float]:
     """Load the models; return the pipeline and the seconds that it took."""
-    from rag.build import make_pipeline
-    from rag.build_index import make_embedder, open_index
     from rag.cli.loading import loading
+    from rag.factory import make_embedder, make_pipeline, open_index
 
     started = time.monotonic()
     config = resolved.config
@@ -193,7 +192,7 @@ def _answer_file(
     index: Path, batch: Path, out_file: Path, only: Filter | None, resolved: Resolved, as_json: bool
 ) -> None:
     from rag.batch import plan_batch
-    from rag.build_index import open_index
+    from rag.factory import open_index
 
     opened = open_index(index, resolved.config).store
     generation = opened.generation

@@ -33,7 +33,7 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show what the index holds and what it was made with."""
-    from rag.build_index import open_index
+    from rag.factory import open_index
     from rag.survey import survey
 
     resolved = resolve(config, settings)
@@ -84,7 +84,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check every row, checksum and derived index. Exit code 5 if something is wrong."""
-    from rag.build_index import open_index
+    from rag.factory import open_index
 
     opened = open_index(index, resolve(config, settings).config, write=repair)
     with status("checking"):
@@ -130,10 +130,10 @@ def reembed(
     """Chunk and embed the stored texts anew under the configuration given. The documents' files are not needed."""
     resolved = resolve(config, settings)
     from indexes.store import Store
-    from rag.build_index import index_settings, make_chunker, make_embedder, open_to_reembed
     from rag.cli.ingest import report_json
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
+    from rag.factory import index_settings, make_chunker, make_embedder, open_to_reembed
     from rag.reembedding import reembed as reembed_index
 
     Store.open(index).close()  # a missing index is said before a model is loaded
@@ -163,7 +163,7 @@ def compact(
 
     After that, `rag index rollback` reaches no further back than this.
     """
-    from rag.build_index import open_index
+    from rag.factory import open_index
     from rag.survey import bytes_below
 
     before = bytes_below(index)
@@ -213,7 +213,7 @@ def restore(
     from indexes.errors import IndexDamagedError
     from indexes.snapshot import check_snapshot, restore_snapshot
     from indexes.store import Store
-    from rag.build_index import open_index
+    from rag.factory import open_index
 
     resolved = resolve(config, settings)
     check_snapshot(file)
@@ -251,7 +251,7 @@ def rollback(
 
     What documents were is kept of the last five runs. Running it again undoes the undoing.
     """
-    from rag.build_index import open_index
+    from rag.factory import open_index
 
     opened = open_index(index, resolve(config, settings).config, write=True)
     with closing(opened.store) as store:

@@ -19,7 +19,7 @@ def loading(
     config: Config, what: str = "loading the embedder", *, told: str | None = None
 ) -> AbstractContextManager[None]:
     """Show what goes on; ``told`` is written where stderr is no terminal."""
-    from rag.build_index import embedder_is_prepared
+    from rag.factory import embedder_is_prepared
 
     if embedder_is_prepared(config):
         return status(what, told=told)

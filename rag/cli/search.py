@@ -34,9 +34,8 @@ def search(
     if not question.strip():
         raise InputError("the question is empty", 'ask something: rag search "…"')
     question = check_question(question)
-    from rag.build import make_retriever
-    from rag.build_index import make_embedder, open_index
     from rag.cli.loading import loading
+    from rag.factory import make_embedder, make_retriever, open_index
     from rag.serialise import passage_json
 
     open_index(index, resolved.config)  # a missing index is said before a model is loaded

@@ -48,10 +48,8 @@ def why(
 
 
 def _explain(question: str, source: str, page: int | None, index: Path, config: Config, only: Filter | None) -> Why:
-    from rag.build import make_builder, make_retriever
-    from rag.build_index import make_embedder, open_index
     from rag.explain import why as explain
-    from rag.generators.counting import make_counter
+    from rag.factory import make_builder, make_counter, make_embedder, make_retriever, open_index
 
     open_index(index, config)  # a missing index is said before models are loaded
     embedder = make_embedder(config)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag.config import MARKING, Config
 from rag.generators.base import Prompt
 from rag.models import resolve_model
-from rag.prompting import PromptCounter
 from rag.quiet import held_back
 
-__all__ = ["TokenizerCounter", "make_counter"]
+__all__ = ["TokenizerCounter"]
 
 
 class TokenizerCounter:
@@ -46,15 +44,3 @@ class TokenizerCounter:
         turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
         text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def make_counter(config: Config) -> PromptCounter:
-    """Return the cheapest thing that counts as the configured generator does."""
-    from rag.generators import make_generator, make_marker
-
-    part = config.generator
-    if part.type == "vllm":
-        return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
-    if part.type in MARKING:
-        return make_marker(config)
-    return make_generator(config)

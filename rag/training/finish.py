@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rag.build import make_retriever
-from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import Config
 from rag.errors import InputError
+from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
 from rag.ingest import Ingestor
 from rag.spans.engine import load_engine
 from rag.spans.record import RECORD_FILE, ReaderRecord, is_latin

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from rag.build_index import open_or_create
 from rag.chunking import Chunker
 from rag.config import Config, load_config
 from rag.embedding import Embedder
-from rag.generators import Generator, make_generator
+from rag.factory import make_generator, open_or_create
+from rag.generators.base import Generator
 from rag.ingest import Ingestor
 from rag.models import resolve_model
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rag.errors import GeneratorError, InputError, RagError
-from rag.generators import Prompt, Sampling
-from rag.generators.base import Message
+from rag.generators.base import Message, Prompt, Sampling
 from rag.generators.openai_endpoint import OpenAIGenerator
 
 pytestmark = pytest.mark.engine

@@ -6,14 +6,11 @@ import threading
 
 import pytest
 
-from rag.build import make_pipeline
-from rag.build_index import open_index
 from rag.config import Config
 from rag.embedding import Embedder
 from rag.errors import PromptTooLongError
-from rag.generators import Generator, Prompt, Sampling
-from rag.generators.base import Message
-from rag.generators.counting import make_counter
+from rag.factory import make_counter, make_pipeline, open_index
+from rag.generators.base import Generator, Message, Prompt, Sampling
 
 pytestmark = pytest.mark.engine
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from rag.errors import GeneratorError, PromptRefusedError, RagError
-from rag.generators import Prompt, Sampling
-from rag.generators.base import Message
+from rag.generators.base import Message, Prompt, Sampling
 from rag.generators.openai_endpoint import OpenAIGenerator
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from indexes import ChunkRow, Index, IndexReader
-from rag.build import make_pipeline, make_retriever
-from rag.build_index import make_chunker, open_or_create
 from rag.config import Config, load_config
 from rag.embedding import Embedder, FakeEmbedder, Float32
-from rag.generators import FakeGenerator
+from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_create
+from rag.generators.fake import FakeGenerator
 from rag.ingest import Ingestor, IngestReport
 from rag.pipeline import Pipeline
 from rag.retrieval import Retriever

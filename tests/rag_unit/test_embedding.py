@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.build_index import index_settings
 from rag.config import load_config
 from rag.embedding import (
     Embedder,
@@ -19,6 +18,7 @@ from rag.embedding import (
     choose_devices,
     choose_dtype,
 )
+from rag.factory import index_settings
 from rag.legible import legible
 from rag.models import resolve_model
 from rag.spans.tokenizer import load_tokenizer

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from rag import embedding_graph as module
-from rag.build_index import embedder_is_prepared, make_embedder
 from rag.cli.loading import loading
 from rag.config import load_config
 from rag.embedding import SentenceTransformerEmbedder
 from rag.embedding_graph import GraphEmbedder, embedding_graph
 from rag.errors import MissingPackageError, ModelError, UsageError
+from rag.factory import embedder_is_prepared, make_embedder
 from rag.models import LocalModel, cache_folder, resolve_model
 
 TEXTS = (
@@ -155,7 +155,7 @@ def test_what_a_graph_cannot_do_is_refused(setting: str) -> None:
 def test_a_question_is_embedded_without_torch() -> None:
     code = (
         "import json, sys\n"
-        "from rag.build import make_embedder\n"
+        "from rag.factory import make_embedder\n"
         "from rag.config import load_config\n"
         "made = make_embedder(load_config('cpu').config).embed_queries(['who?'])\n"
         "print(json.dumps([made.shape[1], [m for m in ('torch', 'transformers') if m in sys.modules]]))\n"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rag_project import Project
 
-from rag.build import make_builder, make_retriever
 from rag.config import Config, load_config
 from rag.embedding import FakeEmbedder
 from rag.errors import InputError
 from rag.explain import Why, leave_one_out, why
+from rag.factory import make_builder, make_retriever
 from rag.filtering import Filter
-from rag.generators import FakeGenerator
+from rag.generators.fake import FakeGenerator
 
 FILES: dict[str, str | bytes] = {
     f"d{n:02d}.md": f"# Note {n}\n\nThe harbour light number {n} is green.\n" for n in range(30)

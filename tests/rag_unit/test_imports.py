@@ -50,7 +50,7 @@ def folder_of(path: Path) -> str:
 
 def test_the_walk_finds_the_modules() -> None:
     assert Path("rag/cli/main.py") in modules()
-    assert "indexes" in set(imported(Path("rag/build.py")))
+    assert "indexes" in set(imported(Path("rag/factory.py")))
 
 
 @pytest.mark.parametrize("path", modules(), ids=str)

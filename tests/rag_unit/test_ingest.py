@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
-from rag.build_index import index_settings, make_chunker, open_index
 from rag.config import load_config
 from rag.embedding import FakeEmbedder, Float32
 from rag.errors import InputError
+from rag.factory import index_settings, make_chunker, open_index
 from rag.ingest import Ingestor, IngestReport, Progress
 from rag.ingest_report import StageClock, bottleneck
 from rag.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parse_in

@@ -13,7 +13,8 @@ from rag_project import Project
 
 from rag.errors import InputError, PromptTooLongError
 from rag.filtering import Filter
-from rag.generators import Completion, FakeGenerator, Prompt, Sampling
+from rag.generators.base import Completion, Prompt, Sampling
+from rag.generators.fake import FakeGenerator
 from rag.prompting import ABSTENTION
 from rag.records import Answer, Note, Usage
 from rag.serialise import answer_json

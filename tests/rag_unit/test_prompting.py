@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import PromptTooLongError, UsageError
-from rag.generators import FakeGenerator, Prompt
+from rag.generators.base import Prompt
+from rag.generators.fake import FakeGenerator
 from rag.prompt_forms import FORMS
 from rag.prompting import ABSTENTION, BuiltPrompt, PromptBuilder, cache_order
 from rag.records import Passage

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rag.embedding import FakeEmbedder
-from rag.generators import FakeGenerator, Generator, Message, Prompt, Sampling
+from rag.generators.base import Generator, Message, Prompt, Sampling
+from rag.generators.fake import FakeGenerator
 from rag.generators.remembering import RememberingGenerator
 from rag.remembering import RememberingEmbedder
 

@@ -55,7 +55,7 @@ def rows(project: Project) -> dict[str, list[int]]:
 def prune(
     project: Project, *paths: Path, force: bool = False, embedder: CountingEmbedder | None = None
 ) -> IngestReport:
-    from rag.build_index import make_chunker
+    from rag.factory import make_chunker
 
     embedder = embedder or CountingEmbedder()
     with project.index.writing("test"):
@@ -359,7 +359,7 @@ def test_a_file_that_failed_is_told_and_tried_again_only_on_request(project: Pro
 
 
 def test_what_parses_is_handed_in_and_asked_lazily(project: Project) -> None:
-    from rag.build_index import make_chunker
+    from rag.factory import make_chunker
 
     seen: list[str] = []
 

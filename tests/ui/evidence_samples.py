@@ -6,11 +6,10 @@ from pathlib import Path
 
 from fpdf import FPDF
 
-from rag.build import make_pipeline
-from rag.build_index import make_chunker, open_or_create
 from rag.config import load_config
 from rag.embedding import FakeEmbedder
-from rag.generators import FakeGenerator
+from rag.factory import make_chunker, make_pipeline, open_or_create
+from rag.generators.fake import FakeGenerator
 from rag.ingest import Ingestor
 from rag.records import Answer, Citation, Passage, Sentence
 

@@ -20,8 +20,8 @@ from fpdf import FPDF
 from PIL import Image, ImageChops
 from ui_project import Server, ask, choose_document, start_server, stop_server
 
-from rag.build_index import open_index
 from rag.config import load_config
+from rag.factory import open_index
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page

@@ -15,9 +15,9 @@ from eval.errors import EvalError
 from eval.runs import list_runs, list_sweeps
 from eval.sweep import read_sweep
 from indexes.errors import IndexMissingError
-from rag.build_index import made_with, make_embedder, open_or_create
 from rag.config import load_config
 from rag.errors import UsageError
+from rag.factory import made_with, make_embedder, open_or_create
 from ui.evaluations import Evaluation, Evaluations, Request
 from ui.safe import label
 from ui.texts import Texts

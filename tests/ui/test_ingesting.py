@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.build_index import open_index
 from rag.config import load_config
+from rag.factory import open_index
 from ui.ingesting import Ingestion, Ingestions, Work
 
 TEXT = "The lamp is green. " * 20

@@ -14,8 +14,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from indexes.lock import writer_lock
-from rag.build_index import open_index
 from rag.config import load_config
+from rag.factory import open_index
 from rag.filtering import Filter
 from ui import ingesting as ingesting_module
 from ui.collections import create, uploads_of

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 from browsing import free_port
 
-from rag.build_index import make_chunker, make_embedder, open_or_create
 from rag.config import load_config
+from rag.factory import make_chunker, make_embedder, open_or_create
 from rag.ingest import Ingestor
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rag.build_index import open_index
 from rag.config import Config, load_config
+from rag.factory import open_index
 from rag.folders import holds_index, remove_documents
 from rag.sources import is_upload, source_path
 from ui.collections import uploads_of

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from rag.build_index import made_with
 from rag.config import load_config, preset_names
+from rag.factory import made_with
 from ui.evaluations import Request, evaluations
 from ui.frame import Here, told
 from ui.pages.evaluation_running import show_running

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from rag.build import make_builder, vary_retriever
-from rag.build_index import open_index
 from rag.config import Config, load_config
 from rag.errors import RagError
+from rag.factory import make_builder, open_index, vary_retriever
 from rag.failures import FAILURES
 from rag.folders import holds_index
 from rag.retrieval import MAX_QUESTION_CHARS, check_question

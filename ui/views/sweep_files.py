@@ -13,8 +13,8 @@ from typing import Any
 
 from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
-from rag.build_index import made_with
 from rag.config import load_config
+from rag.factory import made_with
 from ui.evaluations import Request
 from ui.views.index_fit import refuse_unfit
 

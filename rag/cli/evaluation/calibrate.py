@@ -42,7 +42,7 @@ def calibrate(
     from indexes.store import Store
     from rag.calibration import save_calibration
     from rag.config import Config
-    from rag.generators import least_confidence
+    from rag.factory import least_confidence
 
     share = None if best_em else _share(max_false_answer)
     data = load_run(run)

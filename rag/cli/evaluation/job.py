@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eval.run import Answerer
     from rag.cli.evaluation.systems import Open
     from rag.config import Resolved
-    from rag.generators import Generator
+    from rag.generators.base import Generator
     from rag.generators.remembering import RememberingGenerator
 
 __all__ = ["Job", "Mode", "execute", "file_name", "make_job"]
@@ -261,8 +261,8 @@ def _system(
     job: Job, generator: Generator | None, teller: Teller
 ) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
     """Make the product as the job wants it, with what the manifest says of it."""
-    from rag.build import make_reader
     from rag.cli.evaluation.systems import ClosedBook, Gold
+    from rag.factory import make_reader
 
     config = job.resolved.config
     if job.mode == "open":
@@ -278,10 +278,9 @@ def _system(
 
 
 def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
-    from rag.build import make_reader
-    from rag.build_index import make_embedder, open_index
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
+    from rag.factory import make_embedder, make_reader, open_index
     from rag.remembering import RememberingEmbedder
 
     config = job.resolved.config

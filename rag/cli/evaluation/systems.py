@@ -19,13 +19,12 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
-from rag.build import make_retriever
-from rag.build_index import forbid_downloads, open_index
 from rag.cli.evaluation.locating import located
 from rag.config import MARKING, Config
 from rag.embedding import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
-from rag.generators import Generator, make_generator
+from rag.factory import forbid_downloads, make_generator, make_retriever, open_index
+from rag.generators.base import Generator
 from rag.generators.remembering import RememberingGenerator
 from rag.models import resolve_model
 from rag.reader import Reader

@@ -51,9 +51,7 @@ def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Seque
 
 
 def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: str) -> list[dict[str, Any]]:
-    from rag.build import make_builder
-    from rag.build_index import forbid_downloads
-    from rag.generators import make_generator
+    from rag.factory import forbid_downloads, make_builder, make_generator
 
     forbid_downloads(config)
     generator = make_generator(config)

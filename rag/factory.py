@@ -1,6 +1,7 @@
-"""From a configuration to what fills an index: embedder, parsers, chunker, and the index itself.
+"""Factories: from a configuration to the parts of the application, on the indexing side and on the query side.
 
-What answers from one is :mod:`rag.build`'s. These two read the tree and hand each part its own values.
+Only this module (and ``rag config show``) reads the configuration tree; each part gets its own values. The query side
+is imported inside the functions, so that an ingestion does not pay for it.
 """
 
 from __future__ import annotations
@@ -15,26 +16,44 @@ from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
-from rag.errors import InputError, ModelError, UsageError
+from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.models import resolve_model
 
 if TYPE_CHECKING:
+    from rag.generators.base import Generator
+    from rag.generators.extractive import ExtractiveGenerator
     from rag.parsing import ParserPool
+    from rag.pipeline import Pipeline
+    from rag.prompting import Builder, PromptCounter
+    from rag.reader import Reader
+    from rag.reranking import Reranker
+    from rag.retrieval import Retriever
 
 __all__ = [
     "check_dense",
     "embedder_is_prepared",
     "forbid_downloads",
     "index_settings",
+    "least_confidence",
     "made_with",
+    "make_builder",
     "make_chunker",
+    "make_counter",
     "make_embedder",
+    "make_generator",
+    "make_marker",
     "make_parser_pool",
+    "make_pipeline",
+    "make_reader",
+    "make_reranker",
+    "make_retriever",
     "open_index",
     "open_or_create",
     "open_to_reembed",
     "open_unless_other",
     "through_graph",
+    "vary_retriever",
+    "writer_config",
 ]
 
 
@@ -216,3 +235,182 @@ def check_dense(config: Config, dimension: int) -> None:
             f"index.dense.pq_m is {dense.pq_m}, which does not divide the embedder's dimension, {dimension}",
             "for example: --set index.dense.pq_m=16",
         )
+
+
+def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retriever:
+    """Make a retriever over an open index.
+
+    Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
+    """
+    from rag.retrieval import Retriever
+
+    check_dense(config, embedder.dimension)
+    dense, part = config.index.dense, config.retrieval
+    if dense.gpu in ("replicate", "shard"):
+        _require_faiss_gpu(dense.gpu)
+    return Retriever(
+        index.reader(gpu=dense.gpu, gpu_fp16=dense.gpu_fp16),
+        embedder,
+        k=part.k,
+        candidates=part.candidates,
+        fusion=part.fusion,
+        dense_weight=part.dense_weight,
+        rrf_k=part.rrf_k,
+        reranker=make_reranker(config),
+        rerank_candidates=part.rerank_candidates,
+        collapse_duplicates=part.collapse_duplicates,
+    )
+
+
+def vary_retriever(retriever: Retriever, config: Config, reranker: Reranker | None) -> Retriever:
+    """Make a retriever with another configuration's retrieval out of one that is there: no index or model is loaded.
+
+    ``reranker`` is the one that the configuration asks for, None where it asks for none.
+    """
+    part = config.retrieval
+    return retriever.varied(
+        k=part.k,
+        candidates=part.candidates,
+        fusion=part.fusion,
+        dense_weight=part.dense_weight,
+        rrf_k=part.rrf_k,
+        reranker=reranker,
+        rerank_candidates=part.rerank_candidates,
+    )
+
+
+def make_reranker(config: Config) -> Reranker | None:
+    """Load the reranker, if the configuration asks for one."""
+    part = config.retrieval
+    if part.rerank == "reader":
+        from rag.reranking import ReaderReranker
+
+        return ReaderReranker(make_marker(config).engine)
+    if part.rerank == "cross-encoder":
+        from rag.reranking import CrossEncoderReranker
+
+        return CrossEncoderReranker(part.cross_encoder, weight=part.rerank_weight)
+    return None
+
+
+def _require_faiss_gpu(mode: str) -> None:
+    from indexes.dense_faiss import load_faiss
+    from indexes.dense_gpu import gpu_count
+
+    if not gpu_count(load_faiss()):
+        raise MissingPackageError(
+            f"index.dense.gpu is {mode}, and this FAISS sees no GPU",
+            "install it with `pip uninstall -y faiss-cpu && pip install faiss-gpu` on a machine with one, "
+            "or --set index.dense.gpu=auto",
+        )
+
+
+def make_pipeline(
+    index: Index, config: Config, *, embedder: Embedder | None = None, generator: Generator | None = None
+) -> Pipeline:
+    """Make everything that answers questions. The generator loads last, so that it sees what memory is left."""
+    from rag.pipeline import Pipeline
+
+    embedder = embedder or make_embedder(config)
+    retriever = make_retriever(index, config, embedder)
+    retriever.reader.snapshot()
+    return Pipeline(retriever, make_reader(config, generator or make_generator(config)))
+
+
+def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
+    """Make what answers from passages; with ``whole``, a passage may fill all that the generator reads."""
+    from rag.reader import Reader
+
+    return Reader(
+        make_builder(config, generator, whole=whole),
+        generator,
+        min_relevance=config.least_relevance(),
+        min_support=config.citations.min_support,
+        min_confidence=least_confidence(config),
+        answered_by=_answered_by(config),
+    )
+
+
+def _answered_by(config: Config) -> str:
+    part = config.generator
+    models = [config.reader.model] if part.type in MARKING else []
+    if part.type in ("vllm", "openai", "hybrid"):
+        models.append(part.model)
+    return f"{part.type} ({', '.join(models)})" if models else part.type
+
+
+def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:
+    """Make the prompt builder; with ``whole``, passages may fill all that the generator reads."""
+    from rag.prompting import PromptBuilder, ReadingBuilder
+
+    if config.generator.type in MARKING:
+        return ReadingBuilder()
+    part = config.prompt
+    return PromptBuilder(
+        counter,
+        form=part.form,
+        context_tokens=None if whole else part.context_tokens,
+        max_tokens=part.max_tokens,
+        temperature=part.temperature,
+    )
+
+
+def make_generator(config: Config, *, writer: Generator | None = None) -> Generator:
+    """Start the generator a configuration names; a hybrid one takes ``writer`` if it is given.
+
+    Raises :class:`~rag.errors.RagError`.
+    """
+    part = config.generator
+    if part.type == "fake":
+        from rag.generators.fake import FakeGenerator
+
+        return FakeGenerator.named(part.model)
+    if part.type == "openai":
+        from rag.generators.openai_endpoint import OpenAIGenerator
+
+        return OpenAIGenerator(part.model, **part.openai.model_dump())
+    if part.type == "extractive":
+        return make_marker(config)
+    if part.type == "hybrid":
+        from rag.generators.hybrid import HybridGenerator
+
+        least = least_confidence(config)
+        return HybridGenerator(
+            make_marker(config), writer or make_generator(writer_config(config)), min_confidence=least
+        )
+    from rag.generators.vllm_engine import VllmGenerator
+
+    return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
+
+
+def make_marker(config: Config) -> ExtractiveGenerator:
+    """Return the reader a configuration names, as what marks answers; its model is loaded once a process."""
+    from rag.generators.extractive import ExtractiveGenerator
+    from rag.spans.engine import shared_engine
+
+    return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
+
+
+def least_confidence(config: Config) -> float:
+    """Return the confidence below which the configuration abstains: as set, else the generator's own threshold."""
+    if config.answers.min_confidence is not None:
+        return config.answers.min_confidence
+    return make_marker(config).threshold if config.generator.type in MARKING else 0.0
+
+
+def writer_config(config: Config) -> Config:
+    """Return the configuration of a hybrid generator's writer alone."""
+    part = config.generator
+    return config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
+
+
+def make_counter(config: Config) -> PromptCounter:
+    """Return the cheapest thing that counts as the configured generator does."""
+    part = config.generator
+    if part.type == "vllm":
+        from rag.generators.counting import TokenizerCounter
+
+        return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
+    if part.type in MARKING:
+        return make_marker(config)
+    return make_generator(config)
