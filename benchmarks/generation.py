@@ -31,7 +31,7 @@ from rag.factory import make_embedder, make_pipeline, open_index
 from rag.filtering import Filter
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.pipeline import Pipeline
 from rag.prompting import cache_order
 

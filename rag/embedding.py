@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from rag.errors import ModelError
 from rag.legible import legible
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.token_counts import TokenCounts
 
 __all__ = [

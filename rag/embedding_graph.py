@@ -29,11 +29,11 @@ import numpy.typing as npt
 from rag.embedding import EmbeddingWork, fingerprint
 from rag.embedding_int8 import int8_graph, int8_obstacle
 from rag.errors import MissingPackageError, ModelError
-from rag.kept import fill, keep
 from rag.legible import legible
-from rag.models import LocalModel, cache_folder, resolve_model
-from rag.openvino_cpu import compile_graph, load_openvino
-from rag.quiet import held_back
+from rag.models.build_cache import fill, keep
+from rag.models.openvino import compile_graph, load_openvino
+from rag.models.quiet import held_back
+from rag.models.resolve import LocalModel, cache_folder, resolve_model
 from rag.token_counts import TokenCounts
 
 __all__ = ["GraphEmbedder", "embedding_graph", "graph_is_made", "suits_this_machine"]
@@ -174,7 +174,7 @@ def embedding_graph(local: LocalModel) -> Path:
 
 
 def graph_is_made(model: str, revision: str | None = None) -> bool:
-    """Tell whether a model's graph lies in the cache. Raises what :func:`~rag.models.resolve_model` raises."""
+    """Tell whether a model's graph lies in the cache. Raises what :func:`~rag.models.resolve.resolve_model` raises."""
     return find_spec("openvino") is not None and _folder_of(resolve_model(model, revision, weights=False)).is_dir()
 
 

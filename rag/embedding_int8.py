@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import ModelError
-from rag.kept import fill, keep
-from rag.openvino_cpu import compile_graph, load_openvino
-from rag.quiet import held_back
+from rag.models.build_cache import fill, keep
+from rag.models.openvino import compile_graph, load_openvino
+from rag.models.quiet import held_back
 
 __all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]
 

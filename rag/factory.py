@@ -17,7 +17,7 @@ from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 
 if TYPE_CHECKING:
     from rag.generators.base import Generator

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rag.errors import MissingPackageError, ModelError
-from rag.models import resolve_model
-from rag.quiet import held_back
+from rag.models.quiet import held_back
+from rag.models.resolve import resolve_model
 from rag.spans.engine import SpanEngine
 
 __all__ = ["CrossEncoderReranker", "ReaderReranker", "Reranker"]

@@ -6,7 +6,7 @@ import json
 import signal
 from pathlib import Path
 
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.training.corpus import Example
 
 __all__ = ["deliver", "examples", "tiny_encoder", "write_squad"]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.generators.base import Prompt
-from rag.models import resolve_model
-from rag.quiet import held_back
+from rag.models.quiet import held_back
+from rag.models.resolve import resolve_model
 
 __all__ = ["TokenizerCounter"]
 

@@ -24,8 +24,8 @@ from typing import Any
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.hardware import cpu_has_bfloat16, free_memory_share
-from rag.models import resolve_model
-from rag.quiet import held_back
+from rag.models.quiet import held_back
+from rag.models.resolve import resolve_model
 from rag.records import Usage
 
 __all__ = ["VllmGenerator"]

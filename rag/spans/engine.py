@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.errors import ModelError
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.spans.decode import best_spans, null_score
 from rag.spans.record import ReaderRecord
 from rag.spans.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rag.errors import ModelError
-from rag.quiet import held_back
+from rag.models.quiet import held_back
 
 __all__ = ["RELEVANCE_FILE", "Scores", "SpanReader", "encoder_config"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import ModelError
-from rag.openvino_cpu import compile_graph
+from rag.models.openvino import compile_graph
 from rag.spans.windows import Window
 
 __all__ = ["GRAPH_FILE", "OpenVinoScorer", "SpanScorer", "TorchScorer", "WindowScores"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.quiet import held_back
+from rag.models.quiet import held_back
 
 __all__ = ["TOKENIZER_FILE", "load_plain", "load_tokenizer"]
 

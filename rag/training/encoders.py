@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError, UsageError
-from rag.quiet import held_back
+from rag.models.quiet import held_back
 from rag.spans.model import encoder_config
 from rag.spans.tokenizer import load_tokenizer
 

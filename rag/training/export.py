@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from rag.errors import InputError, MissingPackageError
-from rag.openvino_cpu import load_openvino
+from rag.models.openvino import load_openvino
 from rag.spans.model import SpanReader
 from rag.spans.record import RECORD_FILE, ReaderRecord
 from rag.spans.scorer import GRAPH_FILE, batches, padded

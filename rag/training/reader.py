@@ -8,7 +8,7 @@ from typing import Any
 from transformers import set_seed
 
 from rag.errors import ModelError
-from rag.models import LocalModel, resolve_model
+from rag.models.resolve import LocalModel, resolve_model
 from rag.spans.model import SpanReader
 from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower

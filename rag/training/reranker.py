@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from transformers import set_seed
 
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.training.candidates import gather_candidates
 from rag.training.config import RerankerConfig
 from rag.training.encoders import load_cross_encoder, save_cross_encoder

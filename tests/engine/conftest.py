@@ -21,7 +21,7 @@ from rag.embedding import Embedder
 from rag.factory import make_generator, open_or_create
 from rag.generators.base import Generator
 from rag.ingest import Ingestor
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "docs"
 READY_WITHIN_S = 240

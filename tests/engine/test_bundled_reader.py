@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rag import models
 from rag.config import load_config
 from rag.embedding import Embedder
 from rag.errors import ModelError
 from rag.factory import make_pipeline, open_index
+from rag.models.resolve import resolve as models
 from rag.pipeline import Pipeline
 
 # docs/reader.md says how many of examples/questions.jsonl it does not find.

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rag.generators.base import Completion, Evidence, Prompt, Sampling, ShownPassage
 from rag.generators.extractive import ExtractiveGenerator
 from rag.generators.remembering import RememberingGenerator
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Note, Passage, Usage

@@ -20,7 +20,7 @@ from rag.embedding import (
 )
 from rag.factory import index_settings
 from rag.legible import legible
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.spans.tokenizer import load_tokenizer
 
 TEXTS = ["The fog sensor weighs 3.4 kg.", "Soup on Mondays.", "Датчик тумана стоит на мачте.", "fog " * 100, "?"]

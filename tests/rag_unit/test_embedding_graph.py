@@ -18,7 +18,7 @@ from rag.embedding import SentenceTransformerEmbedder
 from rag.embedding_graph import GraphEmbedder, embedding_graph
 from rag.errors import MissingPackageError, ModelError, UsageError
 from rag.factory import embedder_is_prepared, make_embedder
-from rag.models import LocalModel, cache_folder, resolve_model
+from rag.models.resolve import LocalModel, cache_folder, resolve_model
 
 TEXTS = (
     "",

@@ -14,7 +14,7 @@ from rag.embedding_graph import GraphEmbedder
 from rag.embedding_int8 import int8_graph, int8_obstacle, multiplies_bytes
 from rag.errors import ModelError
 from rag.factory import make_embedder
-from rag.models import cache_folder
+from rag.models.resolve import cache_folder
 
 TEXTS = [f"The lantern on quay {n} burns {n % 7} litres of oil a week. " * (1 + n % 9) for n in range(40)]
 

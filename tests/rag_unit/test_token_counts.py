@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
 from rag.legible import legible
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.token_counts import TokenCounts, splits_at_spaces
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 
 WORDS = (
     "the", "Basilica", "of", "Notre", "Dame", "don't", "unaffable", "antidisestablishmentarianism", "3,000", "(1858)",

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.spans.windows import Windower, WindowSettings
 from rag.training import features as features_module
 from rag.training import scoring as scoring_module

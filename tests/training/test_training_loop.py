@@ -17,7 +17,7 @@ import torch
 from training_samples import deliver, examples, tiny_encoder
 
 from rag.errors import ModelError, UsageError
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.spans.model import SpanReader
 from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower, WindowSettings

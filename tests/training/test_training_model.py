@@ -11,7 +11,7 @@ import torch
 from training_samples import tiny_encoder
 
 from rag.errors import ModelError
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.spans.model import RELEVANCE_FILE, SpanReader
 from rag.spans.tokenizer import load_tokenizer
 from rag.spans.windows import Windower, WindowSettings

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from training_samples import tiny_encoder
 
 from rag.errors import InputError, ModelError, RagError, UsageError
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.reranking import CrossEncoderReranker
 from rag.training.candidates import Candidates
 from rag.training.config import LoopConfig, RerankerConfig

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ui_project import FILES, Server, ask, open_page, start_server, stop_server
 
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

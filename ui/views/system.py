@@ -11,7 +11,7 @@ from rag.calibration import public_tree
 from rag.config import MARKING, Config, Resolved
 from rag.doctor import Finding
 from rag.errors import RagError
-from rag.models import local_model
+from rag.models.resolve import local_model
 from rag.surroundings import Memory
 from rag.survey import Recall, Survey
 from ui.metrics import Live

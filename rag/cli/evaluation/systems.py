@@ -26,7 +26,7 @@ from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.factory import forbid_downloads, make_generator, make_retriever, open_index
 from rag.generators.base import Generator
 from rag.generators.remembering import RememberingGenerator
-from rag.models import resolve_model
+from rag.models.resolve import resolve_model
 from rag.reader import Reader
 from rag.records import Answer, Note, Passage
 from rag.retrieval import Retrieved

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import MissingPackageError, ModelError
-from rag.models import cache_folder
+from rag.models.resolve import cache_folder
 
 __all__ = ["compile_graph", "load_openvino"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import MissingPackageError, ModelError
-from rag.models import (
+from rag.models.resolve import (
     MINILM_SUMS,
     SMOLLM2_SUM,
     _check,

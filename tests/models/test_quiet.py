@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 from rich.console import Console
 
-from rag.quiet import held_back
+from rag.models.quiet import held_back
 
 WRITERS: dict[str, Callable[[], object]] = {
     "descriptor 1": lambda: os.write(1, b"noise"),

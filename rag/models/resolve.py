@@ -23,7 +23,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from rag.errors import MissingPackageError, ModelError
-from rag.quiet import held_back
+from rag.models.quiet import held_back
 
 __all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "local_model", "resolve_model"]
 
