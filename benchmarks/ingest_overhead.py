@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
 from rag.ingest import Ingestor
 from rag.loaders import load_bytes

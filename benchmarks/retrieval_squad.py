@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.squad import WORK, Question, config_for, load_questions, write_paragraphs
 from eval.ranking import ndcg_at_k, recall_at_k
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
 from rag.ingest import Ingestor
 from rag.retrieval import Retriever

@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.generated_text import Writer
 from rag.config import Config, load_config
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker, make_parser_pool, make_retriever, open_index, open_or_create
 from rag.ingest import Ingestor, IngestReport, parse_in
 

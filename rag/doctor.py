@@ -16,7 +16,7 @@ from typing import Literal
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.schema import journal_mode
 from rag.config import MARKING, Config
-from rag.embedding_int8 import int8_obstacle
+from rag.embedding.int8 import int8_obstacle
 from rag.errors import RagError
 from rag.factory import through_graph
 from rag.failures import NEW_FOLDER

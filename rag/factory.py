@@ -15,7 +15,7 @@ from indexes import Index
 from indexes.dense_faiss import FaissOptions
 from rag.chunking import Chunker
 from rag.config import MARKING, Config
-from rag.embedding import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
+from rag.embedding.base import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.models.resolve import resolve_model
 
@@ -79,7 +79,7 @@ def make_embedder(config: Config) -> Embedder:
         return FakeEmbedder()
     common = part.model_dump(include={"revision", "batch_size", "query_prefix", "passage_prefix"})
     if through_graph(config):
-        from rag.embedding_graph import GraphEmbedder
+        from rag.embedding.openvino_embedder import GraphEmbedder
 
         try:
             return GraphEmbedder(part.model, int8=part.dtype == "auto", **common)
@@ -92,7 +92,7 @@ def make_embedder(config: Config) -> Embedder:
 
 def through_graph(config: Config) -> bool:
     """Tell whether the embedder is to be read through OpenVINO. Raises :class:`~rag.errors.UsageError`."""
-    from rag.embedding_graph import suits_this_machine
+    from rag.embedding.openvino_embedder import suits_this_machine
 
     part = config.embedding
     if part.engine == "openvino":
@@ -108,7 +108,7 @@ def through_graph(config: Config) -> bool:
 
 def embedder_is_prepared(config: Config) -> bool:
     """Tell whether loading the embedder takes a second, and not the minute in which its graph is made."""
-    from rag.embedding_graph import graph_is_made
+    from rag.embedding.openvino_embedder import graph_is_made
 
     part = config.embedding
     return part.model == "fake" or not through_graph(config) or graph_is_made(part.model, part.revision)

@@ -19,7 +19,7 @@ from typing import Self
 from indexes import FailedDocument, Index, NewChunk, NewDocument
 from indexes.memory import give_back
 from rag.chunking import Chunker, EmbeddedText
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import DocumentError
 from rag.ingest_report import IngestReport, Progress, StageClock
 from rag.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parser_failed

@@ -14,7 +14,7 @@ from indexes import Index
 from indexes.signatures import duplicate_groups
 from indexes.store import Store
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other
 from rag.ingest import Ingestor, carry_out_without_reading
 from rag.ingest_report import IngestReport, Progress, StageClock

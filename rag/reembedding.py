@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from indexes import Index, NewDocument
 from rag.chunking import Chunker, EmbeddedText
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.ingest_report import IngestReport, Progress, StageClock
 from rag.records import Document
 from rag.vectors import VectorWriter

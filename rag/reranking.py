@@ -57,7 +57,7 @@ class CrossEncoderReranker:
             from sentence_transformers import CrossEncoder
         except ImportError:
             raise MissingPackageError("a cross-encoder needs sentence-transformers", "run `make install`") from None
-        from rag.embedding import choose_devices
+        from rag.embedding.base import choose_devices
 
         try:
             with held_back():

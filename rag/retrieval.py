@@ -18,7 +18,7 @@ from indexes import IndexReader
 from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
 from rag.collapsing import Collapsed
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import InputError
 from rag.filtering import Filter
 from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from indexes import Index
 from rag.chunking import EmbeddedText
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.ingest_report import StageClock
 
 __all__ = ["VectorWriter"]

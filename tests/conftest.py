@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from rag.config import Config, load_config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.factory import make_embedder
 
 MEMORY = Path("/dev/shm")

@@ -25,7 +25,7 @@ from rag.failures import Failure
 from ui.behind import Task
 
 if TYPE_CHECKING:
-    from rag.embedding import Embedder
+    from rag.embedding.base import Embedder
     from rag.generators.base import Generator
     from rag.pipeline import Pipeline
     from rag.reranking import Reranker

@@ -49,7 +49,7 @@ class TorchScorer:
     ) -> None:
         import torch
 
-        from rag.embedding import choose_devices, choose_dtype
+        from rag.embedding.base import choose_devices, choose_dtype
         from rag.spans.model import SpanReader
 
         self._device = choose_devices(device, torch)[0]

@@ -17,7 +17,7 @@ import pytest
 
 from rag.chunking import Chunker
 from rag.config import Config, load_config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.factory import make_generator, open_or_create
 from rag.generators.base import Generator
 from rag.ingest import Ingestor

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rag.config import load_config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import ModelError
 from rag.factory import make_pipeline, open_index
 from rag.models.resolve import resolve as models

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import PromptTooLongError
 from rag.factory import make_counter, make_pipeline, open_index
 from rag.generators.base import Generator, Message, Prompt, Sampling

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexes import ChunkRow, Index, IndexReader
 from rag.config import Config, load_config
-from rag.embedding import Embedder, FakeEmbedder, Float32
+from rag.embedding.base import Embedder, FakeEmbedder, Float32
 from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_create
 from rag.generators.fake import FakeGenerator
 from rag.ingest import Ingestor, IngestReport

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.chunking import _WORD, Chunker, _words_backwards
-from rag.embedding import Embedder, FakeEmbedder
+from rag.embedding.base import Embedder, FakeEmbedder
 from rag.loaders import load_bytes
 from rag.loaders.markdown import markdown_document
 from rag.loaders.text import normalise

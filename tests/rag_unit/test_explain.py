@@ -9,7 +9,7 @@ import pytest
 from rag_project import Project
 
 from rag.config import Config, load_config
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
 from rag.errors import InputError
 from rag.explain import Why, leave_one_out, why
 from rag.factory import make_builder, make_retriever

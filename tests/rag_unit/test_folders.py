@@ -11,7 +11,7 @@ from rag_project import Project
 
 from indexes.errors import IndexLockedError
 from indexes.lock import holder, writer_lock
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker
 from rag.filtering import Filter
 from rag.folders import holds_index, remove_documents, remove_index, writer_of

@@ -12,7 +12,7 @@ import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
 from rag.config import load_config
-from rag.embedding import FakeEmbedder, Float32
+from rag.embedding.base import FakeEmbedder, Float32
 from rag.errors import InputError
 from rag.factory import index_settings, make_chunker, open_index
 from rag.ingest import Ingestor, IngestReport, Progress

@@ -13,7 +13,7 @@ from indexes.errors import IndexLockedError
 from indexes.lock import writer_lock
 from rag import ingest_run
 from rag.config import Config, load_config
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
 from rag.ingest_report import IngestReport, Progress, StageClock
 from rag.ingest_run import Watch, ingest_found
 from rag.parse_jobs import ParseAll

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
+from rag.embedding.cached import RememberingEmbedder
 from rag.generators.base import Generator, Message, Prompt, Sampling
 from rag.generators.fake import FakeGenerator
 from rag.generators.remembering import RememberingGenerator
-from rag.remembering import RememberingEmbedder
 
 PROMPTS = [
     Prompt("Text:\nThe mast is red.\n\nQuestion: What colour is the mast?\nAnswer:"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rag_project import Project
 
-from rag.embedding import FakeEmbedder
+from rag.embedding.base import FakeEmbedder
 from rag.errors import ModelError
 from rag.reranking import CrossEncoderReranker, ReaderReranker
 from rag.retrieval import Retriever

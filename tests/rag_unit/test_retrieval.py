@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rag_project import Project
 
-from rag.embedding import FakeEmbedder, Float32
+from rag.embedding.base import FakeEmbedder, Float32
 from rag.errors import InputError
 from rag.filtering import Filter
 from rag.retrieval import MAX_QUESTION_CHARS, Retriever, check_question

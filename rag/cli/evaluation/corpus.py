@@ -11,7 +11,7 @@ from pathlib import Path
 from eval.datasets import Dataset, corpus_sha256
 from eval.records import write_text
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import RagError
 from rag.factory import index_settings, make_chunker, open_or_create
 from rag.ingest import Ingestor, Progress

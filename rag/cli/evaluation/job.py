@@ -280,8 +280,8 @@ def _system(
 def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
+    from rag.embedding.cached import RememberingEmbedder
     from rag.factory import make_embedder, make_reader, open_index
-    from rag.remembering import RememberingEmbedder
 
     config = job.resolved.config
     if job.index is not None:

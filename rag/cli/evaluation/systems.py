@@ -21,7 +21,7 @@ from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
 from rag.cli.evaluation.locating import located
 from rag.config import MARKING, Config
-from rag.embedding import Embedder
+from rag.embedding.base import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.factory import forbid_downloads, make_generator, make_retriever, open_index
 from rag.generators.base import Generator

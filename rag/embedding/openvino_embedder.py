@@ -3,7 +3,7 @@
 The graph is made once from the model's own weights, by tracing what sentence-transformers computes from tokens to unit
 vectors; it is kept under the user's cache with its checksums, and used only if its vectors are those of the model.
 
-It reads on the CPU. Questions are read in fp32, passages in int8 where that is faster (:mod:`rag.embedding_int8`).
+It reads on the CPU. Questions are read in fp32, passages in int8 where that is faster (:mod:`rag.embedding.int8`).
 What a GPU is for stays with torch.
 """
 
@@ -26,15 +26,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedding import EmbeddingWork, fingerprint
-from rag.embedding_int8 import int8_graph, int8_obstacle
+from rag.embedding.base import EmbeddingWork, fingerprint
+from rag.embedding.int8 import int8_graph, int8_obstacle
+from rag.embedding.legible import legible
+from rag.embedding.token_counter import TokenCounts
 from rag.errors import MissingPackageError, ModelError
-from rag.legible import legible
 from rag.models.build_cache import fill, keep
 from rag.models.openvino import compile_graph, load_openvino
 from rag.models.quiet import held_back
 from rag.models.resolve import LocalModel, cache_folder, resolve_model
-from rag.token_counts import TokenCounts
 
 __all__ = ["GraphEmbedder", "embedding_graph", "graph_is_made", "suits_this_machine"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import embedding_graph as module
 from rag.cli.loading import loading
 from rag.config import load_config
-from rag.embedding import SentenceTransformerEmbedder
-from rag.embedding_graph import GraphEmbedder, embedding_graph
+from rag.embedding.base import SentenceTransformerEmbedder
+from rag.embedding.base import openvino_embedder as module
+from rag.embedding.openvino_embedder import GraphEmbedder, embedding_graph
 from rag.errors import MissingPackageError, ModelError, UsageError
 from rag.factory import embedder_is_prepared, make_embedder
 from rag.models.resolve import LocalModel, cache_folder, resolve_model

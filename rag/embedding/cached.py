@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.embedding import Embedder, EmbeddingWork, Float32
+from rag.embedding.base import Embedder, EmbeddingWork, Float32
 
 __all__ = ["RememberingEmbedder"]
 

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rag.embedding.legible import legible
+from rag.embedding.token_counter import TokenCounts
 from rag.errors import ModelError
-from rag.legible import legible
 from rag.models.resolve import resolve_model
-from rag.token_counts import TokenCounts
 
 __all__ = [
     "Embedder",

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import embedding_graph, embedding_int8
 from rag.config import load_config
-from rag.embedding_graph import GraphEmbedder
-from rag.embedding_int8 import int8_graph, int8_obstacle, multiplies_bytes
+from rag.embedding.base import int8 as embedding_int8
+from rag.embedding.base import openvino_embedder as embedding_graph
+from rag.embedding.int8 import int8_graph, int8_obstacle, multiplies_bytes
+from rag.embedding.openvino_embedder import GraphEmbedder
 from rag.errors import ModelError
 from rag.factory import make_embedder
 from rag.models.resolve import cache_folder

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from rag.legible import legible
+from rag.embedding.legible import legible
 
 __all__ = ["TokenCounts", "splits_at_spaces"]
 
@@ -27,7 +27,7 @@ _LONGEST_REMEMBERED = 64  # characters
 class TokenCounts:
     """Counts the tokens of texts by a tokenizer (of the ``tokenizers`` package) that neither cuts nor pads.
 
-    Special tokens are counted, and texts are made legible (:mod:`rag.legible`).
+    Special tokens are counted, and texts are made legible (:mod:`rag.embedding.legible`).
     """
 
     def __init__(self, tokenizer: Any) -> None:

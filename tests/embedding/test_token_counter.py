@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
-from rag.legible import legible
+from rag.embedding.legible import legible
+from rag.embedding.token_counter import TokenCounts, splits_at_spaces
 from rag.models.resolve import resolve_model
-from rag.token_counts import TokenCounts, splits_at_spaces
 
 
 def tokenizer_of(model: str) -> Any:

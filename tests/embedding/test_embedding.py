@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.config import load_config
-from rag.embedding import (
+from rag.embedding.base import (
     Embedder,
     FakeEmbedder,
     SentenceTransformerEmbedder,
     choose_devices,
     choose_dtype,
 )
+from rag.embedding.legible import legible
 from rag.factory import index_settings
-from rag.legible import legible
 from rag.models.resolve import resolve_model
 from rag.spans.tokenizer import load_tokenizer
 

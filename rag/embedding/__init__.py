@@ -1,0 +1,1 @@
+"""Embedders: texts to vectors, behind one protocol (:mod:`rag.embedding.base.base`)."""
