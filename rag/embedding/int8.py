@@ -32,7 +32,7 @@ __all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]
 GRAPH, _RECORD = "int8.xml", "int8.json"
 _VERSION = 1
 _NEAR = 0.95  # the least cosine of its vector and the fp32 graph's over the calibration passages; .969 was measured
-_CALIBRATION = Path(__file__).with_name("bundled") / "embedder" / "calibration.txt"
+_CALIBRATION = Path(__file__).parents[1] / "bundled" / "embedder" / "calibration.txt"
 _WIDE_MULTIPLY = re.compile(r"^flags\s*:.*\b(avx512_vnni|avx_vnni|amx_int8)\b", re.MULTILINE)
 
 Ids = npt.NDArray[np.int64]

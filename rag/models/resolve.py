@@ -148,7 +148,7 @@ def _minilm(weights: bool) -> LocalModel:
 
 
 def _reader() -> LocalModel:
-    folder = Path(__file__).parent / "bundled" / "reader"
+    folder = Path(__file__).parents[1] / "bundled" / "reader"
     _check(folder, READER_SUMS, "run `pip install --force-reinstall --no-deps rag-qa`, or restore the folder from git")
     return LocalModel("bundled:reader", folder, READER_SUMS["reader.bin"])
 
