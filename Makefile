@@ -42,7 +42,7 @@ test: install chromium  ## Run the whole test suite
 	$(BIN)/python -m pytest
 
 torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)
-	$(BIN)/python -m pytest tests/faults tests/loaders -m "torture or not torture"
+	$(BIN)/python -m pytest tests/faults tests/ingestion/loaders -m "torture or not torture"
 
 check: install chromium  ## Formatting, lint, types and tests
 	$(BIN)/ruff format --check .

@@ -19,7 +19,7 @@ from eval.statistics import bootstrap_mean, mcnemar, paired_bootstrap
 from rag.config import load_config
 from rag.factory import make_chunker, make_embedder, make_pipeline, open_or_create
 from rag.followup import Turn, rewrite
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 from rag.records import Passage
 
 HERE = Path(__file__).parent

@@ -18,8 +18,8 @@ from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
 from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
-from rag.ingest import Ingestor
-from rag.loaders import load_bytes
+from rag.ingestion.ingestor import Ingestor
+from rag.ingestion.loaders import load_bytes
 
 PARAGRAPHS = 600
 ROUNDS = 3

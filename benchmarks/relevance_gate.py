@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.squad import WORK, config_for, load_questions, write_paragraphs
 from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 
 SAMPLE = 1000
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)

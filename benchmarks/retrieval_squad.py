@@ -19,7 +19,7 @@ from benchmarks.squad import WORK, Question, config_for, load_questions, write_p
 from eval.ranking import ndcg_at_k, recall_at_k
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 from rag.retrieval import Retriever
 
 DEPTH = 40  # chunks fetched for each question, enough for 20 paragraphs in practice

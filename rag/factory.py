@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from indexes import Index
 from indexes.dense_faiss import FaissOptions
-from rag.chunking import Chunker
 from rag.config import MARKING, Config
 from rag.embedding.base import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
+from rag.ingestion.chunker import Chunker
 from rag.models.resolve import resolve_model
 
 if TYPE_CHECKING:
     from rag.generators.base import Generator
     from rag.generators.extractive import ExtractiveGenerator
-    from rag.parsing import ParserPool
+    from rag.ingestion.sandbox import ParserPool
     from rag.pipeline import Pipeline
     from rag.prompting import Builder, PromptCounter
     from rag.reader import Reader
@@ -116,7 +116,7 @@ def embedder_is_prepared(config: Config) -> bool:
 
 def make_parser_pool(config: Config) -> ParserPool:
     """Make the processes that read files; they start with the first file."""
-    from rag.parsing import Limits, ParserPool
+    from rag.ingestion.sandbox import Limits, ParserPool
 
     part = config.parsing.model_dump()
     return ParserPool(part.pop("workers"), Limits(**part))

@@ -26,11 +26,11 @@ from rag.failures import FAILURES, explain
 
 if TYPE_CHECKING:
     from rag.config import Config
-    from rag.ingest_report import IngestReport, Progress
-    from rag.ingest_run import Watch
-    from rag.parse_jobs import ParseAll, Parsed, ParseJob
-    from rag.sources import Found
-    from rag.syncing import Plan
+    from rag.ingestion.discovery import Found
+    from rag.ingestion.ingest_report import IngestReport, Progress
+    from rag.ingestion.ingest_run import Watch
+    from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob
+    from rag.ingestion.sync import Plan
 
 __all__ = ["main", "run_job"]
 
@@ -57,9 +57,9 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
 
 
 def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
-    from rag.ingest_report import StageClock
-    from rag.ingest_run import ingest_found
-    from rag.syncing import make_plan
+    from rag.ingestion.ingest_report import StageClock
+    from rag.ingestion.ingest_run import ingest_found
+    from rag.ingestion.sync import make_plan
 
     index, stages = Path(job["index"]), StageClock()
     root, reread = index.resolve().parent, bool(job["reread"])
@@ -74,7 +74,7 @@ def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
 
 def _telling(tell: Tell) -> Watch:
     """Make what tells the page how a run goes."""
-    from rag.ingest_run import Watch
+    from rag.ingestion.ingest_run import Watch
 
     class Telling(Watch):
         def planned(self, plan: Plan) -> None:
@@ -91,7 +91,7 @@ def _telling(tell: Tell) -> Watch:
 
 
 def _find(job: dict[str, Any], root: Path) -> Found:
-    from rag.sources import Found, SourceFile, find_sources
+    from rag.ingestion.discovery import Found, SourceFile, find_sources
 
     if job["paths"]:
         return find_sources([Path(path) for path in job["paths"]], root)

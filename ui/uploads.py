@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Literal
 
 from rag.errors import DocumentError
-from rag.loaders import sniff
-from rag.sources import UPLOAD, is_upload
+from rag.ingestion.discovery import UPLOAD, is_upload
+from rag.ingestion.loaders import sniff
 
 __all__ = ["Incoming", "Kept", "Refused", "Uploads", "check", "clean_name"]
 

@@ -134,7 +134,7 @@ def reembed(
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
     from rag.factory import index_settings, make_chunker, make_embedder, open_to_reembed
-    from rag.reembedding import reembed as reembed_index
+    from rag.ingestion.reembed import reembed as reembed_index
 
     Store.open(index).close()  # a missing index is said before a model is loaded
     with loading(resolved.config):

@@ -18,10 +18,10 @@ from rag.plural import counted
 if TYPE_CHECKING:
     from indexes.store import Store
     from rag.config import Config
-    from rag.ingest_report import IngestReport, Progress
-    from rag.ingest_run import Watch
-    from rag.sources import Found
-    from rag.syncing import Plan
+    from rag.ingestion.discovery import Found
+    from rag.ingestion.ingest_report import IngestReport, Progress
+    from rag.ingestion.ingest_run import Watch
+    from rag.ingestion.sync import Plan
 
 __all__ = ["EXIT_SOME_FAILED", "ingest", "report_json"]
 
@@ -87,8 +87,8 @@ class _Work:
     retry_failed: bool
 
     def __post_init__(self) -> None:
-        from rag.ingest_report import StageClock
-        from rag.sources import Found
+        from rag.ingestion.discovery import Found
+        from rag.ingestion.ingest_report import StageClock
 
         self.root = self.index.resolve().parent
         self.found = Found()
@@ -96,7 +96,7 @@ class _Work:
 
     def find(self) -> Found:
         from indexes.store import Store
-        from rag.sources import Found, SourceFile, find_sources, is_upload, source_path
+        from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path
 
         if self.paths:
             with self.stages.stage("find"):
@@ -106,7 +106,7 @@ class _Work:
         return Found([SourceFile(source_path(source, self.root), source) for source in failed])
 
     def plan(self, store: Store | None) -> Plan:
-        from rag.syncing import make_plan
+        from rag.ingestion.sync import make_plan
 
         return make_plan(
             store,
@@ -129,7 +129,7 @@ class _Work:
 
     def do(self) -> IngestReport:
         """Plan and carry out under one writer lock, with the embedder only where there is something to read."""
-        from rag.ingest_run import ingest_found
+        from rag.ingestion.ingest_run import ingest_found
 
         return ingest_found(
             self.index,
@@ -146,7 +146,7 @@ def _on_stderr(config: Config) -> Watch:
     """Make what shows a run's progress."""
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
-    from rag.ingest_run import Watch
+    from rag.ingestion.ingest_run import Watch
 
     class OnStderr(Watch):
         @contextmanager
@@ -216,7 +216,7 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:
-    from rag.sources import IGNORED, LINKED_FOLDER
+    from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
 
     for failure in report.failures[:_MOST_SHOWN]:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
@@ -275,7 +275,7 @@ def _print_speed(report: IngestReport) -> None:
 
 def report_json(report: IngestReport, index: str) -> dict[str, Any]:
     """Return the report as JSON values."""
-    from rag.ingest_report import bottleneck
+    from rag.ingestion.ingest_report import bottleneck
 
     value = asdict(report)
     value["failures"] = [

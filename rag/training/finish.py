@@ -16,7 +16,7 @@ from pathlib import Path
 from rag.config import Config
 from rag.errors import InputError
 from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 from rag.spans.engine import load_engine
 from rag.spans.record import RECORD_FILE, ReaderRecord, is_latin
 from rag.spans.tokenizer import load_tokenizer

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from rag.chunking import Chunker
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.factory import make_generator, open_or_create
 from rag.generators.base import Generator
-from rag.ingest import Ingestor
+from rag.ingestion.chunker import Chunker
+from rag.ingestion.ingestor import Ingestor
 from rag.models.resolve import resolve_model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "docs"

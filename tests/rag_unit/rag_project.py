@@ -12,7 +12,7 @@ from rag.config import Config, load_config
 from rag.embedding.base import Embedder, FakeEmbedder, Float32
 from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_create
 from rag.generators.fake import FakeGenerator
-from rag.ingest import Ingestor, IngestReport
+from rag.ingestion.ingestor import Ingestor, IngestReport
 from rag.pipeline import Pipeline
 from rag.retrieval import Retriever
 

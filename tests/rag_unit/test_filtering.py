@@ -12,7 +12,7 @@ from rag_project import Project
 
 from rag.errors import UsageError
 from rag.filtering import TYPES, Filter, type_of
-from rag.loaders import sniff
+from rag.ingestion.loaders import sniff
 
 MANY_TYPES = {
     "a.md": "# Lamp\n\nThe lamp is green.\n",
@@ -103,7 +103,7 @@ def test_a_filter_is_read_from_its_own_texts(one: Filter) -> None:
 
 
 def test_every_type_that_loaders_tell_has_a_name() -> None:
-    from rag.loaders import LOADERS
+    from rag.ingestion.loaders import LOADERS
 
     assert not [t for t in (*LOADERS, "application/pdf", "message/rfc822") if type_of(t) == t]
     assert type_of(sniff(b"plain words", "a.txt")) == "text"

@@ -15,9 +15,9 @@ from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker
 from rag.filtering import Filter
 from rag.folders import holds_index, remove_documents, remove_index, writer_of
-from rag.ingest import Ingestor, IngestReport
-from rag.sources import Found, SourceFile, find_sources
-from rag.syncing import make_plan
+from rag.ingestion.discovery import Found, SourceFile, find_sources
+from rag.ingestion.ingestor import Ingestor, IngestReport
+from rag.ingestion.sync import make_plan
 
 
 def take_in(project: Project, path: Path, source: str, *, reread: bool = False) -> IngestReport:

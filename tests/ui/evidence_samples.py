@@ -10,7 +10,7 @@ from rag.config import load_config
 from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker, make_pipeline, open_or_create
 from rag.generators.fake import FakeGenerator
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 from rag.records import Answer, Citation, Passage, Sentence
 
 PUMP = "The pump is tested in March. The lamp is tested in June."

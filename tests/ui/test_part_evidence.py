@@ -10,7 +10,7 @@ import pytest
 from evidence_samples import FILES, ask, cited, make_index
 from streamlit.testing.v1 import AppTest
 
-from rag.originals import find_original
+from rag.ingestion.source_files import find_original
 from rag.records import Answer
 from ui.texts import Texts
 

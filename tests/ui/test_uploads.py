@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.sources import find_sources
+from rag.ingestion.discovery import find_sources
 from ui import uploads as uploads_module
 from ui.uploads import Incoming, Kept, Refused, Uploads, check, clean_name
 

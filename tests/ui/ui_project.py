@@ -19,7 +19,7 @@ from browsing import free_port
 
 from rag.config import load_config
 from rag.factory import make_chunker, make_embedder, open_or_create
-from rag.ingest import Ingestor
+from rag.ingestion.ingestor import Ingestor
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page

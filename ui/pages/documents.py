@@ -12,7 +12,7 @@ import streamlit as st
 from rag.config import Config, load_config
 from rag.factory import open_index
 from rag.folders import holds_index, remove_documents
-from rag.sources import is_upload, source_path
+from rag.ingestion.discovery import is_upload, source_path
 from ui.collections import uploads_of
 from ui.frame import Here, told
 from ui.ingesting import Failed

@@ -24,9 +24,9 @@ from ui.views.evidence import Source, cited_html, pieces, sources
 from ui.views.places import place, short_name
 
 if TYPE_CHECKING:
-    from rag.loaders.pdf_page import PageImage
-    from rag.originals import Original
-    from rag.parsing import ParserPool
+    from rag.ingestion.loaders.pdf_page import PageImage
+    from rag.ingestion.sandbox import ParserPool
+    from rag.ingestion.source_files import Original
 
 __all__ = ["show_answer", "style"]
 
@@ -136,7 +136,7 @@ def _viewer(here: Here, source: Source, key: str) -> None:
 
 
 def _original(here: Here, source: Source) -> Original | None:
-    from rag.originals import find_original
+    from rag.ingestion.source_files import find_original
 
     try:
         kept = uploads_of(here.settings, here.index).path(source.passage.source)
@@ -148,7 +148,7 @@ def _original(here: Here, source: Source) -> Original | None:
 
 def _page(here: Here, source: Source, original: Original) -> None:
     t, passage = here.t, source.passage
-    from rag.loaders.pdf_page import compact
+    from rag.ingestion.loaders.pdf_page import compact
 
     before = original.before + len(compact(passage.text[: source.start]))
     try:
@@ -171,6 +171,6 @@ def _drawn(sha256: bytes, page: int, quote: str, before: int, _data: bytes) -> P
 
 @st.cache_resource(show_spinner=False)
 def _drawers() -> ParserPool:
-    from rag.parsing import Limits, ParserPool
+    from rag.ingestion.sandbox import Limits, ParserPool
 
     return ParserPool(1, Limits(wall_seconds=_DRAW_SECONDS, cpu_seconds=_DRAW_SECONDS))

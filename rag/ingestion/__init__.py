@@ -1,0 +1,1 @@
+"""Ingestion: discover files, plan, parse, chunk, embed and commit."""

@@ -1,0 +1,272 @@
+"""Documents to chunks: spans of a section, sized in the embedder's own tokens, with exact character offsets.
+
+langchain-text-splitters chooses where to cut. It is asked for pieces that lose nothing and do not overlap, so that
+their offsets are running sums; its own ``add_start_index`` searches for each chunk's text and, when sizes are in
+tokens, begins searching too late to find a repeated or overlapping one. The overlap is then added here, by moving a
+chunk's start back to an earlier word.
+
+Source code is cut where langchain knows its language to begin definitions.
+
+A chunk together with its context line (title and headings) never exceeds what the embedder reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from indexes import NewChunk, Section
+from rag.ingestion.loaders.code import language_of
+from rag.records import Document
+
+__all__ = ["Chunker", "EmbeddedText", "TokenCounter", "context_line"]
+
+# Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
+_SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
+_SEPARATOR_OF_HEADINGS = " > "
+_LONGEST_CONTEXT = 0.25  # of what the embedder reads; the text itself must keep the larger part
+_WORD = re.compile(r"(?<!\S)\S+")
+_SHORT = 1000  # characters; what is remembered as having been counted must not be whole documents
+_WINDOW = 300  # characters; most overlaps are shorter
+_STRETCH = 20_000  # characters that a tokenizer is given at once
+
+
+class EmbeddedText(NamedTuple):
+    """What the embedder reads of a chunk, ``str()`` of it: the context line (may be empty), and the chunk's own text.
+
+    They are put together only when they are embedded: a second copy of a large document's text would fill the memory.
+    """
+
+    context: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+    @property
+    def length(self) -> int:
+        """How many characters it has."""
+        return len(self.context) + len(self.text) + bool(self.context)
+
+
+class TokenCounter(Protocol):
+    """The part of an embedder that chunking needs."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens it reads."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count tokens, special tokens included."""
+
+
+def context_line(document: Document, section: Section) -> str:
+    """Return the line that stands before a chunk's text when it is embedded: its heading path, or the title."""
+    return _SEPARATOR_OF_HEADINGS.join(section.headings or (document.title,))
+
+
+class Chunker:
+    """Cuts documents. ``size`` and ``overlap`` are in tokens of the counter's tokenizer, without special tokens."""
+
+    def __init__(
+        self, counter: TokenCounter, *, size: int = 200, overlap: int = 32, embed_headings: bool = True
+    ) -> None:
+        if overlap >= size:
+            raise ValueError(f"chunking.overlap is {overlap} and must be less than chunking.size, {size}")
+        self._special = counter.count_tokens([""])[0]
+        if size + self._special > counter.max_tokens:
+            raise ValueError(
+                f"chunking.size is {size}, and the embedder reads {counter.max_tokens - self._special} tokens"
+            )
+        self._counter = counter
+        self._size, self._overlap = size, overlap
+        self._embed_headings = embed_headings
+        self.seconds_counting = 0.0  # spent in the counter so far, which is most of what cutting takes
+        # Pieces are counted twice by the splitter (to split, then to merge), and words repeat: remember them.
+        self._count_short = lru_cache(maxsize=65536)(self._count_one)
+
+    def chunk(self, document: Document) -> tuple[NewChunk, ...]:
+        """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each."""
+        chunks = []
+        language = language_of(document.media_type)
+        for section in document.sections:
+            context = self._context(document, section)
+            room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
+            for start, end in self._section_spans(document.text, section, min(self._size, room), language):
+                text = document.text[start:end]
+                chunks.append(
+                    NewChunk(
+                        start=start,
+                        end=end,
+                        text=text,
+                        vector_key=hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest(),
+                        page=section.page,
+                        headings=section.headings,
+                    )
+                )
+        return tuple(chunks)
+
+    def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
+        """Return what the embedder is to read for each chunk; ``vector_key`` is its SHA-256."""
+        contexts = {section.headings: self._context(document, section) for section in document.sections}
+        return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
+
+    def _context(self, document: Document, section: Section) -> str:
+        """Return the context line, its least specific parts left out where it would crowd out the text."""
+        if not self._embed_headings:
+            return ""
+        most = int(self._counter.max_tokens * _LONGEST_CONTEXT)
+        parts = context_line(document, section).split(_SEPARATOR_OF_HEADINGS)
+        while parts and self._count(_SEPARATOR_OF_HEADINGS.join(parts)) > most:
+            parts.pop(0)
+        return _SEPARATOR_OF_HEADINGS.join(parts)
+
+    def _count(self, text: str) -> int:
+        """Count a text's tokens, or more than any chunk may hold where there are more.
+
+        A long text is counted stretch by stretch, and no further than need be: a tokenizer that is given 5 MB
+        whole takes 670 MB of memory for it.
+        """
+        if len(text) <= _SHORT:
+            return self._count_short(text)
+        count = start = 0
+        while start < len(text) and count <= self._counter.max_tokens:
+            end = _end_of_stretch(text, start)
+            count += self._count_one(text[start:end])
+            start = end
+        return count
+
+    def _count_one(self, text: str) -> int:
+        if not text:
+            return 0
+        started = time.perf_counter()
+        tokens = self._counter.count_tokens([text])[0]
+        self.seconds_counting += time.perf_counter() - started
+        # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
+        return max(tokens - self._special, 1)
+
+    def _section_spans(self, text: str, section: Section, room: int, language: str | None) -> list[tuple[int, int]]:
+        """Return the spans of a section, as characters of the whole text.
+
+        A section that must be cut leaves its heading line out: its words stand in every chunk's heading path.
+        """
+        begin, body = section.start, text[section.start : section.end]
+        if self._count(body) > room:
+            begin += _heading_length(body, section.headings)
+        return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room, language)]
+
+    def _spans(self, text: str, room: int, language: str | None) -> list[tuple[int, int]]:
+        """Return spans of at most ``room`` tokens that cover every character of ``text`` but white space."""
+        if self._count(text) <= room:
+            whole = _trim(text, 0, len(text))
+            return [whole] if whole else []
+        spans: list[tuple[int, int]] = []
+        position = 0
+        overlap = min(self._overlap, room // 2)
+        for piece in self._pieces(text, max(room - overlap, 1), language):
+            span = _trim(text, position, position + len(piece))
+            position += len(piece)
+            if span:
+                spans.append(span)
+        return [
+            (self._earlier_start(text, spans[n - 1][0], start, end, overlap, room) if n else start, end)
+            for n, (start, end) in enumerate(spans)
+        ]
+
+    def _pieces(self, text: str, room: int, language: str | None) -> list[str]:
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+        separators = _separators_of_code(language) if language else None
+        splitter = RecursiveCharacterTextSplitter(
+            separators=separators or _SEPARATORS,
+            is_separator_regex=True,
+            keep_separator="start" if separators else "end",  # a definition begins with what cuts it off
+            strip_whitespace=False,
+            chunk_size=room,
+            chunk_overlap=0,
+            length_function=self._count,
+        )
+        pieces = splitter.split_text(text)
+        if "".join(pieces) != text:
+            raise AssertionError("the splitter lost or changed text")
+        fitting: list[str] = []
+        for piece in pieces:
+            fitting.extend(self._halve(piece, room))
+        return fitting
+
+    def _halve(self, piece: str, room: int) -> list[str]:
+        """Cut a piece that is still too long: joined pieces can hold more tokens than the sum of their counts."""
+        if len(piece) <= 1 or self._count(piece) <= room:
+            return [piece]
+        middle = len(piece) // 2
+        return [*self._halve(piece[:middle], room), *self._halve(piece[middle:], room)]
+
+    def _earlier_start(self, text: str, previous: int, start: int, end: int, overlap: int, room: int) -> int:
+        """Move a chunk's start back to the earliest word start that adds at most ``overlap`` tokens."""
+        if not overlap:
+            return start
+        best, tokens = start, 0
+        for word in _words_backwards(text, previous + 1, start):
+            # Words are counted one by one, each remembered: their sum is at least what the stretch counts as a whole.
+            tokens += self._count(word.group())
+            if tokens > overlap:
+                break
+            best = word.start()
+        return best if self._count(text[best:end]) <= room else start
+
+
+@lru_cache(maxsize=64)
+def _separators_of_code(language: str) -> list[str] | None:
+    """Return where langchain would cut a language, None for a language that it does not know."""
+    from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
+
+    try:
+        return RecursiveCharacterTextSplitter.get_separators_for_language(Language(language))
+    except ValueError:
+        return None
+
+
+def _heading_length(text: str, headings: tuple[str, ...]) -> int:
+    """Return the length of the heading line a section begins with, 0 where it holds more than the heading's words."""
+    if not headings:
+        return 0
+    line = re.match(rf"\s*#{{1,6}}[ \t]+{re.escape(headings[-1])}[ \t]*#*[ \t]*(?:\n|$)", text)
+    return line.end() if line else 0
+
+
+def _end_of_stretch(text: str, start: int) -> int:
+    """Return where a stretch of a long text ends: before a space where there is one, lest a word be counted twice."""
+    most = start + _STRETCH
+    if most >= len(text):
+        return len(text)
+    space = max(text.rfind(" ", start, most), text.rfind("\n", start, most))
+    return space if space > start else most
+
+
+def _words_backwards(text: str, first: int, end: int) -> Iterator[re.Match[str]]:
+    """Yield the words that begin in ``text[first:end]``, the last one first: few are asked for of many."""
+    width = _WINDOW
+    while True:
+        begin = max(first, end - width)
+        words = list(_WORD.finditer(text, begin, end))
+        yield from reversed(words)
+        if begin == first:
+            return
+        if words:
+            end = words[0].start()
+        else:  # within one long word
+            width *= 2
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return the span without white space at its ends, or None if nothing else is in it."""
+    piece = text[start:end]
+    stripped = piece.strip()
+    if not stripped:
+        return None
+    start += len(piece) - len(piece.lstrip())
+    return start, start + len(stripped)

@@ -1,0 +1,70 @@
+"""Texts put together piece by piece into a document whose sections' offsets index the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.text import normalise, title_from
+from rag.records import Document, Section
+
+__all__ = ["DocumentBuilder", "row_range"]
+
+_GAP = "\n\n"
+
+
+class DocumentBuilder:
+    """Collects sections in order. Blank ones are left out."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._sections: list[Section] = []
+        self._length = 0
+
+    def add(self, text: str, page: int | None = None, headings: Sequence[str] = ()) -> None:
+        """Append a section."""
+        text = normalise(text).strip("\n").rstrip()
+        if not text.strip():
+            return
+        self._sections.append(Section(self._length, self._length + len(text), page, tuple(headings)))
+        self._append(text)
+
+    def add_table(
+        self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
+    ) -> None:
+        """Append a table, a section for each part below its rows' numbers; without rows, its header as text."""
+        numbers: list[int] = []
+        for first, last, text in table_parts(header, _noting(rows, numbers)):
+            self.add(text, None, (*headings, row_range(numbers[first], numbers[last])))
+        if not numbers:
+            self.add(" ".join(header), None, headings)
+
+    def add_document(self, document: Document, headings: Sequence[str] = ()) -> None:
+        """Append another document's text and sections, below ``headings``."""
+        self._sections += (
+            Section(self._length + s.start, self._length + s.end, s.page, (*headings, *s.headings))
+            for s in document.sections
+        )
+        self._append(document.text)
+
+    def document(self, source: str, media_type: str, title: str, pages: int | None = None) -> Document:
+        """Return what was put together."""
+        text = _GAP.join(self._texts)
+        return Document(
+            source, media_type, normalise(title).strip() or title_from(source), text, tuple(self._sections), pages
+        )
+
+    def _append(self, text: str) -> None:
+        self._texts.append(text)
+        self._length += len(text) + len(_GAP)
+
+
+def row_range(first: int, last: int) -> str:
+    """Name rows, the first and the last included."""
+    return f"row {first}" if first == last else f"rows {first}-{last}"
+
+
+def _noting(rows: Iterable[tuple[int, Sequence[str]]], numbers: list[int]) -> Iterator[Sequence[str]]:
+    for number, row in rows:
+        numbers.append(number)
+        yield row

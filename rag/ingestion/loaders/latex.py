@@ -1,0 +1,106 @@
+"""LaTeX through pylatexenc: headings, lists and tables become Markdown; formulas and keys of references stay.
+
+What a file inputs is not followed, and macros that it defines are not expanded: their arguments are read as text.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from rag.ingestion.loaders.markdown import markdown_document
+from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.text import decode, normalise
+from rag.records import Document
+
+__all__ = ["load_latex"]
+
+_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
+_TABLES = ("tabular", "tabular*", "tabularx", "longtable")
+_KEYS = ("cite", "citet", "citep", "ref", "eqref", "autoref", "cref", "Cref")
+
+
+def load_latex(data: bytes, source: str) -> Document:
+    """Read a LaTeX file."""
+    from pylatexenc.latex2text import LatexNodes2Text
+    from pylatexenc.latexwalker import LatexWalker
+
+    converter = LatexNodes2Text(latex_context=_context(), math_mode="verbatim")
+    nodes, _, _ = LatexWalker(decode(data), tolerant_parsing=True).get_latex_nodes()
+    told = normalise(converter.nodelist_to_text(nodes)).replace("\xa0", " ")
+    text = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", told).strip() + "\n"
+    title = getattr(converter, "_doc_title", "")  # where pylatexenc puts what \title says
+    return markdown_document(text, source, "text/x-latex", " ".join(title.split()))
+
+
+@lru_cache(maxsize=1)
+def _context() -> Any:
+    from pylatexenc.latex2text import EnvironmentTextSpec, MacroTextSpec, get_default_latex_context_db
+
+    context = get_default_latex_context_db()
+    context.add_context_category(
+        "markdown",
+        prepend=True,
+        macros=[
+            *(MacroTextSpec(name, simplify_repl=_heading(level)) for name, level in _LEVELS.items()),
+            *(MacroTextSpec(name, simplify_repl=_keys) for name in _KEYS),
+            MacroTextSpec("item", simplify_repl=_item),
+            MacroTextSpec("maketitle", simplify_repl=_title),
+        ],
+        environments=[
+            *(EnvironmentTextSpec(name, simplify_repl=_table) for name in _TABLES),
+            *(EnvironmentTextSpec(name, simplify_repl=_listing) for name in ("verbatim", "lstlisting")),
+        ],
+    )
+    return context
+
+
+# pylatexenc tells by a parameter's name what to pass: hence ``l2tobj``.
+
+
+def _heading(level: int) -> Any:
+    def heading(node: Any, l2tobj: Any) -> str:
+        words = " ".join(l2tobj.nodelist_to_text([node.nodeargd.argnlist[-1]]).split())
+        return f"\n\n{'#' * level} {words}\n\n"
+
+    return heading
+
+
+def _title(node: Any, l2tobj: Any) -> str:
+    del node
+    title = " ".join(getattr(l2tobj, "_doc_title", "").split())
+    return f"\n\n# {title}\n\n" if title else ""
+
+
+def _item(node: Any, l2tobj: Any) -> str:
+    label = l2tobj.node_arg_to_text(node, 0) if node.nodeargd and node.nodeargd.argnlist else ""
+    return f"\n- {label} " if label else "\n- "
+
+
+def _keys(node: Any, l2tobj: Any) -> str:
+    del l2tobj
+    return f"[{node.nodeargd.argnlist[-1].latex_verbatim().strip('{}')}]"
+
+
+def _listing(node: Any, l2tobj: Any) -> str:
+    del l2tobj
+    arguments = node.nodeargd  # None where the file ends inside
+    text = arguments.verbatim_text.strip("\n") if arguments else ""
+    return f"\n\n```\n{text}\n```\n\n"
+
+
+def _table(node: Any, l2tobj: Any) -> str:
+    rows: list[list[list[Any]]] = [[[]]]
+    for part in node.nodelist:
+        if getattr(part, "macroname", "") in ("\\", "tabularnewline"):
+            rows.append([[]])
+        elif getattr(part, "specials_chars", "") == "&":
+            rows[-1].append([])
+        else:
+            rows[-1][-1].append(part)
+    cells = [[l2tobj.nodelist_to_text(cell).strip() for cell in row] for row in rows]
+    cells = [row for row in cells if any(row)]
+    if len(cells) < 2:
+        return " ".join(" ".join(row) for row in cells)
+    return "".join(f"\n\n{text}\n\n" for _, _, text in table_parts(cells[0], cells[1:]))

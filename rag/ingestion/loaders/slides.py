@@ -1,0 +1,86 @@
+"""PowerPoint: one section a slide, headed by its title, with lists, tables, charts' figures and the speaker's notes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.tables import table_parts
+from rag.records import Document
+
+__all__ = ["load_pptx"]
+
+_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+
+
+def load_pptx(data: bytes, source: str) -> Document:
+    """Read a presentation. A section's page is its slide's number, and a long table goes on in further sections."""
+    from pptx import Presentation
+
+    presentation = Presentation(io.BytesIO(data))
+    built = DocumentBuilder()
+    first_title = ""
+    slides = 0
+    for slides, slide in enumerate(presentation.slides, start=1):
+        title_shape = slide.shapes.title
+        title = " ".join(title_shape.text_frame.text.split()) if title_shape is not None else ""
+        first_title = first_title or title
+        headings = (title,) if title else ()
+        texts = [f"# {title}"] if title else []
+        for piece in _pieces(slide.shapes, title_shape):
+            if isinstance(piece, str):
+                texts.append(piece)
+                continue
+            parts = [text for _, _, text in table_parts(piece[0], piece[1:])]
+            texts += parts[:1]
+            for part in parts[1:]:  # the header is there again: let the chunk begin with it
+                built.add("\n\n".join(texts), slides, headings)
+                texts = [part]
+        if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+            notes = slide.notes_slide.notes_text_frame.text.strip()
+            texts += [f"Notes: {notes}"] if notes else []
+        built.add("\n\n".join(texts), slides, headings)
+    title = presentation.core_properties.title or ""
+    told = "" if title == "PowerPoint Presentation" else title  # what the program writes by itself
+    return built.document(source, _MEDIA_TYPE, told or first_title, pages=slides)
+
+
+def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]]:
+    """Yield texts and tables (as rows) in the slide's order."""
+    for shape in shapes:
+        if title is not None and shape.shape_id == title.shape_id:
+            continue
+        if hasattr(shape, "shapes"):
+            yield from _pieces(shape.shapes, title)
+        elif shape.has_text_frame:
+            yield "\n".join(
+                "  " * paragraph.level + ("- " if paragraph.level or shape.is_placeholder else "") + paragraph.text
+                for paragraph in shape.text_frame.paragraphs
+                if paragraph.text.strip()
+            )
+        elif shape.has_table:
+            yield [[cell.text for cell in row.cells] for row in shape.table.rows]
+        elif shape.has_chart:
+            with suppress(AttributeError, KeyError, NotImplementedError, TypeError, ValueError):  # kinds it cannot tell
+                yield from list(_chart_rows(shape.chart))
+
+
+def _chart_rows(chart: Any) -> Iterator[list[list[str]]]:
+    for plot in chart.plots:
+        series = [(one.name, list(one.values)) for one in plot.series]
+        labels = [str(label) for label in plot.categories] or [
+            str(n + 1) for n in range(max((len(v) for _, v in series), default=0))
+        ]
+        yield [
+            ["", *(name for name, _ in series)],
+            *(
+                [
+                    label,
+                    *(f"{values[n]:g}" if n < len(values) and values[n] is not None else "" for _, values in series),
+                ]
+                for n, label in enumerate(labels)
+            ),
+        ]

@@ -1,0 +1,60 @@
+"""Subtitles (SubRip and WebVTT): what is said, in sections of about half a minute headed by their times."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.text import decode, title_from
+from rag.records import Document
+
+__all__ = ["load_srt", "load_vtt"]
+
+_SECTION_CHARACTERS = 500
+_MARKUP = re.compile(r"<[^>\n]{0,100}>|\{\\[^}\n]{0,100}\}")
+
+
+def load_srt(data: bytes, source: str) -> Document:
+    """Read SubRip subtitles."""
+    return _load(data, source, "srt", "application/x-subrip")
+
+
+def load_vtt(data: bytes, source: str) -> Document:
+    """Read WebVTT subtitles; a speaker's name stands before what is said."""
+    return _load(data, source, "vtt", "text/vtt")
+
+
+def _load(data: bytes, source: str, form: str, media_type: str) -> Document:
+    import webvtt
+
+    cues = webvtt.from_buffer(io.StringIO(decode(data)), format=form).captions
+    if not cues:
+        raise ValueError("no cue has a time that can be read")
+    built = DocumentBuilder()
+    together: list[Any] = []
+    size = 0
+    for cue in cues:
+        if together and size + len(cue.text) > _SECTION_CHARACTERS:
+            _add(built, together)
+            together, size = [], 0
+        together.append(cue)
+        size += len(cue.text)
+    _add(built, together)
+    return built.document(source, media_type, title_from(source))
+
+
+def _add(built: DocumentBuilder, cues: list[Any]) -> None:
+    if not cues:
+        return
+    lines = [f"{cue.voice}: {_said(cue)}" if cue.voice else _said(cue) for cue in cues]
+    built.add("\n".join(filter(None, lines)), None, (f"{_clock(cues[0].start)}-{_clock(cues[-1].end)}",))
+
+
+def _said(cue: Any) -> str:
+    return " ".join(_MARKUP.sub("", cue.text).split())
+
+
+def _clock(time: str) -> str:
+    return time.partition(".")[0]

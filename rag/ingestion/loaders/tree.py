@@ -1,0 +1,71 @@
+"""Nested data to sections: what fits together stays together, under the path of names that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.tables import table_parts
+
+__all__ = ["Branch", "add_branches"]
+
+_SECTION_CHARACTERS = 800
+
+
+@dataclass(slots=True)
+class Branch:
+    """A name with a text, or with branches below it, or with a table (rows, the header first)."""
+
+    name: str
+    text: str = ""
+    below: list[Branch] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        cells = sum(len(cell) for row in self.rows for cell in row)
+        self.size = len(self.name) + len(self.text) + cells + sum(branch.size + 2 for branch in self.below)
+
+
+def add_branches(built: DocumentBuilder, branches: Sequence[Branch], path: tuple[str, ...] = ()) -> None:
+    """Add branches as sections: small neighbours together, a large branch by itself and cut up in its turn."""
+    together: list[Branch] = []
+    size = 0
+
+    def flush() -> None:
+        nonlocal size
+        built.add("\n".join(line for branch in together for line in _lines(branch, 0)), None, path)
+        together.clear()
+        size = 0
+
+    for branch in branches:
+        large = branch.size > _SECTION_CHARACTERS
+        if large or size + branch.size > _SECTION_CHARACTERS:
+            flush()
+        if not large:
+            together.append(branch)
+            size += branch.size
+            continue
+        below = (*path, branch.name) if branch.name else path
+        if branch.text:
+            built.add(branch.text, None, below)
+        if branch.rows:
+            built.add_table(branch.rows[0], enumerate(branch.rows[1:], start=1), below)
+        add_branches(built, branch.below, below)
+    flush()
+
+
+def _lines(branch: Branch, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    if branch.rows:
+        yield f"{indent}{branch.name}:"
+        yield ""
+        for _, _, text in table_parts(branch.rows[0], branch.rows[1:]):
+            yield from text.split("\n")
+            yield ""
+        return
+    name = f"{branch.name}: " if branch.name else ""
+    yield f"{indent}{name}{branch.text}".rstrip()
+    for below in branch.below:
+        yield from _lines(below, depth + 1)

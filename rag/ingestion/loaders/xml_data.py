@@ -1,0 +1,63 @@
+"""XML of any kind: elements as lines of text under the path of their names; a paragraph with markup in it is one text.
+
+A document that defines entities, or names others' files, is refused: they can unfold without end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rag.errors import DocumentError
+from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.text import title_from
+from rag.ingestion.loaders.tree import Branch, add_branches
+from rag.records import Document
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["load_xml"]
+
+_NAMING = ("title", "head", "name", "id")
+_LONGEST_NAME = 80
+
+
+def load_xml(data: bytes, source: str) -> Document:
+    """Read an XML document. Raises :class:`~rag.errors.DocumentError` for a broken one."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, fromstring
+
+    try:
+        root = fromstring(data)
+    except DefusedXmlException:
+        told = "its XML defines entities, which can unfold without end"
+        raise DocumentError("entities", told, "remove its document type definition") from None
+    except (ParseError, LookupError, ValueError) as error:  # the latter two: an encoding that there is not
+        raise DocumentError("broken", f"it is not well-formed XML: {error}", "export or download it again") from None
+    branch = _branch(root)
+    built = DocumentBuilder()
+    add_branches(built, branch.below or [branch])
+    title = next((below.text for below in branch.below if below.name == "title"), "")
+    return built.document(source, "application/xml", title or title_from(source))
+
+
+def _branch(element: Element) -> Branch:
+    name = _local(element.tag)
+    attributes = [Branch(_local(key), value.strip()) for key, value in element.items() if value.strip()]
+    if not len(element):
+        return Branch(name, _words(element.text), attributes)
+    mixed = _words(element.text) or any(_words(below.tail) for below in element)
+    if mixed:
+        return Branch(name, _words("".join(element.itertext())), attributes)
+    below = [_branch(child) for child in element]
+    called = next((b.text for key in _NAMING for b in (*attributes, *below) if b.name == key and b.text), "")
+    label = f"{name} {called}" if called and len(called) <= _LONGEST_NAME else name
+    return Branch(label, "", [*attributes, *below])
+
+
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def _words(text: str | None) -> str:
+    return " ".join((text or "").split())

@@ -1,0 +1,95 @@
+"""What a worker does to itself before it reads a stranger's file: limits the kernel keeps, and no network.
+
+It relies on Linux. What is promised and what is not stands in docs/formats.md; in short, this holds a parser that
+goes astray, not an attacker who runs code of his own in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+from rag.ingestion.loaders.limits import MIB
+from rag.ingestion.sandbox.limits import Limits
+
+__all__ = ["OUT_OF_MEMORY", "allow_one_file", "die_with", "resident_bytes", "rest", "shut_in"]
+
+OUT_OF_MEMORY = 77  # the exit code of a worker that ran out of memory where nothing could be told
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_GRACE_SECONDS = 5.0
+_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "pty.")
+
+
+def die_with(lifeline: int) -> None:
+    """Have the kernel end this process when the other end of a pipe closes, whatever it is doing then.
+
+    ``PR_SET_PDEATHSIG`` would not do: it watches the thread that started the process, and the pool's threads end.
+    """
+    signal.signal(signal.SIGIO, signal.SIG_DFL)  # its default is to end the process
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    poll = select.poll()
+    poll.register(lifeline, select.POLLHUP)
+    if poll.poll(0):  # closed before anybody watched
+        os._exit(1)
+
+
+def shut_in(limits: Limits) -> str:
+    """Limit this process for good; return what keeps it off the network, ``namespace`` or ``python``."""
+    network = "namespace" if _leave_network() else "python"
+    sys.addaudithook(_refuse)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    most = _address_space() + limits.memory_mb * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    return network
+
+
+def allow_one_file(limits: Limits) -> None:
+    """Grant processor and wall-clock time for the next file; the kernel ends the process when either is used up.
+
+    The parent ends it sooner; this is for a process whose parent cannot.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + limits.cpu_seconds, hard))
+    signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + _GRACE_SECONDS)
+
+
+def rest() -> None:
+    """Stop the clock that :func:`allow_one_file` started."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def resident_bytes() -> int:
+    """Return how much memory the process holds."""
+    return _statm(1)
+
+
+def _address_space() -> int:
+    return _statm(0)
+
+
+def _statm(field: int) -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[field]) * resource.getpagesize()
+
+
+def _leave_network() -> bool:
+    """Move to a network of its own, which has no devices. Needs root, or a kernel that lets users make namespaces."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+    except (OSError, AttributeError):
+        return False
+
+
+def _refuse(event: str, arguments: object) -> None:
+    del arguments
+    if event.startswith(_FORBIDDEN):
+        raise PermissionError(f"a parser may not use {event}")

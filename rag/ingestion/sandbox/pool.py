@@ -1,0 +1,229 @@
+"""A pool of worker processes that read files: results in order, few in flight, and no file that stops the rest.
+
+Workers start when they are first needed, are reused, and are replaced when they die or are worn. Threads of this
+process wait for them, one each; nothing is forked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias, TypeVar, overload
+
+from rag.errors import DocumentError, RagError
+from rag.ingestion.loaders.limits import MIB
+from rag.ingestion.loaders.pdf_page import PageImage
+from rag.ingestion.sandbox.limits import Limits
+from rag.ingestion.sandbox.worker_process import GoneError, Worker
+from rag.records import Document
+
+__all__ = ["Job", "ParserPool"]
+
+Job: TypeAlias = tuple[str, bytes | Path]
+"""A file's name in the index, and its content or where it lies."""
+Outcome: TypeAlias = tuple[Job, Document | DocumentError]
+
+T = TypeVar("T")
+
+_IN_FLIGHT_PER_WORKER = 2
+_IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading ahead is for small files, and of large ones would fill the memory
+_STARTS = 3
+
+
+class ParserPool:
+    """Reads files in ``workers`` processes. Use it as a context manager; any number of threads may."""
+
+    def __init__(self, workers: int = 2, limits: Limits | None = None) -> None:
+        if workers < 1:
+            raise ValueError(f"workers is {workers} and must be at least 1")
+        self._limits = limits or Limits()
+        self._workers = workers
+        self._places = threading.BoundedSemaphore(workers)
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._alive: set[Worker] = set()
+        self._closed = False
+        self._busy_seconds = 0.0
+        self._finalizer = weakref.finalize(self, _close_all, self._alive)
+
+    def __enter__(self) -> ParserPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the workers, idle or not. A file in hand becomes an error."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            self._alive.difference_update(idle)
+            busy = list(self._alive)
+        for worker in idle:
+            worker.close()
+        for worker in busy:
+            worker.kill()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers alive."""
+        with self._lock:
+            return sorted(worker.pid for worker in self._alive)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the workers were busy with files of :meth:`parse_all`, all of them together."""
+        with self._lock:
+            return self._busy_seconds
+
+    def parse(self, data: bytes | Path, source: str) -> Document:
+        """Read one file. Raises :class:`~rag.errors.DocumentError`."""
+        return self._parse(data, source, _Batch())
+
+    def render_page(self, data: bytes | Path, source: str, number: int, quote: str = "", before: int = 0) -> PageImage:
+        """Draw a page of a PDF with boxes around words, see :func:`~rag.ingestion.loaders.pdf_page.render_page`.
+
+        Raises :class:`~rag.errors.DocumentError`.
+        """
+        return self._with_worker(data, _Batch(), lambda worker: worker.render(source, data, number, quote, before))
+
+    @overload
+    def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
+
+    @overload
+    def parse_all(self, jobs: Iterable[Job], patience: float) -> Iterator[Outcome | None]: ...
+
+    def parse_all(self, jobs: Iterable[Job], patience: float | None = None) -> Iterator[Outcome | None]:
+        """Read files, yielding each with its document or why there is none, in the order of the jobs.
+
+        Jobs are taken as there is room: two for each worker are in flight at most, and fewer where they are large.
+        Whenever the next one is not there after ``patience`` seconds, None is yielded. Closing the iterator kills the
+        workers that are busy with it.
+        """
+        batch, most = _Batch(), _IN_FLIGHT_PER_WORKER * self._workers
+        flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
+        threads = ThreadPoolExecutor(self._workers, thread_name_prefix="parser")
+        try:
+            for job in jobs:
+                flying.append((job, threads.submit(self._outcome, job, batch)))
+                del job  # nothing here keeps a content that is done with, while the next is waited for
+                while len(flying) >= most or sum(_size_of(job) for job, _ in flying) >= _IN_FLIGHT_BYTES:
+                    yield from _next_of(flying, patience)
+            while flying:
+                yield from _next_of(flying, patience)
+        finally:
+            batch.stop()
+            threads.shutdown(cancel_futures=True)
+
+    def _outcome(self, job: Job, batch: _Batch) -> Document | DocumentError:
+        source, data = job
+        started = time.monotonic()
+        try:
+            return self._parse(data, source, batch)
+        except DocumentError as error:
+            return error
+        finally:
+            with self._lock:
+                self._busy_seconds += time.monotonic() - started
+
+    def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
+        return self._with_worker(data, batch, lambda worker: worker.ask(source, data))
+
+    def _with_worker(self, data: bytes | Path, batch: _Batch, work: Callable[[Worker], T]) -> T:
+        if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
+            told = f"it is larger than {self._limits.file_mb} MiB"
+            raise DocumentError("too large", told, "split it, or raise the limit")
+        with self._places:
+            for _ in range(_STARTS):
+                worker = self._take()
+                try:
+                    with batch.busy_with(worker):
+                        return work(worker)
+                except GoneError:
+                    continue  # it ended while it was idle: the file is not to blame
+                finally:
+                    self._give_back(worker)
+        raise RagError("the processes that read files end as soon as they start", "run `rag doctor`")
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._closed:
+                raise RagError("the parser pool is closed")
+            if self._idle:
+                return self._idle.pop()
+        worker = Worker(self._limits)
+        with self._lock:
+            self._alive.add(worker)
+            closed = self._closed
+        if closed:
+            worker.kill()
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if not worker.worn and not self._closed:
+                self._idle.append(worker)
+                return
+            self._alive.discard(worker)
+        worker.close()
+
+
+def _next_of(
+    flying: deque[tuple[Job, Future[Document | DocumentError]]], patience: float | None
+) -> Iterator[Outcome | None]:
+    """Yield the first outcome, and None as often as it is not there after so many seconds."""
+    while patience is not None and not wait([flying[0][1]], patience).done:
+        yield None
+    yield _first_of(flying)
+
+
+class _Batch:
+    """The workers that are busy with one call, so that giving it up can end them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: set[Worker] = set()
+        self._stopped = False
+
+    @contextmanager
+    def busy_with(self, worker: Worker) -> Iterator[None]:
+        with self._lock:
+            self._busy.add(worker)
+            stopped = self._stopped
+        try:
+            if stopped:
+                worker.kill()
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(worker)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            busy = list(self._busy)
+        for worker in busy:
+            worker.kill()
+
+
+def _size_of(job: Job) -> int:
+    return len(job[1]) if isinstance(job[1], bytes) else 0
+
+
+def _first_of(flying: deque[tuple[Job, Future[Document | DocumentError]]]) -> Outcome:
+    job, future = flying.popleft()
+    return job, future.result()
+
+
+def _close_all(workers: set[Worker]) -> None:
+    for worker in list(workers):
+        worker.close()

@@ -1,0 +1,252 @@
+"""Chunks: exact offsets, nothing lost, never more tokens than the embedder reads; held for any text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.embedding.base import Embedder, FakeEmbedder
+from rag.ingestion.chunker import _WORD, Chunker, _words_backwards
+from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders.markdown import markdown_document
+from rag.ingestion.loaders.text import normalise
+from rag.records import Document, Section
+
+SIZES = [(16, 0), (16, 5), (64, 16), (200, 32)]
+
+_HEADINGS = ["# A\n", "## Höhe der Masten\n", "B\n===\n", "#\n", "# " + "very long heading " * 60 + "\n"]
+_HEADINGS += ["## " + "x" * 500 + "\n", "### " + "雾" * 300 + "\n"]
+_WORDS = ["fog ", "Туман. ", "fog, net; ", "x" * 400, "ab-" * 90, "雾が濃い。" * 20, "한국어" * 40, "🙂" * 30]
+_WORDS += ["e\u0301" * 50, "...!?" * 30, "the keeper rowed ashore every Friday. " * 12]
+_SPACES = ["\n", "\n\n", " \n \n", "\u2028", "\x0b", "\u00a0", "\u200b"]
+_PIECES = st.sampled_from(_HEADINGS + _WORDS + _SPACES)
+TEXTS = (
+    st.lists(_PIECES | st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=15)
+    .map("".join)
+    .map(normalise)
+)
+
+
+def plain(text: str, title: str = "notes") -> Document:
+    return Document("notes.txt", "text/plain", title, text, (Section(0, len(text)),))
+
+
+def assert_sound(document: Document, embedder: Embedder, chunker: Chunker, *, overlap: int) -> None:
+    chunks = chunker.chunk(document)
+    texts = [str(text) for text in chunker.embedded_texts(document, chunks)]
+    assert [text.length for text in chunker.embedded_texts(document, chunks)] == [len(text) for text in texts]
+    for chunk, text in zip(chunks, texts, strict=True):
+        assert document.text[chunk.start : chunk.end] == chunk.text
+        assert chunk.text == chunk.text.strip() != ""
+        assert text.endswith(chunk.text)
+        assert chunk.vector_key == hashlib.sha256(text.encode()).digest()
+    assert max(embedder.count_tokens(texts), default=0) <= embedder.max_tokens
+    for before, after in pairwise(chunks):
+        assert before.start < after.start
+        assert before.end < after.end
+        if overlap == 0:
+            assert before.end <= after.start
+    assert not lost(document, [(chunk.start, chunk.end) for chunk in chunks])
+    assert chunker.chunk(document) == chunks
+
+
+def lost(document: Document, spans: list[tuple[int, int]]) -> list[str]:
+    """Return the stretches of sections that no chunk covers, white space and heading lines left out."""
+    covered = bytearray(len(document.text))
+    for start, end in spans:
+        covered[start:end] = b"\x01" * (end - start)
+    missing = []
+    for section in document.sections:
+        body = section.start
+        if section.headings:  # its words stand in the heading path of every chunk
+            body = document.text.find("\n", section.start, section.end) + 1 or section.end
+        missing += [
+            document.text[n] for n in range(body, section.end) if not covered[n] and not document.text[n].isspace()
+        ]
+    return missing
+
+
+@pytest.mark.parametrize(("size", "overlap"), SIZES)
+@settings(max_examples=40)
+@given(text=TEXTS)
+def test_any_text_is_cut_soundly(text: str, size: int, overlap: int) -> None:
+    fake = FakeEmbedder()
+    chunker = Chunker(fake, size=size, overlap=overlap)
+    for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
+        assert_sound(document, fake, chunker, overlap=overlap)
+
+
+@settings(max_examples=40)
+@given(text=TEXTS, sizes=st.sampled_from(SIZES))
+def test_any_text_is_cut_soundly_for_the_real_tokenizer(minilm: Embedder, text: str, sizes: tuple[int, int]) -> None:
+    chunker = Chunker(minilm, size=sizes[0], overlap=sizes[1])
+    for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
+        assert_sound(document, minilm, chunker, overlap=sizes[1])
+
+
+EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / "examples/docs").rglob("*.*") if path.is_file())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_documents_are_cut_soundly(minilm: Embedder, path: Path) -> None:
+    document = load_bytes(path.read_bytes(), path.name)
+    assert_sound(document, minilm, Chunker(minilm, size=200, overlap=32), overlap=32)
+    assert_sound(document, minilm, Chunker(minilm, size=32, overlap=0), overlap=0)
+
+
+@pytest.mark.parametrize("unread", ["\u200b", "\u00ad", "\ufffd", "\x1b"], ids=ascii)
+def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, unread: str) -> None:
+    document = plain(f"The net hangs still.\n\n{unread}\n\n" * 60)
+    assert_sound(document, minilm, Chunker(minilm, size=64, overlap=16), overlap=16)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["QUJDREVGR0hJSktM" * 2000, "การเดินทางไปยังสถานีรถไฟฟ้าที่ใกล้ที่สุดใช้เวลาประมาณสิบห้านาที " * 300, "가나다라마바사" * 1000],
+    ids=["no space at all", "sentences without spaces", "decomposed by the tokenizer"],
+)
+def test_text_without_spaces_is_cut_to_what_the_embedder_reads(minilm: Embedder, text: str) -> None:
+    document = plain(text)
+    chunker = Chunker(minilm, size=200, overlap=32)
+    assert_sound(document, minilm, chunker, overlap=32)
+    assert max(len(chunk.text) for chunk in chunker.chunk(document)) < 1000
+
+
+@pytest.fixture(params=["fake", "minilm"])
+def embedder(request: pytest.FixtureRequest) -> Embedder:
+    """Both embedders in turn."""
+    return FakeEmbedder() if request.param == "fake" else request.getfixturevalue("minilm")
+
+
+LONG = " ".join(f"word{n} fog" for n in range(600))
+
+
+def test_neighbours_overlap_where_asked(embedder: Embedder) -> None:
+    chunks = Chunker(embedder, size=64, overlap=16).chunk(plain(LONG))
+    assert len(chunks) > 10
+    assert all(after.start < before.end for before, after in pairwise(chunks))
+
+
+def test_the_overlap_is_no_larger_than_asked(embedder: Embedder) -> None:
+    chunks = Chunker(embedder, size=64, overlap=16).chunk(plain(LONG))
+    special = embedder.count_tokens([""])[0]
+    shared = [LONG[after.start : before.end] for before, after in pairwise(chunks)]
+    assert max(embedder.count_tokens(shared)) - special <= 16
+
+
+def test_neighbours_are_apart_without_overlap(embedder: Embedder) -> None:
+    chunks = Chunker(embedder, size=64, overlap=0).chunk(plain(LONG))
+    assert len(chunks) > 10
+    assert all(before.end <= after.start for before, after in pairwise(chunks))
+
+
+@pytest.mark.parametrize("overlap", [0, 16])
+def test_periodic_text_is_covered_from_end_to_end(embedder: Embedder, overlap: int) -> None:
+    text = "abc " * 2000
+    chunks = Chunker(embedder, size=64, overlap=overlap).chunk(plain(text))
+    assert (chunks[0].start, chunks[-1].end) == (0, len(text) - 1)
+    assert len({chunk.start for chunk in chunks}) == len(chunks)
+    assert all(after.start <= before.end + 1 for before, after in pairwise(chunks))
+
+
+def test_chunks_use_the_size_they_are_given(embedder: Embedder) -> None:
+    special = embedder.count_tokens([""])[0]
+    counts = embedder.count_tokens([c.text for c in Chunker(embedder, size=64, overlap=0).chunk(plain(LONG))])
+    assert max(counts) - special <= 64
+    assert min(counts[:-1]) - special > 32
+
+
+def test_a_cut_prefers_paragraphs_to_sentences_to_words() -> None:
+    first, second = "The net hangs still. " * 6, "The cup tips over. " * 6
+    chunks = Chunker(FakeEmbedder(), size=40, overlap=0).chunk(plain(f"{first.strip()}\n\n{second.strip()}"))
+    assert [chunk.text for chunk in chunks] == [first.strip(), second.strip()]
+
+
+def test_chunks_stay_inside_their_section_and_carry_its_place() -> None:
+    text = "page one " * 30 + "page two " * 30
+    document = Document("a.pdf", "application/pdf", "A", text, (Section(0, 270, 1), Section(270, 540, 2)), 2)
+    chunks = Chunker(FakeEmbedder(), size=50, overlap=10).chunk(document)
+    assert {chunk.page for chunk in chunks} == {1, 2}
+    assert all(chunk.end <= 270 if chunk.page == 1 else chunk.start >= 270 for chunk in chunks)
+
+
+@pytest.mark.parametrize("overlap", [0, 4])
+def test_a_heading_line_that_was_left_out_does_not_come_back(overlap: int) -> None:
+    document = markdown_document("# The mast\n\n" + "It is 31 metres tall. " * 30, "a.md", "text/markdown")
+    chunker = Chunker(FakeEmbedder(), size=24, overlap=overlap)
+    chunks = chunker.chunk(document)
+    assert chunks[0].text.startswith("It is 31")
+    assert all(str(text).startswith("The mast\n") for text in chunker.embedded_texts(document, chunks))
+
+
+def test_a_short_section_keeps_its_heading() -> None:
+    document = markdown_document("# The mast\n\nIt is tall.\n", "a.md", "text/markdown")
+    assert [c.text for c in Chunker(FakeEmbedder()).chunk(document)] == ["# The mast\n\nIt is tall."]
+
+
+def test_what_a_dropped_heading_line_holds_beside_its_words_is_not_lost() -> None:
+    text = "# ![Ada Brill at the lamp](ada.png) The mast\n\n" + "It is 31 metres tall. " * 30
+    document = markdown_document(text, "a.md", "text/markdown")
+    chunker = Chunker(FakeEmbedder(), size=24, overlap=4)
+    assert "Ada Brill" in " ".join(map(str, chunker.embedded_texts(document, chunker.chunk(document))))
+
+
+def test_the_context_line_is_the_heading_path_or_the_title() -> None:
+    chunker = Chunker(FakeEmbedder())
+    deep = markdown_document("# A\n\na\n\n## B\n\nb\n", "a.md", "text/markdown")
+    assert str(chunker.embedded_texts(deep, chunker.chunk(deep))[1]) == "A > B\n## B\n\nb"
+    flat = plain("just text", title="Price list")
+    assert list(map(str, chunker.embedded_texts(flat, chunker.chunk(flat)))) == ["Price list\njust text"]
+    bare = Chunker(FakeEmbedder(), embed_headings=False)
+    assert list(map(str, bare.embedded_texts(flat, bare.chunk(flat)))) == ["just text"]
+
+
+def test_a_context_that_would_crowd_out_the_text_loses_its_least_specific_part() -> None:
+    text = f"# {'far ' * 80}\n\nx\n\n## near\n\ntext\n"
+    document = markdown_document(text, "a.md", "text/markdown")
+    chunker = Chunker(FakeEmbedder())
+    assert str(chunker.embedded_texts(document, chunker.chunk(document))[-1]) == "near\n## near\n\ntext"
+
+
+def test_a_size_that_the_embedder_cannot_read_is_refused(embedder: Embedder) -> None:
+    special = embedder.count_tokens([""])[0]
+    Chunker(embedder, size=embedder.max_tokens - special)
+    with pytest.raises(ValueError, match=r"chunking\.size is 255"):
+        Chunker(embedder, size=embedder.max_tokens - special + 1)
+
+
+@pytest.mark.parametrize("overlap", [32, 33])
+def test_an_overlap_as_large_as_the_chunk_is_refused(overlap: int) -> None:
+    with pytest.raises(ValueError, match=r"chunking\.overlap"):
+        Chunker(FakeEmbedder(), size=32, overlap=overlap)
+
+
+def test_a_document_without_sections_has_no_chunks() -> None:
+    assert Chunker(FakeEmbedder()).chunk(Document("a.md", "text/markdown", "a", "\n", ())) == ()
+
+
+@given(TEXTS, st.integers(0, 50), st.integers(0, 50))
+def test_words_come_backwards_whatever_window_they_are_looked_for_in(text: str, skipped: int, cut: int) -> None:
+    first, end = min(skipped, len(text)), max(len(text) - cut, 0)
+    naive = [(m.start(), m.group()) for m in _WORD.finditer(text, first, end)][::-1]
+    assert [(m.start(), m.group()) for m in _words_backwards(text, first, end)] == naive
+
+
+def test_a_long_text_is_counted_no_further_than_need_be() -> None:
+    class Counted(FakeEmbedder):
+        most = 0
+
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            Counted.most = max(Counted.most, *map(len, texts))
+            return super().count_tokens(texts)
+
+    text = " ".join(f"word{n}" for n in range(50_000))
+    chunks = Chunker(Counted(), size=64, overlap=8).chunk(plain(text))
+    assert lost(plain(text), [(chunk.start, chunk.end) for chunk in chunks]) == []
+    assert Counted.most <= 20_000 < len(text)
