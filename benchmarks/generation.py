@@ -28,12 +28,12 @@ from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
 from rag.factory import make_embedder, make_pipeline, open_index
-from rag.filtering import Filter
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.vllm_engine import machine_arguments
 from rag.models.resolve import resolve_model
 from rag.pipeline import Pipeline
 from rag.prompting import cache_order
+from rag.retrieval.filters import Filter
 
 CONFIG = config_for("generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1")
 ROUNDS = 3

@@ -20,7 +20,7 @@ from eval.ranking import ndcg_at_k, recall_at_k
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
 from rag.ingestion.ingestor import Ingestor
-from rag.retrieval import Retriever
+from rag.retrieval.retriever import Retriever
 
 DEPTH = 40  # chunks fetched for each question, enough for 20 paragraphs in practice
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
-from rag.filtering import Filter
 from rag.pipeline import Pipeline
 from rag.records import Answer
-from rag.retrieval import check_question
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import check_question
 from rag.serialise import answer_json
 
 __all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]

@@ -15,11 +15,11 @@ from difflib import SequenceMatcher
 
 from rag.config import Config
 from rag.errors import InputError
-from rag.filtering import Filter
 from rag.prompting import Builder
 from rag.reader import Reader
 from rag.records import Answer, Passage
-from rag.retrieval import Retrieved, Retriever
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import Retrieved, Retriever
 
 __all__ = ["Attribution", "Change", "Standing", "Why", "leave_one_out", "why"]
 

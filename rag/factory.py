@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rag.pipeline import Pipeline
     from rag.prompting import Builder, PromptCounter
     from rag.reader import Reader
-    from rag.reranking import Reranker
-    from rag.retrieval import Retriever
+    from rag.retrieval.rerankers import Reranker
+    from rag.retrieval.retriever import Retriever
 
 __all__ = [
     "check_dense",
@@ -242,7 +242,7 @@ def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retrieve
 
     Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
     """
-    from rag.retrieval import Retriever
+    from rag.retrieval.retriever import Retriever
 
     check_dense(config, embedder.dimension)
     dense, part = config.index.dense, config.retrieval
@@ -283,11 +283,11 @@ def make_reranker(config: Config) -> Reranker | None:
     """Load the reranker, if the configuration asks for one."""
     part = config.retrieval
     if part.rerank == "reader":
-        from rag.reranking import ReaderReranker
+        from rag.retrieval.rerankers import ReaderReranker
 
         return ReaderReranker(make_marker(config).engine)
     if part.rerank == "cross-encoder":
-        from rag.reranking import CrossEncoderReranker
+        from rag.retrieval.rerankers import CrossEncoderReranker
 
         return CrossEncoderReranker(part.cross_encoder, weight=part.rerank_weight)
     return None

@@ -1,14 +1,14 @@
-"""Question to answer: retrieve, then read. See :mod:`rag.retrieval` and :mod:`rag.reader` for the two halves."""
+"""Question to answer: retrieve, then read. See :mod:`rag.retrieval.retriever` and :mod:`rag.reader` for the two halves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.filtering import Filter
 from rag.generators.base import Generator
 from rag.reader import AnswerStream, Reader
 from rag.records import Answer
-from rag.retrieval import Retriever, check_question
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import Retriever, check_question
 
 __all__ = ["Pipeline"]
 

@@ -24,7 +24,7 @@ from rag.plural import counted
 from rag.prompt_forms import ABSTENTION
 from rag.prompting import Builder, BuiltPrompt, cache_order
 from rag.records import Answer, DroppedPassage, Note, Passage, Usage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 
 __all__ = ["AnswerStream", "Reader"]
 

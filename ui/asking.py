@@ -17,12 +17,12 @@ from typing import Literal
 from rag import followup
 from rag.errors import RagError
 from rag.failures import Failure
-from rag.filtering import Filter
 from rag.followup import Rewritten
 from rag.pipeline import Pipeline
 from rag.reader import AnswerStream
 from rag.records import Answer, Passage
-from rag.retrieval import check_question
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import check_question
 from ui.engines import Engine
 from ui.failures import failure_of, traced
 

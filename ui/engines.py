@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rag.embedding.base import Embedder
     from rag.generators.base import Generator
     from rag.pipeline import Pipeline
-    from rag.reranking import Reranker
+    from rag.retrieval.rerankers import Reranker
 
 __all__ = ["Engine", "Engines", "State", "configured", "engines"]
 

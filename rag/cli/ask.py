@@ -20,8 +20,8 @@ from rag.errors import InputError, PromptRefusedError, PromptTooLongError, Usage
 if TYPE_CHECKING:
     from rag.batch import BatchPlan, BatchReport
     from rag.config import Resolved
-    from rag.filtering import Filter
     from rag.pipeline import Pipeline
+    from rag.retrieval.filters import Filter
 
 __all__ = ["ask"]
 
@@ -76,7 +76,7 @@ def ask(
     if explain and question in (None, "-"):
         raise UsageError("--explain goes with one QUESTION", 'for example: rag ask "What is …?" --explain')
     if question not in (None, "-"):
-        from rag.retrieval import check_question
+        from rag.retrieval.retriever import check_question
 
         check_question(str(question))
     if batch is not None and out_file is not None:

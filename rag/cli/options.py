@@ -10,7 +10,7 @@ import typer
 from rag.config import Resolved, load_config
 
 if TYPE_CHECKING:
-    from rag.filtering import Filter
+    from rag.retrieval.filters import Filter
 
 __all__ = ["AsJson", "Collapse", "ConfigName", "Filters", "IndexFolder", "Settings", "parse_filters", "resolve"]
 
@@ -53,6 +53,6 @@ def resolve(config: str, settings: list[str] | None) -> Resolved:
 
 def parse_filters(texts: list[str] | None) -> Filter | None:
     """Return what --filter says, None where it was not given. Raises :class:`~rag.errors.UsageError`."""
-    from rag.filtering import Filter
+    from rag.retrieval.filters import Filter
 
     return Filter.parse(texts) if texts else None

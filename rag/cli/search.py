@@ -29,7 +29,7 @@ def search(
     resolved = resolve(config, [*(settings or []), *chosen])
     only = parse_filters(filters)
     from rag.errors import InputError
-    from rag.retrieval import check_question
+    from rag.retrieval.retriever import check_question
 
     if not question.strip():
         raise InputError("the question is empty", 'ask something: rag search "…"')

@@ -13,7 +13,7 @@ from rag.cli.output import out, out_json, place, status
 if TYPE_CHECKING:
     from rag.config import Config
     from rag.explain import Why
-    from rag.filtering import Filter
+    from rag.retrieval.filters import Filter
 
 __all__ = ["why"]
 
@@ -33,7 +33,7 @@ def why(
 
     Every change that is named was tried. No answer is generated, so it takes seconds.
     """
-    from rag.retrieval import check_question
+    from rag.retrieval.retriever import check_question
 
     resolved = resolve(config, settings)
     asked = check_question(question)

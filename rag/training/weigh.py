@@ -22,7 +22,7 @@ from rag.generators.base import Completion, Prompt, Sampling, ShownPassage
 from rag.generators.extractive import ExtractiveGenerator
 from rag.plural import counted
 from rag.records import Passage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 from rag.spans.engine import SpanEngine
 from rag.spans.record import Calibration, Combination, ReaderRecord
 

@@ -22,7 +22,7 @@ from rag.models.resolve import resolve_model
 from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Note, Passage, Usage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 from rag.spans.engine import SpanEngine
 from rag.spans.record import Calibration, Combination, ReaderRecord
 from rag.spans.scorer import WindowScores

@@ -13,7 +13,7 @@ from rag.generators.hybrid import HybridGenerator, phrasing_prompt, says_the_sam
 from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Passage, Usage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 
 TEXT = "The desk is shut at 17:00. At night, dial 288 and wait."
 PROMPT = Prompt(question="Which number rings the night desk?", passages=(ShownPassage(TEXT, "a.md", 0, 1.0),))

@@ -14,7 +14,7 @@ from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_cre
 from rag.generators.fake import FakeGenerator
 from rag.ingestion.ingestor import Ingestor, IngestReport
 from rag.pipeline import Pipeline
-from rag.retrieval import Retriever
+from rag.retrieval.retriever import Retriever
 
 FOG: dict[str, str | bytes] = {
     "fog.md": (

@@ -12,9 +12,9 @@ from rag_project import Project
 
 from rag.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.errors import InputError, PromptRefusedError
-from rag.filtering import Filter
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.fake import FakeGenerator
+from rag.retrieval.filters import Filter
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}
 FOG = {"question": "What does the fog sensor weigh?"}

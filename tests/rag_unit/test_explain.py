@@ -13,8 +13,8 @@ from rag.embedding.base import FakeEmbedder
 from rag.errors import InputError
 from rag.explain import Why, leave_one_out, why
 from rag.factory import make_builder, make_retriever
-from rag.filtering import Filter
 from rag.generators.fake import FakeGenerator
+from rag.retrieval.filters import Filter
 
 FILES: dict[str, str | bytes] = {
     f"d{n:02d}.md": f"# Note {n}\n\nThe harbour light number {n} is green.\n" for n in range(30)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rag_project import Project
 
 from rag.errors import InputError, PromptTooLongError
-from rag.filtering import Filter
 from rag.generators.base import Completion, Prompt, Sampling
 from rag.generators.fake import FakeGenerator
 from rag.prompting import ABSTENTION
 from rag.records import Answer, Note, Usage
+from rag.retrieval.filters import Filter
 from rag.serialise import answer_json
 
 WEIGHT = "What does the fog sensor weigh?"

@@ -17,7 +17,7 @@ from training_samples import tiny_encoder
 
 from rag.errors import InputError, ModelError, RagError, UsageError
 from rag.models.resolve import resolve_model
-from rag.reranking import CrossEncoderReranker
+from rag.retrieval.rerankers import CrossEncoderReranker
 from rag.training.candidates import Candidates
 from rag.training.config import LoopConfig, RerankerConfig
 from rag.training.encoders import load_cross_encoder, save_cross_encoder

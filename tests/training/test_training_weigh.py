@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import InputError
 from rag.records import Passage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 from rag.spans.engine import MarkedSpan, Reading, SpanEngine
 from rag.spans.record import ReaderRecord
 from rag.spans.windows import WindowSettings

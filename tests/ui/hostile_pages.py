@@ -13,7 +13,7 @@ from hostile_state import OWNER, QUESTION_WORD, names, settings_of
 
 from rag.doctor import Finding
 from rag.failures import Failure
-from rag.filtering import Filter
+from rag.retrieval.filters import Filter
 from ui.frame import Here, sidebar
 from ui.settings import UiSettings, use
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rag import followup
-from rag.filtering import Filter
 from rag.pipeline import Pipeline
+from rag.retrieval.filters import Filter
 from ui.asking import Asking, Outcome
 from ui.behind import Task
 from ui.engines import Engine, engines

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from indexes.lock import writer_lock
 from rag.config import load_config
 from rag.factory import open_index
-from rag.filtering import Filter
+from rag.retrieval.filters import Filter
 from ui import ingesting as ingesting_module
 from ui.collections import create, uploads_of
 from ui.engines import engines

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from ui_project import ingest
 
-from rag.filtering import Filter
+from rag.retrieval.filters import Filter
 from ui.engines import Engines, engines
 from ui.settings import UiSettings
 

@@ -12,7 +12,7 @@ from rag.errors import RagError
 from rag.factory import make_builder, open_index, vary_retriever
 from rag.failures import FAILURES
 from rag.folders import holds_index
-from rag.retrieval import MAX_QUESTION_CHARS, check_question
+from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
 from ui.engines import engines
 from ui.failures import failure_of
 from ui.frame import Here, show_failure, told
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rag.pipeline import Pipeline
-    from rag.reranking import Reranker
-    from rag.retrieval import Retrieved
+    from rag.retrieval.rerankers import Reranker
+    from rag.retrieval.retriever import Retrieved
 
 __all__ = ["show"]
 

@@ -1,6 +1,6 @@
 """The filter: which documents the list shows and the questions are asked of.
 
-What is chosen is kept as one :class:`~rag.filtering.Filter` under ``filter`` in the session, which other pages read;
+What is chosen is kept as one :class:`~rag.retrieval.filters.Filter` under ``filter`` in the session, which other pages read;
 the widgets here are filled from it, because Streamlit forgets them when another page is shown.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from rag.filtering import TYPES, Filter
+from rag.retrieval.filters import TYPES, Filter
 from ui.texts import Texts
 
 __all__ = ["FILTER", "chosen_filter", "draw_fields", "draw_filter"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rag.filtering import type_of
 from rag.ingestion.discovery import UPLOAD
 from rag.ingestion.ingest_report import AFTER_READING
+from rag.retrieval.filters import type_of
 from ui.ingesting import Failed, Ingestion
 from ui.safe import escape, one_line
 from ui.texts import Texts

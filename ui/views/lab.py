@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from rag.explain import Change, Standing, Why
-from rag.filtering import Filter
 from rag.records import Passage
-from rag.retrieval import Retrieved
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import Retrieved
 from rag.words import content_stems
 from ui.safe import escape, marked
 from ui.texts import Texts

@@ -29,7 +29,7 @@ from rag.generators.remembering import RememberingGenerator
 from rag.models.resolve import resolve_model
 from rag.reader import Reader
 from rag.records import Answer, Note, Passage
-from rag.retrieval import Retrieved
+from rag.retrieval.retriever import Retrieved
 from rag.serialise import notes_json
 from rag.urls import without_userinfo
 

@@ -10,8 +10,8 @@ from rag_project import Project
 
 from rag.embedding.base import FakeEmbedder, Float32
 from rag.errors import InputError
-from rag.filtering import Filter
-from rag.retrieval import MAX_QUESTION_CHARS, Retriever, check_question
+from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import MAX_QUESTION_CHARS, Retriever, check_question
 
 WORDS = ["mast", "net", "cup", "lamp", "quay", "boat", "letter", "oil", "hood", "bolt"]
 

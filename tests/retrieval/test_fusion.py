@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.fusion import Array, ranks, reciprocal_rank, zscore_sum
+from rag.retrieval.fusion import Array, ranks, reciprocal_rank, zscore_sum
 
 NAN = float("nan")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rag_project import Project
 
 from rag.errors import UsageError
-from rag.filtering import TYPES, Filter, type_of
 from rag.ingestion.loaders import sniff
+from rag.retrieval.filters import TYPES, Filter, type_of
 
 MANY_TYPES = {
     "a.md": "# Lamp\n\nThe lamp is green.\n",

@@ -11,8 +11,8 @@ from rag_project import Project
 
 from rag.embedding.base import FakeEmbedder
 from rag.errors import ModelError
-from rag.reranking import CrossEncoderReranker, ReaderReranker
-from rag.retrieval import Retriever
+from rag.retrieval.rerankers import CrossEncoderReranker, ReaderReranker
+from rag.retrieval.retriever import Retriever
 from rag.spans.engine import MarkedSpan, Reading
 from rag.spans.record import Combination, ReaderRecord
 

@@ -17,14 +17,14 @@ import numpy as np
 from indexes import IndexReader
 from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
-from rag.collapsing import Collapsed
 from rag.embedding.base import Embedder
 from rag.errors import InputError
-from rag.filtering import Filter
-from rag.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
 from rag.plural import counted
 from rag.records import Note, Passage
-from rag.reranking import Reranker
+from rag.retrieval.dedup import Collapsed
+from rag.retrieval.filters import Filter
+from rag.retrieval.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
+from rag.retrieval.rerankers import Reranker
 
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
 

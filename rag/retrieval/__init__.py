@@ -1,0 +1,1 @@
+"""Retrieval: question to ranked passages."""
