@@ -385,8 +385,8 @@ def make_generator(config: Config, *, writer: Generator | None = None) -> Genera
 
 def make_marker(config: Config) -> ExtractiveGenerator:
     """Return the reader a configuration names, as what marks answers; its model is loaded once a process."""
+    from rag.extractive_qa.engine import shared_engine
     from rag.generators.extractive import ExtractiveGenerator
-    from rag.spans.engine import shared_engine
 
     return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
 

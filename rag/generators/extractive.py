@@ -16,11 +16,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.extractive_qa.engine import Reading, SpanEngine
+from rag.extractive_qa.record import MOST_LEAD, is_latin
 from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
 from rag.plural import counted
 from rag.records import Note, Usage
-from rag.spans.engine import Reading, SpanEngine
-from rag.spans.record import MOST_LEAD, is_latin
 
 __all__ = ["ExtractiveGenerator"]
 
@@ -38,7 +38,7 @@ class _Candidate:
 
 
 class ExtractiveGenerator:
-    """Marks answers with a :class:`~rag.spans.engine.SpanEngine`."""
+    """Marks answers with a :class:`~rag.extractive_qa.engine.SpanEngine`."""
 
     name = "extractive"
     context_length = 1_000_000  # passages are read one by one: no number of them is too many

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rag.errors import MissingPackageError, ModelError
+from rag.extractive_qa.engine import SpanEngine
 from rag.models.quiet import held_back
 from rag.models.resolve import resolve_model
-from rag.spans.engine import SpanEngine
 
 __all__ = ["CrossEncoderReranker", "ReaderReranker", "Reranker"]
 

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import UsageError
-from rag.spans.windows import WindowSettings
+from rag.extractive_qa.windows import WindowSettings
 from rag.training.passages import PassageSettings
 
 __all__ = [
@@ -129,7 +129,7 @@ RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discrimin
 
 
 class WindowConfig(_Part):
-    """See :class:`rag.spans.windows.WindowSettings`."""
+    """See :class:`rag.extractive_qa.windows.WindowSettings`."""
 
     size: int = Field(320, ge=32)
     stride: int = Field(96, ge=0)

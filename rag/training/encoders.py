@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError, UsageError
+from rag.extractive_qa.model import encoder_config
+from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.models.quiet import held_back
-from rag.spans.model import encoder_config
-from rag.spans.tokenizer import load_tokenizer
 
 __all__ = ["load_cross_encoder", "save_cross_encoder"]
 

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from rag.errors import InputError, MissingPackageError
+from rag.extractive_qa.model import SpanReader
+from rag.extractive_qa.record import RECORD_FILE, ReaderRecord
+from rag.extractive_qa.scorer import GRAPH_FILE, batches, padded
+from rag.extractive_qa.windows import Windower
 from rag.models.openvino import load_openvino
-from rag.spans.model import SpanReader
-from rag.spans.record import RECORD_FILE, ReaderRecord
-from rag.spans.scorer import GRAPH_FILE, batches, padded
-from rag.spans.windows import Windower
 
 __all__ = ["export_graph"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.spans.windows import Int32, Windower
+from rag.extractive_qa.windows import Int32, Windower
 from rag.training.corpus import Example
 
 __all__ = ["Collator", "Features"]

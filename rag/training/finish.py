@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rag.config import Config
 from rag.errors import InputError
+from rag.extractive_qa.engine import load_engine
+from rag.extractive_qa.record import RECORD_FILE, ReaderRecord, is_latin
+from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.extractive_qa.windows import Windower
 from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
 from rag.ingestion.ingestor import Ingestor
-from rag.spans.engine import load_engine
-from rag.spans.record import RECORD_FILE, ReaderRecord, is_latin
-from rag.spans.tokenizer import load_tokenizer
-from rag.spans.windows import Windower
 from rag.training.altered import Alterer
 from rag.training.config import Pairs, ReaderConfig
 from rag.training.corpus import Corpus

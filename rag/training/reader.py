@@ -8,10 +8,10 @@ from typing import Any
 from transformers import set_seed
 
 from rag.errors import ModelError
+from rag.extractive_qa.model import SpanReader
+from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.extractive_qa.windows import Windower
 from rag.models.resolve import LocalModel, resolve_model
-from rag.spans.model import SpanReader
-from rag.spans.tokenizer import load_tokenizer
-from rag.spans.windows import Windower
 from rag.training.config import ReaderConfig
 from rag.training.corpus import Corpus
 from rag.training.data import gather

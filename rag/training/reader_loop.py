@@ -14,8 +14,8 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainingArguments
 
 from rag.errors import InputError
-from rag.spans.model import SpanReader
-from rag.spans.windows import Windower
+from rag.extractive_qa.model import SpanReader
+from rag.extractive_qa.windows import Windower
 from rag.training.config import TrainingConfig
 from rag.training.corpus import Example
 from rag.training.features import Collator, Features
@@ -29,7 +29,7 @@ __all__ = ["reader_loss", "train"]
 def reader_loss(told: Any, mask: torch.Tensor, start: torch.Tensor, end: torch.Tensor, weight: float) -> torch.Tensor:
     """Return the mean over windows of the cross entropies of start and end, and of relevance at ``weight``.
 
-    ``told`` are :class:`~rag.spans.model.Scores`, ``mask`` (windows, tokens) is 0 at padding, which takes no part;
+    ``told`` are :class:`~rag.extractive_qa.model.Scores`, ``mask`` (windows, tokens) is 0 at padding, which takes no part;
     ``start`` and ``end`` (windows,) are tokens, both 0 where a window holds no answer.
     """
     lowest = torch.finfo(torch.float32).min / 2
@@ -59,7 +59,7 @@ def train(
     """Train as :func:`~rag.training.loop.fit` does.
 
     The best model is that of the best F1, over the examples with an answer and abstention together. Dropout is the
-    model's own: see :meth:`~rag.spans.model.SpanReader.load`.
+    model's own: see :meth:`~rag.extractive_qa.model.SpanReader.load`.
     """
     features = Features(train_set, windower)
     if not len(features):

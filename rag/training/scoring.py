@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rag.spans.decode import best_spans, null_score
-from rag.spans.windows import Windower
+from rag.extractive_qa.decode import best_spans, null_score
+from rag.extractive_qa.windows import Windower
 from rag.training.corpus import Example
 from rag.training.features import Collator
 

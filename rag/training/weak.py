@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from rag.spans.windows import Windower
+from rag.extractive_qa.windows import Windower
 from rag.training.corpus import Corpus, Example, Question
 from rag.training.scoring import Predicted, mark
 

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import InputError
+from rag.extractive_qa.engine import SpanEngine
+from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.generators.base import Completion, Prompt, Sampling, ShownPassage
 from rag.generators.extractive import ExtractiveGenerator
 from rag.plural import counted
 from rag.records import Passage
 from rag.retrieval.retriever import Retrieved
-from rag.spans.engine import SpanEngine
-from rag.spans.record import Calibration, Combination, ReaderRecord
 
 __all__ = ["Asked", "conditional_logit", "weigh"]
 

@@ -17,7 +17,7 @@ from training_samples import tiny_encoder, write_squad
 
 from rag.cli.train import progress_line
 from rag.errors import InputError
-from rag.spans.record import ReaderRecord
+from rag.extractive_qa.record import ReaderRecord
 from rag.training.curve import curve_page
 
 FILE = """\

@@ -19,9 +19,9 @@ from rag.embedding.base import (
     choose_dtype,
 )
 from rag.embedding.legible import legible
+from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.factory import index_settings
 from rag.models.resolve import resolve_model
-from rag.spans.tokenizer import load_tokenizer
 
 TEXTS = ["The fog sensor weighs 3.4 kg.", "Soup on Mondays.", "Датчик тумана стоит на мачте.", "fog " * 100, "?"]
 

@@ -15,6 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.extractive_qa.engine import SpanEngine
+from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
+from rag.extractive_qa.scorer import WindowScores
+from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.extractive_qa.windows import Window, Windower
 from rag.generators.base import Completion, Evidence, Prompt, Sampling, ShownPassage
 from rag.generators.extractive import ExtractiveGenerator
 from rag.generators.remembering import RememberingGenerator
@@ -23,11 +28,6 @@ from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Note, Passage, Usage
 from rag.retrieval.retriever import Retrieved
-from rag.spans.engine import SpanEngine
-from rag.spans.record import Calibration, Combination, ReaderRecord
-from rag.spans.scorer import WindowScores
-from rag.spans.tokenizer import load_tokenizer
-from rag.spans.windows import Window, Windower
 
 QUESTION = "Which number rings the night desk?"
 RECORD = ReaderRecord(calibration=Calibration(margin=0.5, bias=-2.0, threshold=0.4))

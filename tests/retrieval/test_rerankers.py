@@ -11,10 +11,10 @@ from rag_project import Project
 
 from rag.embedding.base import FakeEmbedder
 from rag.errors import ModelError
+from rag.extractive_qa.engine import MarkedSpan, Reading
+from rag.extractive_qa.record import Combination, ReaderRecord
 from rag.retrieval.rerankers import CrossEncoderReranker, ReaderReranker
 from rag.retrieval.retriever import Retriever
-from rag.spans.engine import MarkedSpan, Reading
-from rag.spans.record import Combination, ReaderRecord
 
 
 class Liking:

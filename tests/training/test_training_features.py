@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
-from rag.spans.windows import Windower, WindowSettings
 from rag.training import features as features_module
 from rag.training import scoring as scoring_module
 from rag.training.corpus import Corpus, Example, Question

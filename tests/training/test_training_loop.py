@@ -17,10 +17,10 @@ import torch
 from training_samples import deliver, examples, tiny_encoder
 
 from rag.errors import ModelError, UsageError
+from rag.extractive_qa.model import SpanReader
+from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
-from rag.spans.model import SpanReader
-from rag.spans.tokenizer import load_tokenizer
-from rag.spans.windows import Windower, WindowSettings
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import TrainingConfig
 from rag.training.features import Collator, Features

@@ -11,10 +11,10 @@ import torch
 from training_samples import tiny_encoder
 
 from rag.errors import ModelError
+from rag.extractive_qa.model import RELEVANCE_FILE, SpanReader
+from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
-from rag.spans.model import RELEVANCE_FILE, SpanReader
-from rag.spans.tokenizer import load_tokenizer
-from rag.spans.windows import Windower, WindowSettings
 
 
 @pytest.fixture(scope="module")

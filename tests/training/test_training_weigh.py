@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from rag.errors import InputError
+from rag.extractive_qa.engine import MarkedSpan, Reading, SpanEngine
+from rag.extractive_qa.record import ReaderRecord
+from rag.extractive_qa.windows import WindowSettings
 from rag.records import Passage
 from rag.retrieval.retriever import Retrieved
-from rag.spans.engine import MarkedSpan, Reading, SpanEngine
-from rag.spans.record import ReaderRecord
-from rag.spans.windows import WindowSettings
 from rag.training.weigh import Asked, conditional_logit, logistic, weigh
 
 

@@ -1,6 +1,6 @@
 """Windows to scores, in batches of like length: through torch on any device, or an int8 graph in OpenVINO on a CPU.
 
-Both give the same kind of answer; what a score means is :mod:`rag.spans.decode`'s affair.
+Both give the same kind of answer; what a score means is :mod:`rag.extractive_qa.decode`'s affair.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import ModelError
+from rag.extractive_qa.windows import Window
 from rag.models.openvino import compile_graph
-from rag.spans.windows import Window
 
 __all__ = ["GRAPH_FILE", "OpenVinoScorer", "SpanScorer", "TorchScorer", "WindowScores"]
 
@@ -50,7 +50,7 @@ class TorchScorer:
         import torch
 
         from rag.embedding.base import choose_devices, choose_dtype
-        from rag.spans.model import SpanReader
+        from rag.extractive_qa.model import SpanReader
 
         self._device = choose_devices(device, torch)[0]
         model = SpanReader.load(folder, with_relevance=has_relevance(folder), name=name, trained=True)

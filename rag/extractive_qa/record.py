@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.spans.windows import WindowSettings
+from rag.extractive_qa.windows import WindowSettings
 
 __all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord", "is_latin"]
 

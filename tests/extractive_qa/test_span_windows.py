@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from span_samples import WORDS, minilm_tokenizer, tokenizer_named
 
 from rag.errors import ModelError
-from rag.spans.windows import Window, Windower, WindowSettings
+from rag.extractive_qa.windows import Window, Windower, WindowSettings
 
 TOKENIZERS = ("minilm", "roberta", "modern")
 SMALL = WindowSettings(size=40, stride=8, question=12)

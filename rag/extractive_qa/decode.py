@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rag.spans.blocks import block_of
-from rag.spans.windows import Window
+from rag.extractive_qa.blocks import block_of
+from rag.extractive_qa.windows import Window
 
 __all__ = ["SpanScore", "best_spans", "null_score", "word_edges"]
 
@@ -66,7 +66,7 @@ def best_spans(
 ) -> list[SpanScore]:
     """Return the ``count`` best spans of one window, best first. ``start`` and ``end`` are logits (tokens,).
 
-    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.spans.blocks`). Among equal scores
+    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.extractive_qa.blocks`). Among equal scores
     the one that begins first, then the shorter. A window without a permitted span has none.
     """
     width = window.last - window.first

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rag.errors import ModelError
-from rag.spans.record import Calibration, Combination, ReaderRecord, is_latin
-from rag.spans.windows import WindowSettings
+from rag.extractive_qa.record import Calibration, Combination, ReaderRecord, is_latin
+from rag.extractive_qa.windows import WindowSettings
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.errors import ModelError
+from rag.extractive_qa.decode import best_spans, null_score
+from rag.extractive_qa.record import ReaderRecord
+from rag.extractive_qa.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
+from rag.extractive_qa.tokenizer import load_plain, load_tokenizer
+from rag.extractive_qa.windows import Windower
 from rag.models.resolve import resolve_model
-from rag.spans.decode import best_spans, null_score
-from rag.spans.record import ReaderRecord
-from rag.spans.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
-from rag.spans.tokenizer import load_plain, load_tokenizer
-from rag.spans.windows import Windower
 
 __all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "shared_engine"]
 
