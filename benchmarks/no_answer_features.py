@@ -25,10 +25,10 @@ import numpy as np
 from benchmarks.squad import DATA
 from eval.metrics import best_over, exact_match
 from rag.config import load_config
+from rag.evidence.token_match import content_stems
 from rag.factory import make_marker
 from rag.generators.base import Prompt, Sampling, ShownPassage
 from rag.training.weigh import logistic
-from rag.words import content_stems
 
 _NEGATION = re.compile(r"n't\b|\bnot\b|\bnever\b|\bno\b", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][\w-]*|\b\d[\d,.]*")

@@ -17,9 +17,9 @@ from typing import Literal
 
 from rag.dependence import depends_on_history, is_fragment, without_opening
 from rag.errors import RagError
+from rag.evidence.token_match import content_stems
 from rag.generators.base import Generator, Prompt, Sampling, TextStream
 from rag.retrieval.retriever import MAX_QUESTION_CHARS
-from rag.words import content_stems
 
 __all__ = ["Rewritten", "Turn", "rewrite", "writer_of"]
 

@@ -2,7 +2,7 @@
 
 When nothing relevant was retrieved, or the generator itself says so, the answer is a plain "not in the documents" with
 the nearest passages. ``confidence`` is what the generator says of a span it marked, and else the mean support of the
-answer's sentences (see :mod:`rag.citations`): a measure of evidence. Below ``min_confidence``, which
+answer's sentences (see :mod:`rag.evidence.citations`): a measure of evidence. Below ``min_confidence``, which
 ``rag eval calibrate`` fits, the reader abstains.
 
 A stream shows what the checked answer will say: without the model's source numbers, an abstention in our words. Only
@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
+from rag.evidence.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
 from rag.generators.base import Completion, Generator, MarkedStream, TextStream
 from rag.plural import counted
 from rag.prompt_forms import ABSTENTION

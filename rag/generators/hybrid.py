@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.citations import sentence_spans
+from rag.evidence.antonyms import OPPOSITES
+from rag.evidence.citations import sentence_spans
+from rag.evidence.token_match import content_stems, is_number
 from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
 from rag.generators.extractive import ExtractiveGenerator
-from rag.opposites import OPPOSITES
 from rag.records import Note, Usage
-from rag.words import content_stems, is_number
 
 __all__ = ["HybridGenerator", "phrasing_prompt", "says_the_same"]
 

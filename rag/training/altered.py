@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.opposites import OPPOSITES
+from rag.evidence.antonyms import OPPOSITES
 from rag.training.corpus import Corpus
 
 __all__ = ["Alterer"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rag.citations import sentence_spans
+from rag.evidence.citations import sentence_spans
 from rag.plural import counted
 from rag.training.config import RankedQamr, RankedSource, RankedSquad, RerankerConfig
 from rag.training.corpus import Corpus, Example, Question

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from evidence_samples import cited, passage
 
-from rag.citations import cite
+from rag.evidence.citations import cite
 from rag.records import Answer, Citation
 from ui.texts import Texts
 from ui.views.evidence import Piece, cited_html, pieces, sources

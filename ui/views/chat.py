@@ -16,8 +16,8 @@ from typing import Literal
 
 from rag import followup
 from rag.config import MARKING, Config
+from rag.evidence.token_match import content_stems
 from rag.records import Answer
-from rag.words import content_stems
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
 from ui.safe import one_line

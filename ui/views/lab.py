@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from rag.evidence.token_match import content_stems
 from rag.explain import Change, Standing, Why
 from rag.records import Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved
-from rag.words import content_stems
 from ui.safe import escape, marked
 from ui.texts import Texts
 from ui.views.documents import name_of

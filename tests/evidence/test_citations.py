@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rag.citations import Cited, MarkerFilter, cite, sentence_spans, strip_markers
+from rag.evidence.citations import Cited, MarkerFilter, cite, sentence_spans, strip_markers
 from rag.records import Passage
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rag.words import content_stems, is_number
+from rag.evidence.token_match import content_stems, is_number
 
 
 def test_stop_words_are_no_evidence_and_numbers_stay_whole() -> None:

@@ -1,7 +1,7 @@
 """Answers to citations: each sentence of an answer is looked up in the passages, whatever the model claims.
 
 For every sentence the best-supporting span (one sentence of a passage, or two neighbours) is found by the share of
-the sentence's content words that it contains, compared as :mod:`rag.words` says. Every number of the sentence must be
+the sentence's content words that it contains, compared as :mod:`rag.evidence.token_match` says. Every number of the sentence must be
 in the span too. A sentence that no span supports well enough is marked unsupported.
 
 This is lexical evidence: the words occur in a passage, which is not to say that they answer the question. It finds
@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.evidence.token_match import content_stems, is_number
 from rag.records import Citation, Passage, Sentence
-from rag.words import content_stems, is_number
 
 __all__ = ["Cited", "MarkerFilter", "cite", "cite_marked", "sentence_spans", "strip_markers"]
 
