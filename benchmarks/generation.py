@@ -28,11 +28,11 @@ from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
 from rag.factory import make_embedder, make_pipeline, open_index
-from rag.generators.base import Completion, Prompt, Sampling
-from rag.generators.vllm_engine import machine_arguments
+from rag.generation.base import Completion, Prompt, Sampling
+from rag.generation.prompt_builder import cache_order
+from rag.generation.vllm import machine_arguments
 from rag.models.resolve import resolve_model
 from rag.pipeline import Pipeline
-from rag.prompting import cache_order
 from rag.retrieval.filters import Filter
 
 CONFIG = config_for("generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1")
@@ -160,7 +160,7 @@ def _run_pipeline() -> None:
 def _run_raw() -> None:
     import torch
 
-    from rag.generators.vllm_engine import _set_environment
+    from rag.generation.vllm import _set_environment
 
     prompts = json.loads((WORK / "overhead-prompts.json").read_text(encoding="utf-8"))
     part = CONFIG.generator.vllm

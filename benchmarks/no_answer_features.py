@@ -27,7 +27,7 @@ from eval.metrics import best_over, exact_match
 from rag.config import load_config
 from rag.evidence.token_match import content_stems
 from rag.factory import make_marker
-from rag.generators.base import Prompt, Sampling, ShownPassage
+from rag.generation.base import Prompt, Sampling, ShownPassage
 from rag.training.weigh import logistic
 
 _NEGATION = re.compile(r"n't\b|\bnot\b|\bnever\b|\bno\b", re.IGNORECASE)

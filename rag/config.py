@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from indexes.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
-from rag.prompt_forms import FORMS
+from rag.prompt_templates import FORMS
 from rag.urls import without_userinfo
 
 __all__ = ["MARKING", "Config", "Resolved", "load_config", "preset_names"]

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 
 from rag.config import Config
 from rag.errors import InputError
-from rag.prompting import Builder
+from rag.generation.prompt_builder import Builder
 from rag.reader import Reader
 from rag.records import Answer, Passage
 from rag.retrieval.filters import Filter

@@ -20,11 +20,11 @@ from rag.ingestion.chunker import Chunker
 from rag.models.resolve import resolve_model
 
 if TYPE_CHECKING:
-    from rag.generators.base import Generator
-    from rag.generators.extractive import ExtractiveGenerator
+    from rag.generation.base import Generator
+    from rag.generation.extractive import ExtractiveGenerator
+    from rag.generation.prompt_builder import Builder, PromptCounter
     from rag.ingestion.sandbox import ParserPool
     from rag.pipeline import Pipeline
-    from rag.prompting import Builder, PromptCounter
     from rag.reader import Reader
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retriever
@@ -341,7 +341,7 @@ def _answered_by(config: Config) -> str:
 
 def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:
     """Make the prompt builder; with ``whole``, passages may fill all that the generator reads."""
-    from rag.prompting import PromptBuilder, ReadingBuilder
+    from rag.generation.prompt_builder import PromptBuilder, ReadingBuilder
 
     if config.generator.type in MARKING:
         return ReadingBuilder()
@@ -362,23 +362,23 @@ def make_generator(config: Config, *, writer: Generator | None = None) -> Genera
     """
     part = config.generator
     if part.type == "fake":
-        from rag.generators.fake import FakeGenerator
+        from rag.generation.fake import FakeGenerator
 
         return FakeGenerator.named(part.model)
     if part.type == "openai":
-        from rag.generators.openai_endpoint import OpenAIGenerator
+        from rag.generation.openai import OpenAIGenerator
 
         return OpenAIGenerator(part.model, **part.openai.model_dump())
     if part.type == "extractive":
         return make_marker(config)
     if part.type == "hybrid":
-        from rag.generators.hybrid import HybridGenerator
+        from rag.generation.hybrid import HybridGenerator
 
         least = least_confidence(config)
         return HybridGenerator(
             make_marker(config), writer or make_generator(writer_config(config)), min_confidence=least
         )
-    from rag.generators.vllm_engine import VllmGenerator
+    from rag.generation.vllm import VllmGenerator
 
     return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
 
@@ -386,7 +386,7 @@ def make_generator(config: Config, *, writer: Generator | None = None) -> Genera
 def make_marker(config: Config) -> ExtractiveGenerator:
     """Return the reader a configuration names, as what marks answers; its model is loaded once a process."""
     from rag.extractive_qa.engine import shared_engine
-    from rag.generators.extractive import ExtractiveGenerator
+    from rag.generation.extractive import ExtractiveGenerator
 
     return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
 
@@ -408,7 +408,7 @@ def make_counter(config: Config) -> PromptCounter:
     """Return the cheapest thing that counts as the configured generator does."""
     part = config.generator
     if part.type == "vllm":
-        from rag.generators.counting import TokenizerCounter
+        from rag.generation.token_counter import TokenizerCounter
 
         return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
     if part.type in MARKING:

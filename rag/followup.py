@@ -18,7 +18,7 @@ from typing import Literal
 from rag.dependence import depends_on_history, is_fragment, without_opening
 from rag.errors import RagError
 from rag.evidence.token_match import content_stems
-from rag.generators.base import Generator, Prompt, Sampling, TextStream
+from rag.generation.base import Generator, Prompt, Sampling, TextStream
 from rag.retrieval.retriever import MAX_QUESTION_CHARS
 
 __all__ = ["Rewritten", "Turn", "rewrite", "writer_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.generators.base import Generator
+from rag.generation.base import Generator
 from rag.reader import AnswerStream, Reader
 from rag.records import Answer
 from rag.retrieval.filters import Filter

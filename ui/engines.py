@@ -26,7 +26,7 @@ from ui.behind import Task
 
 if TYPE_CHECKING:
     from rag.embedding.base import Embedder
-    from rag.generators.base import Generator
+    from rag.generation.base import Generator
     from rag.pipeline import Pipeline
     from rag.retrieval.rerankers import Reranker
 

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from rag.errors import InputError
 from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
-from rag.generators.base import Completion, Prompt, Sampling, ShownPassage
-from rag.generators.extractive import ExtractiveGenerator
+from rag.generation.base import Completion, Prompt, Sampling, ShownPassage
+from rag.generation.extractive import ExtractiveGenerator
 from rag.plural import counted
 from rag.records import Passage
 from rag.retrieval.retriever import Retrieved

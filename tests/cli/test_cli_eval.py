@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_runner import Rag
 
-from rag.generators.fake import FakeGenerator
+from rag.generation.fake import FakeGenerator
 
 NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch", "Maple", "Oak")
 
@@ -254,7 +254,7 @@ def test_every_loss_is_classed(beacons2: str, rag: Rag, monkeypatch: pytest.Monk
 
 
 def _always(text: str) -> Any:
-    from rag.generators.base import Completion
+    from rag.generation.base import Completion
     from rag.records import Usage
 
     return lambda self, prompt, sampling: Completion(text, "stop", Usage(10, 2))

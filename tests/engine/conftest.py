@@ -18,7 +18,7 @@ import pytest
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.factory import make_generator, open_or_create
-from rag.generators.base import Generator
+from rag.generation.base import Generator
 from rag.ingestion.chunker import Chunker
 from rag.ingestion.ingestor import Ingestor
 from rag.models.resolve import resolve_model

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rag.errors import GeneratorError, InputError, RagError
-from rag.generators.base import Message, Prompt, Sampling
-from rag.generators.openai_endpoint import OpenAIGenerator
+from rag.generation.base import Message, Prompt, Sampling
+from rag.generation.openai import OpenAIGenerator
 
 pytestmark = pytest.mark.engine
 

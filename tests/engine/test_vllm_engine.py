@@ -10,7 +10,7 @@ from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import PromptTooLongError
 from rag.factory import make_counter, make_pipeline, open_index
-from rag.generators.base import Generator, Message, Prompt, Sampling
+from rag.generation.base import Generator, Message, Prompt, Sampling
 
 pytestmark = pytest.mark.engine
 

@@ -12,8 +12,8 @@ from rag_project import Project
 
 from rag.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.errors import InputError, PromptRefusedError
-from rag.generators.base import Completion, Prompt, Sampling
-from rag.generators.fake import FakeGenerator
+from rag.generation.base import Completion, Prompt, Sampling
+from rag.generation.fake import FakeGenerator
 from rag.retrieval.filters import Filter
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}

@@ -13,7 +13,7 @@ from rag.embedding.base import FakeEmbedder
 from rag.errors import InputError
 from rag.explain import Why, leave_one_out, why
 from rag.factory import make_builder, make_retriever
-from rag.generators.fake import FakeGenerator
+from rag.generation.fake import FakeGenerator
 from rag.retrieval.filters import Filter
 
 FILES: dict[str, str | bytes] = {

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rag.dependence import depends_on_history
 from rag.errors import GeneratorError
 from rag.followup import Turn, rewrite, writer_of
-from rag.generators.base import Completion, Prompt, Sampling
-from rag.generators.fake import FakeGenerator
+from rag.generation.base import Completion, Prompt, Sampling
+from rag.generation.fake import FakeGenerator
 
 SQUAD = Path(__file__).parents[2].parent / "shared" / "data" / "squad" / "dev-v1.1.json"
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rag_project import Project
 
 from rag.errors import InputError, PromptTooLongError
-from rag.generators.base import Completion, Prompt, Sampling
-from rag.generators.fake import FakeGenerator
-from rag.prompting import ABSTENTION
+from rag.generation.base import Completion, Prompt, Sampling
+from rag.generation.fake import FakeGenerator
+from rag.generation.prompt_builder import ABSTENTION
 from rag.records import Answer, Note, Usage
 from rag.retrieval.filters import Filter
 from rag.serialise import answer_json

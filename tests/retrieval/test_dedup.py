@@ -7,7 +7,7 @@ from rag_project import CountingEmbedder, Project
 
 from rag.config import load_config
 from rag.explain import why
-from rag.prompting import ReadingBuilder
+from rag.generation.prompt_builder import ReadingBuilder
 
 SAME = "The net hangs still on the quay, and nobody mends it before the spring.\n"
 OTHER = "The net of the fog horn is mended on the quay every second Friday.\n"

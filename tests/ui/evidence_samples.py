@@ -9,7 +9,7 @@ from fpdf import FPDF
 from rag.config import load_config
 from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker, make_pipeline, open_or_create
-from rag.generators.fake import FakeGenerator
+from rag.generation.fake import FakeGenerator
 from rag.ingestion.ingestor import Ingestor
 from rag.records import Answer, Citation, Passage, Sentence
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from eval.run import Answerer
     from rag.cli.evaluation.systems import Open
     from rag.config import Resolved
-    from rag.generators.base import Generator
-    from rag.generators.remembering import RememberingGenerator
+    from rag.generation.base import Generator
+    from rag.generation.cached import RememberingGenerator
 
 __all__ = ["Job", "Mode", "execute", "file_name", "make_job"]
 

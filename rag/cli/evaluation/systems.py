@@ -24,8 +24,8 @@ from rag.config import MARKING, Config
 from rag.embedding.base import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.factory import forbid_downloads, make_generator, make_retriever, open_index
-from rag.generators.base import Generator
-from rag.generators.remembering import RememberingGenerator
+from rag.generation.base import Generator
+from rag.generation.cached import RememberingGenerator
 from rag.models.resolve import resolve_model
 from rag.reader import Reader
 from rag.records import Answer, Note, Passage

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rag.extractive_qa.engine import Reading, SpanEngine
 from rag.extractive_qa.record import MOST_LEAD, is_latin
-from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
+from rag.generation.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
 from rag.plural import counted
 from rag.records import Note, Usage
 

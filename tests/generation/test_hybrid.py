@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from rag.generators.base import Completion, Evidence, MarkedStream, Prompt, Sampling, ShownPassage, Signals
-from rag.generators.fake import FakeGenerator
-from rag.generators.hybrid import HybridGenerator, phrasing_prompt, says_the_same
-from rag.prompting import ReadingBuilder
+from rag.generation.base import Completion, Evidence, MarkedStream, Prompt, Sampling, ShownPassage, Signals
+from rag.generation.fake import FakeGenerator
+from rag.generation.hybrid import HybridGenerator, phrasing_prompt, says_the_same
+from rag.generation.prompt_builder import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Passage, Usage
 from rag.retrieval.retriever import Retrieved

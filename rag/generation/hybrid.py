@@ -17,8 +17,8 @@ from dataclasses import replace
 from rag.evidence.antonyms import OPPOSITES
 from rag.evidence.citations import sentence_spans
 from rag.evidence.token_match import content_stems, is_number
-from rag.generators.base import Completion, Generator, Prompt, Sampling, TextStream
-from rag.generators.extractive import ExtractiveGenerator
+from rag.generation.base import Completion, Generator, Prompt, Sampling, TextStream
+from rag.generation.extractive import ExtractiveGenerator
 from rag.records import Note, Usage
 
 __all__ = ["HybridGenerator", "phrasing_prompt", "says_the_same"]

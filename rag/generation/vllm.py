@@ -22,8 +22,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
-from rag.generators.base import Completion, Prompt, Sampling
-from rag.generators.hardware import cpu_has_bfloat16, free_memory_share
+from rag.generation.base import Completion, Prompt, Sampling
+from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
 from rag.models.quiet import held_back
 from rag.models.resolve import resolve_model
 from rag.records import Usage
@@ -229,7 +229,7 @@ class VllmGenerator:
 
 
 class VllmStream:
-    """One request's text; see :class:`~rag.generators.base.TextStream`."""
+    """One request's text; see :class:`~rag.generation.base.TextStream`."""
 
     def __init__(self, generator: VllmGenerator, name: str, sink: queue.SimpleQueue[Any]) -> None:
         self._generator, self._name, self._sink = generator, name, sink

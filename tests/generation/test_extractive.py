@@ -20,11 +20,11 @@ from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Window, Windower
-from rag.generators.base import Completion, Evidence, Prompt, Sampling, ShownPassage
-from rag.generators.extractive import ExtractiveGenerator
-from rag.generators.remembering import RememberingGenerator
+from rag.generation.base import Completion, Evidence, Prompt, Sampling, ShownPassage
+from rag.generation.cached import RememberingGenerator
+from rag.generation.extractive import ExtractiveGenerator
+from rag.generation.prompt_builder import ReadingBuilder
 from rag.models.resolve import resolve_model
-from rag.prompting import ReadingBuilder
 from rag.reader import Reader
 from rag.records import Note, Passage, Usage
 from rag.retrieval.retriever import Retrieved

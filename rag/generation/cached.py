@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from rag.generators.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
+from rag.generation.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
 from rag.records import Note, Usage
 
 __all__ = ["RememberingGenerator"]

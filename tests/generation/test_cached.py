@@ -10,9 +10,9 @@ import pytest
 
 from rag.embedding.base import FakeEmbedder
 from rag.embedding.cached import RememberingEmbedder
-from rag.generators.base import Generator, Message, Prompt, Sampling
-from rag.generators.fake import FakeGenerator
-from rag.generators.remembering import RememberingGenerator
+from rag.generation.base import Generator, Message, Prompt, Sampling
+from rag.generation.cached import RememberingGenerator
+from rag.generation.fake import FakeGenerator
 
 PROMPTS = [
     Prompt("Text:\nThe mast is red.\n\nQuestion: What colour is the mast?\nAnswer:"),

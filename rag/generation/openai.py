@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rag.errors import GeneratorError, InputError, PromptRefusedError, RagError
-from rag.generators.base import Completion, Message, Prompt, Sampling
+from rag.generation.base import Completion, Message, Prompt, Sampling
 from rag.records import Usage
 from rag.urls import without_userinfo
 
@@ -188,7 +188,7 @@ class OpenAIGenerator:
 
 
 class OpenAIStream:
-    """One streamed completion; see :class:`~rag.generators.base.TextStream`."""
+    """One streamed completion; see :class:`~rag.generation.base.TextStream`."""
 
     def __init__(self, generator: OpenAIGenerator, response: Any, *, chat: bool) -> None:
         self._generator, self._response, self._chat = generator, response, chat

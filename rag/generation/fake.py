@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from rag.errors import GeneratorError
-from rag.generators.base import Completion, Prompt, Sampling
+from rag.generation.base import Completion, Prompt, Sampling
 from rag.records import Usage
 
 __all__ = ["FakeGenerator"]

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from rag.errors import GeneratorError
-from rag.generators.base import Prompt, Sampling
-from rag.generators.fake import FakeGenerator
+from rag.generation.base import Prompt, Sampling
+from rag.generation.fake import FakeGenerator
 
 PROMPT = Prompt("Text:\nThe fog sensor weighs 3.4 kg.\n\nQuestion: What does the fog sensor weigh?\nAnswer:")
 

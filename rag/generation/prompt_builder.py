@@ -4,7 +4,7 @@ What prompts share comes first (instructions and examples, then passages, then t
 can work; :func:`cache_order` puts prompts that share a beginning side by side. Passages go in whole, best first, and
 what did not fit is returned with the reason. Nothing is ever cut silently.
 
-The forms themselves are in :mod:`rag.prompt_forms`.
+The forms themselves are in :mod:`rag.prompt_templates`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from functools import lru_cache
 from typing import Protocol
 
 from rag.errors import PromptTooLongError, UsageError
-from rag.generators.base import Message, Prompt, Sampling, ShownPassage
+from rag.generation.base import Message, Prompt, Sampling, ShownPassage
 from rag.plural import counted
-from rag.prompt_forms import ABSTENTION, FORMS
+from rag.prompt_templates import ABSTENTION, FORMS
 from rag.records import DroppedPassage, Note, Passage
 
 __all__ = ["ABSTENTION", "Builder", "BuiltPrompt", "PromptBuilder", "PromptCounter", "ReadingBuilder", "cache_order"]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import PromptTooLongError, UsageError
-from rag.generators.base import Prompt
-from rag.generators.fake import FakeGenerator
-from rag.prompt_forms import FORMS
-from rag.prompting import ABSTENTION, BuiltPrompt, PromptBuilder, cache_order
+from rag.generation.base import Prompt
+from rag.generation.fake import FakeGenerator
+from rag.generation.prompt_builder import ABSTENTION, BuiltPrompt, PromptBuilder, cache_order
+from rag.prompt_templates import FORMS
 from rag.records import Passage
 
 QUESTION = "How tall is the mast?"

@@ -1,6 +1,6 @@
 """Token counts without an engine: what packing a prompt needs to know of a generator, from its tokenizer alone.
 
-For commands that build prompts and generate nothing. It counts as :class:`rag.generators.vllm_engine.VllmGenerator`
+For commands that build prompts and generate nothing. It counts as :class:`rag.generation.vllm.VllmGenerator`
 does, which a test holds it to.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag.generators.base import Prompt
+from rag.generation.base import Prompt
 from rag.models.quiet import held_back
 from rag.models.resolve import resolve_model
 

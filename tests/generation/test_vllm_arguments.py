@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag.generators.hardware import cpu_has_bfloat16
-from rag.generators.vllm_engine import _set_environment, machine_arguments
+from rag.generation.hardware import cpu_has_bfloat16
+from rag.generation.vllm import _set_environment, machine_arguments
 
 GIB = 2**30
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rag.errors import GeneratorError, PromptRefusedError, RagError
-from rag.generators.base import Message, Prompt, Sampling
-from rag.generators.openai_endpoint import OpenAIGenerator
+from rag.generation.base import Message, Prompt, Sampling
+from rag.generation.openai import OpenAIGenerator
 
 
 class Server:

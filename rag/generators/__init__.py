@@ -1,1 +1,0 @@
-"""Generators: what turns a question and its passages into an answer. The protocol is :mod:`rag.generators.base`."""
