@@ -1,4 +1,4 @@
-"""Does retrieval find what a follow-up asks for, as it was asked and as :mod:`rag.followup` rewrites it?
+"""Does retrieval find what a follow-up asks for, as it was asked and as :mod:`rag.answering.query_rewriting` rewrites it?
 
     python -m benchmarks.followup                   # about 2 minutes on 2 cores
 
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from eval.statistics import bootstrap_mean, mcnemar, paired_bootstrap
+from rag.answering.query_rewriting import Turn, rewrite
 from rag.config import load_config
 from rag.factory import make_chunker, make_embedder, make_pipeline, open_or_create
-from rag.followup import Turn, rewrite
 from rag.ingestion.ingestor import Ingestor
 from rag.records import Passage
 

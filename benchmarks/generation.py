@@ -27,12 +27,12 @@ from collections.abc import Sequence
 from statistics import median
 
 from benchmarks.squad import WORK, config_for, load_questions
+from rag.answering.pipeline import Pipeline
 from rag.factory import make_embedder, make_pipeline, open_index
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.prompt_builder import cache_order
 from rag.generation.vllm import machine_arguments
 from rag.models.resolve import resolve_model
-from rag.pipeline import Pipeline
 from rag.retrieval.filters import Filter
 
 CONFIG = config_for("generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1")

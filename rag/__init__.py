@@ -1,6 +1,6 @@
 """Ask questions over your own documents and get answers whose citations have been checked.
 
-The command line is ``rag`` (see ``rag --help``); from Python, start at :mod:`rag.pipeline`. Importing this package
+The command line is ``rag`` (see ``rag --help``); from Python, start at :mod:`rag.answering.pipeline`. Importing this package
 loads no model library.
 """
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rag.answering.pipeline import Pipeline
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
-from rag.pipeline import Pipeline
 from rag.records import Answer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from rag.answering.answerer import Reader
 from rag.config import Config
 from rag.errors import InputError
 from rag.generation.prompt_builder import Builder
-from rag.reader import Reader
 from rag.records import Answer, Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved, Retriever

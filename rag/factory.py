@@ -20,12 +20,12 @@ from rag.ingestion.chunker import Chunker
 from rag.models.resolve import resolve_model
 
 if TYPE_CHECKING:
+    from rag.answering.answerer import Reader
+    from rag.answering.pipeline import Pipeline
     from rag.generation.base import Generator
     from rag.generation.extractive import ExtractiveGenerator
     from rag.generation.prompt_builder import Builder, PromptCounter
     from rag.ingestion.sandbox import ParserPool
-    from rag.pipeline import Pipeline
-    from rag.reader import Reader
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retriever
 
@@ -309,7 +309,7 @@ def make_pipeline(
     index: Index, config: Config, *, embedder: Embedder | None = None, generator: Generator | None = None
 ) -> Pipeline:
     """Make everything that answers questions. The generator loads last, so that it sees what memory is left."""
-    from rag.pipeline import Pipeline
+    from rag.answering.pipeline import Pipeline
 
     embedder = embedder or make_embedder(config)
     retriever = make_retriever(index, config, embedder)
@@ -319,7 +319,7 @@ def make_pipeline(
 
 def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
     """Make what answers from passages; with ``whole``, a passage may fill all that the generator reads."""
-    from rag.reader import Reader
+    from rag.answering.answerer import Reader
 
     return Reader(
         make_builder(config, generator, whole=whole),

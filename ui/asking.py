@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rag import followup
+from rag.answering import query_rewriting as followup
+from rag.answering.answerer import AnswerStream
+from rag.answering.pipeline import Pipeline
+from rag.answering.query_rewriting import Rewritten
 from rag.errors import RagError
 from rag.failures import Failure
-from rag.followup import Rewritten
-from rag.pipeline import Pipeline
-from rag.reader import AnswerStream
 from rag.records import Answer, Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from rag.calibration import apply_calibration
+from rag.answering.abstention import apply_calibration
 from rag.config import Config, Resolved, load_config
 from rag.failures import Failure
 from ui.behind import Task
 
 if TYPE_CHECKING:
+    from rag.answering.pipeline import Pipeline
     from rag.embedding.base import Embedder
     from rag.generation.base import Generator
-    from rag.pipeline import Pipeline
     from rag.retrieval.rerankers import Reranker
 
 __all__ = ["Engine", "Engines", "State", "configured", "engines"]
@@ -130,8 +130,8 @@ class Engines:
                 engine.pipeline().retriever.reader.close()
 
     def _make(self, index: Path, config: Config) -> Pipeline:
+        from rag.answering.pipeline import Pipeline
         from rag.factory import make_reader, make_retriever, open_index
-        from rag.pipeline import Pipeline
 
         open_index(index, config).store.close()  # a missing index is said before models are loaded
         embedder = self.embedder(config)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.calibration import apply_calibration
+from rag.answering.abstention import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_attribution, print_sources
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
+    from rag.answering.pipeline import Pipeline
     from rag.batch import BatchPlan, BatchReport
     from rag.config import Resolved
-    from rag.pipeline import Pipeline
     from rag.retrieval.filters import Filter
 
 __all__ = ["ask"]

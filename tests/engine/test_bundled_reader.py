@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from rag.answering.pipeline import Pipeline
 from rag.config import load_config
 from rag.embedding.base import Embedder
 from rag.errors import ModelError
 from rag.factory import make_pipeline, open_index
 from rag.models.resolve import resolve as models
-from rag.pipeline import Pipeline
 
 # docs/reader.md says how many of examples/questions.jsonl it does not find.
 ANSWERED = {

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.answering.answerer import Reader
 from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.extractive_qa.scorer import WindowScores
@@ -25,7 +26,6 @@ from rag.generation.cached import RememberingGenerator
 from rag.generation.extractive import ExtractiveGenerator
 from rag.generation.prompt_builder import ReadingBuilder
 from rag.models.resolve import resolve_model
-from rag.reader import Reader
 from rag.records import Note, Passage, Usage
 from rag.retrieval.retriever import Retrieved
 

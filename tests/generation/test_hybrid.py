@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from rag.answering.answerer import Reader
 from rag.generation.base import Completion, Evidence, MarkedStream, Prompt, Sampling, ShownPassage, Signals
 from rag.generation.fake import FakeGenerator
 from rag.generation.hybrid import HybridGenerator, phrasing_prompt, says_the_same
 from rag.generation.prompt_builder import ReadingBuilder
-from rag.reader import Reader
 from rag.records import Passage, Usage
 from rag.retrieval.retriever import Retrieved
 

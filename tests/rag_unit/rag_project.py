@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from indexes import ChunkRow, Index, IndexReader
+from rag.answering.pipeline import Pipeline
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder, FakeEmbedder, Float32
 from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_create
 from rag.generation.fake import FakeGenerator
 from rag.ingestion.ingestor import Ingestor, IngestReport
-from rag.pipeline import Pipeline
 from rag.retrieval.retriever import Retriever
 
 FOG: dict[str, str | bytes] = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rag import followup
-from rag.pipeline import Pipeline
+from rag.answering import query_rewriting as followup
+from rag.answering.pipeline import Pipeline
 from rag.retrieval.filters import Filter
 from ui.asking import Asking, Outcome
 from ui.behind import Task

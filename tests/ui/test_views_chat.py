@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rag import followup
+from rag.answering import query_rewriting as followup
 from rag.config import load_config
 from rag.failures import Failure
 from rag.records import Answer, Citation, Note, Passage, Sentence

@@ -24,7 +24,7 @@ from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rag.pipeline import Pipeline
+    from rag.answering.pipeline import Pipeline
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retrieved
 

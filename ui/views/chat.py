@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rag import followup
+from rag.answering import query_rewriting as followup
 from rag.config import MARKING, Config
 from rag.evidence.token_match import content_stems
 from rag.records import Answer

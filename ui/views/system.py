@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.calibration import public_tree
+from rag.answering.abstention import public_tree
 from rag.config import MARKING, Config, Resolved
 from rag.doctor import Finding
 from rag.errors import RagError

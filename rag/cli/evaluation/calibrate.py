@@ -40,7 +40,7 @@ def calibrate(
     from eval.records import load_run
     from indexes.errors import IndexMissingError
     from indexes.store import Store
-    from rag.calibration import save_calibration
+    from rag.answering.abstention import save_calibration
     from rag.config import Config
     from rag.factory import least_confidence
 

@@ -19,6 +19,7 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
+from rag.answering.answerer import Reader
 from rag.cli.evaluation.locating import located
 from rag.config import MARKING, Config
 from rag.embedding.base import Embedder
@@ -27,7 +28,6 @@ from rag.factory import forbid_downloads, make_generator, make_retriever, open_i
 from rag.generation.base import Generator
 from rag.generation.cached import RememberingGenerator
 from rag.models.resolve import resolve_model
-from rag.reader import Reader
 from rag.records import Answer, Note, Passage
 from rag.retrieval.retriever import Retrieved
 from rag.serialise import notes_json

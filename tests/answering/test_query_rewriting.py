@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.dependence import depends_on_history
+from rag.answering.dependence import depends_on_history
+from rag.answering.query_rewriting import Turn, rewrite, writer_of
 from rag.errors import GeneratorError
-from rag.followup import Turn, rewrite, writer_of
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.fake import FakeGenerator
 

@@ -1,11 +1,11 @@
-"""Question to answer: retrieve, then read. See :mod:`rag.retrieval.retriever` and :mod:`rag.reader` for the two halves."""
+"""Question to answer: retrieve, then read. See :mod:`rag.retrieval.retriever` and :mod:`rag.answering.answerer` for the two halves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rag.answering.answerer import AnswerStream, Reader
 from rag.generation.base import Generator
-from rag.reader import AnswerStream, Reader
 from rag.records import Answer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retriever, check_question
