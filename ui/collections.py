@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.errors import InputError
-from rag.folders import holds_index, remove_index
+from rag.ops.index_folders import holds_index, remove_index
 from ui.engines import engines
 from ui.settings import UiSettings
 from ui.uploads import Uploads

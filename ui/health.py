@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.doctor import Finding
 from rag.errors import RagError
+from rag.ops.doctor import Finding
 
 __all__ = ["ask_doctor", "read_findings"]
 

@@ -19,8 +19,8 @@ from rag.errors import InputError, PromptRefusedError, PromptTooLongError, Usage
 
 if TYPE_CHECKING:
     from rag.answering.pipeline import Pipeline
-    from rag.batch import BatchPlan, BatchReport
     from rag.config import Resolved
+    from rag.ops.batch import BatchPlan, BatchReport
     from rag.retrieval.filters import Filter
 
 __all__ = ["ask"]
@@ -171,13 +171,13 @@ class _Asking:
         out()
         print_sources(answer)
         if explain and not answer.abstained:
-            from rag.explain import leave_one_out
+            from rag.ops.explain import leave_one_out
 
             print_attribution(leave_one_out(self.pipeline.reader, answer))
 
     def _answer_json(self, question: str, indent: int | None, explain: bool) -> None:
-        from rag.explain import leave_one_out
-        from rag.serialise import answer_json, attribution_json
+        from rag.ops.explain import leave_one_out
+        from rag.ops.serialize import answer_json, attribution_json
 
         answer = self.pipeline.ask(question, only=self.only)
         load, self.load_s = self.load_s, 0.0
@@ -191,8 +191,8 @@ class _Asking:
 def _answer_file(
     index: Path, batch: Path, out_file: Path, only: Filter | None, resolved: Resolved, as_json: bool
 ) -> None:
-    from rag.batch import plan_batch
     from rag.factory import open_index
+    from rag.ops.batch import plan_batch
 
     opened = open_index(index, resolved.config).store
     generation = opened.generation
@@ -221,7 +221,7 @@ def _with_progress(pipeline: Pipeline | None, plan: BatchPlan) -> BatchReport:
     from rich.console import Console
     from rich.progress import Progress
 
-    from rag.batch import answer_planned
+    from rag.ops.batch import answer_planned
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:

@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """Check the installation, the models and the index. Exit code 1 if a check fails."""
     resolved = resolve(config, settings)
-    from rag.doctor import examine
+    from rag.ops.doctor import examine
 
     findings = examine(resolved.config, index)
     if as_json:

@@ -147,7 +147,7 @@ def rm(
 
     They are gone from every search at once, also in processes that run. `rag index rollback` brings them back.
     """
-    from rag.folders import remove_documents
+    from rag.ops.index_folders import remove_documents
 
     removed, generation = remove_documents(
         index, resolve(config, settings).config, partial(_matching, sources), "rag documents rm"

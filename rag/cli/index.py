@@ -34,7 +34,7 @@ def info(
 ) -> None:
     """Show what the index holds and what it was made with."""
     from rag.factory import open_index
-    from rag.survey import survey
+    from rag.ops.index_stats import survey
 
     resolved = resolve(config, settings)
     store = open_index(index, resolved.config).store
@@ -164,7 +164,7 @@ def compact(
     After that, `rag index rollback` reaches no further back than this.
     """
     from rag.factory import open_index
-    from rag.survey import bytes_below
+    from rag.ops.index_stats import bytes_below
 
     before = bytes_below(index)
     opened = open_index(index, resolve(config, settings).config, write=True)

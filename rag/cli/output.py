@@ -17,7 +17,7 @@ from rag.places import has_slides
 from rag.records import Answer, Citation, Duplicate, Passage
 
 if TYPE_CHECKING:
-    from rag.explain import Attribution
+    from rag.ops.explain import Attribution
 
 __all__ = [
     "clean",

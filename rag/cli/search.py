@@ -36,7 +36,7 @@ def search(
     question = check_question(question)
     from rag.cli.loading import loading
     from rag.factory import make_embedder, make_retriever, open_index
-    from rag.serialise import passage_json
+    from rag.ops.serialize import passage_json
 
     open_index(index, resolved.config)  # a missing index is said before a model is loaded
     with loading(resolved.config):

@@ -12,7 +12,7 @@ from rag.cli.output import out, out_json, place, status
 
 if TYPE_CHECKING:
     from rag.config import Config
-    from rag.explain import Why
+    from rag.ops.explain import Why
     from rag.retrieval.filters import Filter
 
 __all__ = ["why"]
@@ -48,8 +48,8 @@ def why(
 
 
 def _explain(question: str, source: str, page: int | None, index: Path, config: Config, only: Filter | None) -> Why:
-    from rag.explain import why as explain
     from rag.factory import make_builder, make_counter, make_embedder, make_retriever, open_index
+    from rag.ops.explain import why as explain
 
     open_index(index, config)  # a missing index is said before models are loaded
     embedder = make_embedder(config)

@@ -6,8 +6,8 @@ import pytest
 from rag_project import CountingEmbedder, Project
 
 from rag.config import load_config
-from rag.explain import why
 from rag.generation.prompt_builder import ReadingBuilder
+from rag.ops.explain import why
 
 SAME = "The net hangs still on the quay, and nobody mends it before the spring.\n"
 OTHER = "The net of the fog horn is mended on the quay every second Friday.\n"

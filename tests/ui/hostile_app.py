@@ -13,7 +13,7 @@ from hostile_pages import PAGES
 from hostile_payloads import payloads
 
 from rag.config import load_config
-from rag.explain import Attribution
+from rag.ops.explain import Attribution
 from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 from ui.frame import Here
 from ui.settings import UiSettings

@@ -11,8 +11,8 @@ from pathlib import Path
 import streamlit as st
 from hostile_state import OWNER, QUESTION_WORD, names, settings_of
 
-from rag.doctor import Finding
 from rag.failures import Failure
+from rag.ops.doctor import Finding
 from rag.retrieval.filters import Filter
 from ui.frame import Here, sidebar
 from ui.settings import UiSettings, use

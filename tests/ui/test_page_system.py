@@ -13,11 +13,11 @@ import ui.metrics
 import ui.pages.system
 from rag.cli.main import main
 from rag.config import load_config
-from rag.doctor import Finding
 from rag.errors import RagError
+from rag.ops.doctor import Finding
+from rag.ops.environment import memory
+from rag.ops.index_stats import Recall
 from rag.records import Answer, Usage
-from rag.surroundings import memory
-from rag.survey import Recall
 from ui.health import ask_doctor, read_findings
 from ui.metrics import Metrics, record
 from ui.settings import UiSettings, use

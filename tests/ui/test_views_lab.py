@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag.explain import Change, Standing, Why
+from rag.ops.explain import Change, Standing, Why
 from rag.records import Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved

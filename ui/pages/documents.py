@@ -11,8 +11,8 @@ import streamlit as st
 
 from rag.config import Config, load_config
 from rag.factory import open_index
-from rag.folders import holds_index, remove_documents
 from rag.ingestion.discovery import is_upload, source_path
+from rag.ops.index_folders import holds_index, remove_documents
 from ui.collections import uploads_of
 from ui.frame import Here, told
 from ui.ingesting import Failed
@@ -23,7 +23,7 @@ from ui.safe import distinct, one_line
 from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
 
 if TYPE_CHECKING:
-    from rag.folders import ChunkRow, DocumentRow
+    from rag.ops.index_folders import ChunkRow, DocumentRow
 
 __all__ = ["show"]
 

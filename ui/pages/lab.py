@@ -11,7 +11,7 @@ from rag.config import Config, load_config
 from rag.errors import RagError
 from rag.factory import make_builder, open_index, vary_retriever
 from rag.failures import FAILURES
-from rag.folders import holds_index
+from rag.ops.index_folders import holds_index
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
 from ui.engines import engines
 from ui.failures import failure_of
@@ -164,7 +164,7 @@ def _draw_why(
     here: Here, pipeline: Pipeline, question: str, expected: str, page: int | None, config: Config,
     reranker: Reranker | None,
 ) -> None:  # fmt: skip
-    from rag.explain import why
+    from rag.ops.explain import why
 
     t, part, only = here.t, config.retrieval, chosen_filter()
     reranking = reranker if part.rerank != "off" else None

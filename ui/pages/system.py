@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from rag.surroundings import hardware, memory
-from rag.survey import index_stamp, survey, survey_recall
+from rag.ops.environment import hardware, memory
+from rag.ops.index_stats import index_stamp, survey, survey_recall
 from ui.behind import Behind
 from ui.frame import Here, show_failure, told
 from ui.health import ask_doctor

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from rag.failures import Failure
-from rag.folders import writer_of
+from rag.ops.index_folders import writer_of
 from ui.collections import uploads_of
 from ui.frame import Here, say_failure
 from ui.ingesting import Ingestion, Work, ingestions

@@ -18,7 +18,7 @@ from ui.safe import escape
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 if TYPE_CHECKING:
-    from rag.explain import Attribution
+    from rag.ops.explain import Attribution
     from rag.records import Passage
 
 __all__ = ["show_why"]
@@ -67,7 +67,7 @@ def _without(here: Here, answer: Answer, key: str) -> None:
     if answer.abstained or not answer.passages:
         return
     if st.button(t("why.leave_out", n=len(answer.passages)), key=f"{key}-why-leave-out"):
-        from rag.explain import leave_one_out
+        from rag.ops.explain import leave_one_out
 
         with st.spinner(t("why.answering")):
             st.session_state[slot] = leave_one_out(here.engine().pipeline().reader, answer)

@@ -22,7 +22,7 @@ from ui.texts import Texts
 from ui.uploads import Kept, Refused
 
 if TYPE_CHECKING:
-    from rag.folders import ChunkRow, DocumentRow
+    from rag.ops.index_folders import ChunkRow, DocumentRow
 
 __all__ = [
     "STYLE", "WINDOW", "Standing", "changed", "done_line", "kept_line", "line", "moment", "name_of", "preview",

@@ -12,7 +12,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from rag.serialise import answer_json
+from rag.ops.serialize import answer_json
 from ui.history import Chat, Turn
 from ui.safe import readable
 from ui.texts import Texts

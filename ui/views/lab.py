@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from rag.evidence.token_match import content_stems
-from rag.explain import Change, Standing, Why
+from rag.ops.explain import Change, Standing, Why
 from rag.records import Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rag.ops.serialize import notes_from_json
 from rag.records import Note
-from rag.serialise import notes_from_json
 
 __all__ = ["Filter", "Opened", "Quote", "Read", "chosen", "gold_spans", "losses_in", "opened", "verdict_of"]
 

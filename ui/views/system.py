@@ -9,11 +9,11 @@ from typing import Any
 
 from rag.answering.abstention import public_tree
 from rag.config import MARKING, Config, Resolved
-from rag.doctor import Finding
 from rag.errors import RagError
 from rag.models.resolve import local_model
-from rag.surroundings import Memory
-from rag.survey import Recall, Survey
+from rag.ops.doctor import Finding
+from rag.ops.environment import Memory
+from rag.ops.index_stats import Recall, Survey
 from ui.metrics import Live
 from ui.safe import one_line
 from ui.texts import Texts

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.explain import Attribution
+from rag.ops.explain import Attribution
 from rag.records import Answer, Passage
 from ui.safe import one_line
 from ui.texts import Texts

@@ -296,7 +296,7 @@ def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
 def _describe(job: Job, system: Any) -> dict[str, Any]:
     from rag.answering.abstention import public_tree
     from rag.cli.evaluation.systems import generator_identity
-    from rag.surroundings import git_commit, hardware, packages
+    from rag.ops.environment import git_commit, hardware, packages
 
     config = job.resolved.config
     index = None

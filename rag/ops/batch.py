@@ -19,10 +19,10 @@ from typing import Any
 
 from rag.answering.pipeline import Pipeline
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
+from rag.ops.serialize import answer_json
 from rag.records import Answer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
-from rag.serialise import answer_json
 
 __all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]
 

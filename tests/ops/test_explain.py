@@ -11,9 +11,9 @@ from rag_project import Project
 from rag.config import Config, load_config
 from rag.embedding.base import FakeEmbedder
 from rag.errors import InputError
-from rag.explain import Why, leave_one_out, why
 from rag.factory import make_builder, make_retriever
 from rag.generation.fake import FakeGenerator
+from rag.ops.explain import Why, leave_one_out, why
 from rag.retrieval.filters import Filter
 
 FILES: dict[str, str | bytes] = {

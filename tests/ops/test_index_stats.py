@@ -11,7 +11,7 @@ from rag_project import Project
 from indexes import IndexMissingError
 from indexes.protocols import Hits
 from indexes.rows import Float32, Int64
-from rag.survey import index_stamp, recall_at, survey, survey_recall
+from rag.ops.index_stats import index_stamp, recall_at, survey, survey_recall
 
 WORDS = ("lamp", "mast", "horn", "pump", "soup", "rope", "tide", "gull", "salt", "rust", "oar", "keel")
 

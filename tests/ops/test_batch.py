@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from rag_project import Project
 
-from rag.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.errors import InputError, PromptRefusedError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.fake import FakeGenerator
+from rag.ops.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.retrieval.filters import Filter
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}

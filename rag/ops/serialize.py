@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
-    from rag.explain import Attribution
+    from rag.ops.explain import Attribution
 
 __all__ = [
     "answer_from_json",

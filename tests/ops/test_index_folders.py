@@ -13,10 +13,10 @@ from indexes.errors import IndexLockedError
 from indexes.lock import holder, writer_lock
 from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker
-from rag.folders import holds_index, remove_documents, remove_index, writer_of
 from rag.ingestion.discovery import Found, SourceFile, find_sources
 from rag.ingestion.ingestor import Ingestor, IngestReport
 from rag.ingestion.sync import make_plan
+from rag.ops.index_folders import holds_index, remove_documents, remove_index, writer_of
 from rag.retrieval.filters import Filter
 
 

@@ -1,0 +1,1 @@
+"""Operations around the question-answering core: batches, diagnosis, statistics, serialization."""
