@@ -28,7 +28,7 @@ from rag.config import load_config
 from rag.evidence.token_match import content_stems
 from rag.factory import make_marker
 from rag.generation.base import Prompt, Sampling, ShownPassage
-from rag.training.weigh import logistic
+from rag.training.fit_weights import logistic
 
 _NEGATION = re.compile(r"n't\b|\bnot\b|\bnever\b|\bno\b", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][\w-]*|\b\d[\d,.]*")

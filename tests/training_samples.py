@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from rag.models.resolve import resolve_model
-from rag.training.corpus import Example
+from rag.training.data.corpus import Example
 
 __all__ = ["deliver", "examples", "tiny_encoder", "write_squad"]
 

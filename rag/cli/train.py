@@ -19,8 +19,8 @@ from rag.plural import counted
 
 if TYPE_CHECKING:
     from rag.training.config import ReaderConfig, RerankerConfig
-    from rag.training.folder import TrainedFolder
-    from rag.training.hard import Embed
+    from rag.training.data.hard_negatives import Embed
+    from rag.training.run_directory import TrainedFolder
     from rag.training.trainer import Progress
 
 __all__ = ["app", "finish", "progress_line", "reader", "reranker"]
@@ -101,7 +101,7 @@ def finish(
     """
     from rag.config import load_config
     from rag.training.config import load_training_config
-    from rag.training.finish import finish as finish_reader
+    from rag.training.export_reader import finish as finish_reader
 
     resolved = load_training_config(config, settings or ())
     record = finish_reader(resolved, to, load_config("cpu", ["retrieval.rerank=off"]).config, say=note)
@@ -195,7 +195,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 def _say_how_to_go_on(output: Path) -> None:
-    from rag.training.folder import kept_step
+    from rag.training.run_directory import kept_step
 
     step = kept_step(output)
     if step is None:

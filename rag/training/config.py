@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag.errors import UsageError
 from rag.extractive_qa.windows import WindowSettings
-from rag.training.passages import PassageSettings
+from rag.training.data.passages import PassageSettings
 
 __all__ = [
     "LoopConfig", "Pairs", "Qamr", "RankedPairs", "RankedQamr", "RankedSource", "RankedSquad", "ReaderConfig",
@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class PassagesConfig(_Part):
-    """See :class:`rag.training.passages.PassageSettings`."""
+    """See :class:`rag.training.data.passages.PassageSettings`."""
 
     sentences: int = Field(5, ge=1)
     alone: float = Field(0.2, ge=0, le=1)
@@ -84,7 +84,7 @@ Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
 
 
 class RankedPassagesConfig(_Part):
-    """The part of :class:`rag.training.passages.PassageSettings` that passages to be ranked are drawn by."""
+    """The part of :class:`rag.training.data.passages.PassageSettings` that passages to be ranked are drawn by."""
 
     sentences: int = Field(5, ge=1)
     alone: float = Field(0.2, ge=0, le=1)

@@ -13,15 +13,15 @@ from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Windower
 from rag.models.resolve import LocalModel, resolve_model
 from rag.training.config import ReaderConfig
-from rag.training.corpus import Corpus
-from rag.training.data import gather
-from rag.training.folder import TrainedFolder, begin, beginning, check, claimed, complete, finished, is_first
-from rag.training.hard import Embed
+from rag.training.data.corpus import Corpus
+from rag.training.data.hard_negatives import Embed
+from rag.training.data.sources import gather
+from rag.training.data.weak import label
 from rag.training.loop import choose_precision
 from rag.training.reader_loop import train
+from rag.training.run_directory import TrainedFolder, begin, beginning, check, claimed, complete, finished, is_first
 from rag.training.scoring import Judge
 from rag.training.trainer import Progress
-from rag.training.weak import label
 
 __all__ = ["train_reader"]
 

@@ -17,8 +17,8 @@ from rag.errors import InputError
 from rag.extractive_qa.model import SpanReader
 from rag.extractive_qa.windows import Windower
 from rag.training.config import TrainingConfig
-from rag.training.corpus import Example
-from rag.training.features import Collator, Features
+from rag.training.data.corpus import Example
+from rag.training.data.features import Collator, Features
 from rag.training.loop import Trained, fit
 from rag.training.scoring import Judge, Predicted, mark, scores
 from rag.training.trainer import ByLength, Progress, Watched

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from transformers import set_seed
 
 from rag.models.resolve import resolve_model
-from rag.training.candidates import gather_candidates
 from rag.training.config import RerankerConfig
+from rag.training.data.candidates import gather_candidates
+from rag.training.data.hard_negatives import Embed
 from rag.training.encoders import load_cross_encoder, save_cross_encoder
-from rag.training.folder import TrainedFolder, begin, beginning, check, claimed, complete, finished, is_first
-from rag.training.hard import Embed
 from rag.training.loop import choose_precision
 from rag.training.reranker_loop import train_on_candidates
+from rag.training.run_directory import TrainedFolder, begin, beginning, check, claimed, complete, finished, is_first
 from rag.training.trainer import Progress
 
 __all__ = ["train_reranker"]

@@ -21,8 +21,8 @@ from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from torch.utils.data import BatchSampler, DataLoader
 from transformers import TrainingArguments
 
-from rag.training.candidates import Candidates
 from rag.training.config import LoopConfig
+from rag.training.data.candidates import Candidates
 from rag.training.loop import Trained, fit
 from rag.training.trainer import ByLength, Progress, Watched
 

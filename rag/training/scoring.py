@@ -13,8 +13,8 @@ import numpy as np
 
 from rag.extractive_qa.decode import best_spans, null_score
 from rag.extractive_qa.windows import Windower
-from rag.training.corpus import Example
-from rag.training.features import Collator
+from rag.training.data.corpus import Example
+from rag.training.data.features import Collator
 
 __all__ = ["Judge", "Predicted", "mark", "scores"]
 

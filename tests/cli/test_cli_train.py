@@ -279,9 +279,9 @@ def test_finishing_touches_its_target_only_when_it_is_done(
             raise InputError("too few answers", "name more questions")
         return ReaderRecord()
 
-    monkeypatch.setattr("rag.training.finish.export_graph", export)
-    monkeypatch.setattr("rag.training.finish.load_engine", lambda *_, **__: None)
-    monkeypatch.setattr("rag.training.finish.weigh", weigh)
+    monkeypatch.setattr("rag.training.export_reader.export_graph", export)
+    monkeypatch.setattr("rag.training.export_reader.load_engine", lambda *_, **__: None)
+    monkeypatch.setattr("rag.training.export_reader.weigh", weigh)
     ran = rag("train", "finish", "pairs.yaml", "--to", "small", "--set", "dev_share=0.5")
     assert (ran.code != 0) is fails, ran.err
     assert files(work / "small") == ({"reader.json"} if fails else {"reader.json", "reader.xml"})

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.training.altered import Alterer
-from rag.training.corpus import Corpus, Question
-from rag.training.passages import PassageSettings, compose
+from rag.training.data.corpus import Corpus, Question
+from rag.training.data.passages import PassageSettings, compose
+from rag.training.data.unanswerable import Alterer
 
 SENTENCES = (
     "Ada Byrne opened the first lighthouse in 1888.",

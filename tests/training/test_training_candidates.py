@@ -15,11 +15,11 @@ from training_samples import write_squad
 
 from indexes.rows import Float32
 from rag.errors import InputError
-from rag.training.candidates import RankingData, as_corpus, candidates, gather_candidates
 from rag.training.config import RerankerConfig
-from rag.training.corpus import Corpus, Example, Question
-from rag.training.hard import hard_sentences
-from rag.training.passages import PassageSettings
+from rag.training.data.candidates import RankingData, as_corpus, candidates, gather_candidates
+from rag.training.data.corpus import Corpus, Example, Question
+from rag.training.data.hard_negatives import hard_sentences
+from rag.training.data.passages import PassageSettings
 
 # Few words, so that sentences repeat and hold one another.
 sentences = st.lists(st.sampled_from(("Ann", "Bo", "saw", "x.")), min_size=1, max_size=3).map(" ".join)

@@ -15,9 +15,9 @@ from training_samples import write_squad
 from indexes.rows import Float32
 from rag.errors import InputError
 from rag.training.config import ReaderConfig
-from rag.training.corpus import Corpus, Question
-from rag.training.data import TrainingData, gather, hold_back
-from rag.training.hard import hard_sentences
+from rag.training.data.corpus import Corpus, Question
+from rag.training.data.hard_negatives import hard_sentences
+from rag.training.data.sources import TrainingData, gather, hold_back
 
 TOWNS = ("Oslo", "Rome", "Bern", "Paris", "Lima", "Cairo", "Delhi", "Quito")
 

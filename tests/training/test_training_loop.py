@@ -23,7 +23,7 @@ from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import TrainingConfig
-from rag.training.features import Collator, Features
+from rag.training.data.features import Collator, Features
 from rag.training.loop import CHECKPOINTS, Trained, choose_precision
 from rag.training.reader_loop import reader_loss, train
 from rag.training.trainer import Progress

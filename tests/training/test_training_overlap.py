@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import InputError
-from rag.training.corpus import Example
-from rag.training.overlap import overlap, without_overlap
+from rag.training.data.corpus import Example
+from rag.training.data.overlap import overlap, without_overlap
 
 
 def example(question: str, context: str) -> Example:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.training.corpus import Corpus, Example, Question
-from rag.training.passages import PassageSettings, compose, near, negatives
+from rag.training.data.corpus import Corpus, Example, Question
+from rag.training.data.passages import PassageSettings, compose, near, negatives
 
 # Few words, so that sentences repeat and hold one another.
 sentences = st.lists(st.sampled_from(("Ann", "Bo", "saw", "x.")), min_size=1, max_size=3).map(" ".join)

@@ -18,12 +18,12 @@ from training_samples import tiny_encoder
 from rag.errors import InputError, ModelError, RagError, UsageError
 from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import CrossEncoderReranker
-from rag.training.candidates import Candidates
 from rag.training.config import LoopConfig, RerankerConfig
+from rag.training.data.candidates import Candidates
 from rag.training.encoders import load_cross_encoder, save_cross_encoder
-from rag.training.folder import beginning, check, finished
 from rag.training.loop import CHECKPOINTS, Trained
 from rag.training.reranker_loop import rank_of_first, ranking_figures, train_on_candidates
+from rag.training.run_directory import beginning, check, finished
 from rag.training.trainer import Progress
 
 Weights = dict[str, torch.Tensor]

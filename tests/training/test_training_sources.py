@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import InputError
-from rag.training.corpus import Example, detokenise, read_lines
-from rag.training.pairs import read_pairs
-from rag.training.qamr import read_qamr
-from rag.training.squad_format import read_squad
+from rag.training.data.corpus import Example, detokenise, read_lines
+from rag.training.data.pairs import read_pairs
+from rag.training.data.qamr import read_qamr
+from rag.training.data.squad_format import read_squad
 
 BOM = b"\xef\xbb\xbf"
 MARKS = {"-LRB-": "(", "-rrb-": ")", "``": '"', "''": '"', "`": "'"}

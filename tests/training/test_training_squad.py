@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from rag.training.config import ReaderConfig
-from rag.training.corpus import Corpus, Example
-from rag.training.data import gather
-from rag.training.overlap import overlap, without_overlap
-from rag.training.pairs import read_pairs
-from rag.training.qamr import read_qamr
-from rag.training.squad_format import read_squad
+from rag.training.data.corpus import Corpus, Example
+from rag.training.data.overlap import overlap, without_overlap
+from rag.training.data.pairs import read_pairs
+from rag.training.data.qamr import read_qamr
+from rag.training.data.sources import gather
+from rag.training.data.squad_format import read_squad
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 NEVER = [DATA / "squad" / "dev-v1.1.json", DATA / "squad" / "dev-v2.0.json"]
@@ -37,7 +37,7 @@ def first_word(name: str, corpus: Corpus, keep: float) -> Corpus:
     return replace(corpus, questions=tuple(replace(q, answers=((0, ends[n]),)) for n, q in enumerate(corpus.questions)))
 
 
-# Written apart from rag.training.overlap on purpose: by tuples of words instead of joined text.
+# Written apart from rag.training.data.overlap on purpose: by tuples of words instead of joined text.
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from rag.extractive_qa.record import ReaderRecord
 from rag.extractive_qa.windows import WindowSettings
 from rag.records import Passage
 from rag.retrieval.retriever import Retrieved
-from rag.training.weigh import Asked, conditional_logit, logistic, weigh
+from rag.training.fit_weights import Asked, conditional_logit, logistic, weigh
 
 
 def test_the_conditional_logit_finds_the_weights_that_made_the_choices() -> None:

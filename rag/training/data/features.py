@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rag.extractive_qa.windows import Int32, Windower
-from rag.training.corpus import Example
+from rag.training.data.corpus import Example
 
 __all__ = ["Collator", "Features"]
 

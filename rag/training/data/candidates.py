@@ -15,14 +15,14 @@ from pathlib import Path
 from rag.evidence.citations import sentence_spans
 from rag.plural import counted
 from rag.training.config import RankedQamr, RankedSource, RankedSquad, RerankerConfig
-from rag.training.corpus import Corpus, Example, Question
-from rag.training.data import hold_back, of, refuse_none, share
-from rag.training.hard import Embed, hard_sentences
-from rag.training.overlap import without_overlap
-from rag.training.pairs import read_pairs
-from rag.training.passages import PassageSettings, holding, negatives
-from rag.training.qamr import read_qamr
-from rag.training.squad_format import read_squad
+from rag.training.data.corpus import Corpus, Example, Question
+from rag.training.data.hard_negatives import Embed, hard_sentences
+from rag.training.data.overlap import without_overlap
+from rag.training.data.pairs import read_pairs
+from rag.training.data.passages import PassageSettings, holding, negatives
+from rag.training.data.qamr import read_qamr
+from rag.training.data.sources import hold_back, of, refuse_none, share
+from rag.training.data.squad_format import read_squad
 
 __all__ = ["Candidates", "RankingData", "as_corpus", "candidates", "gather_candidates"]
 

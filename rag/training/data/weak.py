@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from rag.extractive_qa.windows import Windower
-from rag.training.corpus import Corpus, Example, Question
+from rag.training.data.corpus import Corpus, Example, Question
 from rag.training.scoring import Predicted, mark
 
 __all__ = ["label"]

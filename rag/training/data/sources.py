@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from rag.errors import InputError
 from rag.training.config import Pairs, Qamr, ReaderConfig, Squad
-from rag.training.corpus import Corpus, Example
-from rag.training.hard import Embed, hard_sentences
-from rag.training.overlap import without_overlap
-from rag.training.pairs import read_pairs
-from rag.training.passages import compose
-from rag.training.qamr import read_qamr
-from rag.training.squad_format import read_squad
+from rag.training.data.corpus import Corpus, Example
+from rag.training.data.hard_negatives import Embed, hard_sentences
+from rag.training.data.overlap import without_overlap
+from rag.training.data.pairs import read_pairs
+from rag.training.data.passages import compose
+from rag.training.data.qamr import read_qamr
+from rag.training.data.squad_format import read_squad
 
 __all__ = ["Labeller", "TrainingData", "gather", "hold_back", "of", "refuse_none", "share"]
 

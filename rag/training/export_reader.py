@@ -21,13 +21,13 @@ from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Windower
 from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
 from rag.ingestion.ingestor import Ingestor
-from rag.training.altered import Alterer
 from rag.training.config import Pairs, ReaderConfig
-from rag.training.corpus import Corpus
-from rag.training.data import hold_back
+from rag.training.data.corpus import Corpus
+from rag.training.data.pairs import read_pairs
+from rag.training.data.sources import hold_back
+from rag.training.data.unanswerable import Alterer
 from rag.training.export import export_graph
-from rag.training.pairs import read_pairs
-from rag.training.weigh import Asked, weigh
+from rag.training.fit_weights import Asked, weigh
 
 __all__ = ["finish"]
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.plural import counted
-from rag.training.corpus import Example
-from rag.training.squad_format import read_squad
+from rag.training.data.corpus import Example
+from rag.training.data.squad_format import read_squad
 
 __all__ = ["overlap", "without_overlap"]
 

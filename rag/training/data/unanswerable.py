@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.evidence.antonyms import OPPOSITES
-from rag.training.corpus import Corpus
+from rag.training.data.corpus import Corpus
 
 __all__ = ["Alterer"]
 

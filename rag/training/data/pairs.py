@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.errors import InputError
 from rag.plural import counted
-from rag.training.corpus import Corpus, Question, detokenise, read_lines
+from rag.training.data.corpus import Corpus, Question, detokenise, read_lines
 
 __all__ = ["read_pairs"]
 

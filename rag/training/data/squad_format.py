@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.errors import InputError
 from rag.plural import counted
-from rag.training.corpus import Example, Span
+from rag.training.data.corpus import Example, Span
 
 __all__ = ["read_squad"]
 

@@ -11,8 +11,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.training.altered import Alterer
-from rag.training.corpus import Corpus, Example, Question, Span
+from rag.training.data.corpus import Corpus, Example, Question, Span
+from rag.training.data.unanswerable import Alterer
 
 __all__ = ["PassageSettings", "compose", "holding", "near", "negatives"]
 
@@ -25,7 +25,7 @@ class PassageSettings:
 
     ``alone`` of the passages are the sentence by itself, ``distracted`` have one or two hard sentences put in,
     ``unanswerable`` hold no answer, and half of those are the question's own passage without its sentence.
-    ``altered`` of the others have the question altered so that they hold none either (:mod:`rag.training.altered`).
+    ``altered`` of the others have the question altered so that they hold none either (:mod:`rag.training.data.unanswerable`).
     ``reach`` is how many sentences away a sentence still counts as the question's own neighbourhood.
     """
 

@@ -1,0 +1,1 @@
+"""Training data: from corpora to examples, with the overlap test that keeps evaluation sets out."""
