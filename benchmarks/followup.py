@@ -20,7 +20,7 @@ from rag.answering.query_rewriting import Turn, rewrite
 from rag.config import load_config
 from rag.factory import make_chunker, make_embedder, make_pipeline, open_or_create
 from rag.ingestion.ingestor import Ingestor
-from rag.records import Passage
+from rag.types import Passage
 
 HERE = Path(__file__).parent
 

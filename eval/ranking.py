@@ -1,7 +1,7 @@
 """Measures of one ranked list with binary relevance: recall@k, reciprocal rank, nDCG@k.
 
 ``ranked`` are item ids, best first, each once; ``relevant`` are the ids that count. Checked against ir_measures in
-``tests/rag_unit/test_ranking_metrics.py``.
+``tests/evaluation/test_ranking_metrics.py``.
 """
 
 from __future__ import annotations

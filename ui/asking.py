@@ -20,9 +20,9 @@ from rag.answering.pipeline import Pipeline
 from rag.answering.query_rewriting import Rewritten
 from rag.errors import RagError
 from rag.failures import Failure
-from rag.records import Answer, Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
+from rag.types import Answer, Passage
 from ui.engines import Engine
 from ui.failures import failure_of, traced
 

@@ -21,7 +21,7 @@ from typing import Any
 from rag.errors import RagError
 from rag.failures import Failure
 from rag.ops.serialize import answer_from_json, answer_json
-from rag.records import Answer
+from rag.types import Answer
 from ui.asking import Clock
 
 __all__ = ["Chat", "ChatRow", "Chats", "HistoryError", "Turn"]

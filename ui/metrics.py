@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eval.report_values import percentile
-from rag.records import Answer
+from rag.types import Answer
 
 __all__ = ["Live", "Metrics", "Stage", "metrics", "record"]
 

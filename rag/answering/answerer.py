@@ -21,10 +21,10 @@ from dataclasses import dataclass, replace
 from rag.evidence.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
 from rag.generation.base import Completion, Generator, MarkedStream, TextStream
 from rag.generation.prompt_builder import Builder, BuiltPrompt, cache_order
-from rag.plural import counted
 from rag.prompt_templates import ABSTENTION
-from rag.records import Answer, DroppedPassage, Note, Passage, Usage
 from rag.retrieval.retriever import Retrieved
+from rag.text import counted
+from rag.types import Answer, DroppedPassage, Note, Passage, Usage
 
 __all__ = ["AnswerStream", "Reader"]
 

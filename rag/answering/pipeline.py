@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rag.answering.answerer import AnswerStream, Reader
 from rag.generation.base import Generator
-from rag.records import Answer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retriever, check_question
+from rag.types import Answer
 
 __all__ = ["Pipeline"]
 

@@ -14,7 +14,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, page_of, status
 from rag.errors import InputError, UsageError
-from rag.plural import counted
+from rag.text import counted
 
 if TYPE_CHECKING:
     from indexes import DocumentRow

@@ -13,7 +13,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 from rag.errors import InputError
-from rag.plural import counted, documents_told
+from rag.text import counted, documents_told
 
 if TYPE_CHECKING:
     from indexes.rows import CommitRow

@@ -13,7 +13,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
-from rag.plural import counted
+from rag.text import counted
 
 if TYPE_CHECKING:
     from indexes.store import Store

@@ -14,7 +14,7 @@ import typer
 
 from rag.errors import UsageError
 from rag.places import has_slides
-from rag.records import Answer, Citation, Duplicate, Passage
+from rag.types import Answer, Citation, Duplicate, Passage
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution

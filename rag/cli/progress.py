@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from rag.cli.output import note
 from rag.ingestion.ingest_report import AFTER_READING, Progress, bottleneck, shares
-from rag.plural import counted
+from rag.text import counted
 
 __all__ = ["duration", "progress_bar", "standing", "what_limits", "where_the_time_went"]
 

@@ -15,7 +15,7 @@ import typer
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
 from rag.errors import MissingPackageError
-from rag.plural import counted
+from rag.text import counted
 
 if TYPE_CHECKING:
     from rag.training.config import ReaderConfig, RerankerConfig

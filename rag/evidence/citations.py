@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.evidence.token_match import content_stems, is_number
-from rag.records import Citation, Passage, Sentence
+from rag.types import Citation, Passage, Sentence
 
 __all__ = ["Cited", "MarkerFilter", "cite", "cite_marked", "sentence_spans", "strip_markers"]
 

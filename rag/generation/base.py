@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag.records import Note, Usage
+from rag.types import Note, Usage
 
 __all__ = [
     "Completion",

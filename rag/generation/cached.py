@@ -21,7 +21,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from rag.generation.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
-from rag.records import Note, Usage
+from rag.types import Note, Usage
 
 __all__ = ["RememberingGenerator"]
 

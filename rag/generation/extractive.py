@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from rag.extractive_qa.engine import Reading, SpanEngine
 from rag.extractive_qa.record import MOST_LEAD, is_latin
 from rag.generation.base import Completion, Evidence, MarkedStream, Prompt, Sampling, Signals
-from rag.plural import counted
-from rag.records import Note, Usage
+from rag.text import counted
+from rag.types import Note, Usage
 
 __all__ = ["ExtractiveGenerator"]
 

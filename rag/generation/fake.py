@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rag.errors import GeneratorError
 from rag.generation.base import Completion, Prompt, Sampling
-from rag.records import Usage
+from rag.types import Usage
 
 __all__ = ["FakeGenerator"]
 

@@ -19,7 +19,7 @@ from rag.evidence.citations import sentence_spans
 from rag.evidence.token_match import content_stems, is_number
 from rag.generation.base import Completion, Generator, Prompt, Sampling, TextStream
 from rag.generation.extractive import ExtractiveGenerator
-from rag.records import Note, Usage
+from rag.types import Note, Usage
 
 __all__ = ["HybridGenerator", "phrasing_prompt", "says_the_same"]
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from rag.errors import GeneratorError, InputError, PromptRefusedError, RagError
 from rag.generation.base import Completion, Message, Prompt, Sampling
-from rag.records import Usage
+from rag.types import Usage
 from rag.urls import without_userinfo
 
 __all__ = ["OpenAIGenerator"]

@@ -17,9 +17,9 @@ from typing import Protocol
 
 from rag.errors import PromptTooLongError, UsageError
 from rag.generation.base import Message, Prompt, Sampling, ShownPassage
-from rag.plural import counted
 from rag.prompt_templates import ABSTENTION, FORMS
-from rag.records import DroppedPassage, Note, Passage
+from rag.text import counted
+from rag.types import DroppedPassage, Note, Passage
 
 __all__ = ["ABSTENTION", "Builder", "BuiltPrompt", "PromptBuilder", "PromptCounter", "ReadingBuilder", "cache_order"]
 

@@ -26,7 +26,7 @@ from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
 from rag.models.quiet import held_back
 from rag.models.resolve import resolve_model
-from rag.records import Usage
+from rag.types import Usage
 
 __all__ = ["VllmGenerator"]
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 
 from indexes import NewChunk, Section
 from rag.ingestion.loaders.code import language_of
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["Chunker", "EmbeddedText", "TokenCounter", "context_line"]
 

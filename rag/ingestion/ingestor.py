@@ -27,7 +27,7 @@ from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parser_failed
 from rag.ingestion.sync import Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["IngestReport", "Ingestor", "Progress", "carry_out_without_reading"]
 

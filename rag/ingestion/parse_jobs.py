@@ -14,7 +14,7 @@ from rag.errors import DocumentError
 from rag.ingestion.file_stamps import FileContent
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.sync import ToRead
-from rag.records import Document
+from rag.types import Document
 
 if TYPE_CHECKING:
     from rag.ingestion.sandbox import ParserPool

@@ -11,7 +11,7 @@ from rag.embedding.base import Embedder
 from rag.ingestion.chunker import Chunker, EmbeddedText
 from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
 from rag.ingestion.vector_writer import VectorWriter
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["reembed"]
 

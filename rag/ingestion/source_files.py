@@ -17,7 +17,7 @@ from rag.errors import DocumentError
 from rag.ingestion.discovery import is_upload, source_path
 from rag.ingestion.file_stamps import read_file
 from rag.ingestion.loaders.pdf_page import compact
-from rag.records import Passage
+from rag.types import Passage
 
 __all__ = ["Original", "find_original", "passage_with"]
 

@@ -20,9 +20,9 @@ from typing import Any
 from rag.answering.pipeline import Pipeline
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
 from rag.ops.serialize import answer_json
-from rag.records import Answer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
+from rag.types import Answer
 
 __all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]
 

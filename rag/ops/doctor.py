@@ -21,7 +21,7 @@ from rag.errors import RagError
 from rag.factory import through_graph
 from rag.failures import NEW_FOLDER
 from rag.models.resolve import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
-from rag.plural import counted, documents_told
+from rag.text import counted, documents_told
 from rag.urls import without_userinfo
 
 __all__ = ["Finding", "examine"]

@@ -17,9 +17,9 @@ from rag.answering.answerer import Reader
 from rag.config import Config
 from rag.errors import InputError
 from rag.generation.prompt_builder import Builder
-from rag.records import Answer, Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved, Retriever
+from rag.types import Answer, Passage
 
 __all__ = ["Attribution", "Change", "Standing", "Why", "leave_one_out", "why"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
+from rag.types import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution

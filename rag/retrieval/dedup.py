@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from rag.records import Duplicate, Passage
+from rag.types import Duplicate, Passage
 
 __all__ = ["COLLAPSING", "Collapsed"]
 

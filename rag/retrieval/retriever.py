@@ -19,12 +19,12 @@ from indexes.protocols import Hits, no_hits
 from indexes.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
-from rag.plural import counted
-from rag.records import Note, Passage
 from rag.retrieval.dedup import Collapsed
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
 from rag.retrieval.rerankers import Reranker
+from rag.text import counted
+from rag.types import Note, Passage
 
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
 

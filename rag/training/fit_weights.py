@@ -22,9 +22,9 @@ from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.generation.base import Completion, Prompt, Sampling, ShownPassage
 from rag.generation.extractive import ExtractiveGenerator
-from rag.plural import counted
-from rag.records import Passage
 from rag.retrieval.retriever import Retrieved
+from rag.text import counted
+from rag.types import Passage
 
 __all__ = ["Asked", "conditional_logit", "weigh"]
 

@@ -16,8 +16,8 @@ from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.fake import FakeGenerator
 from rag.generation.prompt_builder import ABSTENTION
 from rag.ops.serialize import answer_json
-from rag.records import Answer, Note, Usage
 from rag.retrieval.filters import Filter
+from rag.types import Answer, Note, Usage
 
 WEIGHT = "What does the fog sensor weigh?"
 SOUP = "When is lentil soup served?"

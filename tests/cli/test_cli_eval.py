@@ -255,7 +255,7 @@ def test_every_loss_is_classed(beacons2: str, rag: Rag, monkeypatch: pytest.Monk
 
 def _always(text: str) -> Any:
     from rag.generation.base import Completion
-    from rag.records import Usage
+    from rag.types import Usage
 
     return lambda self, prompt, sampling: Completion(text, "stop", Usage(10, 2))
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rag.evidence.citations import Cited, MarkerFilter, cite, sentence_spans, strip_markers
-from rag.records import Passage
+from rag.types import Passage
 
 
 def passage(text: str, number: int = 1, start: int = 0) -> Passage:

@@ -26,8 +26,8 @@ from rag.generation.cached import RememberingGenerator
 from rag.generation.extractive import ExtractiveGenerator
 from rag.generation.prompt_builder import ReadingBuilder
 from rag.models.resolve import resolve_model
-from rag.records import Note, Passage, Usage
 from rag.retrieval.retriever import Retrieved
+from rag.types import Note, Passage, Usage
 
 QUESTION = "Which number rings the night desk?"
 RECORD = ReaderRecord(calibration=Calibration(margin=0.5, bias=-2.0, threshold=0.4))

@@ -12,8 +12,8 @@ from rag.generation.base import Completion, Evidence, MarkedStream, Prompt, Samp
 from rag.generation.fake import FakeGenerator
 from rag.generation.hybrid import HybridGenerator, phrasing_prompt, says_the_same
 from rag.generation.prompt_builder import ReadingBuilder
-from rag.records import Passage, Usage
 from rag.retrieval.retriever import Retrieved
+from rag.types import Passage, Usage
 
 TEXT = "The desk is shut at 17:00. At night, dial 288 and wait."
 PROMPT = Prompt(question="Which number rings the night desk?", passages=(ShownPassage(TEXT, "a.md", 0, 1.0),))

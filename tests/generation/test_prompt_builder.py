@@ -13,7 +13,7 @@ from rag.generation.base import Prompt
 from rag.generation.fake import FakeGenerator
 from rag.generation.prompt_builder import ABSTENTION, BuiltPrompt, PromptBuilder, cache_order
 from rag.prompt_templates import FORMS
-from rag.records import Passage
+from rag.types import Passage
 
 QUESTION = "How tall is the mast?"
 

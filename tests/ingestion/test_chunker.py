@@ -16,7 +16,7 @@ from rag.ingestion.chunker import _WORD, Chunker, _words_backwards
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 SIZES = [(16, 0), (16, 5), (64, 16), (200, 32)]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ops.serialize import answer_from_json, answer_json
-from rag.records import Answer, Citation, DroppedPassage, Note, NoteKind, Passage, Sentence, Usage
+from rag.types import Answer, Citation, DroppedPassage, Note, NoteKind, Passage, Sentence, Usage
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 SCORE = st.floats(-100, 100).map(lambda x: round(x, 6))

@@ -12,9 +12,9 @@ from rag.errors import InputError
 from rag.extractive_qa.engine import MarkedSpan, Reading, SpanEngine
 from rag.extractive_qa.record import ReaderRecord
 from rag.extractive_qa.windows import WindowSettings
-from rag.records import Passage
 from rag.retrieval.retriever import Retrieved
 from rag.training.fit_weights import Asked, conditional_logit, logistic, weigh
+from rag.types import Passage
 
 
 def test_the_conditional_logit_finds_the_weights_that_made_the_choices() -> None:

@@ -11,7 +11,7 @@ from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker, make_pipeline, open_or_create
 from rag.generation.fake import FakeGenerator
 from rag.ingestion.ingestor import Ingestor
-from rag.records import Answer, Citation, Passage, Sentence
+from rag.types import Answer, Citation, Passage, Sentence
 
 PUMP = "The pump is tested in March. The lamp is tested in June."
 

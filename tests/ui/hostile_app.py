@@ -14,7 +14,7 @@ from hostile_payloads import payloads
 
 from rag.config import load_config
 from rag.ops.explain import Attribution
-from rag.records import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
+from rag.types import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
 from ui.frame import Here
 from ui.settings import UiSettings
 from ui.texts import Texts

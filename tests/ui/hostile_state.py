@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.records import FORMAT, write_json
-from rag.records import Answer, Citation, Note, Passage, Sentence, Usage
+from rag.types import Answer, Citation, Note, Passage, Sentence, Usage
 from ui.conversation import Conversation
 from ui.history import Chat, Chats, Turn
 from ui.ingest_job import run_job

@@ -17,7 +17,7 @@ from rag.errors import RagError
 from rag.ops.doctor import Finding
 from rag.ops.environment import memory
 from rag.ops.index_stats import Recall
-from rag.records import Answer, Usage
+from rag.types import Answer, Usage
 from ui.health import ask_doctor, read_findings
 from ui.metrics import Metrics, record
 from ui.settings import UiSettings, use

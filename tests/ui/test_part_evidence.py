@@ -11,7 +11,7 @@ from evidence_samples import FILES, ask, cited, make_index
 from streamlit.testing.v1 import AppTest
 
 from rag.ingestion.source_files import find_original
-from rag.records import Answer
+from rag.types import Answer
 from ui.texts import Texts
 
 t = Texts("en")

@@ -11,7 +11,7 @@ from evidence_samples import ask, make_index
 from streamlit.testing.v1 import AppTest
 
 from eval.datasets import Question, load_dataset
-from rag.records import Answer
+from rag.types import Answer
 from ui.texts import Texts
 
 t = Texts("en")

@@ -10,7 +10,7 @@ import pytest
 from evidence_samples import ask, make_index
 from streamlit.testing.v1 import AppTest
 
-from rag.records import Answer, DroppedPassage, Note
+from rag.types import Answer, DroppedPassage, Note
 
 QUESTION = "When is the pump tested?"
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.failures import Failure
-from rag.records import Answer
+from rag.types import Answer
 from ui.asking import Clock
 from ui.conversation import Conversation, again
 from ui.history import FILE, Chat, Chats, HistoryError, Turn, title_of

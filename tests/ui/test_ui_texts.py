@@ -14,7 +14,7 @@ import yaml
 from eval.errors import EvalError, SweepError
 from indexes.errors import StoreError
 from rag.errors import RagError
-from rag.records import NoteKind
+from rag.types import NoteKind
 from ui.failures import failure_of
 from ui.history import HistoryError
 from ui.texts import Texts

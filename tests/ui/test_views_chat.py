@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from rag.answering import query_rewriting as followup
 from rag.config import load_config
 from rag.failures import Failure
-from rag.records import Answer, Citation, Note, Passage, Sentence
+from rag.types import Answer, Citation, Note, Passage, Sentence
 from ui.asking import Clock, Outcome
 from ui.history import Chat, Turn
 from ui.safe import inert, readable

@@ -8,7 +8,7 @@ import pytest
 from evidence_samples import cited, passage
 
 from rag.evidence.citations import cite
-from rag.records import Answer, Citation
+from rag.types import Answer, Citation
 from ui.texts import Texts
 from ui.views.evidence import Piece, cited_html, pieces, sources
 from ui.views.places import full_place, place, short_name

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from rag.ops.explain import Change, Standing, Why
-from rag.records import Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved
+from rag.types import Passage
 from ui.texts import Texts
 from ui.views.lab import asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 

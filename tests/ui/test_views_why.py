@@ -7,7 +7,7 @@ import dataclasses
 from evidence_samples import cited, passage
 
 from rag.ops.explain import Attribution
-from rag.records import Answer, DroppedPassage, Note, Usage
+from rag.types import Answer, DroppedPassage, Note, Usage
 from ui.texts import Texts
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 

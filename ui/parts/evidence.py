@@ -16,7 +16,7 @@ import streamlit as st
 
 from rag.errors import DocumentError, RagError
 from rag.failures import FAILURES
-from rag.records import Answer
+from rag.types import Answer
 from ui.collections import uploads_of
 from ui.frame import Here
 from ui.safe import block

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rag.errors import InputError
-from rag.records import Answer
+from rag.types import Answer
 from ui.feedback import Case, FeedbackStore, Rating, find_words
 from ui.frame import Here, told
 from ui.safe import distinct, one_line
 from ui.views.places import place, short_name
 
 if TYPE_CHECKING:
-    from rag.records import Passage
+    from rag.types import Passage
 
 __all__ = ["show_feedback"]
 

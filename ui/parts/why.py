@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rag.records import Answer
+from rag.types import Answer
 from ui.frame import Here, told
 from ui.safe import escape
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution
-    from rag.records import Passage
+    from rag.types import Passage
 
 __all__ = ["show_why"]
 

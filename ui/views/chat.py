@@ -17,7 +17,7 @@ from typing import Literal
 from rag.answering import query_rewriting as followup
 from rag.config import MARKING, Config
 from rag.evidence.token_match import content_stems
-from rag.records import Answer
+from rag.types import Answer
 from ui.asking import Clock, NothingIn, Outcome
 from ui.history import Turn
 from ui.safe import one_line

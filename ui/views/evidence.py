@@ -1,13 +1,13 @@
 """What is shown of an answer and its sources: pieces with their citations, and where each source stands.
 
-Pure functions over an :class:`~rag.records.Answer`: no widgets, no files, no HTML but through :mod:`ui.safe`.
+Pure functions over an :class:`~rag.types.Answer`: no widgets, no files, no HTML but through :mod:`ui.safe`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rag.records import Answer, Citation, Passage
+from rag.types import Answer, Citation, Passage
 from ui.safe import marked, plain
 
 __all__ = ["Piece", "Source", "cited_html", "pieces", "sources"]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from rag.evidence.token_match import content_stems
 from rag.ops.explain import Change, Standing, Why
-from rag.records import Passage
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved
+from rag.types import Passage
 from ui.safe import escape, marked
 from ui.texts import Texts
 from ui.views.documents import name_of

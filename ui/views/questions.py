@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.ops.serialize import notes_from_json
-from rag.records import Note
+from rag.types import Note
 
 __all__ = ["Filter", "Opened", "Quote", "Read", "chosen", "gold_spans", "losses_in", "opened", "verdict_of"]
 

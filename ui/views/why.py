@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.ops.explain import Attribution
-from rag.records import Answer, Passage
+from rag.types import Answer, Passage
 from ui.safe import one_line
 from ui.texts import Texts
 from ui.views.places import full_place, place, short_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.records import Note
+from rag.types import Note
 from ui.safe import one_line
 from ui.texts import Texts
 

@@ -10,7 +10,7 @@ import typer
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import note, out, out_json
 from rag.errors import UsageError
-from rag.plural import counted
+from rag.text import counted
 
 __all__ = ["calibrate"]
 

@@ -15,7 +15,7 @@ from rag.embedding.base import Embedder
 from rag.errors import RagError
 from rag.factory import index_settings, make_chunker, open_or_create
 from rag.ingestion.ingestor import Ingestor, Progress
-from rag.plural import counted
+from rag.text import counted
 
 __all__ = ["corpus_index"]
 

@@ -19,7 +19,7 @@ from rag.cli.evaluation.progress import Bars, Teller
 from rag.cli.loading import loading
 from rag.cli.output import note, status
 from rag.errors import UsageError
-from rag.plural import counted
+from rag.text import counted
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset

@@ -13,7 +13,7 @@ from rag.cli.evaluation.progress import ProgressForm, make_teller
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
 from rag.errors import UsageError
-from rag.plural import counted
+from rag.text import counted
 
 __all__ = ["OutFolder", "Seed", "metric_lines", "run"]
 

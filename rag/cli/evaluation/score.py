@@ -9,7 +9,7 @@ import typer
 
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
-from rag.plural import counted
+from rag.text import counted
 
 __all__ = ["score"]
 

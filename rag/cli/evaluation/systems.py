@@ -29,8 +29,8 @@ from rag.generation.base import Generator
 from rag.generation.cached import RememberingGenerator
 from rag.models.resolve import resolve_model
 from rag.ops.serialize import notes_json
-from rag.records import Answer, Note, Passage
 from rag.retrieval.retriever import Retrieved
+from rag.types import Answer, Note, Passage
 from rag.urls import without_userinfo
 
 __all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "remembering"]

@@ -89,7 +89,7 @@ def _batches() -> tuple[tuple[int, int], ...]:
 
 
 def _passage(row: Mapping[str, Any]) -> Any:
-    from rag.records import Passage
+    from rag.types import Passage
 
     return Passage(
         id=row["id"],

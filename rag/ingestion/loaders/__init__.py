@@ -1,6 +1,6 @@
 """Files to documents: texts, office files, books, tables, data, mail and code, told apart by content before name.
 
-A loader takes bytes and returns a :class:`~rag.records.Document`; it raises :class:`~rag.errors.DocumentError` for
+A loader takes bytes and returns a :class:`~rag.types.Document`; it raises :class:`~rag.errors.DocumentError` for
 a file that cannot be read. It knows nothing of chunks and models. Whatever a loader finds, what leaves this package
 can be stored: text without lone surrogates, titles and headings of one line without control characters.
 
@@ -35,7 +35,7 @@ from rag.ingestion.loaders.subtitles import load_srt, load_vtt
 from rag.ingestion.loaders.text import load_text, title_from
 from rag.ingestion.loaders.xml_data import load_xml
 from rag.ingestion.loaders.zip_safety import check_package
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["SUFFIXES", "load_bytes", "sniff"]
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from rag.errors import DocumentError
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_epub"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rag.ingestion.loaders.tables import table_parts
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["DocumentBuilder", "row_range"]
 

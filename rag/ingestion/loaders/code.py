@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from rag.ingestion.loaders.text import decode
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["CODE_SUFFIXES", "language_of", "language_of_script", "load_code"]
 

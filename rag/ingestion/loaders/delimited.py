@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.text import decode, title_from
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["delimiter_of", "load_delimited"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["html_document", "load_html"]
 

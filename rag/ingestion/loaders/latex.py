@@ -12,7 +12,7 @@ from typing import Any
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.tables import table_parts
 from rag.ingestion.loaders.text import decode, normalise
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_latex"]
 

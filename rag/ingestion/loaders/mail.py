@@ -13,7 +13,7 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_mail", "load_mhtml"]
 

@@ -18,7 +18,7 @@ import yaml
 
 from rag.ingestion.loaders.tables import split_tables
 from rag.ingestion.loaders.text import decode, title_from
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["heading_marks", "load_markdown", "markdown_document"]
 

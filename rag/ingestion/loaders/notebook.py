@@ -11,7 +11,7 @@ from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.json_data import parse_json
 from rag.ingestion.loaders.markdown import Path, heading_marks
 from rag.ingestion.loaders.text import decode, normalise, title_from
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_notebook"]
 

@@ -12,7 +12,7 @@ import zipfile
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_docx", "load_odt"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["load_pdf"]
 

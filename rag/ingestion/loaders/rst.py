@@ -11,7 +11,7 @@ from typing import Any
 
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.text import decode
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_rst"]
 

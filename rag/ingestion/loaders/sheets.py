@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from rag.ingestion.loaders.building import DocumentBuilder, row_range
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_xlsx"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.tables import table_parts
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_pptx"]
 

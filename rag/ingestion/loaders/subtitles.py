@@ -8,7 +8,7 @@ from typing import Any
 
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.text import decode, title_from
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["load_srt", "load_vtt"]
 

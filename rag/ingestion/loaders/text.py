@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import PurePath
 
 from rag.errors import DocumentError
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["decode", "load_text", "looks_binary", "normalise", "title_from"]
 

@@ -11,7 +11,7 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders.building import DocumentBuilder
 from rag.ingestion.loaders.text import title_from
 from rag.ingestion.loaders.tree import Branch, add_branches
-from rag.records import Document
+from rag.types import Document
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -22,7 +22,7 @@ from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.loaders.pdf_page import PageImage
 from rag.ingestion.sandbox.limits import Limits
 from rag.ingestion.sandbox.worker_process import GoneError, Worker
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["Job", "ParserPool"]
 

@@ -18,7 +18,7 @@ from rag.ingestion.loaders.pdf_page import PageImage, render_page
 from rag.ingestion.sandbox.isolation import OUT_OF_MEMORY, allow_one_file, die_with, resident_bytes, rest, shut_in
 from rag.ingestion.sandbox.limits import Limits, out_of_memory
 from rag.ingestion.sandbox.protocol import read_frame, write_frame
-from rag.records import Document
+from rag.types import Document
 
 __all__ = ["main"]
 

@@ -22,7 +22,7 @@ from rag.ingestion.loaders.pdf_page import PageImage
 from rag.ingestion.sandbox.isolation import OUT_OF_MEMORY
 from rag.ingestion.sandbox.limits import Limits, out_of_memory
 from rag.ingestion.sandbox.protocol import OverdueError, OversizedError, read_frame, write_frame
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 __all__ = ["GoneError", "Worker"]
 

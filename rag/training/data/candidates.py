@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.evidence.citations import sentence_spans
-from rag.plural import counted
+from rag.text import counted
 from rag.training.config import RankedQamr, RankedSource, RankedSquad, RerankerConfig
 from rag.training.data.corpus import Corpus, Example, Question
 from rag.training.data.hard_negatives import Embed, hard_sentences

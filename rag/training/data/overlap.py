@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.plural import counted
+from rag.text import counted
 from rag.training.data.corpus import Example
 from rag.training.data.squad_format import read_squad
 

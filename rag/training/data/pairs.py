@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag.errors import InputError
-from rag.plural import counted
+from rag.text import counted
 from rag.training.data.corpus import Corpus, Question, detokenise, read_lines
 
 __all__ = ["read_pairs"]

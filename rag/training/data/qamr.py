@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.errors import InputError
-from rag.plural import counted
+from rag.text import counted
 from rag.training.data.corpus import Corpus, Question, Span, detokenise, read_lines
 
 __all__ = ["read_qamr"]

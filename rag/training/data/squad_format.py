@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
-from rag.plural import counted
+from rag.text import counted
 from rag.training.data.corpus import Example, Span
 
 __all__ = ["read_squad"]

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from fpdf import FPDF
 
-from rag.records import Document
+from rag.types import Document
 
 LEASE = "The warehouse at Pier 4 costs 4,200 EUR a month."
 ROWS = [["Item", "Price"], ["Lamp", "19.90"], ["Horn | fog", "250"]]

@@ -15,7 +15,7 @@ from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.ingestion.loaders.zip_safety import check_package
 from rag.ingestion.sandbox import Limits, ParserPool
-from rag.records import Document
+from rag.types import Document
 
 
 @pytest.fixture(scope="module")

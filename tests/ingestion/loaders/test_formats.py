@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker
 from rag.ingestion.loaders import load_bytes, sniff
-from rag.records import Document
+from rag.types import Document
 
 
 def read(name: str) -> Document:

@@ -17,7 +17,7 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders import LOADERS, load_bytes, sniff
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.records import Document, Section
+from rag.types import Document, Section
 
 ENGLISH = "The keeper’s café opens at 7 – tea costs 4 €. “Crème brûlée” is served on Fridays, as she said.\n" * 4
 SPANISH = "El faro está en la montaña. ¿Cuándo llegó el señor Núñez? Mañana, según él, habrá niebla – “quizá”.\n" * 2

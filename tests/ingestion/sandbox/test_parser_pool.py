@@ -20,7 +20,7 @@ from rag.errors import DocumentError, RagError
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.sandbox import Limits, ParserPool
-from rag.records import Document
+from rag.types import Document
 
 ROOT = Path(__file__).parents[2]
 SLOW = ("Some *words* and ``more`` of them, see `there`_.\n\n" * 20_000).encode()  # minutes of work for docutils

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.plural import counted, documents_told
+from rag.text import counted, documents_told
 
 
 @pytest.mark.parametrize(
