@@ -1,7 +1,7 @@
 """Durable storage and search over chunks: ids, text, vectors, scores and generations.
 
-One SQLite database is the truth (:mod:`indexes.store`); the dense and the lexical index are derived from it
-(:mod:`indexes.derived`) and can be lost at no cost but time. :class:`~indexes.index.Index` joins the three.
+One SQLite database is the truth (:mod:`indexes.store.store`); the dense and the lexical index are derived from it
+(:mod:`indexes.derived.publish`) and can be lost at no cost but time. :class:`~indexes.index.Index` joins the three.
 
 This package knows nothing of models, prompts, files or configuration: callers hand it text, vectors and
 opaque settings.
@@ -20,7 +20,7 @@ from indexes.errors import (
     StoreError,
 )
 from indexes.index import Index, IndexReader, Problem, Snapshot
-from indexes.rows import ChunkRow, DocumentRow, FailedDocument, NewChunk, NewDocument, Section
+from indexes.store.rows import ChunkRow, DocumentRow, FailedDocument, NewChunk, NewDocument, Section
 
 __all__ = [
     "ChunkRow",

@@ -1,7 +1,7 @@
 """An index folder as a whole: the store, and the dense and the lexical index derived from it.
 
 A writer commits to the store and then calls :meth:`Index.sync`, which publishes the derived indexes at the store's
-generation, or leaves readers little to replay. A reader (:mod:`indexes.reader`) searches snapshots of exactly one
+generation, or leaves readers little to replay. A reader (:mod:`indexes.derived.snapshot_reader`) searches snapshots of exactly one
 generation.
 """
 
@@ -13,17 +13,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from indexes import derived, signatures
-from indexes.building import Builder, Tell, silent
-from indexes.dense_faiss import FaissIndex, FaissOptions
+from indexes.derived.build import Builder, Tell, silent
+from indexes.derived.publish import publish as derived
+from indexes.derived.publish import signatures
+from indexes.derived.snapshot_reader import IndexReader, Snapshot
+from indexes.derived.verify import Problem, check_store
+from indexes.derived.verify_derived import check_derived
 from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
 from indexes.memory import give_back
-from indexes.reader import IndexReader, Snapshot
-from indexes.store import Store
-from indexes.verify import Problem, check_store
-from indexes.verify_derived import check_derived
+from indexes.search.dense_faiss import FaissIndex, FaissOptions
+from indexes.store.store import Store
 
 __all__ = ["Index", "IndexReader", "Problem", "Snapshot"]
 
@@ -76,7 +77,7 @@ class Index:
     ) -> Index:
         """Open an index; with ``settings``, refuse one that was made with others.
 
-        Raises what :meth:`indexes.store.Store.open` raises, and :class:`~indexes.errors.SettingsMismatchError`.
+        Raises what :meth:`indexes.store.store.Store.open` raises, and :class:`~indexes.errors.SettingsMismatchError`.
         """
         store = Store.open(folder, write=write)
         if settings is not None:
@@ -205,7 +206,7 @@ class Index:
         return generation
 
     def reader(self, *, gpu: str = "off", gpu_fp16: bool = True) -> IndexReader:
-        """Return a reader; ``gpu`` is one of :data:`indexes.dense_gpu.GPU_MODES`."""
+        """Return a reader; ``gpu`` is one of :data:`indexes.search.dense_gpu.GPU_MODES`."""
         return IndexReader(self.store, self._builder, self.published, gpu=gpu, gpu_fp16=gpu_fp16)
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from indexes.lexical_tantivy import LANGUAGES
+from indexes.search.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
 from rag.prompt_templates import FORMS
 from rag.urls import without_userinfo

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexes import Index
-from indexes.dense_faiss import FaissOptions
+from indexes.search.dense_faiss import FaissOptions
 from rag.config import MARKING, Config
 from rag.embedding.base import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
@@ -169,7 +169,7 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
 
     What is compared instead of the embedder is the fingerprint of its files, which also decides its dimension.
     """
-    from indexes.store import Store
+    from indexes.store.store import Store
 
     if not Store.exists(folder):
         return None
@@ -190,7 +190,7 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
 
 def made_with(folder: Path) -> dict[str, Any]:
     """Return the settings that an index was made with. Raises :class:`~indexes.errors.StoreError`."""
-    from indexes.store import Store
+    from indexes.store.store import Store
 
     with closing(Store.open(folder)) as store:
         return dict(store.settings)
@@ -208,7 +208,7 @@ def open_to_reembed(folder: Path, config: Config, embedder: Embedder) -> Index:
 def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
     """Open an index for writing, or make it."""
     from indexes.lock import writer_lock
-    from indexes.store import Store
+    from indexes.store.store import Store
 
     check_dense(config, embedder.dimension)
     if not Store.exists(folder):
@@ -294,8 +294,8 @@ def make_reranker(config: Config) -> Reranker | None:
 
 
 def _require_faiss_gpu(mode: str) -> None:
-    from indexes.dense_faiss import load_faiss
-    from indexes.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import load_faiss
+    from indexes.search.dense_gpu import gpu_count
 
     if not gpu_count(load_faiss()):
         raise MissingPackageError(

@@ -40,7 +40,7 @@ def list_documents(
     Duplicates are told by the words of their texts: how alike they are is the share of runs of five words that both
     have, of all that either has (Jaccard), from 0.8 on.
     """
-    from indexes.store import Store
+    from indexes.store.store import Store
 
     if duplicates:
         if failed:
@@ -61,8 +61,8 @@ def list_documents(
 
 
 def _list_duplicates(index: Path, as_json: bool) -> None:
-    from indexes.signatures import duplicate_groups
-    from indexes.store import Store
+    from indexes.derived.signatures import duplicate_groups
+    from indexes.store.store import Store
 
     with closing(Store.open(index)) as store, status("comparing"):
         groups = duplicate_groups(store)
@@ -91,7 +91,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what the index knows of one document."""
-    from indexes.store import Store
+    from indexes.store.store import Store
 
     with closing(Store.open(index)) as store, store.reading():
         row = store.document(source) or store.document(_named(source, list(store.content_hashes())))

@@ -16,7 +16,7 @@ from rag.errors import InputError
 from rag.text import counted, documents_told
 
 if TYPE_CHECKING:
-    from indexes.rows import CommitRow
+    from indexes.store.rows import CommitRow
 
 __all__ = ["app"]
 
@@ -129,7 +129,7 @@ def reembed(
 ) -> None:
     """Chunk and embed the stored texts anew under the configuration given. The documents' files are not needed."""
     resolved = resolve(config, settings)
-    from indexes.store import Store
+    from indexes.store.store import Store
     from rag.cli.ingest import report_json
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
@@ -185,8 +185,8 @@ def snapshot(
     as_json: AsJson = False,
 ) -> None:
     """Copy the index into one file with a checksum. Safe while another process writes."""
-    from indexes.snapshot import write_snapshot
-    from indexes.store import Store
+    from indexes.backup import write_snapshot
+    from indexes.store.store import Store
 
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise InputError(f"{file} cannot be written: it is a folder, or its folder is not there", "name a new file")
@@ -210,9 +210,9 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Put an index back from a snapshot, whole or not at all."""
+    from indexes.backup import check_snapshot, restore_snapshot
     from indexes.errors import IndexDamagedError
-    from indexes.snapshot import check_snapshot, restore_snapshot
-    from indexes.store import Store
+    from indexes.store.store import Store
     from rag.factory import open_index
 
     resolved = resolve(config, settings)

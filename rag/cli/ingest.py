@@ -16,7 +16,7 @@ from rag.errors import UsageError
 from rag.text import counted
 
 if TYPE_CHECKING:
-    from indexes.store import Store
+    from indexes.store.store import Store
     from rag.config import Config
     from rag.ingestion.discovery import Found
     from rag.ingestion.ingest_report import IngestReport, Progress
@@ -95,7 +95,7 @@ class _Work:
         self.stages = StageClock()
 
     def find(self) -> Found:
-        from indexes.store import Store
+        from indexes.store.store import Store
         from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path
 
         if self.paths:
@@ -120,7 +120,7 @@ class _Work:
 
     def dry(self) -> tuple[Plan, float | None]:
         """Return the plan, and the bytes a second that were measured before."""
-        from indexes.store import Store
+        from indexes.store.store import Store
 
         if not Store.exists(self.index):
             return self.plan(None), None

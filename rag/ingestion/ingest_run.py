@@ -11,8 +11,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from indexes import Index
-from indexes.signatures import duplicate_groups
-from indexes.store import Store
+from indexes.derived.signatures import duplicate_groups
+from indexes.store.store import Store
 from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other

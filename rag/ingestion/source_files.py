@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from indexes.store import Store
+from indexes.store.store import Store
 from rag.errors import DocumentError
 from rag.ingestion.discovery import is_upload, source_path
 from rag.ingestion.file_stamps import read_file

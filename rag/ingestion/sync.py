@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from indexes import DocumentRow, FailedDocument
-from indexes.store import Store
+from indexes.store.store import Store
 from rag.errors import DocumentError, InputError
 from rag.ingestion.discovery import Found, SourceFile, is_upload, source_path
 from rag.ingestion.file_stamps import read_file, same_size, stamp_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
-from indexes.schema import journal_mode
+from indexes.store.schema import journal_mode
 from rag.config import MARKING, Config
 from rag.embedding.int8 import int8_obstacle
 from rag.errors import RagError
@@ -119,8 +119,8 @@ def _faiss() -> Iterator[Finding]:
         fix = "pip uninstall -y faiss-cpu faiss-gpu, then install the one you want"
         yield Finding("faiss", "fail", "faiss-cpu and faiss-gpu are both installed and overwrite each other", fix)
         return
-    from indexes.dense_faiss import load_faiss
-    from indexes.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import load_faiss
+    from indexes.search.dense_gpu import gpu_count
 
     yield Finding("faiss", "ok", f"{_version(found[0])}, {gpu_count(load_faiss())} GPUs")
 
@@ -135,8 +135,8 @@ def _gpu(config: Config) -> Iterator[Finding]:
         return  # said already
     import torch
 
-    from indexes.dense_faiss import load_faiss
-    from indexes.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import load_faiss
+    from indexes.search.dense_gpu import gpu_count
 
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     no_gpu = "no GPU that torch can use"

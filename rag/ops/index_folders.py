@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexes import ChunkRow, DocumentRow
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
-from indexes.store import DATABASE, Store
+from indexes.store.store import DATABASE, Store
 from rag.config import Config
 from rag.errors import InputError
 from rag.factory import open_index

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from indexes.protocols import DenseIndex
-from indexes.rows import Float32, Int64
-from indexes.store import DATABASE, Store
+from indexes.search.protocols import DenseIndex
+from indexes.store.rows import Float32, Int64
+from indexes.store.store import DATABASE, Store
 from rag.config import Config
 from rag.factory import open_index
 

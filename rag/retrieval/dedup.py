@@ -1,7 +1,7 @@
 """Passages that say what a better one says already: they are folded into it, so that the best k are k passages.
 
 ``exact`` folds passages whose text is the same but for white space. ``near`` also folds those whose shingles are nearly
-the same (:mod:`indexes.near_duplicates`), unless they hold other numbers: two versions of a contract that differ in the
+the same (:mod:`indexes.minhash`), unless they hold other numbers: two versions of a contract that differ in the
 rent are two things to know. Whatever is folded stays on record with the passage that was kept.
 """
 
@@ -50,7 +50,7 @@ class Collapsed:
         if known < len(self.kept):
             return known, 1.0
         if self.how == "near":
-            from indexes.near_duplicates import jaccard
+            from indexes.minhash import jaccard
 
             for n, kept in enumerate(self.kept[:_COMPARED]):
                 if _numbers(kept.text) == _numbers(text):

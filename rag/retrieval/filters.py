@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from indexes.rows import Selection
+from indexes.store.rows import Selection
 from rag.errors import UsageError
 
 __all__ = ["TYPES", "Filter", "type_of"]

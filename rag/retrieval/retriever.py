@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from indexes import IndexReader
-from indexes.protocols import Hits, no_hits
-from indexes.rows import ChunkRow, Int64
+from indexes.search.protocols import Hits, no_hits
+from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
 from rag.retrieval.dedup import Collapsed

@@ -882,7 +882,7 @@ def test_the_doctor_sees_a_repairable_index(indexed: Path, rag: Rag) -> None:
 def test_the_doctor_does_not_take_a_busy_database_for_a_broken_installation(
     indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.schema.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("indexes.store.schema.BUSY_TIMEOUT_S", 0.1)
     writer = sqlite3.connect(indexed / ".rag" / "rag.db", isolation_level=None)
     writer.execute("PRAGMA locking_mode = EXCLUSIVE")
     writer.execute("BEGIN EXCLUSIVE")

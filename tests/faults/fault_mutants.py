@@ -12,9 +12,9 @@ import pytest
 from fault_script import acknowledge, open_or_make, put_vectors
 from index_samples import document
 
-from indexes import derived, schema, write_rows
+from indexes.derived.publish import publish as derived
 from indexes.fail_points import fail_point
-from indexes.store import Store
+from indexes.store.store import Store, schema, write_rows
 
 __all__ = ["MUTANTS", "check", "put_one"]
 

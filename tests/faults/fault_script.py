@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "indexes"))
 from index_samples import DIMENSION, EMBEDDER, SETTINGS, document, key_of, nearest, temporary_folder, vector_of
 
 from indexes import FailedDocument, Index, NewDocument
-from indexes.store import Store
+from indexes.store.store import Store
 
 __all__ = [
     "LOCKED",

@@ -22,12 +22,12 @@ import fault_script
 from fault_crowd import CROWD
 from fault_mutants import MUTANTS, check, put_one
 
-from indexes.dense_faiss import load_faiss
+from indexes.backup import restore_snapshot, write_snapshot
 from indexes.errors import IndexLockedError, StoreError
 from indexes.fail_points import arm
 from indexes.index import Index
-from indexes.snapshot import restore_snapshot, write_snapshot
-from indexes.store import Store
+from indexes.search.dense_faiss import load_faiss
+from indexes.store.store import Store
 
 FULL, LOCKED, INTERRUPTED = 28, 75, 130
 

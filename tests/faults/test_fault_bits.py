@@ -16,9 +16,9 @@ from fault_script import STEPS, faults_of, states
 from index_samples import flip_bit
 
 from indexes import Index, StoreError
+from indexes.backup import restore_snapshot, write_snapshot
 from indexes.errors import SnapshotError
-from indexes.snapshot import restore_snapshot, write_snapshot
-from indexes.store import DATABASE, Store
+from indexes.store.store import DATABASE, Store
 
 Server = Callable[..., list[int]]
 LAST = len(STEPS)
@@ -118,7 +118,7 @@ def test_many_flipped_bits_are_never_silent(made: Path, place: Path, kind: str, 
 def test_the_harness_notices_indexes_that_are_not_hashed(
     made: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.derived.verify", lambda folder: None)
+    monkeypatch.setattr("indexes.derived.publish.verify", lambda folder: None)
     silent = 0
     for seed in range(40):
         folder = place / f"copy{seed}"

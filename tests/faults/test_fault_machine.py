@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from index_samples import document, nearest
 
 from indexes import FailedDocument
-from indexes.snapshot import restore_snapshot, write_snapshot
+from indexes.backup import restore_snapshot, write_snapshot
 
 SOURCES = st.sampled_from(["a", "b", "c", "d/e"])
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from indexes import Index, NewChunk, NewDocument, Section
-from indexes.protocols import DenseIndex, Hits
-from indexes.rows import Float32, Int64
-from indexes.store import Store
+from indexes.search.protocols import DenseIndex, Hits
+from indexes.store.rows import Float32, Int64
+from indexes.store.store import Store
 
 EMBEDDER = "signs"
 DIMENSION = 32

@@ -11,10 +11,10 @@ import pytest
 from index_samples import NONE, document, new_index, put
 
 from indexes import Index
-from indexes.dense_faiss import DENSE_TYPES, FaissIndex, FaissOptions
-from indexes.dense_numpy import NumpyIndex
-from indexes.protocols import DenseIndex, Hits
-from indexes.rows import Float32, Int64
+from indexes.search.dense_faiss import DENSE_TYPES, FaissIndex, FaissOptions
+from indexes.search.dense_numpy import NumpyIndex
+from indexes.search.protocols import DenseIndex, Hits
+from indexes.store.rows import Float32, Int64
 
 QUERIES = 20
 

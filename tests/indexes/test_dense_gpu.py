@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexes.dense_faiss import FaissIndex, FaissOptions, load_faiss
-from indexes.dense_gpu import GpuIndex, gpu_count
-from indexes.protocols import Hits
-from indexes.rows import Float32
+from indexes.search.dense_faiss import FaissIndex, FaissOptions, load_faiss
+from indexes.search.dense_gpu import GpuIndex, gpu_count
+from indexes.search.protocols import Hits
+from indexes.store.rows import Float32
 
 N, DIMENSION = 2400, 16
 

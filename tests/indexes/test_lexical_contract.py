@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from index_samples import NONE
 
-from indexes.lexical_tantivy import LANGUAGES, TantivyIndex
-from indexes.protocols import Hits
+from indexes.search.lexical_tantivy import LANGUAGES, TantivyIndex
+from indexes.search.protocols import Hits
 
 K1, B = 1.2, 0.75
 WORDS = [f"w{n}" for n in range(40)]  # no stemmer changes them

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from index_samples import document, new_index, put
 
-from indexes import Index, near_duplicates
-from indexes.near_duplicates import SIZE, THRESHOLD, Signature, _jaccard, group, jaccard, sign
-from indexes.signatures import complete, duplicate_groups
-from indexes.store import DATABASE
+from indexes import Index
+from indexes import minhash as near_duplicates
+from indexes.derived.signatures import complete, duplicate_groups
+from indexes.minhash import SIZE, THRESHOLD, Signature, _jaccard, group, jaccard, sign
+from indexes.store.store import DATABASE
 
 
 def words(count: int, seed: int) -> list[str]:
@@ -190,8 +191,8 @@ def test_a_damaged_signature_is_found_passed_over_and_mended(index: Index, colum
 
 
 def test_a_signature_of_another_text_is_found_by_a_deep_check(index: Index) -> None:
-    from indexes.near_duplicates import METHOD
-    from indexes.seals import row_sha256
+    from indexes.minhash import METHOD
+    from indexes.store.checksums import row_sha256
 
     other = sign("something else")
     row = (1, METHOD, other.words, other.minima)

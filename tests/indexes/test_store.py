@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from index_samples import DIMENSION, EMBEDDER, SETTINGS, document, key_of, new_store, put, temporary_folder, vector_of
 
 from indexes import FailedDocument, Index, IndexDamagedError, IndexMissingError, NewChunk, NewDocument, StoreError
-from indexes.dense_faiss import FaissOptions
 from indexes.errors import FormatTooNewError, FormatTooOldError
-from indexes.rows import ChunkRow, Section, Selection
-from indexes.schema import FORMAT_VERSION, journal_mode
-from indexes.store import DATABASE, Store
+from indexes.search.dense_faiss import FaissOptions
+from indexes.store.rows import ChunkRow, Section, Selection
+from indexes.store.schema import FORMAT_VERSION, journal_mode
+from indexes.store.store import DATABASE, Store
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_a_commit_that_a_reader_held_up_can_be_tried_again(store: Store) -> None
 KILLED = """
 import sys
 from pathlib import Path
-from indexes.store import Store
+from indexes.store.store import Store
 
 store = Store.open(Path(sys.argv[1]), write=True)
 with store.transaction() as db:

@@ -9,8 +9,8 @@ import pytest
 from rag_project import Project
 
 from indexes import IndexMissingError
-from indexes.protocols import Hits
-from indexes.rows import Float32, Int64
+from indexes.search.protocols import Hits
+from indexes.store.rows import Float32, Int64
 from rag.ops.index_stats import index_stamp, recall_at, survey, survey_recall
 
 WORDS = ("lamp", "mast", "horn", "pump", "soup", "rope", "tide", "gull", "salt", "rust", "oar", "keel")

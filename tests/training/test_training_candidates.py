@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_samples import write_squad
 
-from indexes.rows import Float32
+from indexes.store.rows import Float32
 from rag.errors import InputError
 from rag.training.config import RerankerConfig
 from rag.training.data.candidates import RankingData, as_corpus, candidates, gather_candidates

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from training_samples import write_squad
 
-from indexes.rows import Float32
+from indexes.store.rows import Float32
 from rag.errors import InputError
 from rag.training.config import ReaderConfig
 from rag.training.data.corpus import Corpus, Question

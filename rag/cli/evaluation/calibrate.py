@@ -39,7 +39,7 @@ def calibrate(
     from eval.errors import EvalError
     from eval.records import load_run
     from indexes.errors import IndexMissingError
-    from indexes.store import Store
+    from indexes.store.store import Store
     from rag.answering.abstention import save_calibration
     from rag.config import Config
     from rag.factory import least_confidence

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes.dense_numpy import NumpyIndex
-from indexes.lexical_tantivy import TantivyIndex
-from indexes.rows import Float32
+from indexes.search.dense_numpy import NumpyIndex
+from indexes.search.lexical_tantivy import TantivyIndex
+from indexes.store.rows import Float32
 
 __all__ = ["Embed", "hard_sentences"]
 

@@ -19,8 +19,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from indexes.protocols import Hits, no_hits, top_hits
-from indexes.rows import Float32, Int64
+from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.store.rows import Float32, Int64
 
 __all__ = ["DENSE_TYPES", "FaissIndex", "FaissOptions", "load_faiss"]
 

@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from indexes.protocols import Hits, top_hits
-from indexes.rows import Float32, Int64
+from indexes.search.protocols import Hits, top_hits
+from indexes.store.rows import Float32, Int64
 
 __all__ = ["NumpyIndex"]
 

@@ -20,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from indexes.rows import Float32, Int64
+from indexes.store.rows import Float32, Int64
 
 __all__ = ["DenseIndex", "Hits", "LexicalIndex", "no_hits", "top_hits"]
 

@@ -1,6 +1,6 @@
 """How a dense and a lexical index are made of the store: from nothing, or out of an earlier one and what changed since.
 
-It knows which rows each of them needs and what it reads of them. It publishes nothing (:mod:`indexes.derived`), holds
+It knows which rows each of them needs and what it reads of them. It publishes nothing (:mod:`indexes.derived.publish`), holds
 no lock and begins no transaction.
 """
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes import derived
-from indexes.content import Changes, Content
-from indexes.dense_faiss import FaissIndex, FaissOptions
-from indexes.lexical_tantivy import TantivyIndex
-from indexes.protocols import DenseIndex
-from indexes.rows import ChunkRow, Float32, Int64
+from indexes.derived.publish import publish as derived
+from indexes.search.dense_faiss import FaissIndex, FaissOptions
+from indexes.search.lexical_tantivy import TantivyIndex
+from indexes.search.protocols import DenseIndex
+from indexes.store.content import Changes, Content
+from indexes.store.rows import ChunkRow, Float32, Int64
 
 __all__ = ["Builder", "Tell", "batches", "lexical_text", "scratch_copy", "silent"]
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from indexes.dense_faiss import FaissIndex
-from indexes.protocols import Hits, no_hits, top_hits
-from indexes.rows import Float32, Int64
+from indexes.search.dense_faiss import FaissIndex
+from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.store.rows import Float32, Int64
 
 __all__ = ["GPU_MODES", "GpuIndex", "gpu_count"]
 

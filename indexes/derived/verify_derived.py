@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes import derived
-from indexes.building import Builder, batches, scratch_copy
-from indexes.content import Content
-from indexes.dense_faiss import FaissIndex
-from indexes.lexical_tantivy import TantivyIndex
-from indexes.rows import Int64
-from indexes.verify import Problem
+from indexes.derived.build import Builder, batches, scratch_copy
+from indexes.derived.publish import publish as derived
+from indexes.derived.verify import Problem
+from indexes.search.dense_faiss import FaissIndex
+from indexes.search.lexical_tantivy import TantivyIndex
+from indexes.store.content import Content
+from indexes.store.rows import Int64
 
 __all__ = ["check_derived"]
 

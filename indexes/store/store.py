@@ -2,13 +2,13 @@
 
 A commit is one transaction and gets a generation number; whatever is not committed never happened. Deleted
 chunks leave a tombstone with the generation that removed them, so that a derived index of any earlier
-generation can be brought up to date from :meth:`~indexes.content.Content.changes_since`.
+generation can be brought up to date from :meth:`~indexes.store.content.Content.changes_since`.
 
 Vectors are keyed by the hash of the text they embed and by their embedder, and may be stored ahead of the commit
 that uses them: identical text is embedded once, ever.
 
-Here is what changes the content; how it is read is in :mod:`indexes.content`, what is noted beside it in
-:mod:`indexes.notes`, and the file with its transactions in :mod:`indexes.database`. The store knows nothing of how
+Here is what changes the content; how it is read is in :mod:`indexes.store.content`, what is noted beside it in
+:mod:`indexes.store.notes`, and the file with its transactions in :mod:`indexes.store.database`. The store knows nothing of how
 vectors are made or searched.
 """
 
@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from indexes.content import Content
-from indexes.database import DATABASE, now, set_meta
 from indexes.errors import HistoryForgottenError
 from indexes.fail_points import fail_point
-from indexes.history import first_kept, read_past, remember
-from indexes.notes import Notes
-from indexes.rows import FailedDocument, Float32, NewDocument
-from indexes.seals import seal_commit
-from indexes.write_rows import (
+from indexes.store.checksums import seal_commit
+from indexes.store.content import Content
+from indexes.store.database import DATABASE, now, set_meta
+from indexes.store.notes import Notes
+from indexes.store.rows import FailedDocument, Float32, NewDocument
+from indexes.store.undo_log import first_kept, read_past, remember
+from indexes.store.write_rows import (
     put_document,
     put_failure,
     put_vector,

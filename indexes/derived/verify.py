@@ -6,11 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from indexes.database import Database
 from indexes.errors import IndexDamagedError
-from indexes.history import RETIRED_COLUMNS
-from indexes.schema import connect
-from indexes.seals import (
+from indexes.store.checksums import (
     CHUNK_COLUMNS,
     DOCUMENT_COLUMNS,
     META_SEAL,
@@ -21,6 +18,9 @@ from indexes.seals import (
     meta_sha256,
     row_sha256,
 )
+from indexes.store.database import Database
+from indexes.store.schema import connect
+from indexes.store.undo_log import RETIRED_COLUMNS
 
 __all__ = ["Problem", "check_store"]
 

@@ -1,7 +1,7 @@
 """How one document's rows are put into, replaced in, renamed in and taken out of an open transaction.
 
-Every function takes the connection of a transaction that :mod:`indexes.store` began; none begins or ends one. Each
-leaves the rows that it changed sealed (:mod:`indexes.seals`).
+Every function takes the connection of a transaction that :mod:`indexes.store.store` began; none begins or ends one. Each
+leaves the rows that it changed sealed (:mod:`indexes.store.checksums`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from indexes.fail_points import fail_point
-from indexes.rows import FailedDocument, NewDocument
-from indexes.seals import Value, row_sha256, seal_document
+from indexes.store.checksums import Value, row_sha256, seal_document
+from indexes.store.rows import FailedDocument, NewDocument
 
 __all__ = ["put_document", "put_failure", "put_vector", "recut_document", "remove_document", "rename_document"]
 

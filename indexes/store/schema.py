@@ -4,14 +4,14 @@ Durability rests on two settings: ``synchronous=FULL``, and a rollback journal b
 write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.seals` makes it of the columns
+each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.store.checksums` makes it of the columns
 that it names; a text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` tells it
 from one of the same number in another history, after a database was put back from a copy; its ``run`` is the
 generation that the run it belongs to began with.
 
-``retired`` holds what documents were before the last runs changed them (:mod:`indexes.history`). ``stamps`` is a
+``retired`` holds what documents were before the last runs changed them (:mod:`indexes.store.undo_log`). ``stamps`` is a
 hint of its owner's, which knows what it means: what a source looked like when its content had that hash.
-``signatures`` are derived from the texts (:mod:`indexes.signatures`), and go with them.
+``signatures`` are derived from the texts (:mod:`indexes.derived.signatures`), and go with them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from indexes.errors import IndexDamagedError
-from indexes.seals import (
+from indexes.store.checksums import (
     DOCUMENT_COLUMNS,
     META_SEAL,
     meta_sha256,

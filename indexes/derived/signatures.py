@@ -1,4 +1,4 @@
-"""Signatures of the stored texts (:mod:`indexes.near_duplicates`), beside them in the database, and derived from them.
+"""Signatures of the stored texts (:mod:`indexes.minhash`), beside them in the database, and derived from them.
 
 A signature goes with its text: when a document is replaced or removed, so is it. A text that has none, or one of
 another method, gets its own at the next :func:`complete`; whoever only reads makes it for himself. So losing them costs
@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from indexes.building import Tell, silent
+from indexes.derived.build import Tell, silent
 from indexes.fail_points import fail_point
-from indexes.near_duplicates import METHOD, Group, Signature, group, sign
-from indexes.schema import connect
-from indexes.seals import SIGNATURE_COLUMNS, row_sha256
-from indexes.store import Store
+from indexes.minhash import METHOD, Group, Signature, group, sign
+from indexes.store.checksums import SIGNATURE_COLUMNS, row_sha256
+from indexes.store.schema import connect
+from indexes.store.store import Store
 
 __all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups"]
 

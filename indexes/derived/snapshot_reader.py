@@ -15,16 +15,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes import derived
-from indexes.building import Builder
-from indexes.content import Changes
-from indexes.dense_faiss import FaissIndex, load_faiss
-from indexes.dense_gpu import GpuIndex, gpu_count
+from indexes.derived.build import Builder
+from indexes.derived.publish import publish as derived
 from indexes.errors import SettingsMismatchError
-from indexes.lexical_tantivy import TantivyIndex
-from indexes.protocols import DenseIndex, LexicalIndex
-from indexes.rows import ChunkRow, Int64
-from indexes.store import Store
+from indexes.search.dense_faiss import FaissIndex, load_faiss
+from indexes.search.dense_gpu import GpuIndex, gpu_count
+from indexes.search.lexical_tantivy import TantivyIndex
+from indexes.search.protocols import DenseIndex, LexicalIndex
+from indexes.store.content import Changes
+from indexes.store.rows import ChunkRow, Int64
+from indexes.store.store import Store
 
 __all__ = ["IndexReader", "Snapshot"]
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from indexes.protocols import Hits, no_hits, top_hits
-from indexes.rows import Int64
+from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.store.rows import Int64
 
 __all__ = ["LANGUAGES", "TantivyIndex"]
 

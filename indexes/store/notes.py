@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from indexes.database import Database
 from indexes.fail_points import fail_point
-from indexes.rows import CommitRow, FailedDocument
-from indexes.seals import row_sha256
+from indexes.store.checksums import row_sha256
+from indexes.store.database import Database
+from indexes.store.rows import CommitRow, FailedDocument
 
 __all__ = ["Notes"]
 

@@ -20,11 +20,10 @@ from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexes import schema
 from indexes.errors import IndexDamagedError, SnapshotError, StoreError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
-from indexes.store import DATABASE, Store
+from indexes.store.store import DATABASE, Store, schema
 
 __all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "write_snapshot"]
 

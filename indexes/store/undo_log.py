@@ -4,7 +4,7 @@ A commit writes down, for each source that it touches, the whole document that s
 go back to a generation is then a commit like any other, that puts each source touched since back to what its first
 record after that generation says: history only grows, and going back can itself be undone.
 
-Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.Store.compact`, which forgets these
+Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.store.Store.compact`, which forgets these
 records too. Every function takes the connection of an open transaction; none begins or ends one.
 """
 
@@ -15,8 +15,8 @@ import sqlite3
 import zlib
 from typing import Any
 
-from indexes.rows import FailedDocument, NewChunk, NewDocument, Section
-from indexes.seals import row_sha256
+from indexes.store.checksums import row_sha256
+from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section
 
 __all__ = ["RETIRED_COLUMNS", "RUNS_KEPT", "Past", "first_kept", "read_past", "remember"]
 

@@ -1,6 +1,6 @@
 """What an index holds, read from its database: documents, their texts, chunks and vectors, and what changed when.
 
-It writes nothing. What was noted of the files that documents were made of is :mod:`indexes.notes`'s.
+It writes nothing. What was noted of the files that documents were made of is :mod:`indexes.store.notes`'s.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from indexes.database import Database
 from indexes.errors import IndexDamagedError
-from indexes.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section, Selection
+from indexes.store.database import Database
+from indexes.store.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section, Selection
 
 __all__ = ["Changes", "Content"]
 

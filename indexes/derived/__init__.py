@@ -1,0 +1,1 @@
+"""Derived indexes: built from the store, published whole, verified on opening."""

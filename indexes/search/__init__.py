@@ -1,0 +1,1 @@
+"""Search backends behind two protocols: dense (FAISS, NumPy) and lexical (tantivy)."""

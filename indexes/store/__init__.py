@@ -1,0 +1,1 @@
+"""The store: one SQLite database, the only truth of an index."""
