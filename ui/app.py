@@ -1,7 +1,7 @@
 """What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, collection, one page.
 
 Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
-the background (:mod:`ui.engines`) while the page is already there.
+the background (:mod:`ui.jobs.engines`) while the page is already there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.frame import Here, sidebar
+from ui.components.frame import Here, sidebar
 from ui.settings import current
 
 __all__ = ["main"]
@@ -50,7 +50,7 @@ def main() -> None:
 def _is_let_in(here: Here) -> bool:
     """Tell whether the page may be shown: where an OpenID provider is configured, only to who has logged in there.
 
-    A password is asked before a request comes here (:mod:`ui.login`).
+    A password is asked before a request comes here (:mod:`ui.server.login`).
     """
     if not here.settings.oidc or st.user.is_logged_in:
         return True

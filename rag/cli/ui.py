@@ -34,7 +34,7 @@ def ui(
 
     It listens on this machine only. Any other --host needs a login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
     """
-    from ui.server import check_host, check_port, configured_login, serve
+    from ui.server.launch import check_host, check_port, configured_login, serve
     from ui.settings import UiSettings
 
     resolve(config, settings)  # a wrong configuration is said here, not on the page

@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
-from ui.security import SecurityHeaders, headers
+from ui.server.security import SecurityHeaders, headers
 class Reported(SecurityHeaders):
     def __init__(self, app):
         super().__init__(app)

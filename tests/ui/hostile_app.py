@@ -15,9 +15,9 @@ from hostile_payloads import payloads
 from rag.config import load_config
 from rag.ops.explain import Attribution
 from rag.types import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
-from ui.frame import Here
+from ui.components.frame import Here
+from ui.i18n import Texts
 from ui.settings import UiSettings
-from ui.texts import Texts
 
 APP = Path(__file__)
 INDEX = Path("/nowhere/at/all/.rag")
@@ -58,14 +58,14 @@ def control(here: Here, texts: list[str]) -> None:
 
 
 def answers(here: Here, texts: list[str]) -> None:
-    from ui.parts.evidence import show_answer
+    from ui.components.evidence import show_answer
 
     for n, batch in enumerate(batches(texts)):
         show_answer(here, answer_of(batch, n), f"a{n}")
 
 
 def viewer(here: Here, texts: list[str]) -> None:
-    from ui.parts.evidence import show_answer
+    from ui.components.evidence import show_answer
 
     for n, batch in enumerate(batches(texts)):
         st.session_state.setdefault(f"a{n}-opened", 1)
@@ -73,7 +73,7 @@ def viewer(here: Here, texts: list[str]) -> None:
 
 
 def abstentions(here: Here, texts: list[str]) -> None:
-    from ui.parts.evidence import show_answer
+    from ui.components.evidence import show_answer
 
     for n, batch in enumerate(batches(texts)):
         st.session_state.setdefault(f"a{n}-opened", 1)
@@ -81,7 +81,7 @@ def abstentions(here: Here, texts: list[str]) -> None:
 
 
 def why(here: Here, texts: list[str]) -> None:
-    from ui.parts.why import show_why
+    from ui.components.why import show_why
 
     for n, batch in enumerate(batches(texts)):
         answer = answer_of(batch, n)
@@ -91,7 +91,7 @@ def why(here: Here, texts: list[str]) -> None:
 
 
 def feedback(here: Here, texts: list[str]) -> None:
-    from ui.parts.feedback import show_feedback
+    from ui.components.feedback import show_feedback
 
     many = tuple(passage(n, text) for n, text in enumerate(texts))
     whole = Answer(texts[0], texts[0], False, 1.0, passages=many)
@@ -103,7 +103,7 @@ def feedback(here: Here, texts: list[str]) -> None:
 
 def failures(here: Here, texts: list[str]) -> None:
     from rag.failures import Failure
-    from ui.frame import show_failure
+    from ui.components.frame import show_failure
 
     for text in texts:
         show_failure(Failure(text, text, 1))
@@ -111,7 +111,7 @@ def failures(here: Here, texts: list[str]) -> None:
 
 def blocks(here: Here, texts: list[str]) -> None:
     """Questions, names and whatever else a page puts into a block of its own."""
-    from ui.safe import block, marked
+    from ui.text.safe import block, marked
 
     for text in texts:
         st.html(block(text))
@@ -120,7 +120,7 @@ def blocks(here: Here, texts: list[str]) -> None:
 
 def labels(here: Here, texts: list[str]) -> None:
     """Titles of chats and names of documents on buttons."""
-    from ui.safe import label, one_line
+    from ui.text.safe import label, one_line
 
     for n, text in enumerate(texts):
         st.button(label(text), key=f"button-{n}")

@@ -14,7 +14,7 @@ from hostile_state import OWNER, QUESTION_WORD, names, settings_of
 from rag.failures import Failure
 from rag.ops.doctor import Finding
 from rag.retrieval.filters import Filter
-from ui.frame import Here, sidebar
+from ui.components.frame import Here, sidebar
 from ui.settings import UiSettings, use
 
 __all__ = ["FOLDER", "PAGES"]
@@ -58,7 +58,7 @@ def documents_headed(_: Here, texts: list[str]) -> None:
 
 def _work(index: Path, texts: list[str]) -> None:
     """Have ingestions of all states going on; eight files of each are named."""
-    from ui.ingesting import Failed, Ingestion, Work, ingestions
+    from ui.jobs.ingesting import Failed, Ingestion, Work, ingestions
 
     jobs = ingestions()._jobs
     work = Work(index, "test")
@@ -73,7 +73,7 @@ def _work(index: Path, texts: list[str]) -> None:
 
 def documents_failed(_: Here, texts: list[str]) -> None:
     """The page of a collection without documents whose ingestion failed."""
-    from ui.ingesting import Ingestion, Work, ingestions
+    from ui.jobs.ingesting import Ingestion, Work, ingestions
     from ui.pages.documents import show
 
     here = _here()
@@ -86,7 +86,7 @@ def documents_failed(_: Here, texts: list[str]) -> None:
 
 
 def lab(_: Here, texts: list[str]) -> None:
-    from ui.engines import Engines
+    from ui.jobs.engines import Engines
     from ui.pages.lab import show
 
     Engines.reranker = lambda self, config: None  # type: ignore[method-assign]  # the bundled reader says nothing more
@@ -109,7 +109,7 @@ def _evaluation(**state: object) -> None:
 
 def evaluation(_: Here, texts: list[str]) -> None:
     """The newest run, with what came of an evaluation that was started and failed."""
-    from ui.evaluations import Evaluation, Request, evaluations
+    from ui.jobs.evaluations import Evaluation, Request, evaluations
 
     class Ended:
         def now(self) -> Evaluation:
@@ -150,7 +150,7 @@ def evaluation_running(_: Here, texts: list[str]) -> None:
     """One that runs, failed or is done (``?mode=``), as another process tells it; and all stages it could name."""
     import sys
 
-    import ui.evaluations as module
+    import ui.jobs.evaluations as module
     from ui.pages.evaluation import show
     from ui.views.running import progress_words
 
@@ -206,9 +206,9 @@ def system(_: Here, texts: list[str]) -> None:
 
 
 def chat(_: Here, texts: list[str]) -> None:
-    from ui.conversation import Conversation
-    from ui.history import Chats, Turn
     from ui.pages.chat import show
+    from ui.storage.conversation import Conversation
+    from ui.storage.history import Chats, Turn
 
     here = dataclasses.replace(_here(), owner=OWNER)
     if "conversation" not in st.session_state:

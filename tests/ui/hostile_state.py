@@ -15,11 +15,11 @@ from typing import Any
 
 from eval.records import FORMAT, write_json
 from rag.types import Answer, Citation, Note, Passage, Sentence, Usage
-from ui.conversation import Conversation
-from ui.history import Chat, Chats, Turn
-from ui.ingest_job import run_job
+from ui.jobs.ingest_job import run_job
 from ui.settings import UiSettings
-from ui.uploads import Incoming, Kept, Uploads
+from ui.storage.conversation import Conversation
+from ui.storage.history import Chat, Chats, Turn
+from ui.storage.uploads import Incoming, Kept, Uploads
 
 __all__ = ["OWNER", "answer_of", "build", "names", "settings_of"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from browsing import Sink
 
-from ui.safe import plain
+from ui.text.safe import plain
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -70,7 +70,7 @@ document.addEventListener('securitypolicyviolation', (e) => window.violations.pu
 
 
 def essence(text: str) -> str:
-    """Return what of a text is compared: not white space, nor what :mod:`ui.safe` replaces or sets into addresses."""
+    """Return what of a text is compared: not white space, nor what :mod:`ui.text.safe` replaces or sets into addresses."""
     return re.sub(r"[\s\u2060\ufffd]+", "", plain(text))
 
 

@@ -14,9 +14,9 @@ import pytest
 from rag.answering import query_rewriting as followup
 from rag.answering.pipeline import Pipeline
 from rag.retrieval.filters import Filter
-from ui.asking import Asking, Outcome
-from ui.behind import Task
-from ui.engines import Engine, engines
+from ui.jobs.asking import Asking, Outcome
+from ui.jobs.background import Task
+from ui.jobs.engines import Engine, engines
 from ui.settings import UiSettings
 
 QUESTION = "How much does the fog sensor weigh and where does it stand?"

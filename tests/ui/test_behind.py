@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-import ui.behind
+import ui.jobs.background
 from eval.errors import EvalError
 from rag.errors import UsageError
-from ui.behind import Behind
-from ui.failures import failure_of
+from ui.jobs.background import Behind
+from ui.text.failures import failure_of
 
 
 def test_many_who_ask_get_one_task() -> None:
@@ -58,7 +58,7 @@ def test_a_failure_is_explained_and_tried_again(monkeypatch: pytest.MonkeyPatch)
     assert task.wait(30)
     assert task.failure is not None and task.failure.message == "ZeroDivisionError: no"
     assert behind.get("key", work) is task  # at once it would fail again
-    monkeypatch.setattr(ui.behind, "_RETRY_S", 0.0)
+    monkeypatch.setattr(ui.jobs.background, "_RETRY_S", 0.0)
     time.sleep(0.01)
     assert behind.get("key", work).result() == 3
 

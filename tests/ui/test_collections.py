@@ -11,9 +11,9 @@ import pytest
 from indexes.errors import IndexLockedError
 from indexes.lock import writer_lock
 from rag.errors import InputError
-from ui.collections import create, delete, listed, uploads_of
 from ui.settings import UiSettings
-from ui.uploads import Incoming
+from ui.storage.collections import create, delete, listed, uploads_of
+from ui.storage.uploads import Incoming
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from indexes.errors import IndexMissingError
 from rag.config import load_config
 from rag.errors import UsageError
 from rag.factory import made_with, make_embedder, open_or_create
-from ui.evaluations import Evaluation, Evaluations, Request
-from ui.safe import label
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.jobs.evaluations import Evaluation, Evaluations, Request
+from ui.text.safe import label
 from ui.views.index_fit import refuse_unfit
 from ui.views.running import ended_words, has_answers, progress_words, running_words
 from ui.views.sweep_files import keep_sweep, sweep_of

@@ -12,7 +12,7 @@ import pytest
 
 from rag.config import load_config
 from rag.factory import open_index
-from ui.ingesting import Ingestion, Ingestions, Work
+from ui.jobs.ingesting import Ingestion, Ingestions, Work
 
 TEXT = "The lamp is green. " * 20
 

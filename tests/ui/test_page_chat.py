@@ -11,13 +11,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from ui_project import ingest
 
-import ui.frame
-from ui.engines import Engine, engines
-from ui.history import Chats
-from ui.owners import COOKIE, new_token, owner_of
+import ui.components.frame
+from ui.jobs.engines import Engine, engines
+from ui.server.owners import COOKIE, new_token, owner_of
 from ui.settings import UiSettings
+from ui.storage.history import Chats
 
-APP = Path(ui.frame.__file__).with_name("entry") / "app.py"
+APP = Path(ui.components.frame.__file__).with_name("entry") / "app.py"
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
 Set = Callable[..., UiSettings]
 
@@ -26,7 +26,7 @@ Set = Callable[..., UiSettings]
 def browsers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The cookies that the page sees, to be changed between runs."""
     cookies = {COOKIE: new_token()}
-    monkeypatch.setattr(ui.frame, "_owner", lambda: owner_of({}, cookies))
+    monkeypatch.setattr(ui.components.frame, "_owner", lambda: owner_of({}, cookies))
     return cookies
 
 
@@ -163,7 +163,7 @@ def test_models_that_cannot_be_loaded_are_a_sentence_and_can_be_tried_again(
     page.run()
     assert "ZeroDivisionError" in texts(page)
     monkeypatch.undo()
-    monkeypatch.setattr(ui.frame, "_owner", lambda: None)
+    monkeypatch.setattr(ui.components.frame, "_owner", lambda: None)
     monkeypatch.setattr(Engine, "is_stale", property(lambda self: self.state.status == "failed"))
     page.button(key="try_again").click().run()
     assert "3.4 kg" in texts(ask(page))
@@ -285,6 +285,6 @@ def test_a_script_that_is_ended_in_the_middle_stops_the_engine_and_keeps_what_ca
     assert kept is not None and kept.turns[0].stopped and 0 < len(kept.turns[0].said) < 40
     assert not [thread for thread in threading.enumerate() if thread.name == "asking"]
     monkeypatch.undo()
-    monkeypatch.setattr(ui.frame, "_owner", lambda: owner)
+    monkeypatch.setattr(ui.components.frame, "_owner", lambda: owner)
     page.run()
     assert "Stopped. This is what there was." in texts(page)

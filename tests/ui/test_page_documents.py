@@ -17,17 +17,17 @@ from indexes.lock import writer_lock
 from rag.config import load_config
 from rag.factory import open_index
 from rag.retrieval.filters import Filter
-from ui import ingesting as ingesting_module
-from ui.collections import create, uploads_of
-from ui.engines import engines
-from ui.ingesting import Ingestions, Work, ingestions
+from ui.jobs import ingesting as ingesting_module
+from ui.jobs.engines import engines
+from ui.jobs.ingesting import Ingestions, Work, ingestions
 from ui.settings import UiSettings
+from ui.storage.collections import create, uploads_of
 
 Set = Callable[..., UiSettings]
 
 
 def draw() -> None:
-    from ui.frame import sidebar
+    from ui.components.frame import sidebar
     from ui.pages.documents import show
     from ui.settings import current
 

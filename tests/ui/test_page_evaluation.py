@@ -14,11 +14,11 @@ import pytest
 from evaluation_runs import HOSTILE, copied, made, named
 from streamlit.testing.v1 import AppTest
 
-import ui.evaluations
+import ui.jobs.evaluations
 from eval.sweep import read_sweep
-from ui.evaluations import Evaluation, Evaluations, Request
+from ui.i18n import Texts
+from ui.jobs.evaluations import Evaluation, Evaluations, Request
 from ui.settings import UiSettings, use
-from ui.texts import Texts
 
 SAY = "import json, sys, time\ndef say(**e): print(json.dumps(e), file=sys.stderr, flush=True)\n"
 WORKING = SAY + (
@@ -28,7 +28,7 @@ WORKING = SAY + (
 
 
 def script() -> None:
-    from ui.frame import sidebar
+    from ui.components.frame import sidebar
     from ui.pages.evaluation import show
     from ui.settings import current
 
@@ -51,7 +51,7 @@ def filled(folder: Path) -> Path:
 def evaluations(monkeypatch: pytest.MonkeyPatch) -> Iterator[Evaluations]:
     """The process's evaluations, their command exchanged for a fake."""
     fake = Evaluations([sys.executable, "-c", WORKING])
-    monkeypatch.setattr(ui.evaluations, "_evaluations", fake)
+    monkeypatch.setattr(ui.jobs.evaluations, "_evaluations", fake)
     yield fake
     fake.stop()
 
@@ -407,7 +407,7 @@ def test_what_was_made_is_opened(
 def test_one_that_failed_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     end = SAY + "print('error: ![x](u) is gone\\n  put it back', file=sys.stderr); sys.exit(1)"
     failing = Evaluations([sys.executable, "-c", end])
-    monkeypatch.setattr(ui.evaluations, "_evaluations", failing)
+    monkeypatch.setattr(ui.jobs.evaluations, "_evaluations", failing)
     failing.start(Request("q.jsonl"), folder / "runs", folder / "notes")
     wait_until(lambda: failing.now(folder / "runs").status == "failed")  # type: ignore[union-attr]
     page = opened()

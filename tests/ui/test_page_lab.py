@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from ui_project import ingest
 
 from rag.retrieval.filters import Filter
-from ui.engines import Engines, engines
+from ui.jobs.engines import Engines, engines
 from ui.settings import UiSettings
 
 Set = Callable[..., UiSettings]
@@ -26,7 +26,7 @@ class Backwards:
 
 
 def draw() -> None:
-    from ui.frame import sidebar
+    from ui.components.frame import sidebar
     from ui.pages.lab import show
     from ui.settings import current
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.metrics
 import ui.pages.system
+import ui.server.metrics
 from rag.cli.main import main
 from rag.config import load_config
 from rag.errors import RagError
@@ -18,10 +18,10 @@ from rag.ops.doctor import Finding
 from rag.ops.environment import memory
 from rag.ops.index_stats import Recall
 from rag.types import Answer, Usage
-from ui.health import ask_doctor, read_findings
-from ui.metrics import Metrics, record
+from ui.i18n import Texts
+from ui.server.health import ask_doctor, read_findings
+from ui.server.metrics import Metrics, record
 from ui.settings import UiSettings, use
-from ui.texts import Texts
 from ui.views.system import checks, live_rows, memory_rows, model_rows, models_of, recall_text, setting_rows
 
 HOSTILE = "![x](http://evil.example) <b>"
@@ -34,7 +34,7 @@ EN, RU = Texts("en"), Texts("ru")
 
 
 def script() -> None:
-    from ui.frame import sidebar
+    from ui.components.frame import sidebar
     from ui.pages.system import show
     from ui.settings import current
 
@@ -43,7 +43,7 @@ def script() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(ui.metrics, "_metrics", Metrics())
+    monkeypatch.setattr(ui.server.metrics, "_metrics", Metrics())
     monkeypatch.setattr(ui.pages.system, "ask_doctor", lambda *_: FINDINGS)
     use(UiSettings(index=tmp_path / ".rag", config="test", runs=tmp_path / "runs", assignments=("retrieval.k=3",)))
     return tmp_path
@@ -126,7 +126,7 @@ def test_answers_are_counted_without_a_word_of_them(indexed: Path) -> None:
                   usage=Usage(10, 5), generator="fake"), first_piece_s=0.2)  # fmt: skip
     page = opened()
     text = said(page)
-    assert "secret" not in text + repr(vars(ui.metrics.metrics()))
+    assert "secret" not in text + repr(vars(ui.server.metrics.metrics()))
     assert [metric.value for metric in page.metric] == ["1", "1", "10.0"]
     assert "until the first words,1,200.0,200.0" in text
     assert "in all,1,510.0,510.0" in text

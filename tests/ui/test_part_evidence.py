@@ -12,17 +12,17 @@ from streamlit.testing.v1 import AppTest
 
 from rag.ingestion.source_files import find_original
 from rag.types import Answer
-from ui.texts import Texts
+from ui.i18n import Texts
 
 t = Texts("en")
 BRASS = "The brass button is held for 7 seconds."
 
 
 def script(index, answer):  # type: ignore[no-untyped-def]  # its source is run alone, without imports
-    from ui.frame import Here
-    from ui.parts.evidence import show_answer
+    from ui.components.evidence import show_answer
+    from ui.components.frame import Here
+    from ui.i18n import Texts
     from ui.settings import UiSettings
-    from ui.texts import Texts
 
     show_answer(Here(UiSettings(index=index), Texts("en"), index), answer, "a")
 

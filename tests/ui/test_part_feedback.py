@@ -12,17 +12,17 @@ from streamlit.testing.v1 import AppTest
 
 from eval.datasets import Question, load_dataset
 from rag.types import Answer
-from ui.texts import Texts
+from ui.i18n import Texts
 
 t = Texts("en")
 QUESTION = "When is the pump tested?"
 
 
 def script(index, state, answer):  # type: ignore[no-untyped-def]  # its source is run alone, without imports
-    from ui.frame import Here
-    from ui.parts.feedback import show_feedback
+    from ui.components.feedback import show_feedback
+    from ui.components.frame import Here
+    from ui.i18n import Texts
     from ui.settings import UiSettings
-    from ui.texts import Texts
 
     here = Here(UiSettings(index=index, config="test", state_folder=state), Texts("en"), index)
     show_feedback(here, answer.question, answer, "a")

@@ -16,10 +16,10 @@ QUESTION = "When is the pump tested?"
 
 
 def script(index, answer):  # type: ignore[no-untyped-def]  # its source is run alone, without imports
-    from ui.frame import Here
-    from ui.parts.why import show_why
+    from ui.components.frame import Here
+    from ui.components.why import show_why
+    from ui.i18n import Texts
     from ui.settings import UiSettings
-    from ui.texts import Texts
 
     here = Here(UiSettings(index=index, config="test"), Texts("en"), index)
     show_why(here, answer.question, answer, "a")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.safe import block, distinct, escape, label, marked, one_line, plain
-from ui.security import KnownHosts, SecurityHeaders, headers
+from ui.server.security import KnownHosts, SecurityHeaders, headers
+from ui.text.safe import block, distinct, escape, label, marked, one_line, plain
 
 
 @given(st.text(max_size=60))

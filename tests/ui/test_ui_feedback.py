@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from eval.datasets import load_dataset
 from rag.errors import RagError
-from ui.feedback import Case, FeedbackStore, Rating, find_words
+from ui.storage.feedback import Case, FeedbackStore, Rating, find_words
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = [
@@ -112,7 +112,7 @@ def test_a_file_that_is_damaged_is_left_as_it_is(store: FeedbackStore, content: 
 
 def test_processes_beside_each_other_lose_nothing(store: FeedbackStore) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom ui.feedback import *\n"
+        "import sys\nfrom pathlib import Path\nfrom ui.storage.feedback import *\n"
         "store = FeedbackStore(Path(sys.argv[1]))\n"
         "for n in range(15):\n"
         "    store.add(Case(f'{sys.argv[2]} {n}?', f'{n % 3}.md', 'The pump.', 4, 8))\n"

@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_assets_routes
 
-from ui import server
-from ui.engines import Engines
-from ui.server import Login
+from ui.jobs.engines import Engines
+from ui.server.launch import Login
+from ui.server.launch import launch as server
 
 STATIC = Path(streamlit.__file__).parent / "static"
 SCRIPT = f"/{next((STATIC / 'static' / 'js').glob('index.*.js')).relative_to(STATIC).as_posix()}"
@@ -33,11 +33,11 @@ def test_a_file_stands_behind_the_password_and_under_the_policy() -> None:
 def test_warming_leaves_nothing_to_import_for_the_first_page() -> None:
     code = """
 import sys
-from ui.warm import warm
+from ui.server.warm import warm
 warm()
 known = set(sys.modules)
 import ui.app, ui.pages.chat
-from ui.texts import LANGUAGES, Texts, _page
+from ui.i18n import LANGUAGES, Texts, _page
 read = _page.cache_info().misses
 for language in LANGUAGES:
     Texts(language)("chat.reading", n=1234)

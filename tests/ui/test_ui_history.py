@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from rag.failures import Failure
 from rag.types import Answer
-from ui.asking import Clock
-from ui.conversation import Conversation, again
-from ui.history import FILE, Chat, Chats, HistoryError, Turn, title_of
-from ui.owners import COOKIE, new_token, owner_of
+from ui.jobs.asking import Clock
+from ui.server.owners import COOKIE, new_token, owner_of
+from ui.storage.conversation import Conversation, again
+from ui.storage.history import FILE, Chat, Chats, HistoryError, Turn, title_of
 
 TEXT = st.text(max_size=20)
 

@@ -15,9 +15,9 @@ from eval.errors import EvalError, SweepError
 from indexes.errors import StoreError
 from rag.errors import RagError
 from rag.types import NoteKind
-from ui.failures import failure_of
-from ui.history import HistoryError
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.storage.history import HistoryError
+from ui.text.failures import failure_of
 
 UI = Path(__file__).parents[2] / "ui"
 PAGES = sorted(path.stem for path in (UI / "texts" / "en").glob("*.yaml"))

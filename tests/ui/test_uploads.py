@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingestion.discovery import find_sources
-from ui import uploads as uploads_module
-from ui.uploads import Incoming, Kept, Refused, Uploads, check, clean_name
+from ui.storage import uploads as uploads_module
+from ui.storage.uploads import Incoming, Kept, Refused, Uploads, check, clean_name
 
 MB = 2**20
 

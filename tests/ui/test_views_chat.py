@@ -14,10 +14,10 @@ from rag.answering import query_rewriting as followup
 from rag.config import load_config
 from rag.failures import Failure
 from rag.types import Answer, Citation, Note, Passage, Sentence
-from ui.asking import Clock, Outcome
-from ui.history import Chat, Turn
-from ui.safe import inert, readable
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.jobs.asking import Clock, Outcome
+from ui.storage.history import Chat, Turn
+from ui.text.safe import inert, readable
 from ui.views.chat import (
     absence,
     band,

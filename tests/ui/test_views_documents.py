@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexes import ChunkRow, DocumentRow
-from ui.ingesting import Failed, Ingestion, Work
-from ui.texts import Texts
-from ui.uploads import Kept, Refused
+from ui.i18n import Texts
+from ui.jobs.ingesting import Failed, Ingestion, Work
+from ui.storage.uploads import Kept, Refused
 from ui.views.documents import (
     WINDOW,
     done_line,

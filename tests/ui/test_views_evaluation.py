@@ -18,7 +18,7 @@ from eval.plot_words import WORDS
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, list_runs, list_sweeps
 from rag.errors import UsageError
-from ui.texts import Texts
+from ui.i18n import Texts
 from ui.views.figures import plot_words, run_figures, sweep_figures
 from ui.views.question_files import keep_upload, look, setting_lines
 from ui.views.questions import Filter, chosen, gold_spans, losses_in, opened, verdict_of

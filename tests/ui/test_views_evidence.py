@@ -9,7 +9,7 @@ from evidence_samples import cited, passage
 
 from rag.evidence.citations import cite
 from rag.types import Answer, Citation
-from ui.texts import Texts
+from ui.i18n import Texts
 from ui.views.evidence import Piece, cited_html, pieces, sources
 from ui.views.places import full_place, place, short_name
 

@@ -10,7 +10,7 @@ from rag.ops.explain import Change, Standing, Why
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved
 from rag.types import Passage
-from ui.texts import Texts
+from ui.i18n import Texts
 from ui.views.lab import asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 
 EN, RU = Texts("en"), Texts("ru")

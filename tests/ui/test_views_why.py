@@ -8,7 +8,7 @@ from evidence_samples import cited, passage
 
 from rag.ops.explain import Attribution
 from rag.types import Answer, DroppedPassage, Note, Usage
-from ui.texts import Texts
+from ui.i18n import Texts
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 t = Texts("en")

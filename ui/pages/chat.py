@@ -9,20 +9,20 @@ from contextlib import contextmanager
 import streamlit as st
 
 from rag.config import Config
-from ui import chat_list
-from ui.asking import Asking, Event
-from ui.conversation import Conversation, again
-from ui.engines import Engine
-from ui.frame import Here, show_failure, told
-from ui.history import Chat, Chats, Turn
-from ui.metrics import record
-from ui.parts.evidence import show_answer
-from ui.parts.feedback import show_feedback
-from ui.parts.filter import chosen_filter, draw_fields
-from ui.parts.watching import watch_answer
-from ui.parts.why import show_why
-from ui.safe import escape, one_line
-from ui.texts import Texts
+from ui.components import chat_list
+from ui.components.evidence import show_answer
+from ui.components.feedback import show_feedback
+from ui.components.filter import chosen_filter, draw_fields
+from ui.components.frame import Here, show_failure, told
+from ui.components.watching import watch_answer
+from ui.components.why import show_why
+from ui.i18n import Texts
+from ui.jobs.asking import Asking, Event
+from ui.jobs.engines import Engine
+from ui.server.metrics import record
+from ui.storage.conversation import Conversation, again
+from ui.storage.history import Chat, Chats, Turn
+from ui.text.safe import escape, one_line
 from ui.views import chat as view
 from ui.views.words import noted
 

@@ -13,13 +13,13 @@ from rag.config import Config, load_config
 from rag.factory import open_index
 from rag.ingestion.discovery import is_upload, source_path
 from rag.ops.index_folders import holds_index, remove_documents
-from ui.collections import uploads_of
-from ui.frame import Here, told
-from ui.ingesting import Failed
-from ui.parts.adding import begin, draw_adding, draw_ingestions, forget_told
-from ui.parts.collection import draw_collections
-from ui.parts.filter import chosen_filter, draw_filter
-from ui.safe import distinct, one_line
+from ui.components.adding import begin, draw_adding, draw_ingestions, forget_told
+from ui.components.collection import draw_collections
+from ui.components.filter import chosen_filter, draw_filter
+from ui.components.frame import Here, told
+from ui.jobs.ingesting import Failed
+from ui.storage.collections import uploads_of
+from ui.text.safe import distinct, one_line
 from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
 
 if TYPE_CHECKING:

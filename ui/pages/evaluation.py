@@ -12,8 +12,8 @@ import streamlit as st
 from eval.compare import Comparison, compare_runs
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
-from ui.behind import Behind, Task
-from ui.frame import Here, told
+from ui.components.frame import Here, told
+from ui.jobs.background import Behind, Task
 from ui.pages.evaluation_running import show_running
 from ui.pages.waiting import ready
 

@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from eval.compare import GUARDED, Comparison, verdict
+from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.evaluation_questions import show_question
 from ui.pages.waiting import ready, selected_row, table
-from ui.safe import distinct, one_line
-from ui.texts import Texts
+from ui.text.safe import distinct, one_line
 from ui.views.questions import opened
 from ui.views.runs import comparison_rows
 

@@ -12,11 +12,11 @@ import streamlit as st
 
 from rag.config import load_config, preset_names
 from rag.factory import made_with
-from ui.evaluations import Request, evaluations
-from ui.frame import Here, told
+from ui.components.frame import Here, told
+from ui.i18n import Texts
+from ui.jobs.evaluations import Request, evaluations
 from ui.pages.evaluation_running import show_running
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.text.safe import one_line
 from ui.views.index_fit import refuse_unfit
 from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
 from ui.views.sweep_files import keep_sweep, sweep_of

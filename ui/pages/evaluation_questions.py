@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from eval.records import RunData
+from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import selected_row, table
-from ui.safe import block, escape, marked, one_line
-from ui.texts import Texts
+from ui.text.safe import block, escape, marked, one_line
 from ui.views.places import full_place
 from ui.views.questions import Filter, Opened, Read, chosen, losses_in, opened, verdict_of
 from ui.views.words import named, noted

@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from rag.failures import Failure
-from ui.evaluations import Evaluation, evaluations
-from ui.frame import Here, show_failure
-from ui.texts import Texts
+from ui.components.frame import Here, show_failure
+from ui.i18n import Texts
+from ui.jobs.evaluations import Evaluation, evaluations
 from ui.views.running import ended_words, has_answers, progress_words, running_words
 
 __all__ = ["show_running"]

@@ -10,13 +10,13 @@ import streamlit as st
 from eval.records import RunData
 from eval.runs import RunEntry
 from rag.failures import Failure
-from ui.evaluations import evaluations
-from ui.frame import show_failure, told
+from ui.components.frame import show_failure, told
+from ui.i18n import Texts
+from ui.jobs.evaluations import evaluations
 from ui.pages import evaluation_questions
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import facts, ready, selected_row, table
-from ui.safe import distinct
-from ui.texts import Texts
+from ui.text.safe import distinct
 from ui.views.figures import run_figures
 from ui.views.runs import IN_TABLE, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
 

@@ -9,11 +9,11 @@ import streamlit as st
 
 from eval.report_values import interval_of, sweep_settings
 from rag.failures import Failure
-from ui.frame import show_failure
+from ui.components.frame import show_failure
+from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import ready, table
-from ui.safe import distinct, one_line
-from ui.texts import Texts
+from ui.text.safe import distinct, one_line
 from ui.views.figures import sweep_figures
 
 __all__ = ["show"]

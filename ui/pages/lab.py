@@ -13,11 +13,11 @@ from rag.factory import make_builder, open_index, vary_retriever
 from rag.failures import FAILURES
 from rag.ops.index_folders import holds_index
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
-from ui.engines import engines
-from ui.failures import failure_of
-from ui.frame import Here, show_failure, told
-from ui.parts.filter import chosen_filter
-from ui.safe import distinct, escape, one_line
+from ui.components.filter import chosen_filter
+from ui.components.frame import Here, show_failure, told
+from ui.jobs.engines import engines
+from ui.text.failures import failure_of
+from ui.text.safe import distinct, escape, one_line
 from ui.views.documents import name_of
 from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 

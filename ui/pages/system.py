@@ -8,13 +8,13 @@ import streamlit as st
 
 from rag.ops.environment import hardware, memory
 from rag.ops.index_stats import index_stamp, survey, survey_recall
-from ui.behind import Behind
-from ui.frame import Here, show_failure, told
-from ui.health import ask_doctor
-from ui.metrics import metrics
+from ui.components.frame import Here, show_failure, told
+from ui.i18n import Texts
+from ui.jobs.background import Behind
 from ui.pages.waiting import facts, ready, table
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.server.health import ask_doctor
+from ui.server.metrics import metrics
+from ui.text.safe import one_line
 from ui.views.system import checks, index_rows, live_rows, memory_rows, model_rows, recall_text, setting_rows
 
 __all__ = ["show"]

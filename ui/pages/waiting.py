@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ui.behind import Task
-from ui.frame import Here, show_failure
+from ui.components.frame import Here, show_failure
+from ui.jobs.background import Task
 
 __all__ = ["facts", "ready", "selected_row", "table"]
 

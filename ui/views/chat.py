@@ -18,10 +18,10 @@ from rag.answering import query_rewriting as followup
 from rag.config import MARKING, Config
 from rag.evidence.token_match import content_stems
 from rag.types import Answer
-from ui.asking import Clock, NothingIn, Outcome
-from ui.history import Turn
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.jobs.asking import Clock, NothingIn, Outcome
+from ui.storage.history import Turn
+from ui.text.safe import one_line
 from ui.views.evidence import pieces
 from ui.views.places import full_place
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from rag.ingestion.discovery import UPLOAD
 from rag.ingestion.ingest_report import AFTER_READING
 from rag.retrieval.filters import type_of
-from ui.ingesting import Failed, Ingestion
-from ui.safe import escape, one_line
-from ui.texts import Texts
-from ui.uploads import Kept, Refused
+from ui.i18n import Texts
+from ui.jobs.ingesting import Failed, Ingestion
+from ui.storage.uploads import Kept, Refused
+from ui.text.safe import escape, one_line
 
 if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow

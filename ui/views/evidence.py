@@ -1,6 +1,6 @@
 """What is shown of an answer and its sources: pieces with their citations, and where each source stands.
 
-Pure functions over an :class:`~rag.types.Answer`: no widgets, no files, no HTML but through :mod:`ui.safe`.
+Pure functions over an :class:`~rag.types.Answer`: no widgets, no files, no HTML but through :mod:`ui.text.safe`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rag.types import Answer, Citation, Passage
-from ui.safe import marked, plain
+from ui.text.safe import marked, plain
 
 __all__ = ["Piece", "Source", "cited_html", "pieces", "sources"]
 

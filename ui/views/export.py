@@ -13,9 +13,9 @@ import json
 from typing import Any
 
 from rag.ops.serialize import answer_json
-from ui.history import Chat, Turn
-from ui.safe import readable
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.storage.history import Chat, Turn
+from ui.text.safe import readable
 from ui.views.chat import confidence, ending, no_answer, told_band, was_rewritten, with_doubts
 from ui.views.places import full_place
 from ui.views.words import noted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.plot_words import WORDS
 from eval.report_values import METRICS, latencies
-from ui.texts import Texts
+from ui.i18n import Texts
 from ui.views.runs import loss_rows
 
 if TYPE_CHECKING:

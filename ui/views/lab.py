@@ -14,8 +14,8 @@ from rag.ops.explain import Change, Standing, Why
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved
 from rag.types import Passage
-from ui.safe import escape, marked
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.text.safe import escape, marked
 from ui.views.documents import name_of
 from ui.views.places import place
 

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from rag.places import has_slides
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.text.safe import one_line
 
 __all__ = ["Placed", "full_place", "place", "short_name"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ui.evaluations import Evaluation
-from ui.safe import label
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.jobs.evaluations import Evaluation
+from ui.text.safe import label
 
 __all__ = ["ended_words", "has_answers", "progress_words", "running_words"]
 

@@ -15,8 +15,8 @@ from typing import Any
 from eval.compare import Comparison, verdict
 from eval.report_values import METRICS, em_lost, interval_of, latencies, percentile
 from eval.runs import RunEntry
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.text.safe import one_line
 from ui.views.words import named
 
 __all__ = [

@@ -15,7 +15,7 @@ from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
 from rag.config import load_config
 from rag.factory import made_with
-from ui.evaluations import Request
+from ui.jobs.evaluations import Request
 from ui.views.index_fit import refuse_unfit
 
 __all__ = ["keep_sweep", "sweep_of"]

@@ -14,9 +14,9 @@ from rag.models.resolve import local_model
 from rag.ops.doctor import Finding
 from rag.ops.environment import Memory
 from rag.ops.index_stats import Recall, Survey
-from ui.metrics import Live
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.server.metrics import Live
+from ui.text.safe import one_line
 from ui.views.words import named
 
 __all__ = [

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from rag.ops.explain import Attribution
 from rag.types import Answer, Passage
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.text.safe import one_line
 from ui.views.places import full_place, place, short_name
 from ui.views.words import noted
 

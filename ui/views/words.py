@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rag.types import Note
-from ui.safe import one_line
-from ui.texts import Texts
+from ui.i18n import Texts
+from ui.text.safe import one_line
 
 __all__ = ["named", "noted"]
 

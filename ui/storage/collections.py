@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rag.errors import InputError
 from rag.ops.index_folders import holds_index, remove_index
-from ui.engines import engines
+from ui.jobs.engines import engines
 from ui.settings import UiSettings
-from ui.uploads import Uploads
+from ui.storage.uploads import Uploads
 
 __all__ = ["Collection", "create", "delete", "listed", "uploads_of"]
 

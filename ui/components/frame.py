@@ -15,13 +15,13 @@ import streamlit as st
 
 from rag.config import Config
 from rag.failures import Failure
-from ui.collections import listed
-from ui.engines import Engine, configured, engines
-from ui.failures import FORESEEN, failure_of, traced
-from ui.owners import owner_of
-from ui.safe import distinct
+from ui.i18n import LANGUAGES, Texts
+from ui.jobs.engines import Engine, configured, engines
+from ui.server.owners import owner_of
 from ui.settings import UiSettings
-from ui.texts import LANGUAGES, Texts
+from ui.storage.collections import listed
+from ui.text.failures import FORESEEN, failure_of, traced
+from ui.text.safe import distinct
 
 __all__ = ["Here", "say_failure", "say_unexpected", "show_failure", "sidebar", "told"]
 

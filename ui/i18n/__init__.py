@@ -73,13 +73,13 @@ class Texts:
 def load() -> None:
     """Read all that is otherwise read when it is first asked for."""
     for language in LANGUAGES:
-        for file in files("ui.texts").joinpath(language).iterdir():
+        for file in files("ui.i18n").joinpath(language).iterdir():
             _page(language, file.name.removesuffix(".yaml"))
         Texts(language).number(0)
 
 
 @cache
 def _page(language: str, page: str) -> dict[str, Any]:
-    text = files("ui.texts").joinpath(language, f"{page}.yaml").read_text(encoding="utf-8")
+    text = files("ui.i18n").joinpath(language, f"{page}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe one, as safe_load's
     return loaded

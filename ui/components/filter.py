@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from rag.retrieval.filters import TYPES, Filter
-from ui.texts import Texts
+from ui.i18n import Texts
 
 __all__ = ["FILTER", "chosen_filter", "draw_fields", "draw_filter"]
 

@@ -4,7 +4,7 @@ It is a process of its own so that answers keep streaming in the page's, that it
 crash costs nothing but the batch in hand. It stops as Ctrl-C stops ``rag ingest`` when stdin says ``cancel`` or ends,
 which it does when the page's process is gone.
 
-    python -P -m ui.ingest_job
+    python -P -m ui.jobs.ingest_job
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The password is kept only as its scrypt hash. Whoever knows it gets a cookie wit
 only hashes are kept, in memory, so that a restart logs everybody out. After a few wrong passwords an address has to
 wait, longer each time; the passwords of all addresses are checked one after the other.
 
-A password is no name: chats belong to browsers, not to whoever logs in (:mod:`ui.owners`). For users with names there
+A password is no name: chats belong to browsers, not to whoever logs in (:mod:`ui.server.owners`). For users with names there
 is OpenID Connect, which is Streamlit's own.
 """
 
@@ -21,8 +21,8 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from ui.security import cookie, cookies_of, header, refuse
-from ui.texts import LANGUAGES, Texts
+from ui.i18n import LANGUAGES, Texts
+from ui.server.security import cookie, cookies_of, header, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

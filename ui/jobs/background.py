@@ -15,7 +15,7 @@ from concurrent.futures import wait as wait_for
 from typing import Any, Generic, TypeVar
 
 from rag.failures import Failure
-from ui.failures import failure_of, traced
+from ui.text.failures import failure_of, traced
 
 __all__ = ["Behind", "Task"]
 

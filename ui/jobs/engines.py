@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from rag.answering.abstention import apply_calibration
 from rag.config import Config, Resolved, load_config
 from rag.failures import Failure
-from ui.behind import Task
+from ui.jobs.background import Task
 
 if TYPE_CHECKING:
     from rag.answering.pipeline import Pipeline

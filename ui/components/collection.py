@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.collections import create, delete
-from ui.frame import Here, told
+from ui.components.frame import Here, told
+from ui.storage.collections import create, delete
 
 __all__ = ["draw_collections"]
 

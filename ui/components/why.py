@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rag.types import Answer
-from ui.frame import Here, told
-from ui.safe import escape
+from ui.components.frame import Here, told
+from ui.text.safe import escape
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 if TYPE_CHECKING:

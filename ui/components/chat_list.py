@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.conversation import Conversation
-from ui.frame import Here, told
-from ui.safe import inert, one_line
+from ui.components.frame import Here, told
+from ui.storage.conversation import Conversation
+from ui.text.safe import inert, one_line
 from ui.views.export import file_name, to_json, to_markdown
 
 __all__ = ["show", "show_menu"]

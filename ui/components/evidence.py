@@ -17,9 +17,9 @@ import streamlit as st
 from rag.errors import DocumentError, RagError
 from rag.failures import FAILURES
 from rag.types import Answer
-from ui.collections import uploads_of
-from ui.frame import Here
-from ui.safe import block
+from ui.components.frame import Here
+from ui.storage.collections import uploads_of
+from ui.text.safe import block
 from ui.views.evidence import Source, cited_html, pieces, sources
 from ui.views.places import place, short_name
 

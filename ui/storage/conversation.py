@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from rag.failures import Failure
-from ui.failures import failure_of
-from ui.history import Chat, ChatRow, Chats, HistoryError, Turn
+from ui.storage.history import Chat, ChatRow, Chats, HistoryError, Turn
+from ui.text.failures import failure_of
 
 __all__ = ["Conversation", "again"]
 
@@ -56,7 +56,7 @@ class Conversation:
         self.wanted = chat_id
 
     def turn_over(self, collection: str) -> None:
-        """Open what is wanted, if anything is. Raises :class:`~ui.history.HistoryError`."""
+        """Open what is wanted, if anything is. Raises :class:`~ui.storage.history.HistoryError`."""
         wanted, self.wanted = self.wanted, None
         if wanted:
             self.open(wanted)
@@ -68,25 +68,25 @@ class Conversation:
         self.chat, self.unsaved = Chat(collection), None
 
     def open(self, chat_id: str) -> bool:
-        """Open a chat of this owner; tell whether there is one. Raises :class:`~ui.history.HistoryError`."""
+        """Open a chat of this owner; tell whether there is one. Raises :class:`~ui.storage.history.HistoryError`."""
         found = None if self.owner is None else self.chats.load(self.owner, chat_id)
         if found is not None:
             self.chat, self.unsaved = found, None
         return found is not None
 
     def rows(self, search: str) -> list[ChatRow]:
-        """Return the owner's chats. Raises :class:`~ui.history.HistoryError`."""
+        """Return the owner's chats. Raises :class:`~ui.storage.history.HistoryError`."""
         return [] if self.owner is None else self.chats.list(self.owner, search)
 
     def rename(self, title: str) -> None:
-        """Rename the open chat. Raises :class:`~ui.history.HistoryError`."""
+        """Rename the open chat. Raises :class:`~ui.storage.history.HistoryError`."""
         if self.owner is not None and title.strip():
             self.chats.rename(self.owner, self.chat.id, title)
             found = self.chats.load(self.owner, self.chat.id)
             self.chat.title = found.title if found is not None else self.chat.title
 
     def delete(self, collection: str) -> None:
-        """Delete the open chat and begin a new one. Raises :class:`~ui.history.HistoryError`."""
+        """Delete the open chat and begin a new one. Raises :class:`~ui.storage.history.HistoryError`."""
         if self.owner is not None:
             self.chats.delete(self.owner, self.chat.id)
         self.begin(collection)

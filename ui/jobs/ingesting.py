@@ -1,7 +1,7 @@
 """Ingestions of this process's page: each in a process of its own, one at a time for a collection, seen by everybody.
 
 A job belongs to its collection, not to the session that began it: every session may watch and cancel it. What a job
-does is told by :mod:`ui.ingest_job`; here its words are kept for whoever asks.
+does is told by :mod:`ui.jobs.ingest_job`; here its words are kept for whoever asks.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Ingestions:
     """All ingestions of the process. Every method may be called from any thread."""
 
     def __init__(self, command: Sequence[str] | None = None) -> None:
-        self._command = list(command or (sys.executable, "-P", "-m", "ui.ingest_job"))
+        self._command = list(command or (sys.executable, "-P", "-m", "ui.jobs.ingest_job"))
         self._lock = threading.Lock()
         self._jobs: dict[int, Ingestion] = {}
         self._processes: dict[int, subprocess.Popen[str]] = {}

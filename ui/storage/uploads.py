@@ -4,7 +4,7 @@ A file's own name never becomes a path. It is cleaned and becomes the document's
 what citations show; on the disk lie the bytes under a random name and a record named by the source's hash. The same
 name again replaces what was there, as a file in a folder would: one document, its newest version.
 
-Nothing is known here of the index: what is kept is ingested by :mod:`ui.ingesting`.
+Nothing is known here of the index: what is kept is ingested by :mod:`ui.jobs.ingesting`.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ import streamlit as st
 
 from rag.failures import Failure
 from rag.ops.index_folders import writer_of
-from ui.collections import uploads_of
-from ui.frame import Here, say_failure
-from ui.ingesting import Ingestion, Work, ingestions
-from ui.safe import one_line
-from ui.uploads import Incoming, Kept, Refused, check
+from ui.components.frame import Here, say_failure
+from ui.jobs.ingesting import Ingestion, Work, ingestions
+from ui.storage.collections import uploads_of
+from ui.storage.uploads import Incoming, Kept, Refused, check
+from ui.text.safe import one_line
 from ui.views.documents import done_line, kept_line, name_of, reason, refused_line, sentence, standing
 
 __all__ = ["begin", "draw_adding", "draw_ingestions", "forget_told"]

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from rag.errors import MissingPackageError, UsageError
 from ui import theme
-from ui.engines import engines
-from ui.security import is_loopback
+from ui.jobs.engines import engines
+from ui.server.security import is_loopback
 from ui.settings import UiSettings, use
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     """Return the application with everything that stands before it. Needs Streamlit."""
     import streamlit as st
 
-    from ui.frame import say_unexpected
-    from ui.warm import lifespan
+    from ui.components.frame import say_unexpected
+    from ui.server.warm import lifespan
 
     return st.App(
         Path(__file__).parent / "entry" / "app.py",
@@ -125,8 +125,8 @@ def serve(
 def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middleware]:
     from starlette.middleware import Middleware
 
-    from ui.login import PasswordLogin, Passwords
-    from ui.security import BrowserCookie, KnownHosts, SecurityHeaders
+    from ui.server.login import PasswordLogin, Passwords
+    from ui.server.security import BrowserCookie, KnownHosts, SecurityHeaders
 
     layers = [Middleware(SecurityHeaders), Middleware(KnownHosts, bound=host, names=(*names, *login.names))]
     if login.password:

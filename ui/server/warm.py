@@ -1,7 +1,7 @@
 """What the first visit would otherwise wait for, done in the background as soon as the server listens.
 
 Modules that a script run imports, the texts of both languages, and what Streamlit makes when its first widget is drawn.
-Models are not among it: they load once somebody is there (:mod:`ui.engines`).
+Models are not among it: they load once somebody is there (:mod:`ui.jobs.engines`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ui import texts
-from ui.failures import traced
+from ui import i18n as texts
+from ui.text.failures import traced
 
 if TYPE_CHECKING:
     import streamlit as st

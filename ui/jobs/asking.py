@@ -23,8 +23,8 @@ from rag.failures import Failure
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
 from rag.types import Answer, Passage
-from ui.engines import Engine
-from ui.failures import failure_of, traced
+from ui.jobs.engines import Engine
+from ui.text.failures import failure_of, traced
 
 __all__ = ["Asking", "Clock", "Event", "Outcome"]
 

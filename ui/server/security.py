@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ui.owners import COOKIE, new_token
+from ui.server.owners import COOKIE, new_token
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -102,7 +102,7 @@ class SecurityHeaders:
 
 
 class BrowserCookie:
-    """ASGI middleware that gives a browser without one the cookie that its chats are kept under (:mod:`ui.owners`)."""
+    """ASGI middleware that gives a browser without one the cookie that its chats are kept under (:mod:`ui.server.owners`)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

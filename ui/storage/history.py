@@ -22,7 +22,7 @@ from rag.errors import RagError
 from rag.failures import Failure
 from rag.ops.serialize import answer_from_json, answer_json
 from rag.types import Answer
-from ui.asking import Clock
+from ui.jobs.asking import Clock
 
 __all__ = ["Chat", "ChatRow", "Chats", "HistoryError", "Turn"]
 

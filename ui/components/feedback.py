@@ -12,9 +12,9 @@ import streamlit as st
 
 from rag.errors import InputError
 from rag.types import Answer
-from ui.feedback import Case, FeedbackStore, Rating, find_words
-from ui.frame import Here, told
-from ui.safe import distinct, one_line
+from ui.components.frame import Here, told
+from ui.storage.feedback import Case, FeedbackStore, Rating, find_words
+from ui.text.safe import distinct, one_line
 from ui.views.places import place, short_name
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Background work of the page: engines, questions, ingestions and evaluations."""

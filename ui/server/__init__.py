@@ -1,0 +1,1 @@
+"""The Streamlit server: launch, sign-in, security headers, health, metrics."""

@@ -1,0 +1,1 @@
+"""What the page stores: chats, feedback, uploads, collections."""

@@ -1,0 +1,1 @@
+"""Plain text for the page: escaping untrusted text, messages for failures."""
