@@ -1,4 +1,5 @@
-"""Does retrieval find what a follow-up asks for, as it was asked and as :mod:`rag.answering.query_rewriting` rewrites it?
+"""Does retrieval find what a follow-up asks for, as it was asked and as :mod:`rag.answering.query_rewriting` rewrites
+it?
 
     python -m benchmarks.followup                   # about 2 minutes on 2 cores
 

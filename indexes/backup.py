@@ -23,7 +23,8 @@ from pathlib import Path
 from indexes.errors import IndexDamagedError, SnapshotError, StoreError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
-from indexes.store.store import DATABASE, Store, schema
+from indexes.store import schema
+from indexes.store.store import DATABASE, Store
 
 __all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "write_snapshot"]
 

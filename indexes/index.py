@@ -1,8 +1,8 @@
 """An index folder as a whole: the store, and the dense and the lexical index derived from it.
 
 A writer commits to the store and then calls :meth:`Index.sync`, which publishes the derived indexes at the store's
-generation, or leaves readers little to replay. A reader (:mod:`indexes.derived.snapshot_reader`) searches snapshots of exactly one
-generation.
+generation, or leaves readers little to replay. A reader (:mod:`indexes.derived.snapshot_reader`) searches snapshots of
+exactly one generation.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from indexes.derived import publish as derived
+from indexes.derived import signatures
 from indexes.derived.build import Builder, Tell, silent
-from indexes.derived.publish import publish as derived
-from indexes.derived.publish import signatures
 from indexes.derived.snapshot_reader import IndexReader, Snapshot
 from indexes.derived.verify import Problem, check_store
 from indexes.derived.verify_derived import check_derived

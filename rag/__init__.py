@@ -1,7 +1,7 @@
 """Ask questions over your own documents and get answers whose citations have been checked.
 
-The command line is ``rag`` (see ``rag --help``); from Python, start at :mod:`rag.answering.pipeline`. Importing this package
-loads no model library.
+The command line is ``rag`` (see ``rag --help``); from Python, start at :mod:`rag.answering.pipeline`. Importing this
+package loads no model library.
 """
 
 __all__ = ["__version__"]

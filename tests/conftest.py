@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub, which reads it once
@@ -12,6 +13,7 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import pytest
 from hypothesis import settings
+from rag_project import FOG, Project
 
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder
@@ -47,3 +49,18 @@ def minilm() -> Embedder:
 def test_config() -> Config:
     """The preset without models."""
     return load_config("test").config
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """An empty project."""
+    made = Project(tmp_path / "project")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fog(project: Project) -> Project:
+    """A project of three small documents, ingested."""
+    project.write(FOG).ingest()
+    return project

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FIRST_PARTY = ("benchmarks", "configs", "eval", "indexes", "rag", "tests", "ui")
 # DESIGN.md's table: which first-party packages a folder may import beside itself.
 ALLOWED = {

@@ -1,7 +1,7 @@
 """How a dense and a lexical index are made of the store: from nothing, or out of an earlier one and what changed since.
 
-It knows which rows each of them needs and what it reads of them. It publishes nothing (:mod:`indexes.derived.publish`), holds
-no lock and begins no transaction.
+It knows which rows each of them needs and what it reads of them. It publishes nothing
+(:mod:`indexes.derived.publish`), holds no lock and begins no transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes.derived.publish import publish as derived
+from indexes.derived import publish as derived
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.search.lexical_tantivy import TantivyIndex
 from indexes.search.protocols import DenseIndex

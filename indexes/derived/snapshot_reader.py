@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexes.derived import publish as derived
 from indexes.derived.build import Builder
-from indexes.derived.publish import publish as derived
 from indexes.errors import SettingsMismatchError
 from indexes.search.dense_faiss import FaissIndex, load_faiss
 from indexes.search.dense_gpu import GpuIndex, gpu_count

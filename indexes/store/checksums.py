@@ -1,8 +1,8 @@
 """Checksums of rows: which columns they cover, how they are made, and how a row is sealed after it was changed.
 
 Every row whose content can reach a reader, or decide what a reader sees, carries the SHA-256 of the columns named
-here, so that a change that SQLite itself does not notice is found by :mod:`indexes.derived.verify`, which reads the same
-columns and compares. A commit's seal also covers the tombstones of its generation, and the record ``sha256`` of
+here, so that a change that SQLite itself does not notice is found by :mod:`indexes.derived.verify`, which reads the
+same columns and compares. A commit's seal also covers the tombstones of its generation, and the record ``sha256`` of
 ``meta`` all the other records and the tables' declarations.
 
 Every function takes an open connection; none begins or ends a transaction.

@@ -1,8 +1,8 @@
 """The database of an index folder as a file: made, opened, brought up to date, read and written in transactions.
 
 It knows the log of commits and the records about the folder as a whole, and nothing of documents, chunks and vectors:
-those are :mod:`indexes.store.content`'s to read and :mod:`indexes.store.store`'s to write. One may be shared by threads: each
-thread gets its own connection.
+those are :mod:`indexes.store.content`'s to read and :mod:`indexes.store.store`'s to write. One may be shared by
+threads: each thread gets its own connection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from indexes.derived.publish import publish as derived
+from indexes.derived import publish as derived
 from indexes.errors import (
     FormatTooNewError,
     FormatTooOldError,
@@ -26,8 +26,8 @@ from indexes.errors import (
     StoreError,
 )
 from indexes.lock import writer_lock
+from indexes.store import schema
 from indexes.store.checksums import seal_meta
-from indexes.store.store import schema
 
 __all__ = ["DATABASE", "Database", "now", "set_meta"]
 

@@ -4,7 +4,8 @@ Durability rests on two settings: ``synchronous=FULL``, and a rollback journal b
 write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.store.checksums` makes it of the columns
+each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.store.checksums` makes it of the
+columns
 that it names; a text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` tells it
 from one of the same number in another history, after a database was put back from a copy; its ``run`` is the
 generation that the run it belongs to began with.

@@ -8,8 +8,8 @@ Vectors are keyed by the hash of the text they embed and by their embedder, and 
 that uses them: identical text is embedded once, ever.
 
 Here is what changes the content; how it is read is in :mod:`indexes.store.content`, what is noted beside it in
-:mod:`indexes.store.notes`, and the file with its transactions in :mod:`indexes.store.database`. The store knows nothing of how
-vectors are made or searched.
+:mod:`indexes.store.notes`, and the file with its transactions in :mod:`indexes.store.database`. The store knows
+nothing of how vectors are made or searched.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ A commit writes down, for each source that it touches, the whole document that s
 go back to a generation is then a commit like any other, that puts each source touched since back to what its first
 record after that generation says: history only grows, and going back can itself be undone.
 
-Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.store.Store.compact`, which forgets these
-records too. Every function takes the connection of an open transaction; none begins or ends one.
+Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.store.Store.compact`, which forgets
+these records too. Every function takes the connection of an open transaction; none begins or ends one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How one document's rows are put into, replaced in, renamed in and taken out of an open transaction.
 
-Every function takes the connection of a transaction that :mod:`indexes.store.store` began; none begins or ends one. Each
-leaves the rows that it changed sealed (:mod:`indexes.store.checksums`).
+Every function takes the connection of a transaction that :mod:`indexes.store.store` began; none begins or ends one.
+Each leaves the rows that it changed sealed (:mod:`indexes.store.checksums`).
 """
 
 from __future__ import annotations

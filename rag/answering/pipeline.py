@@ -1,4 +1,4 @@
-"""Question to answer: retrieve, then read. See :mod:`rag.retrieval.retriever` and :mod:`rag.answering.answerer` for the two halves."""
+"""Question to answer: retrieve, then read (:mod:`rag.retrieval.retriever`, :mod:`rag.answering.answerer`)."""
 
 from __future__ import annotations
 

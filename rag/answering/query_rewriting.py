@@ -1,7 +1,8 @@
 """A question that depends on the conversation is rewritten so that it can be understood alone.
 
 Retrieval and the reader see one question and no history. Whether a question depends on it is for
-:mod:`rag.answering.dependence` to say; one that does not is never touched. A language model rewrites where there is one, and what
+:mod:`rag.answering.dependence` to say; one that does not is never touched. A language model rewrites where there is
+one, and what
 it writes is checked: it must keep the question's content words, add none that nobody said, and stand alone itself. Else
 rules put in what was spoken of: an exchanged name or number, a name in place of a pronoun, the last question beside a
 fragment. Where these find nothing either, the question stays as it was asked.

@@ -1,8 +1,8 @@
 """Answers to citations: each sentence of an answer is looked up in the passages, whatever the model claims.
 
 For every sentence the best-supporting span (one sentence of a passage, or two neighbours) is found by the share of
-the sentence's content words that it contains, compared as :mod:`rag.evidence.token_match` says. Every number of the sentence must be
-in the span too. A sentence that no span supports well enough is marked unsupported.
+the sentence's content words that it contains, compared as :mod:`rag.evidence.token_match` says. Every number of the
+sentence must be in the span too. A sentence that no span supports well enough is marked unsupported.
 
 This is lexical evidence: the words occur in a passage, which is not to say that they answer the question. It finds
 quotation and close paraphrase in English and Russian. It cannot see that a sentence negates its source, and it does

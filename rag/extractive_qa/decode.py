@@ -66,8 +66,8 @@ def best_spans(
 ) -> list[SpanScore]:
     """Return the ``count`` best spans of one window, best first. ``start`` and ``end`` are logits (tokens,).
 
-    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.extractive_qa.blocks`). Among equal scores
-    the one that begins first, then the shorter. A window without a permitted span has none.
+    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.extractive_qa.blocks`). Among equal
+    scores the one that begins first, then the shorter. A window without a permitted span has none.
     """
     width = window.last - window.first
     begins, closes = word_edges(passage, window.starts, window.ends)

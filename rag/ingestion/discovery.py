@@ -1,7 +1,8 @@
 """Which files a path stands for, and what each is called in the index.
 
 A document's source is its path relative to the folder that holds the index, so that project and index can move
-together; a file elsewhere keeps its absolute path. In folders, what :mod:`rag.ingestion.ignoring` names is passed over, and so
+together; a file elsewhere keeps its absolute path. In folders, what :mod:`rag.ingestion.ignoring` names is passed
+over, and so
 is every file whose ending is not a known document's, and every link to a folder (it could lead round in a circle);
 what is named itself, file or link, is always read. A folder that cannot be listed is a failure, and the others go on.
 

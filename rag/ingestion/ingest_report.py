@@ -69,7 +69,8 @@ class IngestReport:
 
     ``seconds`` is wall-clock, and ``stages`` says where it went. ``parse_seconds`` is the time that the parsers were
     busy, all of them together, beside it. ``gone`` and ``spared`` count documents that stay although their files are
-    not there any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` counts those of the failed files that failed
+    not there any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` counts those of the failed files that
+    failed
     before, as they are, and were not tried again. ``same`` and ``near`` count the documents of the index whose text is
     that of another one, or nearly; None where nothing was read, and so nothing compared.
     """

@@ -1,12 +1,14 @@
 """Files into the index: read, chunk, embed what is new, commit in batches, bring the derived indexes up to date.
 
-What is to be done is decided before (:mod:`rag.ingestion.sync`): an unchanged file is skipped, a moved one renamed, a changed
+What is to be done is decided before (:mod:`rag.ingestion.sync`): an unchanged file is skipped, a moved one renamed, a
+changed
 one replaces its old self. A batch is some seconds of work and one transaction, so an interruption loses at most the
 batch in hand, and of its embeddings at most a part: vectors are stored before the commit that uses them
-(:mod:`rag.ingestion.vector_writer`). A file that cannot be read becomes a failed row with a reason and a remedy; the rest go on.
+(:mod:`rag.ingestion.vector_writer`). A file that cannot be read becomes a failed row with a reason and a remedy; the
+rest go on.
 
-How bytes become documents is a callable that is handed in (:mod:`rag.ingestion.parse_jobs`); it may work ahead, in other
-processes.
+How bytes become documents is a callable that is handed in (:mod:`rag.ingestion.parse_jobs`); it may work ahead, in
+other processes.
 """
 
 from __future__ import annotations

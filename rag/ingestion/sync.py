@@ -1,6 +1,7 @@
 """What has to be done so that the index equals the files that were found: the plan of a run, made before any of it.
 
-A file is known to be unchanged by its stamp (:mod:`rag.ingestion.file_stamps`), else by the hash of its content. A file with content
+A file is known to be unchanged by its stamp (:mod:`rag.ingestion.file_stamps`), else by the hash of its content. A
+file with content
 that a document whose own file is gone was made of was moved, and its document is only renamed, unless the name is part
 of what was embedded and indexed. Removal happens only where it was asked for, below the paths that were given, and
 never because something could not be looked at.

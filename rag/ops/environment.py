@@ -64,7 +64,7 @@ def _kilobytes(path: Path) -> dict[str, int]:
 
 def git_commit() -> str | None:
     """Return the commit of the project's checkout, with ``+`` if files differ from it; None outside of one."""
-    folder = Path(__file__).resolve().parents[1]
+    folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return None
     try:

@@ -56,7 +56,7 @@ def load_cross_encoder(folder: Path, name: str, *, length: int, dropout: float |
 
 
 def save_cross_encoder(model: Any, folder: Path) -> None:
-    """Write what :class:`rag.retrieval.rerankers.CrossEncoderReranker` reads; no model card, which would name a hub's models."""
+    """Write what :class:`rag.retrieval.rerankers.CrossEncoderReranker` reads, without a model card."""
     with held_back():
         model.cpu().save_pretrained(str(folder), create_model_card=False)
 

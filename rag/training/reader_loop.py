@@ -29,7 +29,8 @@ __all__ = ["reader_loss", "train"]
 def reader_loss(told: Any, mask: torch.Tensor, start: torch.Tensor, end: torch.Tensor, weight: float) -> torch.Tensor:
     """Return the mean over windows of the cross entropies of start and end, and of relevance at ``weight``.
 
-    ``told`` are :class:`~rag.extractive_qa.model.Scores`, ``mask`` (windows, tokens) is 0 at padding, which takes no part;
+    ``told`` are :class:`~rag.extractive_qa.model.Scores`, ``mask`` (windows, tokens) is 0 at padding, which takes no
+    part;
     ``start`` and ``end`` (windows,) are tokens, both 0 where a window holds no answer.
     """
     lowest = torch.finfo(torch.float32).min / 2

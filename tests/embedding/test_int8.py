@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rag.config import load_config
-from rag.embedding.base import int8 as embedding_int8
-from rag.embedding.base import openvino_embedder as embedding_graph
+from rag.embedding import int8 as embedding_int8
+from rag.embedding import openvino_embedder as embedding_graph
 from rag.embedding.int8 import int8_graph, int8_obstacle, multiplies_bytes
 from rag.embedding.openvino_embedder import GraphEmbedder
 from rag.errors import ModelError

@@ -13,8 +13,8 @@ import pytest
 
 from rag.cli.loading import loading
 from rag.config import load_config
+from rag.embedding import openvino_embedder as module
 from rag.embedding.base import SentenceTransformerEmbedder
-from rag.embedding.base import openvino_embedder as module
 from rag.embedding.openvino_embedder import GraphEmbedder, embedding_graph
 from rag.errors import MissingPackageError, ModelError, UsageError
 from rag.factory import embedder_is_prepared, make_embedder

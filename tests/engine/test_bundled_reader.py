@@ -15,7 +15,7 @@ from rag.config import load_config
 from rag.embedding.base import Embedder
 from rag.errors import ModelError
 from rag.factory import make_pipeline, open_index
-from rag.models.resolve import resolve as models
+from rag.models import resolve as models
 
 # docs/reader.md says how many of examples/questions.jsonl it does not find.
 ANSWERED = {

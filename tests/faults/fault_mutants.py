@@ -12,7 +12,7 @@ import pytest
 from fault_script import acknowledge, open_or_make, put_vectors
 from index_samples import document
 
-from indexes.derived.publish import publish as derived
+from indexes.derived import publish as derived
 from indexes.fail_points import fail_point
 from indexes.store.store import Store, schema, write_rows
 

@@ -14,7 +14,7 @@ import pytest
 from index_samples import flip_bit
 
 from indexes import IndexWriteError
-from indexes.derived.publish import publish as derived
+from indexes.derived import publish as derived
 
 STORE = "a-store"
 OPTIONS = {"type": "flat", "languages": ["english"]}
@@ -248,7 +248,7 @@ def test_all_but_one_are_removed_leftovers_too(root: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from indexes.derived.publish import publish as derived
+from indexes.derived import publish as derived
 
 def fill(folder):
     (folder / "data").write_text("complete")

@@ -14,9 +14,9 @@ from transformers import AutoTokenizer
 from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
 from rag.training import scoring as scoring_module
+from rag.training.data import features as features_module
 from rag.training.data.corpus import Corpus, Example, Question
 from rag.training.data.features import Collator, Features
-from rag.training.data.sources import features as features_module
 from rag.training.data.weak import label
 from rag.training.scoring import Predicted, mark, scores
 

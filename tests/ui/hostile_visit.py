@@ -70,7 +70,7 @@ document.addEventListener('securitypolicyviolation', (e) => window.violations.pu
 
 
 def essence(text: str) -> str:
-    """Return what of a text is compared: not white space, nor what :mod:`ui.text.safe` replaces or sets into addresses."""
+    """Return the compared part of a text: no white space, nothing that :mod:`ui.text.safe` rewrites."""
     return re.sub(r"[\s\u2060\ufffd]+", "", plain(text))
 
 

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_assets_routes
 
 from ui.jobs.engines import Engines
+from ui.server import launch as server
 from ui.server.launch import Login
-from ui.server.launch import launch as server
 
 STATIC = Path(streamlit.__file__).parent / "static"
 SCRIPT = f"/{next((STATIC / 'static' / 'js').glob('index.*.js')).relative_to(STATIC).as_posix()}"

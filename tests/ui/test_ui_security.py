@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rag.errors import UsageError
+from ui.server import launch as server
 from ui.server.launch import Login, check_host, check_port, configured_login
-from ui.server.launch import launch as server
 from ui.server.login import COOKIE as LOGIN
 from ui.server.login import FREE_ATTEMPTS, MOST_ADDRESSES, Passwords
 from ui.server.owners import COOKIE

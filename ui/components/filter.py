@@ -1,7 +1,7 @@
 """The filter: which documents the list shows and the questions are asked of.
 
-What is chosen is kept as one :class:`~rag.retrieval.filters.Filter` under ``filter`` in the session, which other pages read;
-the widgets here are filled from it, because Streamlit forgets them when another page is shown.
+What is chosen is kept as one :class:`~rag.retrieval.filters.Filter` under ``filter`` in the session, which other pages
+read; the widgets here are filled from it, because Streamlit forgets them when another page is shown.
 """
 
 from __future__ import annotations

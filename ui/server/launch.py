@@ -86,7 +86,7 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
     from ui.server.warm import lifespan
 
     return st.App(
-        Path(__file__).parent / "entry" / "app.py",
+        Path(__file__).parents[1] / "entry" / "app.py",
         middleware=_middleware(host, login, names),
         lifespan=lifespan,
         on_script_error=say_unexpected,

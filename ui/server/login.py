@@ -4,8 +4,8 @@ The password is kept only as its scrypt hash. Whoever knows it gets a cookie wit
 only hashes are kept, in memory, so that a restart logs everybody out. After a few wrong passwords an address has to
 wait, longer each time; the passwords of all addresses are checked one after the other.
 
-A password is no name: chats belong to browsers, not to whoever logs in (:mod:`ui.server.owners`). For users with names there
-is OpenID Connect, which is Streamlit's own.
+A password is no name: chats belong to browsers, not to whoever logs in (:mod:`ui.server.owners`). For users with names
+there is OpenID Connect, which is Streamlit's own.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class SecurityHeaders:
 
 
 class BrowserCookie:
-    """ASGI middleware that gives a browser without one the cookie that its chats are kept under (:mod:`ui.server.owners`)."""
+    """ASGI middleware that sets the cookie under which a browser's chats are stored (:mod:`ui.server.owners`)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -4,7 +4,8 @@ A loader takes bytes and returns a :class:`~rag.types.Document`; it raises :clas
 a file that cannot be read. It knows nothing of chunks and models. Whatever a loader finds, what leaves this package
 can be stored: text without lone surrogates, titles and headings of one line without control characters.
 
-Files of strangers are read through :mod:`rag.ingestion.sandbox`, which holds what the libraries below may do to a process.
+Files of strangers are read through :mod:`rag.ingestion.sandbox`, which holds what the libraries below may do to a
+process.
 """
 
 from __future__ import annotations

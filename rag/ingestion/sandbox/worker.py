@@ -1,7 +1,7 @@
 """The worker process: reads files, and draws pages of them, one after the other, as it is told over a pipe.
 
-Run as ``python -m rag.ingestion.sandbox.worker FD`` by :mod:`rag.ingestion.sandbox.worker_process`, never by hand. Its standard input and output
-are the pipe; whatever a parser prints goes nowhere. It imports no model library.
+Run as ``python -m rag.ingestion.sandbox.worker FD`` by :mod:`rag.ingestion.sandbox.worker_process`, never by hand. Its
+standard input and output are the pipe; whatever a parser prints goes nowhere. It imports no model library.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class PassageSettings:
 
     ``alone`` of the passages are the sentence by itself, ``distracted`` have one or two hard sentences put in,
     ``unanswerable`` hold no answer, and half of those are the question's own passage without its sentence.
-    ``altered`` of the others have the question altered so that they hold none either (:mod:`rag.training.data.unanswerable`).
+    ``altered`` of the others have the question altered so that they hold none either
+    (:mod:`rag.training.data.unanswerable`).
     ``reach`` is how many sentences away a sentence still counts as the question's own neighbourhood.
     """
 

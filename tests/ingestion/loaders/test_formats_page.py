@@ -15,7 +15,7 @@ from rag.ingestion.loaders.code import CODE_SUFFIXES
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.sandbox import Limits
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 

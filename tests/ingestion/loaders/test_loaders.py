@@ -375,7 +375,7 @@ def test_a_text_called_pdf_is_read_as_text() -> None:
 
 # The documents that ship with the project -------------------------------------------------------------------
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 ANSWERED = [
     row
     for row in map(json.loads, (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines())

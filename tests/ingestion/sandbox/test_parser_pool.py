@@ -22,7 +22,7 @@ from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.sandbox import Limits, ParserPool
 from rag.types import Document
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SLOW = ("Some *words* and ``more`` of them, see `there`_.\n\n" * 20_000).encode()  # minutes of work for docutils
 HELLO = b"# Hello\n\nwords\n"
 
@@ -324,7 +324,11 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
 
 
 def run_boxed(code: str) -> str:
-    shut = "from rag.ingestion.sandbox.isolation import shut_in; from rag.ingestion.sandbox import Limits; how = shut_in(Limits())\n"
+    shut = (
+        "from rag.ingestion.sandbox.isolation import shut_in\n"
+        "from rag.ingestion.sandbox import Limits\n"
+        "how = shut_in(Limits())\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", shut + code],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
