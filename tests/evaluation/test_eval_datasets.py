@@ -414,7 +414,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "scoring",
         "statistics",
         "abstention",
-        "compare",
+        "comparison",
         "reading",
         "official",
         "records",

@@ -12,7 +12,7 @@ from evaluation_runs import HOSTILE, copied, made, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.compare import compare_runs
+from eval.comparison import compare_runs
 from eval.errors import EvalError
 from eval.plot_words import WORDS
 from eval.records import RunData, load_run

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.compare import Comparison, compare_runs
+from eval.comparison import Comparison, compare_runs
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
 from ui.components.frame import Here, told

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.compare import GUARDED, Comparison, verdict
+from eval.comparison import GUARDED, Comparison, verdict
 from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.evaluation_questions import show_question

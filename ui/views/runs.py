@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.compare import Comparison, verdict
+from eval.comparison import Comparison, verdict
 from eval.report_values import METRICS, em_lost, interval_of, latencies, percentile
 from eval.runs import RunEntry
 from ui.i18n import Texts

@@ -26,7 +26,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
-    from eval.compare import GUARDED, compare_runs, to_markdown
+    from eval.comparison import GUARDED, compare_runs, to_markdown
     from eval.errors import EvalError
     from eval.records import load_run
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.compare import compare_runs, to_markdown
+from eval.comparison import compare_runs, to_markdown
 from eval.errors import EvalError
 from eval.records import RunData
 
