@@ -1,10 +1,66 @@
-"""Evaluation: questions, gold answers, predictions and statistics. It imports nothing of ``rag`` and ``indexes``.
+"""Evaluation of question answering: datasets, metrics, runs, comparisons and reports.
 
-The harness can be taken out and used alone: :func:`eval.run.evaluate` takes a dataset and any callable from questions
-to predictions, :mod:`eval.scoring` scores any prediction file as SQuAD's official scripts do, and
-:mod:`eval.comparison` says whether two runs differ by more than chance.
+The package knows questions, gold answers and predictions. It imports nothing of ``rag`` and ``indexes``, so that it
+can be used alone::
+
+    from eval import evaluate, load_dataset
+
+    dataset = load_dataset("questions.jsonl")
+    run = evaluate(dataset, lambda questions: [my_system(q.question) for q in questions])
+    print(run.metrics["f1"]["mean"])
+
+Names are imported on first use: ``import eval`` loads no other module. The module shadows the builtin ``eval``, so
+import from it (``from eval import f1``) instead of importing it whole.
 """
 
-from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
+from __future__ import annotations
 
-__all__ = ["ndcg_at_k", "recall_at_k", "reciprocal_rank"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eval.comparison import Comparison, compare
+    from eval.datasets import Dataset, Question, load_dataset, sample
+    from eval.errors import EvalError
+    from eval.metrics import exact_match, f1
+    from eval.predictions import Prediction
+    from eval.records import RunData, load_run
+    from eval.run import evaluate
+
+__all__ = [
+    "Comparison",
+    "Dataset",
+    "EvalError",
+    "Prediction",
+    "Question",
+    "RunData",
+    "compare",
+    "evaluate",
+    "exact_match",
+    "f1",
+    "load_dataset",
+    "load_run",
+    "sample",
+]
+
+_MODULES = {
+    "Comparison": "comparison",
+    "Dataset": "datasets",
+    "EvalError": "errors",
+    "Prediction": "predictions",
+    "Question": "datasets",
+    "RunData": "records",
+    "compare": "comparison",
+    "evaluate": "run",
+    "exact_match": "metrics",
+    "f1": "metrics",
+    "load_dataset": "datasets",
+    "load_run": "records",
+    "sample": "datasets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

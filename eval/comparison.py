@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eval.errors import EvalError
-from eval.records import RunData
+from eval.records import RunData, load_run
 from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
 
-__all__ = ["GUARDED", "Comparison", "compare_runs", "to_markdown", "verdict"]
+__all__ = ["GUARDED", "Comparison", "compare", "to_markdown", "verdict"]
 
 GUARDED = ("em", "f1", "ndcg@10")  # what `--fail-if-worse` looks at
 # Metric -> where it stands in a row, and the factor to its unit: percent, as everywhere in reports, where it is 100.
@@ -39,7 +40,7 @@ _Columns = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare_runs` found. ``differences`` are b - a; em, f1, contains and recall in percent.
+    """What :func:`compare` found. ``differences`` are b - a; em, f1, contains and recall in percent.
 
     ``only_in_a`` and ``only_in_b`` count questions that were left out. A metric is compared over the questions that
     both runs have it for (one without a source has no nDCG), its own ``n``; ``not_compared`` names those that the
@@ -74,8 +75,16 @@ class Comparison:
         }
 
 
-def compare_runs(a: RunData, b: RunData, *, samples: int = 10_000, seed: int = 0) -> Comparison:
-    """Compare ``b``, which may replace ``a``, with it. Raises :class:`~eval.errors.EvalError` for unlike runs."""
+def compare(
+    run_a: RunData | Path | str, run_b: RunData | Path | str, *, samples: int = 10_000, seed: int = 0
+) -> Comparison:
+    """Compare run b, the candidate, with run a, the baseline, question by question.
+
+    Each run is a :class:`~eval.records.RunData` or the folder of one. ``samples`` is the number of bootstrap samples,
+    ``seed`` draws them. Raises :class:`~eval.errors.EvalError` if a folder holds no complete run, or if the runs are
+    about different datasets or have no question or no metric in common.
+    """
+    a, b = (run if isinstance(run, RunData) else load_run(Path(run)) for run in (run_a, run_b))
     _require_same_dataset(a, b)
     by_id_a, by_id_b = _by_id(a), _by_id(b)
     common = [key for key in by_id_a if key in by_id_b]

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-__all__ = ["Rule", "best_over", "contains", "exact_match", "f1_of_tokens", "normalise", "stands_in", "token_f1"]
+__all__ = ["Rule", "best_over", "contains", "exact_match", "f1", "f1_of_tokens", "normalise", "stands_in"]
 
 Rule = Literal["1.1", "2.0"]
 
@@ -35,7 +35,7 @@ def exact_match(prediction: str, gold: str) -> float:
     return float(normalise(prediction) == normalise(gold))
 
 
-def token_f1(prediction: str, gold: str, *, rule: Rule = "2.0") -> float:
+def f1(prediction: str, gold: str, *, rule: Rule = "2.0") -> float:
     """Return the F1 of the two bags of tokens (Rajpurkar et al. 2016, section 6.1); it is symmetric.
 
     The two official scripts differ where a side has no tokens: v2.0 (Rajpurkar et al. 2018) gives 1 if neither has
@@ -45,7 +45,7 @@ def token_f1(prediction: str, gold: str, *, rule: Rule = "2.0") -> float:
 
 
 def f1_of_tokens(prediction: Sequence[str], gold: Sequence[str], *, rule: Rule = "2.0") -> float:
-    """Return :func:`token_f1` of two answers that are normalised and split already."""
+    """Return :func:`f1` of two answers that are normalised and split already."""
     if rule == "2.0" and not (prediction and gold):
         return float(len(prediction) == len(gold))
     common = (Counter(prediction) & Counter(gold)).total()

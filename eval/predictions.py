@@ -15,7 +15,7 @@ from typing import Any
 from eval.datasets import Question
 from eval.errors import EvalError
 from eval.losses import Trace, classify
-from eval.metrics import Rule, best_over, contains, exact_match, normalise, stands_in, token_f1
+from eval.metrics import Rule, best_over, contains, exact_match, f1, normalise, stands_in
 from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
 
 __all__ = ["RECALL_AT", "CitedSpan", "Prediction", "RankedPassage", "row_of"]
@@ -53,17 +53,17 @@ class CitedSpan:
 
 @dataclass(frozen=True)
 class Prediction:
-    """An answer and everything that an evaluation asks of it.
+    """An answer and what the evaluation measures of it; only ``text`` is required.
 
-    ``ranked_sources`` are the documents found, best first, each once, deeper than the passages; None where the system
-    does not retrieve. ``sentences`` and ``supported`` count the answer's sentences. Timings are in seconds, by stage.
-    Of each of the ``notes``, sentences in English, ``note_kinds`` may hold what it says as a kind and values, for who
-    says it in another language.
+    ``confidence`` lies between 0 and 1. ``ranked_sources`` are the documents found, best first, each once, deeper than
+    the passages; None if the system does not retrieve. ``sentences`` and ``supported`` count the answer's sentences.
+    ``timings`` are seconds by stage, ``usage`` counts tokens. ``notes`` are English sentences; ``note_kinds`` holds the
+    kind and the values of each, for another language.
     """
 
     text: str
-    abstained: bool
-    confidence: float
+    abstained: bool = False
+    confidence: float = 1.0
     passages: tuple[RankedPassage, ...] = ()
     ranked_sources: tuple[str, ...] | None = None
     citations: tuple[CitedSpan, ...] = ()
@@ -85,7 +85,7 @@ def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") ->
     scored = "" if prediction.abstained else prediction.text
     impossible = not question.answers
     em = best_over(exact_match, scored, golds)
-    f1 = best_over(partial(token_f1, rule=rule), scored, golds)
+    best_f1 = best_over(partial(f1, rule=rule), scored, golds)
     holds = best_over(contains, scored, golds)
     timings = {name: round(seconds, 6) for name, seconds in prediction.timings.items()}
     row = {
@@ -99,13 +99,13 @@ def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") ->
         "abstained": prediction.abstained,
         "confidence": prediction.confidence,
         "em": em,
-        "f1": f1,
+        "f1": best_f1,
         "contains": holds,
         "passages": [_passage(passage, question.source) for passage in prediction.passages],
         "retrieval": _retrieval(question, prediction.ranked_sources),
         "loss": classify(
             em=em,
-            f1=f1,
+            f1=best_f1,
             contains=holds,
             abstained=prediction.abstained,
             impossible=impossible,
@@ -120,7 +120,7 @@ def row_of(question: Question, prediction: Prediction, *, rule: Rule = "2.0") ->
     }
     for name in ("confidence", "latency_s"):
         if not math.isfinite(row[name]):
-            raise EvalError(f"question {question.id}: {name} is {row[name]}", "mend the system under test")
+            raise EvalError(f"question {question.id}: {name} is {row[name]}", "correct the system under test")
     return row
 
 
@@ -153,7 +153,7 @@ def _citations(prediction: Prediction, golds: Sequence[str]) -> dict[str, Any]:
         {
             **asdict(span),
             "contains_gold": any(stands_in(span.quote, gold) for gold in golds),
-            "overlaps_gold": any(token_f1(span.quote, gold) > 0 for gold in golds if normalise(gold)),
+            "overlaps_gold": any(f1(span.quote, gold) > 0 for gold in golds if normalise(gold)),
         }
         for span in prediction.citations
     ]

@@ -30,9 +30,15 @@ class RunData:
     rows: list[dict[str, Any]]
     label: str = ""
 
+    @property
+    def metrics(self) -> Mapping[str, dict[str, float]]:
+        """By metric the ``mean``, its 95 % interval ``low`` to ``high``, and ``n`` questions. EM, F1 in percent."""
+        return self.manifest.get("metrics") or {}
 
-def load_run(folder: Path) -> RunData:
-    """Read a complete run. Raises :class:`~eval.errors.EvalError` for anything less."""
+
+def load_run(folder: Path | str) -> RunData:
+    """Read a complete run from its folder. Raises :class:`~eval.errors.EvalError` for anything less."""
+    folder = Path(folder)
     path = folder / "run.json"
     if not path.is_file():
         raise EvalError(f"{folder} is not a run: it has no run.json", "name a folder below runs/, made by `rag eval`")

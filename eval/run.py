@@ -1,8 +1,8 @@
-"""A run: questions through a system under test into a folder, with every figure and what it was computed from.
+"""Evaluate a system: ask it every question, score the answers, and write the run to a folder if one is given.
 
-The system is a callable from a list of questions to a list of predictions. Questions go through it in windows of a
-fixed size and order. Whatever is expensive is the system's own to remember; a run that was killed is started again
-in the same folder and asks the system for everything, so a system that remembers makes resuming cheap and exact.
+The system is a callable from a list of questions to a list of texts or predictions. It gets the questions in windows
+of a fixed size and order. An interrupted run starts again in the same folder and asks for everything again: a system
+that caches its answers makes resuming cheap and exact.
 
 This module knows nothing of models, retrieval or configuration: the caller describes them in the manifest.
 """
@@ -14,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from eval.statistics import bootstrap_means
 
 __all__ = ["PERCENT", "Answerer", "Progress", "evaluate", "find_incomplete", "summarise"]
 
-Answerer = Callable[[Sequence[Question]], Sequence[Prediction]]
+Answerer = Callable[[Sequence[Question]], Sequence[Prediction | str]]
 Progress = Callable[[int, int, float, float], None]
 
 PERCENT = ("em", "f1", "contains", "recall@1", "recall@5", "recall@10", "recall@20", "cited_contains",
@@ -42,47 +43,85 @@ _CURVE_POINTS = 101
 def evaluate(
     dataset: Dataset,
     answer: Answerer,
-    folder: Path,
-    describe: Callable[[], Mapping[str, Any]],
     *,
-    key: str,
+    out: Path | str | None = None,
+    describe: Callable[[], Mapping[str, Any]] = dict,
+    key: str = "",
     window: int = 64,
     progress: Progress | None = None,
     retrieval_only: bool = False,
 ) -> RunData:
-    """Ask every question and write the run's folder, the reports excepted.
+    """Ask every question of the dataset, score the answers and return the run.
 
-    ``describe`` is called at the start and again at the end (a system may know its models only then) and gives the
-    manifest's entries about it. ``key`` identifies what is being run, for :func:`find_incomplete`. With
-    ``retrieval_only`` no answer is scored. Raises :class:`~eval.errors.EvalError` where the system returns another
-    number of predictions.
+    ``answer`` gets up to ``window`` questions at a time and returns a text or a
+    :class:`~eval.predictions.Prediction` for each; the empty text abstains. ``out`` is a folder for the run's files
+    (all but the reports); without it nothing is written. ``describe`` returns further entries of the manifest; it is
+    called before the first question and again after the last, because a system may know its models only then.
+    ``key`` identifies the run for :func:`find_incomplete`. ``progress`` is called after each window with the questions
+    done, their total, and the mean EM and F1 so far (0 to 1). With ``retrieval_only`` no answer is scored.
+
+    Raises :class:`~eval.errors.EvalError` if the system returns another number of answers or a value that cannot be
+    scored.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest: dict[str, Any] = {**describe(), "format": FORMAT, "status": "incomplete", "key": key}
-    write_json(folder / "run.json", manifest)
+    folder = None if out is None else Path(out)
+    manifest: dict[str, Any] = {**_about(dataset, window), **describe()}
+    manifest |= {"format": FORMAT, "status": "incomplete", "key": key}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "run.json", manifest)
     started = time.monotonic()
     rows: list[dict[str, Any]] = []
     rule: Rule = "1.1" if dataset.version == "1.1" else "2.0"
     for start in range(0, len(dataset.questions), window):
-        part = dataset.questions[start : start + window]
-        predictions = answer(part)
-        if len(predictions) != len(part):
-            raise EvalError(f"{len(part)} questions got {len(predictions)} answers", "mend the system under test")
-        rows += [row_of(q, p, rule=rule) for q, p in zip(part, predictions, strict=True)]
+        questions = dataset.questions[start : start + window]
+        predictions = _predict(answer, questions)
+        rows += [row_of(q, p, rule=rule) for q, p in zip(questions, predictions, strict=True)]
         if progress is not None:
             progress(len(rows), len(dataset.questions), _mean(rows, "em"), _mean(rows, "f1"))
     if retrieval_only:
         rows = [_without_answer(row) for row in rows]
-    seconds = time.monotonic() - started
-    _write_predictions(folder, dataset, rows, retrieval_only)
-    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-    write_text(folder / "rows.jsonl", text)
-    manifest["rows_sha256"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    seconds = round(time.monotonic() - started, 3)
     manifest |= dict(describe())
-    manifest |= {"seconds": round(seconds, 3), **summarise(dataset, rows, seed=int(manifest.get("seed") or 0))}
-    # Written last: a folder with a complete manifest is whole.
-    write_json(folder / "run.json", {**manifest, "status": "complete"})
-    return RunData({**manifest, "status": "complete"}, rows)
+    manifest |= {"seconds": seconds, **summarise(dataset, rows, seed=int(manifest.get("seed") or 0))}
+    manifest["status"] = "complete"
+    if folder is not None:
+        _write_run(folder, dataset, manifest, rows, retrieval_only)
+    return RunData(manifest, rows, "" if folder is None else folder.name)
+
+
+def _about(dataset: Dataset, window: int) -> dict[str, Any]:
+    """Return the entries of the manifest that this module knows by itself."""
+    total = len(dataset.questions)
+    about = {"name": dataset.name, "version": dataset.version, "sha256": dataset.sha256}
+    return {
+        "name": dataset.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": 0,
+        "window": window,
+        "dataset": {**about, "questions": total, "asked": total},
+    }
+
+
+def _predict(answer: Answerer, questions: Sequence[Question]) -> list[Prediction]:
+    """Ask one window of questions and return a prediction for each."""
+    started = time.monotonic()
+    answers = list(answer(questions))
+    seconds = time.monotonic() - started
+    if len(answers) != len(questions):
+        raise EvalError(
+            f"{len(questions)} questions got {len(answers)} answers", "return one answer for each question, in order"
+        )
+    return [_prediction(value, seconds / len(questions)) for value in answers]
+
+
+def _prediction(value: object, seconds: float) -> Prediction:
+    """Return an answer as a prediction; ``seconds`` is its share of the window's time, used for a plain text."""
+    if isinstance(value, Prediction):
+        return value
+    if isinstance(value, str):
+        answered = bool(value.strip())
+        return Prediction(value, not answered, float(answered), timings={"answer": seconds})
+    raise EvalError(f"an answer is {value!r}", "return a text or an eval.Prediction for each question")
 
 
 def find_incomplete(out: Path, key: str) -> Path | None:
@@ -120,7 +159,7 @@ def _metrics(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, dict[str
     by_length: dict[int, dict[str, np.ndarray[Any, np.dtype[np.float64]]]] = {}
     for name, column in columns.items():
         if not all(math.isfinite(value) for value in column):
-            raise EvalError(f"{name} holds a value that is no number", "mend the system under test")
+            raise EvalError(f"{name} holds a value that is no number", "correct the system under test")
         scaled = np.asarray(column, dtype=np.float64) * (100.0 if name in PERCENT else 1.0)
         by_length.setdefault(len(column), {})[name] = scaled
     intervals = {}
@@ -155,12 +194,18 @@ def _abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _write_predictions(folder: Path, dataset: Dataset, rows: Sequence[Mapping[str, Any]], retrieval_only: bool) -> None:
-    if retrieval_only:
-        return
-    write_json(folder / "predictions.json", {row["id"]: row["prediction"] for row in rows})
-    if dataset.version == "2.0":
-        write_json(folder / "na_prob.json", {row["id"]: _na_prob(row) for row in rows})
+def _write_run(
+    folder: Path, dataset: Dataset, manifest: dict[str, Any], rows: Sequence[Mapping[str, Any]], retrieval_only: bool
+) -> None:
+    """Write the files of a finished run, and add the digest of its rows to the manifest."""
+    if not retrieval_only:
+        write_json(folder / "predictions.json", {row["id"]: row["prediction"] for row in rows})
+        if dataset.version == "2.0":
+            write_json(folder / "na_prob.json", {row["id"]: _na_prob(row) for row in rows})
+    text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    write_text(folder / "rows.jsonl", text)
+    manifest["rows_sha256"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    write_json(folder / "run.json", manifest)  # last: a folder with a complete manifest is whole
 
 
 def _na_prob(row: Mapping[str, Any]) -> float:

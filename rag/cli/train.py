@@ -153,11 +153,11 @@ def _command(output: Path, train: Callable[[Say, Show], TrainedFolder], *, as_js
 
 
 def _train_reader(config: ReaderConfig, resume: bool, say: Say, show: Show) -> TrainedFolder:
-    from eval.metrics import best_over, exact_match, token_f1
+    from eval.metrics import best_over, exact_match, f1
     from rag.training.reader import train_reader
 
     def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:
-        return best_over(exact_match, given, golds), best_over(token_f1, given, golds)
+        return best_over(exact_match, given, golds), best_over(f1, given, golds)
 
     embed = _embedder() if "dense" in config.hard_negatives else None
     return train_reader(config, judge, embed=embed, resume=resume, say=say, watch=show)

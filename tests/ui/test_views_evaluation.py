@@ -12,7 +12,7 @@ from evaluation_runs import HOSTILE, copied, made, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.comparison import compare_runs
+from eval.comparison import compare
 from eval.errors import EvalError
 from eval.plot_words import WORDS
 from eval.records import RunData, load_run
@@ -101,7 +101,7 @@ def test_stages_and_facts(run: RunData, t: Texts) -> None:
 @LANGUAGES
 def test_a_comparison_in_words(run: RunData, t: Texts) -> None:
     strict = load_run(named(made() / "runs", "strict"))
-    found = compare_runs(run, strict, samples=200)
+    found = compare(run, strict, samples=200)
     rows = {row["metric"]: row for row in comparison_rows(found, t)}
     em = rows[t("evaluation.metric_em")]
     assert em["difference"].startswith("+") and em["verdict"] == t("evaluation.verdict_better")

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.comparison import Comparison, compare_runs
+from eval.comparison import Comparison, compare
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
 from ui.components.frame import Here, told
@@ -52,7 +52,7 @@ class Desk:
         """Return the comparison of two runs."""
         one, other = self.entry(a), self.entry(b)
         key = tuple((entry.folder, entry.manifest.get("rows_sha256")) for entry in (one, other))
-        return _drawn.get(("compare", key), lambda: compare_runs(load_run(one.folder), load_run(other.folder)))
+        return _drawn.get(("compare", key), lambda: compare(load_run(one.folder), load_run(other.folder)))
 
     def figures(self, key: object, make: Any) -> Task[Any]:
         """Return figures that are drawn behind, in the language and the theme of this session."""

@@ -26,22 +26,21 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
-    from eval.comparison import GUARDED, compare_runs, to_markdown
+    from eval import comparison
     from eval.errors import EvalError
-    from eval.records import load_run
 
-    comparison = compare_runs(load_run(run_a), load_run(run_b), samples=samples, seed=seed)
+    result = comparison.compare(run_a, run_b, samples=samples, seed=seed)
     if as_json:
-        out_json(comparison.as_dict())
+        out_json(result.as_dict())
     else:
-        out(to_markdown(comparison))
-    missing = [name for name in GUARDED if name in comparison.not_compared]
+        out(comparison.to_markdown(result))
+    missing = [name for name in comparison.GUARDED if name in result.not_compared]
     if fail_if_worse and missing:
         raise EvalError(
             f"{', '.join(missing)} cannot be compared: the runs have it for different questions",
             "compare runs of the same mode over the same questions",
         )
-    if comparison.worse:
-        note(f"significantly worse: {', '.join(comparison.worse)}")
+    if result.worse:
+        note(f"significantly worse: {', '.join(result.worse)}")
         if fail_if_worse:
             raise typer.Exit(EXIT_WORSE)

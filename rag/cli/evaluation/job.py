@@ -176,8 +176,8 @@ def execute(
             data = evaluate(
                 _located(job, system),
                 system,
-                folder,
-                describe,
+                out=folder,
+                describe=describe,
                 key=job.key(),
                 window=job.window,
                 progress=progress,
