@@ -232,7 +232,7 @@ def _figure_json(figure: Figure) -> dict[str, Any]:
 
 
 def _resource(name: str) -> str:
-    return files("eval").joinpath(name).read_text(encoding="utf-8")
+    return files("eval").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _plotly_js() -> str:
