@@ -1,21 +1,21 @@
 "use strict";
-// Draws the figures and the table of questions of a report. Every text comes from questions, documents or models and
-// is hostile: it reaches the page through textContent only.
+// Draws the figures and the list of questions of a report. Texts come from questions, documents or models and are
+// untrusted: they reach the page through textContent only.
 (() => {
   const page = JSON.parse(document.getElementById("page").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
   // ---- figures -------------------------------------------------------------------------------------------------
   const toDark = new Map(Object.values(page.colours));
-  const recoloured = (node) => {
+  const themed = (node) => {
     if (typeof node === "string") return dark.matches ? toDark.get(node) ?? node : node;
-    if (Array.isArray(node)) return node.map(recoloured);
+    if (Array.isArray(node)) return node.map(themed);
     if (node === null || typeof node !== "object") return node;
-    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, recoloured(value)]));
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, themed(value)]));
   };
   const draw = () => {
     for (const [key, figure] of Object.entries(page.figures)) {
-      const { data, layout } = recoloured(figure);
+      const { data, layout } = themed(figure);
       window.Plotly.react(document.getElementById(`plot-${key}`), data, layout, { displayModeBar: false, responsive: true });
     }
   };
@@ -38,16 +38,16 @@
   const number = (value, digits) => (typeof value === "number" ? value.toFixed(digits) : "–");
   const short = (value) => (typeof value === "number" ? String(Number(value.toPrecision(3))) : "–");
   const isRight = (row) => row.em >= 1;
-  const abstained = (row) => (row.x & 2) !== 0;
+  const abstained = (row) => row.abstained === true;
   const stage = (key) => (Object.hasOwn(stages, key) ? stages[key] : key);
   const lowered = new Map();
   const haystack = (row) => {
-    if (!lowered.has(row)) lowered.set(row, [row.id, row.q, row.p, row.a ?? "", row.s ?? "", ...row.g].join("\n").toLowerCase());
+    if (!lowered.has(row)) lowered.set(row, [row.id, row.question, row.prediction, row.answer ?? "", row.source, ...row.golds].join("\n").toLowerCase());
     return lowered.get(row);
   };
 
   const counts = new Map();
-  for (const row of rows) if (row.l) counts.set(row.l, (counts.get(row.l) ?? 0) + 1);
+  for (const row of rows) if (row.loss) counts.set(row.loss, (counts.get(row.loss) ?? 0) + 1);
   for (const key of [...Object.keys(stages).filter((known) => counts.has(known)), ...[...counts.keys()].filter((key) => !Object.hasOwn(stages, key))]) {
     const option = make("option", "", `${stage(key)} (${counts.get(key).toLocaleString("en")})`);
     option.value = key;
@@ -59,14 +59,14 @@
     right: isRight,
     wrong: (row) => !isRight(row),
     abstained,
-    impossible: (row) => (row.x & 1) !== 0,
+    impossible: (row) => row.impossible === true,
   };
   const ORDER = {
     dataset: null,
     lowest: (a, b) => a.f1 - b.f1,
-    confident: (a, b) => (b.c ?? -1) - (a.c ?? -1),
-    unsure: (a, b) => (a.c ?? 2) - (b.c ?? 2),
-    slowest: (a, b) => (b.t ?? 0) - (a.t ?? 0),
+    confident: (a, b) => (b.confidence ?? -1) - (a.confidence ?? -1),
+    unsure: (a, b) => (a.confidence ?? 2) - (b.confidence ?? 2),
+    slowest: (a, b) => (b.seconds ?? 0) - (a.seconds ?? 0),
   };
   let chosen = rows;
   let at = 0;
@@ -75,14 +75,14 @@
     const words = field("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const keep = KEEP[field("verdict").value];
     const wanted = field("stage").value;
-    chosen = rows.filter((row) => keep(row) && (!wanted || row.l === wanted) && (!words.length || words.every((word) => haystack(row).includes(word))));
+    chosen = rows.filter((row) => keep(row) && (!wanted || row.loss === wanted) && (!words.length || words.every((word) => haystack(row).includes(word))));
     const order = ORDER[field("order").value];
     if (order) chosen.sort(order);
     at = 0;
     show();
   };
 
-  // Cut points of all the spans make pieces; each piece is marked, underlined, both or neither.
+  // The ends of all spans split the text into pieces; each piece is marked, underlined, both or neither.
   const spans = (text, needles) => needles.filter(Boolean).flatMap((needle) => {
     const found = [];
     for (let from = text.indexOf(needle); from >= 0 && found.length < 50; from = text.indexOf(needle, from + needle.length)) found.push([from, from + needle.length]);
@@ -112,7 +112,7 @@
     const [name, pageNumber, headings, text] = texts[place];
     const box = make("div", shown ? "passage shown" : "passage");
     const meta = make("div", "meta");
-    meta.append(make("b", "", `${rank ?? "–"}. ${shown ? "shown to the reader" : "dropped"}${relevant ? ", relevant" : ""}`));
+    meta.append(make("b", "", `${rank ?? "–"}. ${shown ? "shown to the model" : "dropped"}${relevant ? ", relevant" : ""}`));
     const facts = [name];
     if (pageNumber !== null && pageNumber !== undefined) facts.push(`page ${pageNumber}`);
     if (headings) facts.push(headings);
@@ -120,34 +120,34 @@
     if (denseRank !== null || dense !== null) facts.push(`dense rank ${denseRank ?? "–"} (${short(dense)})`);
     if (lexicalRank !== null || lexical !== null) facts.push(`lexical rank ${lexicalRank ?? "–"} (${short(lexical)})`);
     meta.append(` · ${facts.join(" · ")}`);
-    const quotes = row.cs.filter(([cited]) => cited === name).map(([, quote]) => quote);
-    box.append(meta, highlighted(text, quotes, row.g));
+    const quotes = row.citations.filter(([cited]) => cited === name).map(([, quote]) => quote);
+    box.append(meta, highlighted(text, quotes, row.golds));
     return box;
   };
 
   const body = (row) => {
     const box = make("div", "body");
     const list = make("dl");
-    fact(list, "Question", row.q);
-    fact(list, "Gold answers", row.g.length ? row.g.join("  |  ") : "none: the question is unanswerable", row.g.length ? "" : "none");
-    fact(list, "Prediction", row.p || (abstained(row) ? "abstained" : "empty"), row.p ? "" : "none");
-    if (row.a !== undefined) fact(list, "Answer as shown", row.a);
-    fact(list, "Scores", `EM ${number(row.em, 0)} · F1 ${number(row.f1, 2)} · confidence ${number(row.c, 2)} · ${short(row.t)} s${row.x & 4 ? " (from the cache)" : ""}`);
-    if (row.l) fact(list, "Lost at", stage(row.l));
-    if (row.s) fact(list, "Source", row.s);
+    fact(list, "Question", row.question);
+    fact(list, "Gold answers", row.golds.length ? row.golds.join("  |  ") : "none: the question is unanswerable", row.golds.length ? "" : "none");
+    fact(list, "Prediction", row.prediction || (abstained(row) ? "abstained" : "empty"), row.prediction ? "" : "none");
+    if (row.answer !== undefined) fact(list, "Answer as shown", row.answer);
+    fact(list, "Scores", `EM ${number(row.em, 0)} · F1 ${number(row.f1, 2)} · confidence ${number(row.confidence, 2)} · ${short(row.seconds)} s${row.cached ? " (from the cache)" : ""}`);
+    if (row.loss) fact(list, "Lost at", stage(row.loss));
+    if (row.source) fact(list, "Source", row.source);
     fact(list, "Id", row.id);
     box.append(list, make("h3", "", "Citations"));
-    if (!row.cs.length) box.append(make("p", "why", "The answer cites nothing."));
-    for (const [name, quote, contains, overlaps] of row.cs) {
+    if (!row.citations.length) box.append(make("p", "why", "The answer cites nothing."));
+    for (const [name, quote, contains, overlaps] of row.citations) {
       const cited = make("div", "passage shown");
       const text = make("div", "text");
       text.append(make("mark", "", quote));
-      cited.append(make("div", "meta", `${name} · holds a gold answer: ${yes(contains)} · overlaps one: ${yes(overlaps)}`), text);
+      cited.append(make("div", "meta", `${name} · contains a gold answer: ${yes(contains)} · overlaps one: ${yes(overlaps)}`), text);
       box.append(cited);
     }
     box.append(make("h3", "", "Passages"));
-    if (!row.ps.length) box.append(make("p", "why", page.shortened ? "Left out of this page: see rows.jsonl." : "The reader had no passages."));
-    for (const entry of row.ps) box.append(passage(entry, row));
+    if (!row.passages.length) box.append(make("p", "why", page.shortened ? "Left out of this page: see rows.jsonl." : "The model got no passages."));
+    for (const entry of row.passages) box.append(passage(entry, row));
     return box;
   };
 
@@ -157,12 +157,12 @@
     const verdict = isRight(row) ? "right" : "wrong";
     summary.append(
       make("span", `verdict ${verdict}`, isRight(row) ? "✓ right" : "✗ wrong"),
-      make("span", "cell question", row.q),
-      make("span", row.p ? "cell predicted" : "cell predicted none", row.p || (abstained(row) ? "abstained" : "empty")),
-      make("span", row.g.length ? "cell golds" : "cell golds none", row.g.length ? row.g.join(" | ") : "unanswerable"),
+      make("span", "cell question", row.question),
+      make("span", row.prediction ? "cell predicted" : "cell predicted none", row.prediction || (abstained(row) ? "abstained" : "empty")),
+      make("span", row.golds.length ? "cell golds" : "cell golds none", row.golds.length ? row.golds.join(" | ") : "unanswerable"),
       make("span", "n f1", number(row.f1, 2)),
-      make("span", "n extra", number(row.c, 2)),
-      make("span", "n extra", number(row.t, 2)),
+      make("span", "n extra", number(row.confidence, 2)),
+      make("span", "n extra", number(row.seconds, 2)),
     );
     item.append(summary);
     item.addEventListener("toggle", () => {

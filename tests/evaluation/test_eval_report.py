@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 from report_samples import manifest, passage, point, row
 
+import eval as evaluation
 from eval.errors import EvalError
 from eval.losses import STAGES
 from eval.report import report_json, run_markdown, sweep_markdown, write_report, write_sweep_report
@@ -118,8 +120,8 @@ def test_hostile_texts_neither_run_nor_fetch_and_arrive_unchanged(text: str) -> 
     assert_inert(html, scripts=4)
     data = block(html, "questions-data")
     (packed,) = data["rows"]
-    assert packed["q"] == packed["p"] == packed["id"] == text and packed["g"] == [text]
-    assert packed["cs"][0][:2] == [text, text] and data["texts"] == [[text, text, text, text]]
+    assert packed["question"] == packed["prediction"] == packed["id"] == text and packed["golds"] == [text]
+    assert packed["citations"][0][:2] == [text, text] and data["texts"] == [[text, text, text, text]]
     raw = html[html.index('id="questions-data">') :].split("</script>", 1)[0]
     assert not set("<>&\u2028\u2029") & set(raw.removeprefix('id="questions-data">'))
 
@@ -207,6 +209,14 @@ def test_policy_forbids_requests_and_names_the_two_scripts() -> None:
     assert "innerHTML" not in scripts[1] and "insertAdjacentHTML" not in scripts[1] and "fetch(" not in scripts[1]
 
 
+def test_every_template_is_packaged() -> None:
+    root = Path(evaluation.__file__).parent
+    tree = tomllib.loads((root.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    packaged = {path for pattern in tree["tool"]["setuptools"]["package-data"]["eval"] for path in root.glob(pattern)}
+    assert {path.name for path in packaged} >= {"page.html.j2", "report.css", "report.js"}
+    assert set((root / "templates").iterdir()) <= packaged
+
+
 def missing() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
     bare = row(
         0, retrieval=None, citations=[], passages=[], answers=[], prediction="", text="", source=None, cached=True
@@ -277,10 +287,11 @@ def test_a_number_that_is_none_is_an_error_and_writes_nothing(value: float, tmp_
 
 
 def test_passages_are_stored_once() -> None:
-    packed = json.loads(pack_rows([row(number) for number in range(50)]))
-    assert len(packed["texts"]) == 2 and packed["shortened"] is False
-    assert [entry[0] for entry in packed["rows"][49]["ps"]] == [0, 1]
-    assert packed["rows"][0]["ps"][0] == [0, 1, 1.5, 0.5, 1, 3.25, None, 1, 1]
+    result = pack_rows([row(number) for number in range(50)])
+    packed = json.loads(result.json)
+    assert len(packed["texts"]) == 2 and result.shortened is False
+    assert [entry[0] for entry in packed["rows"][49]["passages"]] == [0, 1]
+    assert packed["rows"][0]["passages"][0] == [0, 1, 1.5, 0.5, 1, 3.25, None, 1, 1]
 
 
 def test_shortening_keeps_every_question_the_shown_passages_and_the_quote() -> None:
@@ -289,10 +300,11 @@ def test_shortening_keeps_every_question_the_shown_passages_and_the_quote() -> N
     passages = [passage(9, long, source="Town/000.md", shown=False, relevant=False, rank=1)]
     passages += [passage(number, "z" * 3000, shown=False, relevant=False) for number in range(1, 20)]
     passages += [passage(0, long, rank=21)]
-    packed = json.loads(pack_rows([row(number, passages=passages) for number in range(40)], budget=40_000))
-    assert packed["shortened"] is True and len(packed["rows"]) == 40
+    result = pack_rows([row(number, passages=passages) for number in range(40)], budget=40_000)
+    packed = json.loads(result.json)
+    assert result.shortened is True and len(packed["rows"]) == 40 and len(result.json.encode()) <= 40_000
     for line in packed["rows"]:
-        assert any(entry[7] == 1 for entry in line["ps"])
+        assert any(entry[7] == 1 for entry in line["passages"])
     assert any(quote in text for *_, text in packed["texts"])
 
 
@@ -318,9 +330,10 @@ def test_a_whole_development_set_fits(unique: bool, tmp_path: Path) -> None:
     write_report(tmp_path, manifest(rows), rows)
     assert time.perf_counter() - begin < 30, "a few seconds alone; more only beside other work"
     assert (tmp_path / "report.html").stat().st_size < 40_000_000
-    found = block((tmp_path / "report.html").read_text(encoding="utf-8"), "questions-data")
-    assert len(found["rows"]) == 10_570 and found["shortened"] is unique
-    assert all(line["ps"] for line in found["rows"])
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    found = block(html, "questions-data")
+    assert len(found["rows"]) == 10_570 and block(html, "page")["shortened"] is unique
+    assert all(line["passages"] for line in found["rows"])
 
 
 def test_sweep_report_files(tmp_path: Path) -> None:
