@@ -26,8 +26,9 @@ import time
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks.squad import WORK, config_for, load_questions
 from rag.answering.pipeline import Pipeline
+
+from benchmarks.squad import WORK, config_for, load_questions
 from rag.factory import make_embedder, make_pipeline, open_index
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.prompt_builder import cache_order

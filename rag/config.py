@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from indexes.search.lexical_tantivy import LANGUAGES
 from rag.errors import UsageError
+from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.prompt_templates import FORMS
-from rag.urls import without_userinfo
+from rag.retrieval.fusion import FUSIONS
+from rag.retrieval.rerankers import RERANKERS
+from rag.text import without_userinfo
 
-__all__ = ["MARKING", "Config", "Resolved", "load_config", "preset_names"]
+__all__ = ["Config", "Resolved", "load_config", "preset_names"]
 
 DEFAULT_PRESET = "cpu"
-MARKING = ("extractive", "hybrid")  # generators that mark spans with a reader
 
 
 class _Part(BaseModel):
@@ -75,6 +77,17 @@ def _yaml_off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _one_of(table: Mapping[str, object], *others: str) -> AfterValidator:
+    """Return a validator that accepts the keys of a table; they are looked up when a value is checked."""
+
+    def check(value: str) -> str:
+        if value not in table and value not in others:
+            raise ValueError(f"choose one of {', '.join([*others, *table])}")
+        return value
+
+    return AfterValidator(check)
+
+
 class DenseConfig(_Part):
     """The FAISS index and where it lives."""
 
@@ -102,11 +115,11 @@ class RetrievalConfig(_Part):
 
     k: int = Field(5, ge=1, le=1000)
     candidates: int = Field(100, ge=1, le=2000)
-    fusion: Literal["zscore", "rrf", "dense", "lexical"] = "zscore"
+    fusion: Annotated[str, _one_of(FUSIONS)] = "zscore"
     dense_weight: float = Field(0.5, ge=0, le=1)
     rrf_k: int = Field(60, ge=1)
     collapse_duplicates: Annotated[Literal["off", "exact", "near"], BeforeValidator(_yaml_off)] = "exact"
-    rerank: Literal["off", "reader", "cross-encoder"] = "off"
+    rerank: Annotated[str, _one_of(RERANKERS, "off"), BeforeValidator(_yaml_off)] = "off"
     rerank_candidates: int = Field(20, ge=1, le=1000)
     rerank_weight: float = Field(1.0, ge=0)
     cross_encoder: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
@@ -149,13 +162,9 @@ class ReaderModelConfig(_Part):
 
 
 class GeneratorConfig(_Part):
-    """What answers: ``extractive`` marks spans with the ``reader``, the others write with ``generator.model``.
+    """What answers: ``extractive`` marks spans with the ``reader``, the others write with ``generator.model``."""
 
-    ``hybrid`` marks with the reader, and ``writer`` phrases a sentence around what was marked.
-    """
-
-    type: Literal["extractive", "hybrid", "vllm", "openai", "fake"] = "vllm"
-    writer: Literal["vllm", "openai", "fake"] = "vllm"
+    type: Annotated[str, _one_of(GENERATORS)] = "vllm"
     model: str = "bundled:smollm2"
     revision: str | None = None
     vllm: VllmConfig = VllmConfig()
@@ -165,7 +174,7 @@ class GeneratorConfig(_Part):
 class PromptConfig(_Part):
     """The form of the prompt and its budget."""
 
-    form: Literal[tuple(FORMS)] = "completion"  # type: ignore[valid-type]  # pydantic reads it, at run time
+    form: Annotated[str, _one_of(FORMS)] = "completion"
     context_tokens: int = Field(256, ge=64)
     max_tokens: int = Field(48, ge=1)
     temperature: float = Field(0.0, ge=0)
@@ -200,14 +209,30 @@ class Config(_Part):
     answers: AnswersConfig = AnswersConfig()
     reader: ReaderModelConfig = ReaderModelConfig()
 
-    def least_relevance(self) -> float:
-        """Return the best cosine below which no question is answered: as set, else 0.3 where a language model writes.
+    def models(self) -> list[tuple[str, str, str | None]]:
+        """Return (role, name, revision) of every model that is loaded on this machine."""
+        generator = GENERATORS[self.generator.type]
+        found = [("embedder", self.embedding.model, self.embedding.revision)]
+        if generator.extracts or self.retrieval.rerank == "reader":
+            found.append(("reader", self.reader.model, self.reader.revision))
+        if generator.loads_model:
+            found.append(("writer", self.generator.model, self.generator.revision))
+        if self.retrieval.rerank == "cross-encoder":
+            found.append(("reranker", self.retrieval.cross_encoder, None))
+        return found
 
-        A reader judges what it reads: it is asked wherever there is anything.
+    def generator_settings(self) -> GeneratorSettings:
+        """Return the parts that generators are made from."""
+        return GeneratorSettings(self.generator, self.reader)
+
+    def least_relevance(self) -> float:
+        """Return the best cosine below which no question is answered: as set, else 0.3 for language models.
+
+        An extractor judges what it reads, so it is asked wherever there are passages.
         """
         if self.retrieval.min_relevance is not None:
             return self.retrieval.min_relevance
-        return -1.0 if self.generator.type in MARKING else 0.3
+        return -1.0 if GENERATORS[self.generator.type].extracts else 0.3
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""

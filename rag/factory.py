@@ -9,22 +9,23 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from indexes import Index
 from indexes.search.dense_faiss import FaissOptions
-from rag.config import MARKING, Config
+from rag.config import Config
 from rag.embedding.base import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
+from rag.generation.registry import GENERATORS
 from rag.ingestion.chunker import Chunker
 from rag.models.resolve import resolve_model
+from rag.retrieval.rerankers import RERANKERS
 
 if TYPE_CHECKING:
-    from rag.answering.answerer import Reader
-    from rag.answering.pipeline import Pipeline
-    from rag.generation.base import Generator
-    from rag.generation.extractive import ExtractiveGenerator
-    from rag.generation.prompt_builder import Builder, PromptCounter
+    from rag.answering.answerer import Answerer
+    from rag.generation.base import Completer, Extractor, TokenCounter
+    from rag.generation.cached import CachedCompleter, CachedExtractor
+    from rag.generation.prompt_builder import Packer, PromptBuilder
     from rag.ingestion.sandbox import ParserPool
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retriever
@@ -33,18 +34,17 @@ __all__ = [
     "check_dense",
     "embedder_is_prepared",
     "forbid_downloads",
+    "generator_identity",
     "index_settings",
     "least_confidence",
     "made_with",
-    "make_builder",
+    "make_answerer",
+    "make_cached_generator",
     "make_chunker",
-    "make_counter",
     "make_embedder",
     "make_generator",
-    "make_marker",
+    "make_packer",
     "make_parser_pool",
-    "make_pipeline",
-    "make_reader",
     "make_reranker",
     "make_retriever",
     "open_index",
@@ -52,20 +52,12 @@ __all__ = [
     "open_to_reembed",
     "open_unless_other",
     "through_graph",
-    "vary_retriever",
-    "writer_config",
 ]
 
 
 def forbid_downloads(config: Config) -> None:
     """Set ``HF_HUB_OFFLINE`` where every model of the configuration is bundled or local: nothing is to be fetched."""
-    names = [config.embedding.model]
-    if config.generator.type in ("vllm", "hybrid"):
-        names.append(config.generator.model)
-    if config.generator.type in MARKING or config.retrieval.rerank == "reader":
-        names.append(config.reader.model)
-    if config.retrieval.rerank == "cross-encoder":
-        names.append(config.retrieval.cross_encoder)
+    names = [model for _, model, _ in config.models()]
     if all(name.startswith("bundled:") or name == "fake" or Path(name).expanduser().is_dir() for name in names):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -237,60 +229,25 @@ def check_dense(config: Config, dimension: int) -> None:
         )
 
 
-def make_retriever(index: Index, config: Config, embedder: Embedder) -> Retriever:
-    """Make a retriever over an open index.
+def make_retriever(index: Index, config: Config, embedder: Embedder, *, reranker: Reranker | None = None) -> Retriever:
+    """Return a retriever over an open index; ``reranker`` is loaded if it is needed and not given.
 
-    Raises :class:`~rag.errors.MissingPackageError` where the configuration insists on GPUs and FAISS sees none.
+    Raises :class:`~rag.errors.MissingPackageError` if the configuration requires GPUs and FAISS sees none.
     """
     from rag.retrieval.retriever import Retriever
 
     check_dense(config, embedder.dimension)
-    dense, part = config.index.dense, config.retrieval
+    dense = config.index.dense
     if dense.gpu in ("replicate", "shard"):
         _require_faiss_gpu(dense.gpu)
-    return Retriever(
-        index.reader(gpu=dense.gpu, gpu_fp16=dense.gpu_fp16),
-        embedder,
-        k=part.k,
-        candidates=part.candidates,
-        fusion=part.fusion,
-        dense_weight=part.dense_weight,
-        rrf_k=part.rrf_k,
-        reranker=make_reranker(config),
-        rerank_candidates=part.rerank_candidates,
-        collapse_duplicates=part.collapse_duplicates,
-    )
-
-
-def vary_retriever(retriever: Retriever, config: Config, reranker: Reranker | None) -> Retriever:
-    """Make a retriever with another configuration's retrieval out of one that is there: no index or model is loaded.
-
-    ``reranker`` is the one that the configuration asks for, None where it asks for none.
-    """
-    part = config.retrieval
-    return retriever.varied(
-        k=part.k,
-        candidates=part.candidates,
-        fusion=part.fusion,
-        dense_weight=part.dense_weight,
-        rrf_k=part.rrf_k,
-        reranker=reranker,
-        rerank_candidates=part.rerank_candidates,
-    )
+    reader = index.reader(gpu=dense.gpu, gpu_fp16=dense.gpu_fp16)
+    return Retriever(reader, embedder, config.retrieval, reranker or make_reranker(config))
 
 
 def make_reranker(config: Config) -> Reranker | None:
-    """Load the reranker, if the configuration asks for one."""
-    part = config.retrieval
-    if part.rerank == "reader":
-        from rag.retrieval.rerankers import ReaderReranker
-
-        return ReaderReranker(make_marker(config).engine)
-    if part.rerank == "cross-encoder":
-        from rag.retrieval.rerankers import CrossEncoderReranker
-
-        return CrossEncoderReranker(part.cross_encoder, weight=part.rerank_weight)
-    return None
+    """Load the reranker, None if the configuration asks for none."""
+    name = config.retrieval.rerank
+    return None if name == "off" else RERANKERS[name](config.retrieval, config.reader)
 
 
 def _require_faiss_gpu(mode: str) -> None:
@@ -305,112 +262,82 @@ def _require_faiss_gpu(mode: str) -> None:
         )
 
 
-def make_pipeline(
-    index: Index, config: Config, *, embedder: Embedder | None = None, generator: Generator | None = None
-) -> Pipeline:
-    """Make everything that answers questions. The generator loads last, so that it sees what memory is left."""
-    from rag.answering.pipeline import Pipeline
+def make_generator(config: Config) -> Completer | Extractor:
+    """Start the generator that a configuration names. Raises :class:`~rag.errors.RagError`."""
+    settings = config.generator_settings()
+    spec = GENERATORS[config.generator.type]
+    if spec.make_extractor is not None:
+        return spec.make_extractor(settings)
+    if spec.make_completer is not None:
+        return spec.make_completer(settings)
+    raise ValueError(f"GENERATORS[{config.generator.type!r}] makes nothing")
 
-    embedder = embedder or make_embedder(config)
-    retriever = make_retriever(index, config, embedder)
-    retriever.reader.snapshot()
-    return Pipeline(retriever, make_reader(config, generator or make_generator(config)))
+
+def make_cached_generator(config: Config, file: Path, window: int) -> CachedCompleter | CachedExtractor:
+    """Return the configured generator with its results cached in ``file``. It starts when it is first needed."""
+    from rag.generation.cached import CachedCompleter, CachedExtractor
+
+    forbid_downloads(config)
+    settings, spec = config.generator_settings(), GENERATORS[config.generator.type]
+    identity = generator_identity(config, window)
+    if (make_extractor := spec.make_extractor) is not None:
+        return CachedExtractor(lambda: make_extractor(settings), file, identity)
+    return CachedCompleter(lambda: cast("Completer", make_generator(config)), file, identity)
 
 
-def make_reader(config: Config, generator: Generator, *, whole: bool = False) -> Reader:
-    """Make what answers from passages; with ``whole``, a passage may fill all that the generator reads."""
-    from rag.answering.answerer import Reader
+def generator_identity(config: Config, window: int | None = None) -> str:
+    """Return everything that an answer's text depends on besides its prompt: the model and how it runs.
 
-    return Reader(
-        make_builder(config, generator, whole=whole),
-        generator,
+    ``window``, the number of questions in flight, is part of it because cached timings depend on it.
+    """
+    return f"{GENERATORS[config.generator.type].identity(config.generator_settings())} window={window}"
+
+
+def make_answerer(
+    config: Config, generator: Completer | Extractor | None = None, *, whole_context: bool = False
+) -> Answerer:
+    """Return what answers from passages. ``generator`` is started if it is not given.
+
+    With ``whole_context``, passages may fill all that the model reads.
+    """
+    from rag.answering.answerer import AnswererSettings, ExtractingAnswerer, WritingAnswerer
+
+    spec = GENERATORS[config.generator.type]
+    generator = generator or make_generator(config)
+    settings = AnswererSettings(
         min_relevance=config.least_relevance(),
         min_support=config.citations.min_support,
         min_confidence=least_confidence(config),
-        answered_by=_answered_by(config),
+        answered_by=spec.answered_by(config.generator_settings()),
     )
+    if spec.extracts:
+        return ExtractingAnswerer(cast("Extractor", generator), settings)
+    completer = cast("Completer", generator)
+    return WritingAnswerer(_prompt_builder(config, completer, whole_context=whole_context), completer, settings)
 
 
-def _answered_by(config: Config) -> str:
-    part = config.generator
-    models = [config.reader.model] if part.type in MARKING else []
-    if part.type in ("vllm", "openai", "hybrid"):
-        models.append(part.model)
-    return f"{part.type} ({', '.join(models)})" if models else part.type
+def make_packer(config: Config) -> Packer:
+    """Return what chooses the passages that the configured generator is shown, without starting an engine."""
+    from rag.generation.prompt_builder import WholePassages
+
+    spec = GENERATORS[config.generator.type]
+    if spec.extracts:
+        return WholePassages()
+    make_counter = spec.make_counter or spec.make_completer
+    if make_counter is None:
+        raise ValueError(f"GENERATORS[{config.generator.type!r}] makes nothing")
+    return _prompt_builder(config, make_counter(config.generator_settings()))
 
 
-def make_builder(config: Config, counter: PromptCounter, *, whole: bool = False) -> Builder:
-    """Make the prompt builder; with ``whole``, passages may fill all that the generator reads."""
-    from rag.generation.prompt_builder import PromptBuilder, ReadingBuilder
+def _prompt_builder(config: Config, counter: TokenCounter, *, whole_context: bool = False) -> PromptBuilder:
+    from rag.generation.prompt_builder import PromptBuilder
 
-    if config.generator.type in MARKING:
-        return ReadingBuilder()
-    part = config.prompt
-    return PromptBuilder(
-        counter,
-        form=part.form,
-        context_tokens=None if whole else part.context_tokens,
-        max_tokens=part.max_tokens,
-        temperature=part.temperature,
-    )
-
-
-def make_generator(config: Config, *, writer: Generator | None = None) -> Generator:
-    """Start the generator a configuration names; a hybrid one takes ``writer`` if it is given.
-
-    Raises :class:`~rag.errors.RagError`.
-    """
-    part = config.generator
-    if part.type == "fake":
-        from rag.generation.fake import FakeGenerator
-
-        return FakeGenerator.named(part.model)
-    if part.type == "openai":
-        from rag.generation.openai import OpenAIGenerator
-
-        return OpenAIGenerator(part.model, **part.openai.model_dump())
-    if part.type == "extractive":
-        return make_marker(config)
-    if part.type == "hybrid":
-        from rag.generation.hybrid import HybridGenerator
-
-        least = least_confidence(config)
-        return HybridGenerator(
-            make_marker(config), writer or make_generator(writer_config(config)), min_confidence=least
-        )
-    from rag.generation.vllm import VllmGenerator
-
-    return VllmGenerator(part.model, revision=part.revision, **part.vllm.model_dump())
-
-
-def make_marker(config: Config) -> ExtractiveGenerator:
-    """Return the reader a configuration names, as what marks answers; its model is loaded once a process."""
-    from rag.extractive_qa.engine import shared_engine
-    from rag.generation.extractive import ExtractiveGenerator
-
-    return ExtractiveGenerator(shared_engine(**config.reader.model_dump()))
+    return PromptBuilder(counter, config.prompt, whole_context=whole_context)
 
 
 def least_confidence(config: Config) -> float:
-    """Return the confidence below which the configuration abstains: as set, else the generator's own threshold."""
+    """Return the confidence below which the configuration abstains: as set, else the extractor's own threshold."""
     if config.answers.min_confidence is not None:
         return config.answers.min_confidence
-    return make_marker(config).threshold if config.generator.type in MARKING else 0.0
-
-
-def writer_config(config: Config) -> Config:
-    """Return the configuration of a hybrid generator's writer alone."""
-    part = config.generator
-    return config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
-
-
-def make_counter(config: Config) -> PromptCounter:
-    """Return the cheapest thing that counts as the configured generator does."""
-    part = config.generator
-    if part.type == "vllm":
-        from rag.generation.token_counter import TokenizerCounter
-
-        return TokenizerCounter(part.model, revision=part.revision, most=part.vllm.max_model_len)
-    if part.type in MARKING:
-        return make_marker(config)
-    return make_generator(config)
+    spec = GENERATORS[config.generator.type]
+    return spec.make_extractor(config.generator_settings()).threshold if spec.make_extractor else 0.0

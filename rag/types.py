@@ -17,6 +17,7 @@ __all__ = [
     "Document",
     "DroppedPassage",
     "Duplicate",
+    "Finding",
     "Note",
     "NoteKind",
     "Passage",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "answer_cut", "contradicted", "low_confidence", "nothing_filtered", "nothing_ingested",
+    "", "abstained", "answer_cut", "low_confidence", "nothing_filtered", "nothing_ingested",
     "over_budget", "over_context", "question_cut", "question_cut_by_reader",
 ]  # fmt: skip
 
@@ -83,7 +84,7 @@ class Passage:
     duplicates: tuple[Duplicate, ...] = ()
 
     def stands_for(self, ids: Container[int]) -> bool:
-        """Tell whether this is one of the chunks, or one of them was folded into it."""
+        """Return whether this is one of the chunks, or one of them is among its duplicates."""
         return self.id in ids or any(copy.id in ids for copy in self.duplicates)
 
 
@@ -147,6 +148,16 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check of ``rag doctor``. ``fix`` is empty where nothing is to be done."""
+
+    check: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    fix: str = ""
 
 
 @dataclass(frozen=True)

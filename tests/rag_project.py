@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from indexes import ChunkRow, Index, IndexReader
-from rag.answering.pipeline import Pipeline
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder, FakeEmbedder, Float32
-from rag.factory import make_chunker, make_pipeline, make_retriever, open_or_create
-from rag.generation.fake import FakeGenerator
+from rag.factory import make_chunker, make_retriever, open_or_create
+from rag.generation.base import Completer, Extractor
+from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor, IngestReport
+from rag.knowledge_base import KnowledgeBase, ModelPool
 from rag.retrieval.retriever import Retriever
 
 FOG: dict[str, str | bytes] = {
@@ -54,6 +55,7 @@ class Project:
         self.config: Config = load_config("test", assignments).config
         self._index: Index | None = None
         self._readers: list[IndexReader] = []
+        self._opened: list[KnowledgeBase] = []
 
     @property
     def index(self) -> Index:
@@ -84,18 +86,20 @@ class Project:
         self._readers.append(retriever.reader)
         return retriever
 
-    def pipeline(self, *assignments: str, generator: FakeGenerator | None = None) -> Pipeline:
-        """A pipeline over the index."""
-        config = load_config("test", assignments).config
-        generator = generator or FakeGenerator()
-        pipeline = make_pipeline(self.index, config, embedder=FakeEmbedder(), generator=generator)
-        self._readers.append(pipeline.retriever.reader)
-        return pipeline
+    def knowledge_base(self, *assignments: str, generator: Completer | Extractor | None = None) -> KnowledgeBase:
+        """A knowledge base over the index, its models already there."""
+        resolved, models = load_config("test", assignments), ModelPool()
+        models.put(resolved.config, embedder=FakeEmbedder(), generator=generator or FakeCompleter())
+        opened = KnowledgeBase(self.index.folder, resolved, models)
+        self._opened.append(opened)
+        return opened
 
     def close(self) -> None:
         """Let go of everything that was opened."""
         for reader in self._readers:
             reader.close()
+        for opened in self._opened:
+            opened.close()
         if self._index is not None:
             self._index.store.close()
 

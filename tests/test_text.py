@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.text import counted, documents_told
+from rag.text import counted, documents_by_state
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,8 @@ def test_a_count_and_its_noun(count: int, nouns: tuple[str, ...], told: str) -> 
 
 
 def test_failed_documents_are_told_apart() -> None:
-    assert documents_told({"ready": 1, "stale": 0, "failed": 0, "chunks": 5}) == "1 document ready"
-    assert documents_told({"ready": 0, "stale": 1, "failed": 2}) == "0 documents ready, 1 in an older version, 2 failed"
+    assert documents_by_state({"ready": 1, "stale": 0, "failed": 0, "chunks": 5}) == "1 document ready"
+    assert (
+        documents_by_state({"ready": 0, "stale": 1, "failed": 2})
+        == "0 documents ready, 1 in an older version, 2 failed"
+    )

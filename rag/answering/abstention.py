@@ -1,7 +1,7 @@
-"""The abstention threshold that ``rag eval calibrate`` fitted, kept beside the index it is for.
+"""The abstention threshold that ``rag eval calibrate`` fits for an index: ``calibration.json`` in its folder.
 
-The file is ``calibration.json`` in the index folder. It holds for one way of answering (generator, prompt, citation
-rule): under another, confidences mean something else, and the threshold is left alone with a word why.
+It is valid for one way of answering (generator, prompt, citation rule). With other settings, confidences mean something
+else: the threshold is ignored, with a note.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rag.config import MARKING, Config, Resolved
+from rag.config import Config, Resolved
 from rag.errors import UsageError
-from rag.urls import without_userinfo
+from rag.generation.registry import GENERATORS
+from rag.text import without_userinfo
 
 __all__ = ["CALIBRATION_FILE", "answering_digest", "apply_calibration", "public_tree", "save_calibration"]
 
@@ -36,13 +37,13 @@ def answering_digest(config: Config) -> str:
     """Return 16 hex digits of everything that a confidence depends on."""
     tree = public_tree(config)
     parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
-    if config.generator.type in MARKING:
+    if GENERATORS[config.generator.type].extracts:
         parts = {"generator": config.generator.type, "reader": tree["reader"], "retrieval": tree["retrieval"]}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def public_tree(config: Config) -> dict[str, Any]:
-    """Return the configuration as JSON values, without a password that stands in an address."""
+    """Return the configuration as JSON values, without passwords in addresses."""
     tree = config.model_dump(mode="json")
     endpoint = tree["generator"]["openai"]
     endpoint["base_url"] = without_userinfo(endpoint["base_url"])
@@ -50,7 +51,7 @@ def public_tree(config: Config) -> dict[str, Any]:
 
 
 def save_calibration(index: Path, config: Config, min_confidence: float, run: str, report: Mapping[str, Any]) -> Path:
-    """Write the threshold beside an index; return the file."""
+    """Write the threshold into an index folder; return the file."""
     path = index / CALIBRATION_FILE
     value = {
         "min_confidence": min_confidence,
@@ -65,9 +66,9 @@ def save_calibration(index: Path, config: Config, min_confidence: float, run: st
 
 
 def apply_calibration(resolved: Resolved, index: Path) -> tuple[Resolved, str | None]:
-    """Return the configuration with the index's threshold, and a note where it has one that does not apply.
+    """Return the configuration with the index's threshold, and a note if it has one that does not apply.
 
-    A threshold that the user gave stands. Raises :class:`~rag.errors.UsageError` for a file that cannot be read.
+    A threshold set by the user takes precedence. Raises :class:`~rag.errors.UsageError` for an unreadable file.
     """
     path = index / CALIBRATION_FILE
     if not path.is_file() or _KEY in resolved.origins:
@@ -75,11 +76,9 @@ def apply_calibration(resolved: Resolved, index: Path) -> tuple[Resolved, str | 
     try:
         found = _Calibration.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
-        raise UsageError(
-            f"{path} is not a calibration", "delete it, or make it again with `rag eval calibrate`"
-        ) from None
+        raise UsageError(f"{path} is not a calibration", "delete it, or run `rag eval calibrate` again") from None
     if found.answering != answering_digest(resolved.config):
-        return resolved, f"the threshold in {path} was fitted for other settings of generator or prompt; it is not used"
+        return resolved, f"the threshold in {path} was fitted for other generator or prompt settings and is not used"
     answers = resolved.config.answers.model_copy(update={"min_confidence": found.min_confidence})
     config = resolved.config.model_copy(update={"answers": answers})
     origins = {**resolved.origins, _KEY: f"calibration from {found.run}"}

@@ -1,251 +1,388 @@
-"""Passages to answer: pack, generate, cite. Single, streamed and batched questions share every step.
+"""Passages to answers: two answerers behind one protocol. Single, streamed and batched questions share every step.
 
-When nothing relevant was retrieved, or the generator itself says so, the answer is a plain "not in the documents" with
-the nearest passages. ``confidence`` is what the generator says of a span it marked, and else the mean support of the
-answer's sentences (see :mod:`rag.evidence.citations`): a measure of evidence. Below ``min_confidence``, which
-``rag eval calibrate`` fits, the reader abstains.
+:class:`WritingAnswerer` packs a prompt, lets a completer write and looks every sentence up in the passages.
+:class:`ExtractingAnswerer` lets an extractor mark spans and cites exactly those.
 
-A stream shows what the checked answer will say: without the model's source numbers, an abstention in our words. Only
-at its end is it known that the evidence is too thin (``low confidence``): then the answer differs from what was shown.
+If nothing relevant was retrieved, or the generator finds no answer, the answer is a plain "not in the documents" with
+the nearest passages. ``confidence`` is the extractor's, or else the mean support of the answer's sentences
+(:mod:`rag.evidence.citations`). Below ``min_confidence``, which ``rag eval calibrate`` fits, an answerer abstains.
 
-A reader knows nothing of indexes: where passages come from is the caller's affair.
+An answerer knows nothing of indexes: it takes passages wherever they come from.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from rag.evidence.citations import Cited, MarkerFilter, cite, cite_marked, strip_markers
-from rag.generation.base import Completion, Generator, MarkedStream, TextStream
-from rag.generation.prompt_builder import Builder, BuiltPrompt, cache_order
+from rag.answering.stream_filter import AbstentionFilter, is_abstention
+from rag.evidence.citations import Cited, MarkerFilter, cite, cite_spans, strip_markers
+from rag.generation.base import (
+    Completer,
+    Completion,
+    Extraction,
+    ExtractionTask,
+    Extractor,
+    Generator,
+    PassageText,
+    TextStream,
+)
+from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_order
 from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted
 from rag.types import Answer, DroppedPassage, Note, Passage, Usage
 
-__all__ = ["AnswerStream", "Reader"]
+__all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer"]
 
-# How a model may begin to say that it knows nothing; then the answer, or its first sentence or clause, must end.
-_LEADS = ("", "it is ", "this is ", "that is ", "the answer is ")
-_SAYS_NO = re.compile(rf"\W*(?:{'|'.join(_LEADS)}){ABSTENTION}(?:[ \t]*[.,;:!?…)»”\"*_\n—–]|\s*\Z)", re.IGNORECASE)
+
+@dataclass(frozen=True, slots=True)
+class AnswererSettings:
+    """When to abstain, when a sentence counts as supported, and the name of the generator in the answer's record.
+
+    ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a sentence's
+    content words that one span must hold, ``min_confidence`` the confidence below which an answer becomes an
+    abstention.
+    """
+
+    min_relevance: float = 0.3
+    min_support: float = 0.6
+    min_confidence: float = 0.0
+    answered_by: str = ""
+
+
+class AnswerStream(Protocol):
+    """Pieces of text, then :attr:`answer`. Closing it aborts the generation; what came so far stays in the answer.
+
+    ``passages`` are the passages that the generator reads, ``first_token_s`` the seconds until the first piece.
+    """
+
+    passages: tuple[Passage, ...]
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def close(self) -> None:
+        """Stop generating."""
+
+    @property
+    def answer(self) -> Answer:
+        """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
+
+
+class Answerer(Protocol):
+    """Answers from passages that were retrieved already. Safe to call from many threads."""
+
+    settings: AnswererSettings
+
+    @property
+    def generator(self) -> Generator:
+        """The generator behind it."""
+
+    @property
+    def strict_threshold(self) -> float:
+        """The confidence from which an answer is right even if half of the questions had none; 0 if not calibrated."""
+
+    def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
+        """Answer all questions in one batch.
+
+        With ``closed_book`` no passage is shown and nothing can be cited: it measures what a generator knows by itself,
+        as a control for an evaluation. Raises what the generator raises.
+        """
+
+    def stream(self, retrieved: Retrieved) -> AnswerStream:
+        """Answer one question piece by piece."""
+
+
+def _is_relevant(retrieved: Retrieved, settings: AnswererSettings) -> bool:
+    return bool(retrieved.passages) and retrieved.relevance >= settings.min_relevance
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A question on its way: ``built`` is None where nothing relevant was retrieved, or none of it fits a prompt."""
+class _Outcome:
+    """What a generator did with one question: a result that both answerers finish in the same way."""
+
+    retrieved: Retrieved
+    shown: tuple[Passage, ...]
+    dropped: tuple[DroppedPassage, ...]
+    finish_reason: str
+    usage: Usage
+    notes: tuple[Note, ...]
+    timings: Mapping[str, float]
+
+    def abstain(self, reason: str, settings: AnswererSettings, *notes: Note) -> Answer:
+        """Return "not in the documents" with the nearest passages."""
+        return self._answer(ABSTENTION, Cited((), (), 0.0), reason, settings, notes, abstained=True)
+
+    def answer(self, text: str, cited: Cited, settings: AnswererSettings) -> Answer:
+        """Return the answer, or an abstention where its confidence is too low."""
+        # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
+        confidence = round(cited.support, 4)
+        if self.shown and confidence < settings.min_confidence and self.finish_reason != "abort":
+            return self.abstain("low confidence", settings, _low_confidence(confidence, settings.min_confidence))
+        return self._answer(text, cited, self.finish_reason, settings, (), abstained=False)
+
+    def _answer(
+        self,
+        text: str,
+        cited: Cited,
+        reason: str,
+        settings: AnswererSettings,
+        notes: Sequence[Note],
+        *,
+        abstained: bool,
+    ) -> Answer:
+        return Answer(
+            question=self.retrieved.question,
+            text=text,
+            abstained=abstained,
+            confidence=round(cited.support, 4),
+            sentences=cited.sentences,
+            citations=cited.citations,
+            passages=self.shown,
+            dropped=self.dropped,
+            finish_reason=reason,
+            notes=(*self.retrieved.notes, *self.notes, *notes),
+            usage=self.usage,
+            timings=self.timings,
+            generation=self.retrieved.generation,
+            generator=settings.answered_by,
+        )
+
+
+def _low_confidence(confidence: float, least: float) -> Note:
+    text = f"The best answer found has a confidence of {confidence:.2f}, below {least:.2f}."
+    return Note(text, "low_confidence", {"confidence": round(confidence, 2), "least": round(least, 2)})
+
+
+def _without_result(
+    retrieved: Retrieved,
+    settings: AnswererSettings,
+    dropped: tuple[DroppedPassage, ...] = (),
+    timings: Mapping[str, float] | None = None,
+) -> Answer:
+    """Return the abstention for a question that no generator was asked."""
+    reason = "no passage fits" if dropped else "nothing relevant"
+    outcome = _Outcome(
+        retrieved, retrieved.passages, dropped, "", Usage(), (), {**(timings or retrieved.timings), "generate": 0.0}
+    )
+    return outcome.abstain(reason, settings)
+
+
+# Extracting ------------------------------------------------------------------------------------------------------
+
+
+class ExtractingAnswerer:
+    """Answers with spans that an extractor marks in the passages."""
+
+    def __init__(self, extractor: Extractor, settings: AnswererSettings) -> None:
+        self.generator = extractor
+        self.settings = settings
+
+    @property
+    def strict_threshold(self) -> float:
+        """The extractor's."""
+        return self.generator.strict_threshold
+
+    def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
+        """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
+        asked = [r for r in retrieved if not closed_book and _is_relevant(r, self.settings)]
+        tasks = [_task(r) for r in asked]
+        extractions = iter(self.generator.extract(tasks) if tasks else [])
+        chosen = {id(r) for r in asked}
+        return [
+            self._finish(r, next(extractions)) if id(r) in chosen else _without_result(r, self.settings)
+            for r in retrieved
+        ]
+
+    def stream(self, retrieved: Retrieved) -> WholeAnswer:
+        """Answer one question in one piece: a span is known only when all passages were read."""
+        return WholeAnswer(self, retrieved)
+
+    def _finish(self, retrieved: Retrieved, extraction: Extraction) -> Answer:
+        started = time.monotonic()
+        spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
+        cited = cite_spans(extraction.text, spans, extraction.confidence)
+        timings = {**retrieved.timings, "prompt": 0.0, "generate": extraction.seconds}
+        if extraction.text:
+            timings["cite"] = time.monotonic() - started
+        outcome = _Outcome(
+            retrieved, retrieved.passages, (), extraction.finish_reason, extraction.usage, extraction.notes, timings
+        )
+        if not extraction.text:
+            return outcome.abstain(extraction.finish_reason, self.settings)
+        return outcome.answer(extraction.text, cited, self.settings)
+
+
+def _task(retrieved: Retrieved) -> ExtractionTask:
+    passages = tuple(PassageText(p.text, p.source, p.start, p.score) for p in retrieved.passages)
+    return ExtractionTask(" ".join(retrieved.question.split()), passages)
+
+
+class WholeAnswer:
+    """A stream of one piece, the whole answer. It is computed once, when it is first needed."""
+
+    def __init__(self, answerer: ExtractingAnswerer, retrieved: Retrieved) -> None:
+        self.passages = retrieved.passages
+        self._answerer, self._retrieved = answerer, retrieved
+        self._answer: Answer | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.answer.text
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to stop."""
+
+    @property
+    def answer(self) -> Answer:
+        """The checked answer."""
+        if self._answer is None:
+            started = time.monotonic()
+            answer = self._answerer.answer_batch([self._retrieved])[0]
+            timings = {**answer.timings, "first_token": time.monotonic() - started}
+            self._answer = replace(answer, timings=timings)
+        return self._answer
+
+
+# Writing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A question with its prompt; ``built`` is None if nothing is relevant or no passage fits the prompt."""
 
     retrieved: Retrieved
     built: BuiltPrompt | None
-    dropped: tuple[DroppedPassage, ...] = ()
+    dropped: tuple[DroppedPassage, ...]
+    timings: Mapping[str, float]
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """The passages in the prompt, or the nearest ones."""
+        return self.built.shown if self.built is not None else self.retrieved.passages
 
 
-class Reader:
-    """Answers from passages that were retrieved already. Safe to call from many threads."""
+class WritingAnswerer:
+    """Answers with text that a completer writes from a prompt, checked against the passages."""
 
-    def __init__(
-        self,
-        builder: Builder,
-        generator: Generator,
-        *,
-        min_relevance: float = 0.3,
-        min_support: float = 0.6,
-        min_confidence: float = 0.0,
-        answered_by: str = "",
-    ) -> None:
-        self.generator = generator
+    strict_threshold = 0.0  # support is no calibrated probability
+
+    def __init__(self, builder: PromptBuilder, completer: Completer, settings: AnswererSettings) -> None:
+        self.generator = completer
         self.builder = builder
-        self._min_relevance = min_relevance
-        self._min_support = min_support
-        self._min_confidence = min_confidence
-        self._answered_by = answered_by or generator.name
+        self.settings = settings
 
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
-        """Answer all questions, the generator working on all of them at once.
-
-        With ``closed_book`` no passage is shown and nothing can be cited: what the generator knows by itself, as a
-        control for an evaluation. Raises what the generator raises.
-        """
-        asked = [self._prepare(r, closed_book) for r in retrieved]
-        waiting = [(n, a.built) for n, a in enumerate(asked) if a.built is not None]
-        order = cache_order([built.prompt for _, built in waiting])
+        """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
+        prepared = [self._prepare(r, closed_book) for r in retrieved]
+        positions = [n for n, p in enumerate(prepared) if p.built is not None]
+        prompts = {n: p.built.prompt for n, p in enumerate(prepared) if p.built is not None}
+        order = [positions[n] for n in cache_order([prompts[n] for n in positions])]
         started = time.monotonic()
-        prompts = [waiting[i][1].prompt for i in order]
-        completions = self.generator.generate(prompts, self.builder.sampling) if prompts else []
+        completions = self.generator.generate([prompts[n] for n in order], self.builder.sampling) if order else []
         seconds = time.monotonic() - started
-        by_position = {waiting[i][0]: c for i, c in zip(order, completions, strict=True)}
-        return [self._finish(a, by_position.get(n), seconds) for n, a in enumerate(asked)]
+        by_position = dict(zip(order, completions, strict=True))
+        return [self._finish(p, by_position.get(n), seconds) for n, p in enumerate(prepared)]
 
     def stream(self, retrieved: Retrieved) -> AnswerStream:
-        """Answer one question piece by piece; the checked answer is there at the end."""
-        asked = self._prepare(retrieved, False)
-        stream = None
+        """Answer one question piece by piece."""
+        prepared = self._prepare(retrieved, closed_book=False)
+        if prepared.built is None:
+            return NoAnswer(self._finish(prepared, None, 0.0))
         started = time.monotonic()
-        if asked.built is not None:
-            stream = self.generator.stream(asked.built.prompt, self.builder.sampling)
-        return AnswerStream(self, asked, stream, started)
+        stream = self.generator.stream(prepared.built.prompt, self.builder.sampling)
+        return WrittenStream(self, prepared, stream, started)
 
-    def _prepare(self, retrieved: Retrieved, closed_book: bool) -> _Asked:
+    def _prepare(self, retrieved: Retrieved, closed_book: bool) -> _Prepared:
         started = time.monotonic()
         built = None
         if closed_book:
             built = self.builder.build(retrieved.question, ())
-        elif retrieved.passages and retrieved.relevance >= self._min_relevance:
+        elif _is_relevant(retrieved, self.settings):
             built = self.builder.build(retrieved.question, retrieved.passages)
-        fits = built is not None and bool(built.shown or closed_book)
         timings = {**retrieved.timings, "prompt": time.monotonic() - started}
-        return _Asked(replace(retrieved, timings=timings), built if fits else None, built.dropped if built else ())
+        fits = built is not None and bool(built.shown or closed_book)
+        return _Prepared(retrieved, built if fits else None, built.dropped if built else (), timings)
 
-    def _finish(self, asked: _Asked, completion: Completion | None, seconds: float) -> Answer:
-        retrieved, built = asked.retrieved, asked.built
-        notes = list(retrieved.notes)
+    def _finish(self, prepared: _Prepared, completion: Completion | None, seconds: float) -> Answer:
+        built, settings = prepared.built, self.settings
         if built is None or completion is None:
-            reason = "no passage fits" if asked.dropped else "nothing relevant"
-            return self._abstention(asked, notes, reason, Usage(), 0.0)
+            return _without_result(prepared.retrieved, settings, prepared.dropped, prepared.timings)
         started = time.monotonic()
-        seconds = completion.seconds or seconds
-        notes += completion.notes
-        marked = completion.confidence is not None
-        text = completion.text if marked else strip_markers(completion.text, built.shown)
-        interrupted = completion.finish_reason == "abort"
-        if (not marked and _says_no(text)) or not (text or interrupted):
-            return self._abstention(asked, notes, completion.finish_reason, completion.usage, seconds)
-        if completion.finish_reason == "length":
-            most = self.builder.sampling.max_tokens
-            told = f"the answer was cut at {counted(most, 'token')} (prompt.max_tokens)"
-            notes.append(Note(told, "answer_cut", {"n": most}))
-        cited = self._cite(text, completion, built, retrieved.question)
-        # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
-        confidence = round(cited.support, 4)
-        contradicted = (
-            marked and not completion.evidence
-        )  # marked, and then phrased as no passage says it: shown as such
-        if built.shown and confidence < self._min_confidence and not (interrupted or contradicted):
-            least = self._min_confidence
-            told = f"the best answer that was found has a confidence of {confidence:.2f}, below {least:.2f}"
-            notes.append(Note(told, "low_confidence", {"confidence": round(confidence, 2), "least": round(least, 2)}))
-            return self._abstention(asked, notes, "low confidence", completion.usage, seconds)
-        return Answer(
-            question=retrieved.question,
-            text=text,
-            abstained=False,
-            confidence=confidence,
-            sentences=cited.sentences,
-            citations=cited.citations,
-            passages=built.shown,
-            dropped=built.dropped,
-            finish_reason=completion.finish_reason,
-            notes=tuple(notes),
-            usage=completion.usage,
-            timings={**retrieved.timings, "generate": seconds, "cite": time.monotonic() - started},
-            generation=retrieved.generation,
-            generator=self._answered_by,
+        text = strip_markers(completion.text, built.shown)
+        notes = list(completion.notes)
+        timings = {**prepared.timings, "generate": completion.seconds or seconds}
+        reason = completion.finish_reason
+        outcome = _Outcome(
+            prepared.retrieved, built.shown, built.dropped, reason, completion.usage, tuple(notes), timings
         )
-
-    def _cite(self, text: str, completion: Completion, built: BuiltPrompt, question: str) -> Cited:
-        if completion.confidence is None:
-            return cite(text, built.shown, question, min_support=self._min_support)
-        places = [(built.shown[e.passage], e.start, e.end) for e in completion.evidence]
-        return cite_marked(text, places, completion.confidence)
-
-    def _abstention(self, asked: _Asked, notes: list[Note], reason: str, usage: Usage, seconds: float) -> Answer:
-        return Answer(
-            question=asked.retrieved.question,
-            text=ABSTENTION,
-            abstained=True,
-            confidence=0.0,
-            passages=asked.built.shown if asked.built else asked.retrieved.passages,
-            dropped=asked.dropped,
-            finish_reason=reason,
-            notes=tuple(notes),
-            usage=usage,
-            timings={**asked.retrieved.timings, "generate": seconds},
-            generation=asked.retrieved.generation,
-            generator=self._answered_by,
-        )
+        if is_abstention(text) or not (text or reason == "abort"):
+            return outcome.abstain(reason, settings)
+        if reason == "length":
+            limit = self.builder.sampling.max_tokens
+            note = f"The answer was cut at {counted(limit, 'token')} (prompt.max_tokens)."
+            notes.append(Note(note, "answer_cut", {"n": limit}))
+        cited = cite(text, built.shown, prepared.retrieved.question, min_support=settings.min_support)
+        timings["cite"] = time.monotonic() - started
+        return replace(outcome, notes=tuple(notes)).answer(text, cited, settings)
 
 
-class AnswerStream:
-    """Pieces of text, then :attr:`answer`. Closing it aborts the generation and keeps what came."""
+class NoAnswer:
+    """The stream of an abstention that no generator was asked for."""
 
-    def __init__(self, reader: Reader, asked: _Asked, stream: TextStream | None, started: float) -> None:
-        self._reader, self._asked, self._stream = reader, asked, stream
-        self._started = started
-        self.first_token_s: float | None = None
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.passages = answer.passages
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.answer.text
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to stop."""
+
+
+class WrittenStream:
+    """A completer's text as the checked answer will say it: without source numbers, an abstention in our words.
+
+    Only the end decides whether the evidence is too thin (``low confidence``): then the answer differs from the stream.
+    """
+
+    def __init__(self, answerer: WritingAnswerer, prepared: _Prepared, stream: TextStream, started: float) -> None:
+        self.passages = prepared.passages
+        self._answerer, self._prepared, self._stream, self._started = answerer, prepared, stream, started
+        self._first_token_s: float | None = None
         self._seconds: float | None = None
 
     def __iter__(self) -> Iterator[str]:
-        if self._stream is None:
-            yield ABSTENTION
-            return
-        if (told := self._told_at_once()) is not None:
-            yield told
-            return
-        held, undecided, silent = "", True, False
-        for piece in self._cleaned(self._stream):
-            if undecided:
-                held += piece
-                if _may_say_no(held):
-                    continue
-                undecided, silent = False, _says_no(held)
-                piece = ABSTENTION if silent else held
-                yield piece
-            elif not silent:
-                yield piece
-        if undecided and (held or self._stream.completion.finish_reason != "abort"):
-            yield held if held and not _says_no(held) else ABSTENTION
+        filter_ = AbstentionFilter(ABSTENTION)
+        for piece in self._cleaned():
+            if text := filter_.feed(piece):
+                yield text
+        if text := filter_.finish(aborted=self._stream.completion.finish_reason == "abort"):
+            yield text
         self._seconds = time.monotonic() - self._started
 
-    def _told_at_once(self) -> str | None:
-        """Return the whole answer where the generator marked it before anything was streamed, else None."""
-        stream = self._stream
-        if not isinstance(stream, MarkedStream):
-            return None
-        answer = self._reader._finish(self._asked, stream.completion, 0.0)
-        self._seconds = self.first_token_s = time.monotonic() - self._started
-        return answer.text
-
-    def _cleaned(self, stream: TextStream) -> Iterator[str]:
-        """Yield the pieces without the model's source numbers, and without white space at both ends."""
-        markers = MarkerFilter(self._asked.built.shown if self._asked.built else ())
-        for piece in stream:
-            if self.first_token_s is None:
-                self.first_token_s = time.monotonic() - self._started
+    def _cleaned(self) -> Iterator[str]:
+        """Yield the pieces without the model's source numbers and without white space at both ends."""
+        markers = MarkerFilter(self.passages)
+        for piece in self._stream:
+            if self._first_token_s is None:
+                self._first_token_s = time.monotonic() - self._started
             if cleaned := markers.feed(piece):
                 yield cleaned
         if cleaned := markers.finish():
             yield cleaned
 
-    @property
-    def passages(self) -> tuple[Passage, ...]:
-        """What is being read: the passages that are shown to the generator, or those nearest to the question."""
-        return self._asked.built.shown if self._asked.built is not None else self._asked.retrieved.passages
-
     def close(self) -> None:
         """Stop generating."""
-        if self._stream is not None:
-            self._stream.close()
+        self._stream.close()
 
     @property
     def answer(self) -> Answer:
         """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
-        if self._stream is None:
-            return self._reader._finish(self._asked, None, 0.0)
-        completion = self._stream.completion
         seconds = time.monotonic() - self._started if self._seconds is None else self._seconds
-        answer = self._reader._finish(self._asked, completion, seconds)
-        if self.first_token_s is None:
+        answer = self._answerer._finish(self._prepared, self._stream.completion, seconds)
+        if self._first_token_s is None:
             return answer
-        return replace(answer, timings={**answer.timings, "first_token": self.first_token_s})
-
-
-def _says_no(text: str) -> bool:
-    return _SAYS_NO.match(text) is not None
-
-
-def _may_say_no(begun: str) -> bool:
-    """Tell whether a text may still turn out to say no: it has not left the ways of doing so, nor come to their end."""
-    words = re.sub(r"^\W+", "", begun).lower()
-    return any((lead + ABSTENTION).startswith(words.rstrip()) or words.strip() == lead + ABSTENTION for lead in _LEADS)
+        return replace(answer, timings={**answer.timings, "first_token": self._first_token_s})

@@ -19,16 +19,15 @@ from typing import Literal
 from rag.answering.dependence import depends_on_history, is_fragment, without_opening
 from rag.errors import RagError
 from rag.evidence.token_match import content_stems
-from rag.generation.base import Generator, Prompt, Sampling, TextStream
+from rag.generation.base import Completer, Prompt, Sampling, TextStream
 from rag.retrieval.retriever import MAX_QUESTION_CHARS
 
-__all__ = ["Rewritten", "Turn", "rewrite", "writer_of"]
+__all__ = ["Rewritten", "Turn", "rewrite"]
 
 How = Literal["standalone", "model", "rules", "kept"]
 _TURNS = 3
 _SAMPLING = Sampling(max_tokens=64, stop=("\n",))
 _MOST_ADDED = 200  # characters
-_WRITERS = ("vllm", "openai")
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,8 @@ class Rewritten:
         return self.question != self.original
 
 
-def writer_of(generator: Generator) -> Generator | None:
-    """Return the language model of a generator, None where it has none."""
-    inner = getattr(generator, "writer", None)
-    if inner is not None:
-        return writer_of(inner)
-    return generator if generator.name in _WRITERS else None
-
-
 def rewrite(
-    question: str, history: Sequence[Turn], *, writer: Generator | None = None, seconds: float = 3.0
+    question: str, history: Sequence[Turn], *, writer: Completer | None = None, seconds: float = 3.0
 ) -> Rewritten:
     """Return the question as it can be understood alone; ``writer`` has ``seconds`` to say it."""
     asked = " ".join(question.split())
@@ -101,7 +92,7 @@ def _prompt(question: str, turns: Sequence[Turn]) -> Prompt:
     return Prompt(f"{shown}{said}Next question: {question}\nNext question in full:")
 
 
-def _written(question: str, turns: Sequence[Turn], writer: Generator, seconds: float) -> str | None:
+def _written(question: str, turns: Sequence[Turn], writer: Completer, seconds: float) -> str | None:
     """Return what the model writes, None where it fails or takes too long; then it is stopped."""
     said: list[str] = []
     streams: list[TextStream] = []

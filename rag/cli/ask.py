@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.answering.abstention import apply_calibration
 from rag.cli.ingest import EXIT_SOME_FAILED
 from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
 from rag.cli.output import note, out, out_json, print_attribution, print_sources
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
-    from rag.answering.pipeline import Pipeline
-    from rag.config import Resolved
+    from rag.knowledge_base import KnowledgeBase
     from rag.ops.batch import BatchPlan, BatchReport
     from rag.retrieval.filters import Filter
 
@@ -50,7 +48,7 @@ def ask(
         str | None,
         typer.Option(
             "--generator",
-            help="What answers: extractive, vllm, hybrid or openai; short for --set generator.type=….",
+            help="What answers: extractive, vllm or openai; short for --set generator.type=….",
             metavar="TYPE",
         ),
     ] = None,
@@ -68,9 +66,11 @@ def ask(
     """
     chosen = [] if generator is None else [f"generator.type={generator}"]
     chosen += [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
-    resolved, told = apply_calibration(resolve(config, [*(settings or []), *chosen]), index)
-    if told:
-        note(f"note: {told}")
+    from rag.knowledge_base import KnowledgeBase
+
+    knowledge_base = KnowledgeBase(index, resolve(config, [*(settings or []), *chosen]))
+    for text in knowledge_base.notes:
+        note(f"note: {text}")
     only = parse_filters(filters)
     _check_usage(question, batch, out_file)
     if explain and question in (None, "-"):
@@ -80,17 +80,14 @@ def ask(
 
         check_question(str(question))
     if batch is not None and out_file is not None:
-        _answer_file(index, batch, out_file, only, resolved, as_json)
+        _answer_file(knowledge_base, batch, out_file, only, as_json)
         return
-    pipeline, seconds = _start(index, resolved)
-    asking = _Asking(pipeline, only, resolved.config.digest(), as_json, seconds)
-    try:
+    with knowledge_base:
+        asking = _Asking(knowledge_base, only, as_json, _start(knowledge_base))
         if question == "-":
             _answer_lines(asking)
         else:
             asking.answer(str(question), indent=2, explain=explain)
-    finally:
-        pipeline.close()
 
 
 def _check_usage(question: str | None, batch: Path | None, out_file: Path | None) -> None:
@@ -102,20 +99,18 @@ def _check_usage(question: str | None, batch: Path | None, out_file: Path | None
         raise InputError(f"{batch} is not a file", "check the path")
 
 
-def _start(index: Path, resolved: Resolved) -> tuple[Pipeline, float]:
-    """Load the models; return the pipeline and the seconds that it took."""
+def _start(knowledge_base: KnowledgeBase) -> float:
+    """Load the models; return the seconds that it took."""
     from rag.cli.loading import loading
-    from rag.factory import make_embedder, make_pipeline, open_index
+    from rag.generation.registry import GENERATORS
 
     started = time.monotonic()
-    config = resolved.config
-    open_index(index, config).store.close()  # a missing index is said before models are loaded
-    slow = "vllm" in (config.generator.type, config.generator.type == "hybrid" and config.generator.writer)
-    told = "starting the models (about 20 s with vLLM on a CPU)…" if slow else None
-    with loading(config, "starting the models", told=told):
-        embedder = make_embedder(config)
-        pipeline = make_pipeline(open_index(index, config, embedder), config, embedder=embedder)
-    return pipeline, time.monotonic() - started
+    config = knowledge_base.config.config
+    knowledge_base.check()  # a missing index is reported before models are loaded
+    hint = GENERATORS[config.generator.type].start_hint
+    with loading(config, "starting the models", told=f"starting the models ({hint})…" if hint else None):
+        knowledge_base.answerer  # noqa: B018 - loads embedder, index and generator
+    return time.monotonic() - started
 
 
 def _answer_lines(asking: _Asking) -> None:
@@ -141,11 +136,10 @@ def _answer_lines(asking: _Asking) -> None:
 
 @dataclass
 class _Asking:
-    """A pipeline, and how its answers are shown. ``load_s`` is told with the first answer, which waited for it."""
+    """A knowledge base, and how its answers are shown. The first answer's timings include ``load_s``."""
 
-    pipeline: Pipeline
+    knowledge_base: KnowledgeBase
     only: Filter | None
-    digest: str
     as_json: bool
     load_s: float
 
@@ -154,7 +148,7 @@ class _Asking:
         if self.as_json:
             self._answer_json(question, indent, explain)
             return
-        stream = self.pipeline.stream(question, only=self.only)
+        stream = self.knowledge_base.stream(question, filter=self.only)
         streamed = ""
         try:
             for piece in stream:
@@ -173,39 +167,34 @@ class _Asking:
         if explain and not answer.abstained:
             from rag.ops.explain import leave_one_out
 
-            print_attribution(leave_one_out(self.pipeline.reader, answer))
+            print_attribution(leave_one_out(self.knowledge_base.answerer, answer))
 
     def _answer_json(self, question: str, indent: int | None, explain: bool) -> None:
         from rag.ops.explain import leave_one_out
         from rag.ops.serialize import answer_json, attribution_json
 
-        answer = self.pipeline.ask(question, only=self.only)
+        answer = self.knowledge_base.ask(question, filter=self.only)
         load, self.load_s = self.load_s, 0.0
         answer = replace(answer, timings={"load": load, **answer.timings})
-        value = answer_json(answer, self.digest)
+        value = answer_json(answer, self.knowledge_base.config.config.digest())
         if explain and not answer.abstained:
-            value["attribution"] = attribution_json(leave_one_out(self.pipeline.reader, answer))
+            value["attribution"] = attribution_json(leave_one_out(self.knowledge_base.answerer, answer))
         out_json(value, indent=indent)
 
 
 def _answer_file(
-    index: Path, batch: Path, out_file: Path, only: Filter | None, resolved: Resolved, as_json: bool
+    knowledge_base: KnowledgeBase, batch: Path, out_file: Path, only: Filter | None, as_json: bool
 ) -> None:
-    from rag.factory import open_index
     from rag.ops.batch import plan_batch
 
-    opened = open_index(index, resolved.config).store
-    generation = opened.generation
-    opened.close()
-    plan = plan_batch(batch, out_file, config_digest=resolved.config.digest(), only=only, generation=generation)
+    digest, generation = knowledge_base.config.config.digest(), knowledge_base.generation()
+    plan = plan_batch(batch, out_file, config_digest=digest, only=only, generation=generation)
     if plan.replaced:
         note(f"note: questions changed since they were answered in {out_file}, and are asked again: {plan.replaced}")
-    pipeline = None if plan.idle else _start(index, resolved)[0]
-    try:
-        report = _with_progress(pipeline, plan)
-    finally:
-        if pipeline is not None:
-            pipeline.close()
+    with knowledge_base:
+        if not plan.idle:
+            _start(knowledge_base)
+        report = _with_progress(None if plan.idle else knowledge_base, plan)
     for line, message in report.failed:
         note(f"failed: line {line} of {batch}: {message}")
     if as_json:
@@ -217,7 +206,7 @@ def _answer_file(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _with_progress(pipeline: Pipeline | None, plan: BatchPlan) -> BatchReport:
+def _with_progress(knowledge_base: KnowledgeBase | None, plan: BatchPlan) -> BatchReport:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -227,5 +216,5 @@ def _with_progress(pipeline: Pipeline | None, plan: BatchPlan) -> BatchReport:
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("questions", total=None)
         return answer_planned(
-            pipeline, plan, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            knowledge_base, plan, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )

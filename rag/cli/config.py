@@ -9,7 +9,7 @@ import typer
 
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
-from rag.urls import without_userinfo
+from rag.text import without_userinfo
 
 __all__ = ["app"]
 

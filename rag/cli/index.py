@@ -13,7 +13,7 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
 from rag.cli.output import note, out, out_json, status
 from rag.errors import InputError
-from rag.text import counted, documents_told
+from rag.text import counted, documents_by_state
 
 if TYPE_CHECKING:
     from indexes.store.rows import CommitRow
@@ -34,11 +34,11 @@ def info(
 ) -> None:
     """Show what the index holds and what it was made with."""
     from rag.factory import open_index
-    from rag.ops.index_stats import survey
+    from rag.ops.index_stats import index_stats
 
     resolved = resolve(config, settings)
     store = open_index(index, resolved.config).store
-    found = survey(index, resolved.config)
+    found = index_stats(index, resolved.config)
     failures = [
         {"source": d.source, "state": d.state, "reason": d.reason, "message": d.message, "remedy": d.remedy}
         for d in store.documents()
@@ -233,7 +233,7 @@ def restore(
         value = {"index": str(index), "generation": info.generation, **_by_state(counts), "made_at": info.made_at}
         out_json(value)
     else:
-        out(f"{documents_told(counts)} · generation {info.generation}, copied {info.made_at}, in {index}")
+        out(f"{documents_by_state(counts)} · generation {info.generation}, copied {info.made_at}, in {index}")
 
 
 @app.command()
@@ -271,7 +271,7 @@ def rollback(
     if as_json:
         out_json({"index": str(index), "as_of": goal, "generation": generation, **_by_state(counts)})
         return
-    out(f"{documents_told(counts)} · as of generation {goal} · generation {generation} in {index}")
+    out(f"{documents_by_state(counts)} · as of generation {goal} · generation {generation} in {index}")
     note("the next `rag ingest` brings the index up to its folders again")
 
 

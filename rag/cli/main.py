@@ -22,7 +22,7 @@ from rag.cli.search import search
 from rag.cli.train import app as train
 from rag.cli.ui import ui
 from rag.cli.why import why
-from rag.failures import FAILURES, explain
+from rag.errors import FAILURES, explain
 
 __all__ = ["app", "guarded", "main", "run"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -35,15 +34,14 @@ def search(
         raise InputError("the question is empty", 'ask something: rag search "…"')
     question = check_question(question)
     from rag.cli.loading import loading
-    from rag.factory import make_embedder, make_retriever, open_index
+    from rag.knowledge_base import KnowledgeBase
     from rag.ops.serialize import passage_json
 
-    open_index(index, resolved.config)  # a missing index is said before a model is loaded
-    with loading(resolved.config):
-        embedder = make_embedder(resolved.config)
-    retriever = make_retriever(open_index(index, resolved.config, embedder), resolved.config, embedder)
-    with closing(retriever.reader):
-        found = retriever.retrieve(question, only=only, k=k)
+    with KnowledgeBase(index, resolved) as knowledge_base:
+        knowledge_base.check()  # a missing index is reported before a model is loaded
+        with loading(resolved.config):
+            knowledge_base.retriever  # noqa: B018 - loads the embedder
+        found = knowledge_base.retrieve(question, k=k, filter=only)
     for told in found.notes:
         note(f"note: {told.text}")
     if as_json:

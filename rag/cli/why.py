@@ -11,7 +11,7 @@ from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, 
 from rag.cli.output import out, out_json, place, status
 
 if TYPE_CHECKING:
-    from rag.config import Config
+    from rag.config import Config, Resolved
     from rag.ops.explain import Why
     from rag.retrieval.filters import Filter
 
@@ -40,30 +40,21 @@ def why(
     only = parse_filters(filters)
     source, page = _expected(expect)
     with status("loading the models"):
-        found = _explain(asked, source, page, index, resolved.config, only)
+        found = _explain(asked, source, page, index, resolved, only)
     if as_json:
         out_json(_json(found))
     else:
         _print(found, resolved.config)
 
 
-def _explain(question: str, source: str, page: int | None, index: Path, config: Config, only: Filter | None) -> Why:
-    from rag.factory import make_builder, make_counter, make_embedder, make_retriever, open_index
+def _explain(question: str, source: str, page: int | None, index: Path, resolved: Resolved, only: Filter | None) -> Why:
+    from rag.factory import make_packer
+    from rag.knowledge_base import KnowledgeBase
     from rag.ops.explain import why as explain
 
-    open_index(index, config)  # a missing index is said before models are loaded
-    embedder = make_embedder(config)
-    opened = open_index(index, config, embedder)
-    counter = make_counter(config)
-    return explain(
-        question,
-        source,
-        page,
-        config,
-        lambda changed: make_retriever(opened, changed, embedder),
-        lambda changed: make_builder(changed, counter),
-        only,
-    )
+    with KnowledgeBase(index, resolved) as knowledge_base:
+        knowledge_base.check()  # a missing index is reported before models are loaded
+        return explain(question, source, page, resolved.config, knowledge_base.retriever, make_packer, only)
 
 
 def _expected(text: str) -> tuple[str, int | None]:

@@ -1,13 +1,13 @@
-"""Answers to citations: each sentence of an answer is looked up in the passages, whatever the model claims.
+"""Citations: each sentence of an answer is looked up in the passages, whatever sources the model claims.
 
-For every sentence the best-supporting span (one sentence of a passage, or two neighbours) is found by the share of
-the sentence's content words that it contains, compared as :mod:`rag.evidence.token_match` says. Every number of the
-sentence must be in the span too. A sentence that no span supports well enough is marked unsupported.
+The best-supporting span of a sentence (one sentence of a passage, or two neighbours) is the one that contains the
+largest share of its content words, compared by :mod:`rag.evidence.token_match`. The span must also contain every number
+of the sentence. A sentence without a span that supports it well enough is marked unsupported.
 
-This is lexical evidence: the words occur in a passage, which is not to say that they answer the question. It finds
-quotation and close paraphrase in English and Russian. It cannot see that a sentence negates its source, and it does
-not find a free paraphrase. An answer of one word or number is supported wherever that stands; among several such
-places the one that shares most with the question is cited, so that a reader can judge it.
+This is lexical evidence: it says that the words occur in a passage, not that they answer the question. It finds
+quotations and close paraphrases in English and Russian. It does not see that a sentence negates its source, and it
+misses free paraphrases. An answer of one word or number is supported wherever it occurs; of several such spans the one
+that shares most with the question is cited.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from dataclasses import dataclass
 from rag.evidence.token_match import content_stems, is_number
 from rag.types import Citation, Passage, Sentence
 
-__all__ = ["Cited", "MarkerFilter", "cite", "cite_marked", "sentence_spans", "strip_markers"]
+__all__ = ["Cited", "MarkerFilter", "cite", "cite_spans", "sentence_spans", "strip_markers"]
 
-# Lines up to one that is blank or begins a list item, a heading or a table row.
+# Lines up to a blank one or one that begins a list item, a heading or a table row.
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 _WHITE = re.compile(r"\s")
 _MARKER = r"\[\d{1,4}(?:\s*,\s*\d{1,4})*\]"
 _MARKERS = re.compile(rf"(?<!\s)\s*{_MARKER}(?:\s*{_MARKER})*")
-# What a text may end in and still become, or go on as, markers with the white space around them.
+# An ending that may still become, or continue as, markers with the white space around them.
 _UNDECIDED = re.compile(rf"(?<!\s)\s*(?:{_MARKER}\s*)*(?:\[[\d\s,]*)?\Z")
 _CLAUSE_ENDS = frozenset(".,;:!?…)»”")
 
 
 @dataclass(frozen=True)
 class Cited:
-    """An answer's sentences, the citations behind them, each span once, and the mean support, 0 to 1."""
+    """An answer's sentences, their citations (each span once) and the mean support, 0 to 1."""
 
     sentences: tuple[Sentence, ...]
     citations: tuple[Citation, ...]
@@ -51,10 +51,10 @@ class _Span:
 
 
 def cite(answer: str, passages: Sequence[Passage], question: str = "", *, min_support: float = 0.6) -> Cited:
-    """Find what supports each sentence of ``answer``.
+    """Return the citations that support each sentence of ``answer``.
 
-    Among equally good spans the one that shares more with the question is taken, then the better-ranked passage, then
-    the shorter span. Offsets of citations are those of the document's text.
+    Of equally good spans, the one that shares more words with the question wins, then the better-ranked passage, then
+    the shorter span. Citation offsets are characters of the document's text.
     """
     spans = [span for rank, passage in enumerate(passages) for span in _spans(passage, rank)]
     asked = content_stems(question)
@@ -74,13 +74,14 @@ def cite(answer: str, passages: Sequence[Passage], question: str = "", *, min_su
     return Cited(tuple(sentences), tuple(citations), mean)
 
 
-def cite_marked(answer: str, places: Sequence[tuple[Passage, int, int]], confidence: float) -> Cited:
-    """Cite an answer that was marked in its passages: the places, with the sentences around them.
+def cite_spans(answer: str, spans: Sequence[tuple[Passage, int, int]], confidence: float) -> Cited:
+    """Cite an extracted answer by its spans, with the sentences around them.
 
-    ``places`` are spans of the passages' texts. The answer counts as one sentence; the first place stands behind it.
+    ``spans`` are (passage, start, end), offsets in the passage's text. The answer counts as one sentence; the first
+    span supports it.
     """
     citations = []
-    for passage, start, end in places:
+    for passage, start, end in spans:
         around = " ".join(
             passage.text[first:last] for first, last in sentence_spans(passage.text) if first < end and start < last
         )
@@ -90,33 +91,33 @@ def cite_marked(answer: str, places: Sequence[tuple[Passage, int, int]], confide
 
 
 class MarkerFilter:
-    """Takes the source numbers that a model wrote, such as ``[2]``, out of a text that comes in pieces.
+    """Removes the source numbers that a model wrote, such as ``[2]``, from a text that arrives in pieces.
 
-    A marker stands at the end of a sentence or clause and names one of the passages that were shown. Whatever else is
-    in brackets stays: ``buffer[12]``, and a number that a passage itself writes so. White space at both ends goes.
-    Pieces add up to the same text however the whole was cut.
+    A marker is at the end of a sentence or clause and names one of the passages shown. Other text in brackets stays:
+    ``buffer[12]``, or a number that a passage itself writes so. White space at both ends is removed. The result does
+    not depend on how the text was cut into pieces.
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._texts = [passage.text for passage in passages]
         self._pending = ""
-        self._before = ""  # the last character before what is pending, white space left out
+        self._before = ""  # the last character before the pending text, ignoring white space
         self._begun = False
 
     def feed(self, piece: str) -> str:
-        """Take a piece; return what is certain by now."""
+        """Take a piece and return the text that is certain by now."""
         text = self._pending + piece
         undecided = _UNDECIDED.search(text)
         end = undecided.start() if undecided else len(text)
         self._pending = text[end:]
-        return self._pass_on(text[:end])
+        return self._clean(text[:end])
 
     def finish(self) -> str:
-        """Return what was held back."""
+        """Return the text that was held back."""
         text, self._pending = self._pending, ""
-        return self._pass_on(text).rstrip()
+        return self._clean(text).rstrip()
 
-    def _pass_on(self, text: str) -> str:
+    def _clean(self, text: str) -> str:
         cleaned = _MARKERS.sub(lambda match: "" if self._is_marker(match) else match.group(), text)
         self._before = (self._before + text).rstrip()[-1:]
         if not self._begun:
@@ -137,23 +138,23 @@ class MarkerFilter:
 
 
 def strip_markers(answer: str, passages: Sequence[Passage]) -> str:
-    """Return the answer without the source numbers that a model wrote: ours are put in after checking."""
+    """Return the answer without the source numbers that a model wrote. Checked citations replace them."""
     markers = MarkerFilter(passages)
     return markers.feed(answer) + markers.finish()
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each sentence, white space left out.
+    """Yield (start, end) of each sentence, without surrounding white space.
 
-    A blank line, a list item, a heading and a table row end a sentence too; any other line break is only layout. The
-    mark or number of a list item is not part of its sentence.
+    A blank line, a list item, a heading and a table row also end a sentence; any other line break is layout. The mark
+    or number of a list item is not part of its sentence.
     """
     import sentencex
 
     for block in _BLOCK.finditer(text):
         mark = _LIST_MARK.match(block.group())
         begin = mark.end() if mark else 0
-        # Of white space sentencex gets plain spaces only: it panics at "B\u00a0." for example. Offsets stay true.
+        # sentencex panics at other white space, for example "B\u00a0.", so it gets plain spaces. Offsets stay the same.
         for boundary in sentencex.get_sentence_boundaries("en", _WHITE.sub(" ", block.group()[begin:])):
             piece = boundary["text"]
             if piece.strip():
@@ -171,7 +172,7 @@ def _spans(passage: Passage, rank: int) -> Iterator[_Span]:
 
 
 def _best_span(stems: frozenset[str], asked: frozenset[str], spans: Sequence[_Span]) -> tuple[_Span | None, float]:
-    """Return the best span and its support; numbers that it lacks rule a span out."""
+    """Return the best span and its support. A span that lacks a number of the sentence is ruled out."""
     if not stems:
         return None, 0.0
     numbers = {stem for stem in stems if is_number(stem)}

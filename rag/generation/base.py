@@ -1,7 +1,7 @@
-"""The Generator protocol: batch first, plus a stream.
+"""Two protocols for what answers: a completer turns prompts into text, an extractor marks spans in passages.
 
-A generator is given finished prompts: text to be continued, turns of a chat, or a question with its passages to be read
-as they are. It knows nothing of citations or retrieval; what it does know is its own tokenizer, which is why it counts.
+Neither knows citations or retrieval. Both are batch-first and may be called from any thread. What exists is listed in
+:data:`rag.generation.registry.GENERATORS`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from typing import Protocol
 from rag.types import Note, Usage
 
 __all__ = [
+    "Completer",
     "Completion",
     "Evidence",
+    "Extraction",
+    "ExtractionTask",
+    "Extractor",
     "Generator",
-    "MarkedStream",
     "Message",
+    "PassageText",
     "Prompt",
     "Sampling",
-    "ShownPassage",
+    "Signals",
     "TextStream",
+    "TokenCounter",
 ]
 
 
@@ -34,8 +39,90 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownPassage:
-    """A passage to be read: where it stands (``source``, ``start``) and how retrieval ranked it (``score``)."""
+class Prompt:
+    """A prompt in one of two forms: plain ``text`` to continue, or chat ``messages``."""
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample. Temperature 0 is greedy. Generation ends before any of ``stop``."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A generated text. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens) or ``abort``.
+
+    ``seconds`` runs from submitting the prompt to its last token, including the wait for others in its batch; 0 if the
+    completer does not measure it.
+    """
+
+    text: str
+    finish_reason: str
+    usage: Usage
+    seconds: float = 0.0
+    notes: tuple[Note, ...] = ()
+
+
+class TextStream(Protocol):
+    """Text as it is generated. ``completion`` is available once the stream is exhausted or closed."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def close(self) -> None:
+        """Stop generating. What came so far is in ``completion``, with finish reason ``abort``."""
+
+    @property
+    def completion(self) -> Completion:
+        """The whole text and its usage. Raises ``RuntimeError`` while the stream is still running."""
+
+
+class TokenCounter(Protocol):
+    """Counts tokens as a completer does, possibly without starting its engine."""
+
+    @property
+    def context_length(self) -> int:
+        """The maximum number of tokens of prompt and answer together."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of plain texts, without special tokens."""
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count the tokens of whole prompts as the model sees them."""
+
+
+class Generator(Protocol):
+    """The part that completers and extractors share."""
+
+    name: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still answer. False once its engine has stopped."""
+
+    def close(self) -> None:
+        """Free what the generator holds. It cannot be used afterwards."""
+
+
+class Completer(TokenCounter, Generator, Protocol):
+    """Turns prompts into text."""
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Complete all prompts, in their order. Raises :class:`~rag.errors.GeneratorError`."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
+        """Complete one prompt piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageText:
+    """A passage to extract from: its text, its place (``source``, ``start``) and its retrieval score."""
 
     text: str
     source: str
@@ -44,27 +131,16 @@ class ShownPassage:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt in one of three forms: plain ``text``, chat ``messages``, or a ``question`` with ``passages``."""
+class ExtractionTask:
+    """A question and the passages that may answer it."""
 
-    text: str = ""
-    messages: tuple[Message, ...] = ()
-    question: str = ""
-    passages: tuple[ShownPassage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to sample; temperature 0 is greedy. Generation ends before any of ``stop``."""
-
-    max_tokens: int = 64
-    temperature: float = 0.0
-    stop: tuple[str, ...] = ()
+    question: str
+    passages: tuple[PassageText, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A place in the prompt's passages, ``passages[passage].text[start:end]``, that says what the answer says."""
+    """The span ``passages[passage].text[start:end]`` of a task."""
 
     passage: int
     start: int
@@ -73,9 +149,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What a marked answer is judged by, in logits: the ``score`` it was ranked by, its ``lead`` over the next one.
+    """What the confidence of an extraction is computed from, all in logits.
 
-    ``margin`` is its best span's score over that of "no answer", ``relevance`` that of the span's passage.
+    ``score`` is the ranking score, ``lead`` its distance to the next answer, ``margin`` the best span's score over "no
+    answer", ``relevance`` the score of the span's passage.
     """
 
     score: float
@@ -85,76 +162,33 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """What was generated. ``finish_reason`` is ``stop``, ``length`` (cut at max_tokens), ``abort``, or
-    ``unknown script`` where the question was not read, because its script was never learned.
+class Extraction:
+    """An extracted answer: its text, its places (``evidence``, best first) and its ``confidence``, 0 to 1.
 
-    ``seconds`` runs from handing the prompt over to its last token, waiting for others in its batch included; 0 where
-    the generator does not say.
-
-    A generator that marks its answer rather than writing it names its places in ``evidence``, best first, its
-    ``confidence``, 0 to 1, and the ``signals`` that this was made of. Without an answer its text is empty.
+    The text is empty if there is no answer. ``finish_reason`` is ``stop``, or ``unknown script`` if the model never
+    learned the question's script. ``seconds`` covers the whole batch.
     """
 
     text: str
     finish_reason: str
     usage: Usage
+    confidence: float
     seconds: float = 0.0
     notes: tuple[Note, ...] = ()
-    confidence: float | None = None
     signals: Signals | None = None
     evidence: tuple[Evidence, ...] = ()
 
 
-class TextStream(Protocol):
-    """Text as it is generated. ``completion`` is there once the stream is exhausted or closed."""
-
-    def __iter__(self) -> Iterator[str]: ...
-
-    def close(self) -> None:
-        """Stop generating; what came so far stays in ``completion``, with finish reason ``abort``."""
+class Extractor(Generator, Protocol):
+    """Marks the answer to each question in its passages."""
 
     @property
-    def completion(self) -> Completion:
-        """The whole text and its usage. Raises ``RuntimeError`` while the stream is still running."""
-
-
-class MarkedStream:
-    """The stream of an answer that was marked, not written: whole at once, and judged before it is shown."""
-
-    def __init__(self, completion: Completion) -> None:
-        self.completion = completion
-        self._sent = False
-
-    def __iter__(self) -> Iterator[str]:
-        if self.completion.text and not self._sent:
-            self._sent = True
-            yield self.completion.text
-
-    def close(self) -> None:
-        """There is nothing to stop."""
-
-
-class Generator(Protocol):
-    """What the pipeline needs of a generator. All methods may be called from any thread."""
-
-    name: str
+    def threshold(self) -> float:
+        """The confidence below which its calibration abstains."""
 
     @property
-    def context_length(self) -> int:
-        """The most tokens of prompt and answer together."""
+    def strict_threshold(self) -> float:
+        """The confidence from which it would answer even if half of the questions had no answer."""
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of plain texts, without special tokens."""
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count the tokens of whole prompts as the model will see them."""
-
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Complete all prompts, in their order. Raises :class:`~rag.errors.GeneratorError`."""
-
-    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
-        """Complete one prompt piece by piece."""
-
-    def close(self) -> None:
-        """Free what the generator holds. It cannot be used afterwards."""
+    def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
+        """Answer all tasks, in their order. Raises :class:`~rag.errors.ModelError`."""

@@ -1,12 +1,11 @@
-"""A generator that remembers: completions and token counts are kept in one SQLite file and not made twice.
+"""Generators with a cache on disk, for evaluations: nothing is generated twice.
 
-For evaluations, where the same prompts come again: a run that was interrupted goes on, a run that is repeated costs
-seconds, and settings that change nothing in a prompt share its answer. The key of a completion is everything it
-depends on: the prompt (question and passages are in it), the sampling, and ``identity``, which names the model and
-how it is run. The real generator is started only for what is not known yet.
+An interrupted run continues, a repeated run costs seconds, and settings that change nothing in a prompt share its
+completion. The key is everything that a result depends on: the prompt or task, the sampling, and an identity that names
+the model and how it runs (see :mod:`rag.generation.registry`). The real generator starts only when it is needed.
 
-It does not stream, and it remembers sampled answers (temperature above 0) like greedy ones: the seed is in the
-identity.
+Sampled answers (temperature above 0) are cached like greedy ones: the seed is part of the identity. Streams are not
+cached.
 """
 
 from __future__ import annotations
@@ -19,30 +18,45 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from rag.generation.base import Completion, Evidence, Generator, Prompt, Sampling, Signals, TextStream
+from rag.generation.base import (
+    Completer,
+    Completion,
+    Evidence,
+    Extraction,
+    ExtractionTask,
+    Extractor,
+    Generator,
+    Prompt,
+    Sampling,
+    Signals,
+    TextStream,
+)
 from rag.types import Note, Usage
 
-__all__ = ["RememberingGenerator"]
+__all__ = ["CachedCompleter", "CachedExtractor"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, completion TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, tokens INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+_G = TypeVar("_G", bound=Generator)
 
 
-class RememberingGenerator:
-    """Wraps the generator that ``start`` makes. ``made`` counts the completions that were not remembered.
+class _Cached(Generic[_G]):
+    """A generator that starts on first use, and the SQLite file of what it has made.
 
-    ``starting_s`` are the seconds that starting it took: they belong to no question.
+    ``made`` counts the results that were not cached. ``starting_s`` is the start-up time of the real generator in
+    seconds, which belongs to no question.
     """
 
-    name = "remembering"
+    name = "cached"
 
-    def __init__(self, start: Callable[[], Generator], file: Path, identity: str) -> None:
+    def __init__(self, start: Callable[[], _G], file: Path, identity: str) -> None:
         self._start = start
         self._identity = identity
-        self._real: Generator | None = None
+        self._real: _G | None = None
         self._lock = threading.RLock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
@@ -51,8 +65,8 @@ class RememberingGenerator:
         self.starting_s = 0.0
 
     @property
-    def real(self) -> Generator:
-        """The generator itself, started now if it was not."""
+    def real(self) -> _G:
+        """The generator itself, started now if it is not running."""
         with self._lock:
             if self._real is None:
                 before = time.monotonic()
@@ -61,36 +75,9 @@ class RememberingGenerator:
             return self._real
 
     @property
-    def context_length(self) -> int:
-        """The real generator's, remembered."""
-        return self._counts("context", [""], lambda _: [self.real.context_length])[0]
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count what was not counted before."""
-        return self._counts("text", texts, lambda new: self.real.count_tokens([texts[n] for n in new]))
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count what was not counted before."""
-        rendered = [_rendered(prompt) for prompt in prompts]
-        return self._counts("prompt", rendered, lambda new: self.real.count_prompts([prompts[n] for n in new]))
-
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Complete what was not completed before, all in one batch, and keep it in one transaction."""
-        keys = [self._key("completion", _rendered(prompt), repr(sampling)) for prompt in prompts]
-        found = {key: _completion(text) for key, text in self._rows("completion", "completions", keys)}
-        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in found}
-        if new:
-            made = self.real.generate(list(new.values()), sampling)
-            rows = [(key, _text(completion)) for key, completion in zip(new, made, strict=True)]
-            with self._lock, self._database:
-                self._database.executemany("INSERT OR REPLACE INTO completions VALUES (?, ?)", rows)
-            found.update(zip(new, made, strict=True))
-            self.made += len(new)
-        return [found[key] for key in keys]
-
-    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
-        """Stream from the real generator; nothing is remembered."""
-        return self.real.stream(prompt, sampling)
+    def alive(self) -> bool:
+        """Whether the real generator, if it was started, can still answer."""
+        return self._real is None or self._real.alive
 
     def close(self) -> None:
         """Close the file and the real generator."""
@@ -98,6 +85,18 @@ class RememberingGenerator:
             self._database.close()
             if self._real is not None:
                 self._real.close()
+
+    def _results(self, keys: Sequence[str], make: Callable[[list[int]], list[str]]) -> list[str]:
+        """Return the JSON of each key; ``make`` gets the positions of the new ones, each key once."""
+        known = dict(self._rows("completion", "completions", keys))
+        new = {key: n for n, key in enumerate(keys) if key not in known}
+        if new:
+            rows = list(zip(new, make(list(new.values())), strict=True))
+            with self._lock, self._database:
+                self._database.executemany("INSERT OR REPLACE INTO completions VALUES (?, ?)", rows)
+            known.update(rows)
+            self.made += len(new)
+        return [known[key] for key in keys]
 
     def _counts(self, kind: str, texts: Sequence[str], count: Callable[[list[int]], list[int]]) -> list[int]:
         keys = [self._key(kind, text) for text in texts]
@@ -120,33 +119,84 @@ class RememberingGenerator:
         return hashlib.sha256("\0".join((self._identity, *parts)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
+class CachedCompleter(_Cached[Completer]):
+    """A completer whose completions and token counts are cached."""
+
+    @property
+    def context_length(self) -> int:
+        """The real completer's, cached."""
+        return self._counts("context", [""], lambda _: [self.real.context_length])[0]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count what was not counted before."""
+        return self._counts("text", texts, lambda new: self.real.count_tokens([texts[n] for n in new]))
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count what was not counted before."""
+        rendered = [_rendered(prompt) for prompt in prompts]
+        return self._counts("prompt", rendered, lambda new: self.real.count_prompts([prompts[n] for n in new]))
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Complete what was not completed before, in one batch, and store it in one transaction."""
+        keys = [self._key("completion", _rendered(prompt), repr(sampling)) for prompt in prompts]
+
+        def make(new: list[int]) -> list[str]:
+            return [_completion_json(c) for c in self.real.generate([prompts[n] for n in new], sampling)]
+
+        return [_completion(text) for text in self._results(keys, make)]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
+        """Stream from the real completer, without the cache."""
+        return self.real.stream(prompt, sampling)
+
+
+class CachedExtractor(_Cached[Extractor]):
+    """An extractor whose extractions are cached."""
+
+    @property
+    def threshold(self) -> float:
+        """The real extractor's."""
+        return self.real.threshold
+
+    @property
+    def strict_threshold(self) -> float:
+        """The real extractor's."""
+        return self.real.strict_threshold
+
+    def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
+        """Answer what was not answered before, in one batch, and store it in one transaction."""
+        keys = [self._key("extraction", json.dumps(astuple(task))) for task in tasks]
+
+        def make(new: list[int]) -> list[str]:
+            return [json.dumps(astuple(e)) for e in self.real.extract([tasks[n] for n in new])]
+
+        return [_extraction(text) for text in self._results(keys, make)]
+
+
 def _rendered(prompt: Prompt) -> str:
-    parts: list[object] = [prompt.text, [[m.role, m.content] for m in prompt.messages]]
-    if prompt.question:
-        parts += [prompt.question, [astuple(passage) for passage in prompt.passages]]
-    return json.dumps(parts)
+    return json.dumps([prompt.text, [[m.role, m.content] for m in prompt.messages]])
 
 
-def _text(completion: Completion) -> str:
+def _completion_json(completion: Completion) -> str:
     usage = completion.usage
     tokens = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens]
-    parts: list[object] = [completion.text, completion.finish_reason, tokens, completion.seconds]
-    if completion.confidence is not None:
-        places = [astuple(evidence) for evidence in completion.evidence]
-        signals = None if completion.signals is None else astuple(completion.signals)
-        notes = [[note.text, note.kind, dict(note.values)] for note in completion.notes]
-        parts += [notes, completion.confidence, signals, places]
-    return json.dumps(parts)
+    return json.dumps([completion.text, completion.finish_reason, tokens, completion.seconds])
 
 
 def _completion(text: str) -> Completion:
-    answer, reason, tokens, seconds, *marked = json.loads(text)
-    whole = Completion(answer, reason, Usage(*tokens), seconds)
-    if not marked:
-        return whole
-    notes, confidence, told, places = marked
-    signals = None if told is None else Signals(*told)
-    evidence = tuple(Evidence(*place) for place in places)
-    # A note that was remembered before notes had kinds is a sentence alone.
-    noted = tuple(Note(note) if isinstance(note, str) else Note(*note) for note in notes)
-    return Completion(answer, reason, whole.usage, seconds, noted, confidence, signals, evidence)
+    answer, reason, tokens, seconds = json.loads(text)
+    return Completion(answer, reason, Usage(*tokens), seconds)
+
+
+def _extraction(text: str) -> Extraction:
+    answer, reason, usage, confidence, seconds, notes, signals, evidence = json.loads(text)
+    return Extraction(
+        answer,
+        reason,
+        Usage(*usage),
+        confidence,
+        seconds,
+        tuple(Note(*note) for note in notes),
+        None if signals is None else Signals(*signals),
+        tuple(Evidence(*place) for place in evidence),
+    )

@@ -15,16 +15,17 @@ from rag.errors import GeneratorError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.types import Usage
 
-__all__ = ["FakeGenerator"]
+__all__ = ["FakeCompleter"]
 
 
-class FakeGenerator:
+class FakeCompleter:
     """Answers at once. ``reply`` maps a prompt's text to an answer in place of the built-in one.
 
     A stream waits ``word_s`` seconds before each word, and fails after ``dies_after`` of them.
     """
 
     name = "fake"
+    alive = True
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class FakeGenerator:
         return _FakeStream(self.generate([prompt], sampling)[0], self._word_s, self._dies_after)
 
     @classmethod
-    def named(cls, model: str) -> FakeGenerator:
+    def named(cls, model: str) -> FakeCompleter:
         """Make the one that a model's name asks for: ``slow``, ``dying``, and for any other name the plain one."""
         return cls(word_s=0.3 if model == "slow" else 0.0, dies_after=2 if model == "dying" else None)
 

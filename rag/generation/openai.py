@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from rag.config import OpenAIConfig
 from rag.errors import GeneratorError, InputError, PromptRefusedError, RagError
 from rag.generation.base import Completion, Message, Prompt, Sampling
+from rag.text import error_line, without_userinfo
 from rag.types import Usage
-from rag.urls import without_userinfo
 
-__all__ = ["OpenAIGenerator"]
+__all__ = ["OpenAICompleter"]
 
 _T = TypeVar("_T")
 _BYTES_PER_TOKEN = 3
@@ -32,22 +33,13 @@ _REFUSALS = (400, 413, 422)  # statuses that are about one request
 _GARBAGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
-class OpenAIGenerator:
+class OpenAICompleter:
     """A client of one endpoint and one model; ``concurrency`` requests are under way at once."""
 
     name = "openai"
+    alive = True  # each request connects again
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str,
-        api_key_env: str = "OPENAI_API_KEY",
-        concurrency: int = 32,
-        timeout_s: float = 60.0,
-        retries: int = 2,
-        context_length: int | None = None,
-    ) -> None:
+    def __init__(self, model: str, settings: OpenAIConfig) -> None:
         import openai
 
         self._openai = openai
@@ -55,23 +47,25 @@ class OpenAIGenerator:
         libraries: list[Any] = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
         http_errors = [kind for library in libraries for kind in (library.HTTPError, library.InvalidURL)]
         self._unreachable = (openai.APIConnectionError, openai.InternalServerError, *http_errors)
-        self._model, self._base_url = model, base_url.rstrip("/")
-        self._shown_url = without_userinfo(base_url)
-        self._api_key_env = api_key_env
-        key = os.environ.get(api_key_env) or "none"  # the client insists on one; local servers ignore it
+        self._model, self._base_url = model, settings.base_url.rstrip("/")
+        self._shown_url = without_userinfo(settings.base_url)
+        self._api_key_env = settings.api_key_env
+        key = os.environ.get(self._api_key_env) or "none"  # the client requires one; local servers ignore it
         if not (key.isascii() and key.isprintable()):
-            raise GeneratorError(f"the key in {api_key_env} is not plain ASCII", f"set {api_key_env} again")
+            raise GeneratorError(f"the key in {self._api_key_env} is not plain ASCII", f"set {self._api_key_env} again")
         self._client = self.asked(
-            lambda: openai.OpenAI(base_url=base_url, api_key=key, timeout=timeout_s, max_retries=retries)
+            lambda: openai.OpenAI(
+                base_url=settings.base_url, api_key=key, timeout=settings.timeout_s, max_retries=settings.retries
+            )
         )
-        self._pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="openai")
+        self._pool = ThreadPoolExecutor(max_workers=settings.concurrency, thread_name_prefix="openai")
         served = self.asked(self._served)
         if served and model not in served:
             raise InputError(
                 f"the endpoint {self._shown_url} does not serve {model!r}",
                 f"--set generator.model=NAME, one of {', '.join(served)}",
             )
-        self.context_length = context_length or served.get(model) or _FALLBACK_CONTEXT
+        self.context_length = settings.context_length or served.get(model) or _FALLBACK_CONTEXT
         self.estimates_tokens = self._tokenize({"prompt": "token"}) is None
 
     def _served(self) -> dict[str, int | None]:
@@ -90,7 +84,7 @@ class OpenAIGenerator:
             raise RagError(f"the endpoint {self._shown_url} wants a key", f"set {self._api_key_env}") from None
         except self._unreachable as error:
             raise GeneratorError(
-                f"the endpoint {self._shown_url} cannot be reached: {_told(error)}",
+                f"the endpoint {self._shown_url} cannot be reached: {_message(error)}",
                 "start it (for example `vllm serve MODEL`) or correct --set generator.openai.base_url=URL",
             ) from None
         except self._openai.APIResponseValidationError as error:
@@ -98,14 +92,14 @@ class OpenAIGenerator:
         except self._openai.OpenAIError as error:
             kind = PromptRefusedError if getattr(error, "status_code", None) in _REFUSALS else RagError
             raise kind(
-                f"the endpoint {self._shown_url} refused: {_told(error)}", "correct the request or the model"
+                f"the endpoint {self._shown_url} refused: {_message(error)}", "correct the request or the model"
             ) from None
         except _GARBAGE as error:
             raise self._garbage(error) from None
 
     def _garbage(self, error: Exception) -> GeneratorError:
         return GeneratorError(
-            f"the endpoint {self._shown_url} answers, but not as an OpenAI endpoint does: {_told(error)}",
+            f"the endpoint {self._shown_url} answers, but not as an OpenAI endpoint does: {_message(error)}",
             "correct --set generator.openai.base_url=URL, which mostly ends in /v1",
         )
 
@@ -140,7 +134,7 @@ class OpenAIGenerator:
             return None  # some other server, with an answer of its own to such a path
         except self._unreachable as error:
             raise GeneratorError(
-                f"the endpoint {self._shown_url} cannot be reached: {_told(error)}", "start it again"
+                f"the endpoint {self._shown_url} cannot be reached: {_message(error)}", "start it again"
             ) from None
         count = answer.get("count") if isinstance(answer, dict) else None
         return count if type(count) is int and count >= 0 else None
@@ -190,7 +184,7 @@ class OpenAIGenerator:
 class OpenAIStream:
     """One streamed completion; see :class:`~rag.generation.base.TextStream`."""
 
-    def __init__(self, generator: OpenAIGenerator, response: Any, *, chat: bool) -> None:
+    def __init__(self, generator: OpenAICompleter, response: Any, *, chat: bool) -> None:
         self._generator, self._response, self._chat = generator, response, chat
         self._text, self._reason, self._usage = "", "", Usage()
         self._done = self._chosen = False
@@ -264,6 +258,6 @@ def _typed(value: Any, kind: type[_T]) -> _T:
     return value
 
 
-def _told(error: Exception) -> str:
-    """Return an error's own words, on one line, without a password."""
-    return without_userinfo(" ".join(f"{error}".split())[:300] or type(error).__name__)
+def _message(error: Exception) -> str:
+    """Return an error's own words on one line, without a password."""
+    return without_userinfo(error_line(error, 300))

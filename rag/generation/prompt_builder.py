@@ -1,10 +1,10 @@
-"""Passages and a question to a prompt, within a token budget counted by the generator's own tokenizer.
+"""Build a prompt from a question and its passages, within a token budget counted by the model's own tokenizer.
 
-What prompts share comes first (instructions and examples, then passages, then the question), so that a prefix cache
-can work; :func:`cache_order` puts prompts that share a beginning side by side. Passages go in whole, best first, and
-what did not fit is returned with the reason. Nothing is ever cut silently.
+The shared parts come first (instructions and examples, then passages, then the question), so that a prefix cache can
+work; :func:`cache_order` sorts prompts with a common beginning next to each other. Passages are packed whole, best
+first. A passage that does not fit is returned with the reason: nothing is cut silently.
 
-The forms themselves are in :mod:`rag.prompt_templates`.
+The templates are in :mod:`rag.prompt_templates`.
 """
 
 from __future__ import annotations
@@ -13,107 +13,92 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import PromptTooLongError, UsageError
-from rag.generation.base import Message, Prompt, Sampling, ShownPassage
-from rag.prompt_templates import ABSTENTION, FORMS
-from rag.text import counted
+from rag.generation.base import Message, Prompt, Sampling, TokenCounter
+from rag.prompt_templates import FORMS
+from rag.text import counted, one_line
 from rag.types import DroppedPassage, Note, Passage
 
-__all__ = ["ABSTENTION", "Builder", "BuiltPrompt", "PromptBuilder", "PromptCounter", "ReadingBuilder", "cache_order"]
+if TYPE_CHECKING:
+    from rag.config import PromptConfig
 
-
-class PromptCounter(Protocol):
-    """The part of a generator that packing needs."""
-
-    @property
-    def context_length(self) -> int:
-        """The most tokens of prompt and answer together."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count plain texts."""
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count whole prompts."""
+__all__ = ["BuiltPrompt", "Packed", "Packer", "PromptBuilder", "WholePassages", "cache_order"]
 
 
 @dataclass(frozen=True)
-class BuiltPrompt:
-    """A prompt, the passages it shows, those it does not, and its length in tokens."""
+class Packed:
+    """The passages that a generator is shown, best first, and those that it is not, each with its reason."""
 
-    prompt: Prompt
     shown: tuple[Passage, ...]
     dropped: tuple[DroppedPassage, ...]
+
+
+@dataclass(frozen=True)
+class BuiltPrompt(Packed):
+    """A prompt and its length in tokens, together with what it shows."""
+
+    prompt: Prompt
     tokens: int
 
 
-class Builder(Protocol):
-    """Makes a prompt of a question and its passages."""
+class Packer(Protocol):
+    """Chooses the passages that a generator is shown."""
 
-    sampling: Sampling
-
-    def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
+    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:
         """Pack what fits, best first."""
 
 
-class ReadingBuilder:
-    """Hands question and passages over as they are, for a generator that reads passages one by one."""
+class WholePassages:
+    """Shows every passage: extractors read them one by one and have no budget."""
 
-    sampling = Sampling()
-
-    def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
-        """Show every passage; ``tokens`` is left to the generator, which counts as it reads."""
-        shown = tuple(ShownPassage(p.text, p.source, p.start, p.score) for p in passages)
-        return BuiltPrompt(Prompt(question=" ".join(question.split()), passages=shown), tuple(passages), (), 0)
+    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:  # noqa: ARG002 - the protocol's signature
+        """Return all passages."""
+        return Packed(tuple(passages), ())
 
 
 class PromptBuilder:
-    """Builds prompts of one form. ``context_tokens`` is the budget for passages, ``max_tokens`` for the answer.
+    """Builds prompts from one template.
 
-    ``context_tokens`` None means: as much as the model reads. Raises ``ValueError`` for an unknown form, and
-    :class:`~rag.errors.UsageError` where the answer alone would fill what the model reads.
+    ``settings`` is the ``prompt`` part of the configuration: ``context_tokens`` is the budget for passages,
+    ``max_tokens`` for the answer. With ``whole_context``, passages may fill all that the model reads. Raises
+    :class:`~rag.errors.UsageError` if the answer alone would fill the model's context.
     """
 
-    def __init__(
-        self,
-        counter: PromptCounter,
-        *,
-        form: str = "completion",
-        context_tokens: int | None = 900,
-        max_tokens: int = 64,
-        temperature: float = 0.0,
-    ) -> None:
-        if form not in FORMS:
-            raise ValueError(f"unknown prompt form {form!r}: choose one of {', '.join(FORMS)}")
+    def __init__(self, counter: TokenCounter, settings: PromptConfig, *, whole_context: bool = False) -> None:
         self._counter = counter
-        self._form = FORMS[form]
-        self._most = counter.context_length - max_tokens
-        if self._most < 1:
+        self._form = FORMS[settings.form]
+        self._limit = counter.context_length - settings.max_tokens
+        if self._limit < 1:
             raise UsageError(
-                f"prompt.max_tokens is {max_tokens}, and the model reads {counter.context_length} tokens, prompt and "
-                "answer together",
+                f"prompt.max_tokens is {settings.max_tokens}, and the model reads {counter.context_length} tokens, "
+                "prompt and answer together",
                 "set a smaller one, for example --set prompt.max_tokens=64",
             )
-        self._context_tokens = self._most if context_tokens is None else context_tokens
+        self._context_tokens = self._limit if whole_context else settings.context_tokens
         stop = () if self._form.chat else ("\n",)
-        self.sampling = Sampling(max_tokens, temperature, stop)
+        self.sampling = Sampling(settings.max_tokens, settings.temperature, stop)
         self._passage_tokens = lru_cache(maxsize=16384)(self._count_passage)
+
+    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:
+        """Return what a prompt would show; see :meth:`build`."""
+        return self.build(question, passages)
 
     def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
         """Pack the passages that fit, best first, and render.
 
-        Raises :class:`~rag.errors.PromptTooLongError` if the question does not even fit alone.
+        Raises :class:`~rag.errors.PromptTooLongError` if the question does not fit even without passages.
         """
         fixed = self._count(question, ())
-        if fixed > self._most:
+        if fixed > self._limit:
             raise PromptTooLongError(
-                f"instructions and question have {fixed} tokens, and the model reads {self._most} beside its answer",
-                "ask something shorter, or give the model more room (generator.vllm.max_model_len)",
+                f"instructions and question have {fixed} tokens, and the model reads {self._limit} besides its answer",
+                "ask a shorter question, or raise the context length (generator.vllm.max_model_len)",
             )
         shown: list[Passage] = []
         dropped: list[DroppedPassage] = []
-        left = min(self._context_tokens, self._most - fixed)
+        left = min(self._context_tokens, self._limit - fixed)
         for passage in passages:
             cost = self._passage_tokens(_render_passage(passage))
             if cost <= left:
@@ -122,11 +107,11 @@ class PromptBuilder:
             else:
                 dropped.append(DroppedPassage(passage, _over_budget(cost, left, self._context_tokens)))
         tokens = self._count(question, shown)
-        while tokens > self._most:  # counts do not quite add up across joins
-            reason = Note("the joined prompt exceeded what the model reads", "over_context")
+        while tokens > self._limit:  # token counts do not add up exactly across joins
+            reason = Note("The joined prompt exceeded the model's context.", "over_context")
             dropped.insert(0, DroppedPassage(shown.pop(), reason))
             tokens = self._count(question, shown)
-        return BuiltPrompt(self._render(question, shown), tuple(shown), tuple(dropped), tokens)
+        return BuiltPrompt(tuple(shown), tuple(dropped), self._render(question, shown), tokens)
 
     def _count_passage(self, text: str) -> int:
         return self._counter.count_tokens([text])[0] + 1
@@ -135,16 +120,16 @@ class PromptBuilder:
         return self._counter.count_prompts([self._render(question, passages)])[0]
 
     def _render(self, question: str, passages: Sequence[Passage]) -> Prompt:
-        # A small model that continues text heeds most what stands next to the question: there, the best comes last.
+        # A small model that continues text attends most to what is next to the question: the best passage comes last.
         ordered = passages if self._form.chat else passages[::-1]
         context = "\n\n".join(_render_passage(passage) for passage in ordered)
-        one_line = " ".join(question.split())
+        asked = one_line(question)
         if not self._form.chat:
-            return Prompt(f"{self._form.preamble()}Text:\n{context}\n\nQuestion: {one_line}\nAnswer:")
+            return Prompt(f"{self._form.preamble()}Text:\n{context}\n\nQuestion: {asked}\nAnswer:")
         turns = [Message("system", self._form.instructions)]
         for example in self._form.examples:
             turns += [Message("user", _turn(example.text, example.question)), Message("assistant", example.answer)]
-        return Prompt(messages=(*turns, Message("user", _turn(context, one_line))))
+        return Prompt(messages=(*turns, Message("user", _turn(context, asked))))
 
 
 def cache_order(prompts: Sequence[Prompt]) -> list[int]:
@@ -153,16 +138,16 @@ def cache_order(prompts: Sequence[Prompt]) -> list[int]:
 
 
 def _over_budget(cost: int, left: int, budget: int) -> Note:
-    told = f"needs {counted(cost, 'token')}, {left} were left of the budget of {budget}"
-    return Note(told, "over_budget", {"n": cost, "left": left, "budget": budget})
+    text = f"It needs {counted(cost, 'token')}; {left} were left of the budget of {budget}."
+    return Note(text, "over_budget", {"n": cost, "left": left, "budget": budget})
 
 
 def _render_passage(passage: Passage) -> str:
-    """Return a passage as the model reads it: where it stands, then its text with blank lines closed up."""
+    """Return a passage as the model reads it: its heading path, then its text without blank lines."""
     place = " > ".join(passage.headings or (passage.title,))
     lines = [line for line in passage.text.splitlines() if line.strip()]
     if passage.headings and lines and re.fullmatch(rf"#+\s+{re.escape(passage.headings[-1])}[\s#]*", lines[0].strip()):
-        lines = lines[1:]  # the heading itself: it stands in the place
+        lines = lines[1:]  # the heading itself: the first line already has it
     return "\n".join([place, *lines])
 
 

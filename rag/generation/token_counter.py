@@ -1,6 +1,6 @@
 """Token counts without an engine: what packing a prompt needs to know of a generator, from its tokenizer alone.
 
-For commands that build prompts and generate nothing. It counts as :class:`rag.generation.vllm.VllmGenerator`
+For commands that build prompts and generate nothing. It counts as :class:`rag.generation.vllm.VllmCompleter`
 does, which a test holds it to.
 """
 
@@ -17,16 +17,16 @@ __all__ = ["TokenizerCounter"]
 
 
 class TokenizerCounter:
-    """Counts with a model's own tokenizer. ``most`` is the configured context, None for the model's."""
+    """Counts with a model's own tokenizer. ``limit`` is the configured context length, None for the model's."""
 
-    def __init__(self, model: str, *, revision: str | None = None, most: int | None = None) -> None:
+    def __init__(self, model: str, *, revision: str | None = None, limit: int | None = None) -> None:
         path = resolve_model(model, revision).path
         with held_back():
             from transformers import AutoConfig, AutoTokenizer
 
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path)
             model_length = int(AutoConfig.from_pretrained(path).max_position_embeddings)
-        self.context_length = min(most or model_length, model_length)
+        self.context_length = min(limit or model_length, model_length)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count plain texts, without special tokens."""

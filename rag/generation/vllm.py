@@ -21,39 +21,26 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from rag.config import VllmConfig
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
 from rag.models.quiet import held_back
 from rag.models.resolve import resolve_model
+from rag.text import error_line
 from rag.types import Usage
 
-__all__ = ["VllmGenerator"]
+__all__ = ["VllmCompleter"]
 
 _STOP = object()
 
 
-class VllmGenerator:
+class VllmCompleter:
     """A vLLM engine. Starting it takes seconds to minutes; every later call shares it."""
 
     name = "vllm"
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str | None = None,
-        dtype: str = "auto",
-        max_model_len: int | None = None,
-        max_num_seqs: int = 64,
-        tensor_parallel_size: int = 1,
-        quantization: str | None = None,
-        memory_share: float | None = None,
-        cpu_cache_gib: int = 1,
-        enforce_eager: bool | None = None,
-        prefix_caching: bool = True,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, model: str, *, revision: str | None = None, settings: VllmConfig) -> None:
         if find_spec("vllm") is None:
             raise MissingPackageError(
                 "vLLM is not installed",
@@ -64,19 +51,19 @@ class VllmGenerator:
         arguments: dict[str, Any] = {
             "model": str(local.path),
             "served_model_name": [model],
-            "dtype": dtype,
-            "max_model_len": max_model_len,
-            "max_num_seqs": max_num_seqs,
-            "tensor_parallel_size": tensor_parallel_size,
-            "quantization": quantization,
-            "enable_prefix_caching": prefix_caching,
-            "seed": seed,
+            "dtype": settings.dtype,
+            "max_model_len": settings.max_model_len,
+            "max_num_seqs": settings.max_num_seqs,
+            "tensor_parallel_size": settings.tensor_parallel_size,
+            "quantization": settings.quantization,
+            "enable_prefix_caching": settings.prefix_caching,
+            "seed": settings.seed,
             "disable_log_stats": True,
         }
         import torch
 
-        _set_environment(cpu_cache_gib, gpu=torch.cuda.is_available())
-        arguments.update(machine_arguments(torch, dtype, enforce_eager, memory_share))
+        _set_environment(settings.cpu_cache_gib, gpu=torch.cuda.is_available())
+        arguments.update(machine_arguments(torch, settings))
         self._engine: Any = None
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._numbers = itertools.count()
@@ -90,7 +77,7 @@ class VllmGenerator:
         error = started.get()
         if error is not None:
             raise GeneratorError(
-                f"vLLM could not start with {model}: {_one_line(error)}", "run `rag doctor`"
+                f"vLLM could not start with {model}: {error_line(error)}", "run `rag doctor`"
             ) from error
         atexit.register(self.close)
         engine: Any = self._engine  # made by the thread
@@ -120,7 +107,7 @@ class VllmGenerator:
                         if output.finished:
                             del sinks[output.request_id]
         except BaseException as error:  # noqa: BLE001 - a dead engine must wake everyone who waits on it
-            self._failure = _one_line(error)
+            self._failure = error_line(error)
         for sink in sinks.values():
             sink.put(GeneratorError(f"vLLM stopped: {self._failure or 'it was closed'}", "start again"))
 
@@ -144,7 +131,7 @@ class VllmGenerator:
                 self._engine.add_request(name, prompt, params)
             except Exception as error:  # noqa: BLE001 - one refused request must not end the others
                 del sinks[name]
-                sink.put(GeneratorError(f"vLLM refused the prompt: {_one_line(error)}", "run `rag doctor`"))
+                sink.put(GeneratorError(f"vLLM refused the prompt: {error_line(error)}", "run `rag doctor`"))
 
     # Callers ------------------------------------------------------------------------------------------------
 
@@ -210,9 +197,10 @@ class VllmGenerator:
         """Ask the engine to drop a request."""
         self._inbox.put((name, None, None, sink))
 
-    def is_dead(self) -> bool:
-        """Tell whether the owner thread has ended."""
-        return not self._thread.is_alive()
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's thread is running."""
+        return self._thread.is_alive()
 
     def close(self) -> None:
         """Stop the engine and its thread."""
@@ -231,7 +219,7 @@ class VllmGenerator:
 class VllmStream:
     """One request's text; see :class:`~rag.generation.base.TextStream`."""
 
-    def __init__(self, generator: VllmGenerator, name: str, sink: queue.SimpleQueue[Any]) -> None:
+    def __init__(self, generator: VllmCompleter, name: str, sink: queue.SimpleQueue[Any]) -> None:
         self._generator, self._name, self._sink = generator, name, sink
         self._text = ""
         self._reason = ""
@@ -258,7 +246,7 @@ class VllmStream:
                 output = self._sink.get(timeout=1.0)
                 break
             except queue.Empty:
-                if self._generator.is_dead() and self._sink.empty():
+                if not self._generator.alive and self._sink.empty():
                     output = GeneratorError("vLLM stopped", "start again")
                     break
         if isinstance(output, Exception):
@@ -293,19 +281,21 @@ class VllmStream:
         return Completion(self._text, self._reason, self._usage, self._finished - self._submitted)
 
 
-def machine_arguments(torch: Any, dtype: str, enforce_eager: bool | None, memory_share: float | None) -> dict[str, Any]:
-    """Return the engine arguments that depend on the machine, chosen by looking at it.
+def machine_arguments(torch: Any, settings: VllmConfig) -> dict[str, Any]:
+    """Return the engine arguments that depend on the machine.
 
-    On GPUs vLLM takes what the embedder and the FAISS index, both loaded by now, leave free.
+    On GPUs vLLM takes the memory that the embedder and the FAISS index, both loaded by now, leave free.
     """
     if torch.cuda.is_available():
-        if memory_share is None:
-            memory_share = free_memory_share(*torch.cuda.mem_get_info())
-        return {"gpu_memory_utilization": memory_share, "enforce_eager": bool(enforce_eager)}
+        share = settings.memory_share
+        if share is None:
+            share = free_memory_share(*torch.cuda.mem_get_info())
+        return {"gpu_memory_utilization": share, "enforce_eager": bool(settings.enforce_eager)}
+    dtype = settings.dtype
     if dtype == "auto":
         dtype = "bfloat16" if cpu_has_bfloat16() else "float32"
-    # Compiling takes longer than a laptop's answers would ever win back.
-    return {"dtype": dtype, "enforce_eager": True if enforce_eager is None else enforce_eager}
+    # Compiling takes longer than a laptop's answers would ever save.
+    return {"dtype": dtype, "enforce_eager": True if settings.enforce_eager is None else settings.enforce_eager}
 
 
 def _set_environment(cpu_cache_gib: int, *, gpu: bool) -> None:
@@ -316,7 +306,3 @@ def _set_environment(cpu_cache_gib: int, *, gpu: bool) -> None:
     if not gpu:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
-
-
-def _one_line(error: BaseException) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:500]

@@ -22,7 +22,7 @@ from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseAll, parse_in
 from rag.ingestion.sync import Plan
 
-__all__ = ["Watch", "ingest_found"]
+__all__ = ["ProgressWatch", "Watch", "ingest_found"]
 
 
 class Watch:
@@ -44,6 +44,18 @@ class Watch:
     def parsing(self, parse_all: ParseAll) -> ParseAll:
         """Return the parser, or one that tells of each file."""
         return parse_all
+
+
+class ProgressWatch(Watch):
+    """Passes the progress on to a function."""
+
+    def __init__(self, progress: Callable[[Progress], None]) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Progress], None]]:
+        """Return the function."""
+        yield self._progress
 
 
 def ingest_found(

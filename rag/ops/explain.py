@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from rag.answering.answerer import Reader
+from rag.answering.answerer import Answerer
 from rag.config import Config
 from rag.errors import InputError
-from rag.generation.prompt_builder import Builder
+from rag.generation.prompt_builder import Packer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved, Retriever
 from rag.types import Answer, Passage
@@ -28,7 +28,7 @@ _WEIGHTS = tuple(n / 20 for n in range(21))
 _BUDGETS = (512, 1024, 2048, 4096, 8192)
 
 MakeRetriever = Callable[[Config], Retriever]
-MakeBuilder = Callable[[Config], Builder]
+MakePacker = Callable[[Config], Packer]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def why(
     expected: str,
     page: int | None,
     config: Config,
-    make_retriever: MakeRetriever,
-    make_builder: MakeBuilder,
+    retriever: Retriever,
+    make_packer: MakePacker,
     only: Filter | None = None,
 ) -> Why:
     """Follow the best chunk of the document ``expected`` (its name or the end of its path).
@@ -92,29 +92,31 @@ def why(
     Of a document that the filter ``only`` keeps out, no more is said than that. Raises
     :class:`~rag.errors.InputError` if the index has no such document or page.
     """
-    retriever = make_retriever(config)
     ids = _expected_chunks(retriever, expected, page)
     if only is not None and ids.isdisjoint(retriever.reader.store.chunk_ids(only.selection()).tolist()):
         return Why(question, _kept_out(retriever, ids), "filter", ())
     if only is not None:
-        make_retriever = _filtering(make_retriever, only)
-        retriever = make_retriever(config)
-    standing = _standing(question, ids, config, retriever, make_builder(config))
+        retriever = retriever.filtered(only)
+
+    def make_retriever(changed: Config) -> Retriever:
+        return retriever.with_settings(changed.retrieval)
+
+    standing = _standing(question, ids, config, retriever, make_packer(config))
     changes: tuple[Change, ...] = ()
     if not standing.shown:
         tried = _candidates(question, ids, standing, config, make_retriever)
-        found = (c for c in tried if _shows(question, ids, _with(config, c.settings), make_retriever, make_builder))
+        found = (c for c in tried if _shows(question, ids, _with(config, c.settings), make_retriever, make_packer))
         changes = tuple(_one_of_each(found))
     return Why(question, standing, _lost_at(standing), changes)
 
 
-def leave_one_out(reader: Reader, answer: Answer) -> list[Attribution]:
+def leave_one_out(answerer: Answerer, answer: Answer) -> list[Attribution]:
     """Answer again without each passage that was shown, in one batch; the least similar answers come first."""
     shown = answer.passages
     variants = [Retrieved(answer.question, tuple(p for p in shown if p is not left_out), 1.0, 0) for left_out in shown]
     attributions = [
         Attribution(passage, other.text, other.abstained, _similarity(answer.text, other.text))
-        for passage, other in zip(shown, reader.answer_batch(variants), strict=True)
+        for passage, other in zip(shown, answerer.answer_batch(variants), strict=True)
     ]
     return sorted(attributions, key=lambda attribution: attribution.similarity)
 
@@ -134,7 +136,7 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
     return ids
 
 
-def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, builder: Builder) -> Standing:
+def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, packer: Packer) -> Standing:
     part = config.retrieval
     found = retriever.retrieve(question, k=2 * part.candidates, depth=part.candidates)
     fused = next((n for n, p in enumerate(found.passages, start=1) if p.stands_for(ids)), None)
@@ -144,13 +146,13 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
     passage = found.passages[fused - 1] if fused else expected[0] if expected else _unfound(retriever, ids)
     top = found.passages[: part.k]
     relevant = found.relevance >= config.least_relevance()
-    built = builder.build(question, top) if top and relevant else None
+    packed = packer.pack(question, top) if top and relevant else None
     retrieved = fused is not None and fused <= part.k
     dropped = None
     if retrieved and not relevant:
         dropped = f"the best cosine, {found.relevance:.2f}, is below retrieval.min_relevance"
-    elif retrieved and built is not None:
-        dropped = next((d.reason.text for d in built.dropped if d.passage.id == passage.id), None)
+    elif retrieved and packed is not None:
+        dropped = next((d.reason.text for d in packed.dropped if d.passage.id == passage.id), None)
     return Standing(
         passage,
         dense=min((p.dense_rank for p in expected if p.dense_rank), default=None),
@@ -158,7 +160,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
         candidate=fused is not None,
         fused=fused,
         retrieved=retrieved,
-        shown=built is not None and any(p.stands_for(ids) for p in built.shown),
+        shown=packed is not None and any(p.stands_for(ids) for p in packed.shown),
         dropped=dropped,
         turned_away=not relevant,
     )
@@ -166,10 +168,6 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
 
 def _kept_out(retriever: Retriever, ids: set[int]) -> Standing:
     return Standing(_unfound(retriever, ids), None, None, False, None, False, False, None)
-
-
-def _filtering(make_retriever: MakeRetriever, only: Filter) -> MakeRetriever:
-    return lambda config: make_retriever(config).filtered(only)
 
 
 def _unfound(retriever: Retriever, ids: set[int]) -> Passage:
@@ -244,12 +242,12 @@ def _one_of_each(found: Iterator[Change]) -> Iterator[Change]:
 
 
 def _shows(
-    question: str, ids: set[int], config: Config, make_retriever: MakeRetriever, make_builder: MakeBuilder
+    question: str, ids: set[int], config: Config, make_retriever: MakeRetriever, make_packer: MakePacker
 ) -> bool:
     found = make_retriever(config).retrieve(question)
     if found.relevance < config.least_relevance():
         return False
-    return any(p.stands_for(ids) for p in make_builder(config).build(question, found.passages).shown)
+    return any(p.stands_for(ids) for p in make_packer(config).pack(question, found.passages).shown)
 
 
 def _with(config: Config, settings: dict[str, int | float]) -> Config:

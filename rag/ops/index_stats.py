@@ -17,14 +17,14 @@ from indexes.store.store import DATABASE, Store
 from rag.config import Config
 from rag.factory import open_index
 
-__all__ = ["Recall", "Survey", "bytes_below", "index_stamp", "recall_at", "survey", "survey_recall"]
+__all__ = ["IndexStats", "Recall", "bytes_below", "index_stamp", "index_stats", "measure_recall", "recall_at"]
 
 _BATCH = 20_000  # vectors compared at once: 30 MB of 384 numbers each
 _SAME = 1e-5  # scores nearer than this are of the same rank: equal texts have equal vectors
 
 
 @dataclass(frozen=True)
-class Survey:
+class IndexStats:
     """Figures of an index; ``derived`` has the generation of each derived index, None where it is to be built."""
 
     generation: int
@@ -50,11 +50,11 @@ class Recall:
     seed: int
 
 
-def survey(folder: Path, config: Config) -> Survey:
+def index_stats(folder: Path, config: Config) -> IndexStats:
     """Look into an index folder. Raises what :func:`~rag.factory.open_index` raises."""
     index = open_index(folder, config)
     with closing(index.store) as store:
-        return Survey(
+        return IndexStats(
             generation=store.generation,
             counts=store.counts(),
             size=bytes_below(folder),
@@ -87,7 +87,7 @@ def bytes_below(folder: Path) -> int:
     return size
 
 
-def survey_recall(folder: Path, config: Config, *, k: int = 10, sample: int = 100, seed: int = 0) -> Recall:
+def measure_recall(folder: Path, config: Config, *, k: int = 10, sample: int = 100, seed: int = 0) -> Recall:
     """Measure the recall of the dense index that searches would use; see :func:`recall_at`."""
     with closing(open_index(folder, config).reader()) as reader:
         snapshot = reader.snapshot()

@@ -1,19 +1,22 @@
-"""Rerankers: a second, slower look at the best candidates, by a model that reads question and passage together.
+"""Rerankers: models that read question and passage together and score the best candidates again.
 
-A reranker gives log-odds; the retriever adds them, weighted, to the fused score. It knows nothing of indexes.
+A reranker returns log-odds; the retriever adds them, weighted, to the fused score. It knows nothing of indexes. Adding
+one means one class and one row in :data:`RERANKERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import MissingPackageError, ModelError
-from rag.extractive_qa.engine import SpanEngine
-from rag.models.quiet import held_back
-from rag.models.resolve import resolve_model
+from rag.text import error_line
 
-__all__ = ["CrossEncoderReranker", "ReaderReranker", "Reranker"]
+if TYPE_CHECKING:
+    from rag.config import ReaderModelConfig, RetrievalConfig
+    from rag.extractive_qa.engine import SpanEngine
+
+__all__ = ["RERANKERS", "CrossEncoderReranker", "ReaderReranker", "Reranker"]
 
 
 class Reranker(Protocol):
@@ -26,7 +29,7 @@ class Reranker(Protocol):
 
 
 class ReaderReranker:
-    """The span reader's opinion: its head for relevance and its best span, weighed as its record says."""
+    """Scores with the extractive model: its relevance head and its best span, weighted as in its record."""
 
     weight = 1.0
 
@@ -34,23 +37,26 @@ class ReaderReranker:
         self._engine = engine
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Read the pairs; the engine remembers them for the answer."""
+        """Read the pairs. The engine caches the readings, so answering does not read them again."""
         combination = self._engine.record.combination
         scores = []
         for reading in self._engine.read([(" ".join(question.split()), passage) for question, passage in pairs]):
-            margin = reading.spans[0].margin if reading.spans else -_MOST
-            relevance = max(-_MOST, reading.relevance)
+            margin = reading.spans[0].margin if reading.spans else -_LIMIT
+            relevance = max(-_LIMIT, reading.relevance)
             scores.append(combination.rerank_relevance * relevance + combination.rerank_margin * margin)
         return scores
 
 
-_MOST = 30.0  # logits; a passage that could not be read is put last, not infinitely far
+_LIMIT = 30.0  # logits; bounds the score of a passage that could not be read
 
 
 class CrossEncoderReranker:
     """Any sentence-transformers CrossEncoder with one output."""
 
     def __init__(self, model: str, *, revision: str | None = None, device: str = "auto", weight: float = 1.0) -> None:
+        from rag.models.quiet import held_back
+        from rag.models.resolve import resolve_model
+
         local = resolve_model(model, revision)
         try:
             import torch
@@ -68,20 +74,36 @@ class CrossEncoderReranker:
                     activation_fn=torch.nn.Identity(),
                     model_kwargs={"use_safetensors": True},
                 )
-        except Exception as error:  # whatever kind the libraries choose, the model is what is wrong
-            told = " ".join(str(error).split())[:300]
+        except Exception as error:  # the libraries raise many kinds; all mean that the model cannot be loaded
             raise ModelError(
-                f"the cross-encoder {model} cannot be loaded: {told}", "check retrieval.cross_encoder"
+                f"the cross-encoder {model} cannot be loaded: {error_line(error, 300)}", "check retrieval.cross_encoder"
             ) from error
         if self._model.num_labels != 1:
             raise ModelError(
-                f"{model} gives {self._model.num_labels} scores for a pair, and reranking needs one",
-                "name a cross-encoder that was made for ranking",
+                f"{model} returns {self._model.num_labels} scores for a pair, and reranking needs one",
+                "name a cross-encoder made for ranking",
             )
         self.weight = weight
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Score in batches; what is longer than the model reads is cut by it."""
+        """Score in batches. The model truncates pairs that are too long for it."""
         if not pairs:
             return []
         return [float(score) for score in self._model.predict(list(pairs), show_progress_bar=False)]
+
+
+def _make_reader(_: RetrievalConfig, reader: ReaderModelConfig) -> Reranker:
+    from rag.extractive_qa.engine import shared_engine
+
+    return ReaderReranker(shared_engine(**reader.model_dump()))
+
+
+def _make_cross_encoder(retrieval: RetrievalConfig, _: ReaderModelConfig) -> Reranker:
+    return CrossEncoderReranker(retrieval.cross_encoder, weight=retrieval.rerank_weight)
+
+
+RERANKERS: dict[str, Callable[[RetrievalConfig, ReaderModelConfig], Reranker]] = {
+    "reader": _make_reader,
+    "cross-encoder": _make_cross_encoder,
+}
+"""The makers by the value of ``retrieval.rerank``, which may also be ``off``."""

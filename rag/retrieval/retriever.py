@@ -1,7 +1,7 @@
-"""Questions to passages: dense and lexical candidates, fused, filtered, read, collapsed and perhaps reranked.
+"""Questions to passages: dense and lexical candidates, filtered, fused, deduplicated and optionally reranked.
 
-A retriever answers whole batches: one embedding call and one dense search for all questions. It says how relevant
-the best passage is, and leaves it to the pipeline to abstain.
+A retriever works on batches: one embedding call and one dense search for all questions. It reports how relevant the
+best passage is and leaves abstaining to the answerer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,22 +21,24 @@ from rag.embedding.base import Embedder
 from rag.errors import InputError
 from rag.retrieval.dedup import Collapsed
 from rag.retrieval.filters import Filter
-from rag.retrieval.fusion import FUSIONS, ranks, reciprocal_rank, zscore_sum
+from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
 from rag.text import counted
 from rag.types import Note, Passage
 
+if TYPE_CHECKING:
+    from rag.config import RetrievalConfig
+
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
 
 MAX_QUESTION_CHARS = 4000
-Fusion = Literal["zscore", "rrf", "dense", "lexical"]
 
 
 @dataclass(frozen=True)
 class Retrieved:
     """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none.
 
-    Lexical retrieval alone has no cosine: there it is 1 if any passage shares a word with the question.
+    Lexical retrieval alone has no cosine: its relevance is 1 if any passage shares a word with the question.
     """
 
     question: str
@@ -48,83 +50,61 @@ class Retrieved:
 
 
 def check_question(question: str) -> str:
-    """Return the question without white space at its ends. Raises :class:`~rag.errors.InputError`."""
+    """Return the question without leading and trailing white space. Raises :class:`~rag.errors.InputError`."""
     stripped = question.strip()
     try:
         stripped.encode("utf-8")
     except UnicodeEncodeError:
-        raise InputError("the question is not valid Unicode text", "type it again, as UTF-8") from None
+        raise InputError("the question is not valid Unicode text", "type it again as UTF-8") from None
     if not stripped:
         raise InputError("the question is empty", 'ask something: rag ask "What is …?"')
     if len(stripped) > MAX_QUESTION_CHARS:
         raise InputError(
-            f"the question has {len(stripped):,} characters, and at most {MAX_QUESTION_CHARS:,} are read",
-            "ask something shorter; a text to search in belongs in a document: `rag ingest FILE`",
+            f"the question has {len(stripped):,} characters; the maximum is {MAX_QUESTION_CHARS:,}",
+            "ask a shorter question; put a text to search in into a document and run `rag ingest FILE`",
         )
     return stripped
 
 
 class Retriever:
-    """Hybrid retrieval over one index. ``candidates`` are taken from each index, ``k`` passages are returned."""
+    """Hybrid retrieval over one index. Safe to call from many threads.
+
+    ``settings`` is the ``retrieval`` part of the configuration: ``candidates`` come from each index, ``k`` passages are
+    returned.
+    """
 
     def __init__(
-        self,
-        reader: IndexReader,
-        embedder: Embedder,
-        *,
-        k: int = 5,
-        candidates: int = 100,
-        fusion: Fusion = "zscore",
-        dense_weight: float = 0.5,
-        rrf_k: int = 60,
-        reranker: Reranker | None = None,
-        rerank_candidates: int = 20,
-        collapse_duplicates: Literal["off", "exact", "near"] = "exact",
+        self, reader: IndexReader, embedder: Embedder, settings: RetrievalConfig, reranker: Reranker | None = None
     ) -> None:
-        if fusion not in FUSIONS:
-            raise ValueError(f"unknown fusion {fusion!r}: choose one of {', '.join(FUSIONS)}")
-        self._reader = reader
+        self.reader = reader
+        self.settings = settings
         self._embedder = embedder
-        self._k, self._candidates = k, candidates
-        self._fusion, self._dense_weight, self._rrf_k = fusion, dense_weight, rrf_k
-        self._reranker, self._rerank_candidates = reranker, rerank_candidates
-        self._collapse = collapse_duplicates
-        self._always: Filter | None = None
+        self._reranker = reranker
+        self._fusion = FUSIONS[settings.fusion]
+        self._weights = FusionWeights(settings.dense_weight, settings.rrf_k)
+        self._reranked = max(settings.k, settings.rerank_candidates) if reranker else 0
+        self._default_filter: Filter | None = None
 
     def filtered(self, only: Filter) -> Retriever:
-        """Return a retriever over the same index and models that searches only what passes, unless told otherwise."""
+        """Return a retriever over the same index and models that applies this filter unless a call names another."""
         other = copy(self)
-        other._always = only
+        other._default_filter = only
         return other
 
-    @property
-    def reader(self) -> IndexReader:
-        """The index being searched."""
-        return self._reader
+    def with_settings(self, settings: RetrievalConfig, reranker: Reranker | None = None) -> Retriever:
+        """Return a retriever over the same index and models with other settings. Nothing is loaded for it.
 
-    def varied(
-        self,
-        *,
-        k: int,
-        candidates: int,
-        fusion: Fusion,
-        dense_weight: float,
-        rrf_k: int,
-        reranker: Reranker | None,
-        rerank_candidates: int,
-    ) -> Retriever:
-        """Return a retriever over the same index and embedder with other settings; nothing is loaded for it."""
-        other = Retriever(
-            self._reader, self._embedder, k=k, candidates=candidates, fusion=fusion, dense_weight=dense_weight,
-            rrf_k=rrf_k, reranker=reranker, rerank_candidates=rerank_candidates,
-        )  # fmt: skip
-        other._always = self._always
+        ``reranker`` is used unless ``settings.rerank`` is ``off``, by default this retriever's own.
+        """
+        reranker = None if settings.rerank == "off" else reranker or self._reranker
+        other = Retriever(self.reader, self._embedder, settings, reranker)
+        other._default_filter = self._default_filter
         return other
 
     def retrieve(
         self, question: str, *, only: Filter | None = None, k: int | None = None, depth: int | None = None
     ) -> Retrieved:
-        """Answer one question; see :meth:`retrieve_batch`."""
+        """Retrieve for one question; see :meth:`retrieve_batch`."""
         return self.retrieve_batch([question], only=only, k=k, depth=depth)[0]
 
     def retrieve_batch(
@@ -135,61 +115,53 @@ class Retriever:
         k: int | None = None,
         depth: int | None = None,
     ) -> list[Retrieved]:
-        """Return the best passages for each question, from the documents that pass the filter if one is given.
+        """Return the best passages for each question, only from documents that pass the filter if one is given.
 
-        ``depth`` is how many candidates each index gives, by default as configured and at least ``k``.
+        ``depth`` is the number of candidates from each index, by default as configured and at least ``k``.
         """
         if not questions:
             return []
+        k = k or self.settings.k
+        depth = depth or max(self.settings.candidates, k)
+        fusion, snapshot = self._fusion, self.reader.snapshot()
+        only = only or self._default_filter
+        allowed = None if only is None or only.empty else self.reader.store.chunk_ids(only.selection())
         clock = [time.monotonic()]
-        depth = depth or max(self._candidates, k or self._k)
-        snapshot = self._reader.snapshot()
-        only = only or self._always
-        allowed = None if only is None or only.empty else self._reader.store.chunk_ids(only.selection())
-        dense = lexical = [no_hits()] * len(questions)
-        if self._fusion != "lexical":
-            vectors = self._embedder.embed_queries(questions)
-            clock.append(time.monotonic())
-            dense = snapshot.dense.search(vectors, depth, allowed=allowed)
-        else:
-            clock.append(time.monotonic())
-        if self._fusion != "dense":
-            lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
-        results = []
-        wanted = max(k or self._k, max(self._k, self._rerank_candidates) if self._reranker else 0)
-        nothing = self._nothing_to_search(only, allowed)
-        notes = [(*told, *nothing) for told in self._notes(questions)]
-        for question, dense_hits, lexical_hits, told in zip(questions, dense, lexical, notes, strict=True):
-            passages = self._fuse(dense_hits, lexical_hits, wanted, depth)
-            if self._fusion == "lexical":  # BM25 scores have no scale: a shared word is all there is to go by
-                relevance = float(len(lexical_hits) > 0)
-            else:
-                relevance = float(dense_hits.scores[0]) if len(dense_hits) else 0.0
-            results.append(Retrieved(question, passages, relevance, snapshot.generation, told))
+        vectors = self._embedder.embed_queries(questions) if fusion.uses_dense else None
         clock.append(time.monotonic())
-        share = {
-            "embed": (clock[1] - clock[0]) / len(questions),
-            "search": (clock[2] - clock[1]) / len(questions),
-        }
+        dense = lexical = [no_hits()] * len(questions)
+        if vectors is not None:
+            dense = snapshot.dense.search(vectors, depth, allowed=allowed)
+        if fusion.uses_lexical:
+            lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
+        nothing = self._nothing_to_search(only, allowed)
+        notes = [(*notes, *nothing) for notes in self._notes(questions)]
+        results = []
+        for question, dense_hits, lexical_hits, question_notes in zip(questions, dense, lexical, notes, strict=True):
+            passages = self._fuse(dense_hits, lexical_hits, max(k, self._reranked), depth)
+            best = dense_hits.scores[:1] if fusion.uses_dense else [len(lexical_hits) > 0]  # BM25 scores have no scale
+            relevance = float(max(best, default=0.0))
+            results.append(Retrieved(question, passages, relevance, snapshot.generation, question_notes))
+        clock.append(time.monotonic())
+        share = {"embed": clock[1] - clock[0], "search": clock[2] - clock[1]}
         if self._reranker is not None:
-            results = self._rerank(results, self._reranker, k or self._k)
-            share["rerank"] = (time.monotonic() - clock[2]) / len(questions)
+            results = self._rerank(results, self._reranker, k)
+            share["rerank"] = time.monotonic() - clock[2]
         for result in results:
-            result.timings.update(share)
+            result.timings.update((stage, seconds / len(questions)) for stage, seconds in share.items())
         return results
 
     def _rerank(self, results: Sequence[Retrieved], reranker: Reranker, k: int) -> list[Retrieved]:
-        """Order the best candidates by fused score and reranker together; those further down keep their places."""
-        # All that is shown is read: beside passages that were not, those that were would have another scale.
-        heads = [found.passages[: max(self._k, self._rerank_candidates)] for found in results]
+        """Order the best candidates by the sum of fused and reranker score. Lower candidates keep their places."""
+        # Every returned passage is scored: a list with some reranked scores would mix two scales.
+        heads = [found.passages[: self._reranked] for found in results]
         pairs = [(found.question, p.text) for found, head in zip(results, heads, strict=True) for p in head]
         scores = iter(reranker.scores(pairs))
         reranked = []
         for found, head in zip(results, heads, strict=True):
-            told = [(passage, next(scores)) for passage in head]
             moved = [
                 replace(p, score=p.score + reranker.weight * score, reranked=score, fused_rank=n)
-                for n, (p, score) in enumerate(told, start=1)
+                for n, (p, score) in enumerate([(passage, next(scores)) for passage in head], start=1)
             ]
             moved.sort(key=lambda p: -p.score)
             reranked.append(replace(found, passages=(*moved, *found.passages[len(head) :])[:k]))
@@ -198,17 +170,13 @@ class Retriever:
     def _fuse(self, dense: Hits, lexical: Hits, k: int, depth: int) -> tuple[Passage, ...]:
         ids = np.union1d(dense.ids, lexical.ids)
         dense_scores, lexical_scores = _aligned(ids, dense), _aligned(ids, lexical)
-        # A list that was not cut off names every text that shares a word: the others' BM25 score is 0, not unknown.
-        fusible = lexical_scores if len(lexical) >= depth else np.nan_to_num(lexical_scores, nan=0.0)
-        if self._fusion == "rrf":
-            scores = reciprocal_rank(dense_scores, lexical_scores, self._dense_weight, self._rrf_k)
-        elif self._fusion == "zscore":
-            scores = zscore_sum(dense_scores, fusible, self._dense_weight)
-        else:
-            scores = dense_scores if self._fusion == "dense" else lexical_scores
+        # A BM25 list that was not cut off names every text that shares a word: the other texts score 0.
+        complete = self._fusion.zero_if_absent and len(lexical) < depth
+        fusible = np.nan_to_num(lexical_scores, nan=0.0) if complete else lexical_scores
+        scores = self._fusion.fuse(dense_scores, fusible, self._weights)
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
-        collapsed, looked_at = Collapsed(self._collapse), len(ids)
+        collapsed, looked_at = Collapsed(self.settings.collapse_duplicates), len(ids)
         for place, row in self._rows(ids[order], 2 * k):
             if place >= looked_at:
                 break
@@ -217,38 +185,38 @@ class Retriever:
                 _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
             )
             if len(collapsed.kept) == k and looked_at == len(ids):
-                # What says the same scores nearly the same: further copies stand close behind.
-                looked_at = place + 1 + (0 if self._collapse == "off" else k)
+                # Duplicates score nearly the same: further copies follow closely.
+                looked_at = place + 1 + (0 if self.settings.collapse_duplicates == "off" else k)
         return tuple(collapsed.kept[:k])
 
     def _rows(self, ids: Int64, at_once: int) -> Iterator[tuple[int, ChunkRow]]:
-        """Yield the place and row of each chunk that still exists, read as they are asked for."""
+        """Yield the place and row of each chunk that still exists, reading ``at_once`` rows at a time."""
         for start in range(0, len(ids), at_once):
             part = ids[start : start + at_once].tolist()
-            rows = self._reader.chunks(part)
+            rows = self.reader.chunks(part)
             yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
 
     def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[Note, ...]:
-        """Say why nothing can be found, whatever is asked."""
-        if not self._reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
-            return (Note("the index holds no documents: `rag ingest PATH` takes some in", "nothing_ingested"),)
+        """Return a note where no question can find anything."""
+        if not self.reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
+            return (Note("The index holds no documents. Run `rag ingest PATH` first.", "nothing_ingested"),)
         if allowed is not None and not len(allowed):
-            told = f"no document of the index matches the filter {only}: `rag documents list` shows their names"
-            return (Note(told, "nothing_filtered", {"filter": str(only)}),)
+            text = f"No document matches the filter {only}. `rag documents list` shows the names."
+            return (Note(text, "nothing_filtered", {"filter": str(only)}),)
         return ()
 
     def _notes(self, questions: Sequence[str]) -> list[tuple[Note, ...]]:
-        """Say of each question whether the embedder could not read all of it."""
-        if self._fusion == "lexical":
+        """Return a note for each question that is too long for the embedder."""
+        if not self._fusion.uses_dense:
             return [()] * len(questions)
-        most = self._embedder.max_tokens
+        limit = self._embedder.max_tokens
         counts = self._embedder.count_tokens(questions)
-        return [(_cut(tokens, most),) if tokens > most else () for tokens in counts]
+        return [(_cut(tokens, limit),) if tokens > limit else () for tokens in counts]
 
 
-def _cut(tokens: int, most: int) -> Note:
-    told = f"the question has {counted(tokens, 'token')}; dense retrieval read the first {most} of them"
-    return Note(told, "question_cut", {"n": tokens, "most": most})
+def _cut(tokens: int, limit: int) -> Note:
+    text = f"The question has {counted(tokens, 'token')}; dense retrieval read only the first {limit}."
+    return Note(text, "question_cut", {"n": tokens, "most": limit})
 
 
 def _aligned(ids: Int64, hits: Hits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from rag.errors import InputError
 from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
-from rag.generation.base import Completion, Prompt, Sampling, ShownPassage
-from rag.generation.extractive import ExtractiveGenerator
+from rag.generation.base import Extraction, ExtractionTask, PassageText
+from rag.generation.extractive import SpanExtractor
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted
 from rag.types import Passage
@@ -68,7 +68,7 @@ def weigh(engine: SpanEngine, asked: Sequence[Asked], retrieve: Retrieve) -> Rea
     found = [_reranked(engine, r, combination) for r in found]
     combination = _choice_weights(engine, asked, found, combination)
     record = replace(engine.record, combination=combination)
-    generator = ExtractiveGenerator(engine.with_record(record))
+    generator = SpanExtractor(engine.with_record(record))
 
     def refind(questions: Sequence[str]) -> list[Retrieved]:
         return [_reranked(engine, r, combination) for r in find(questions)]
@@ -166,7 +166,7 @@ def _choice_weights(
 
 
 def _calibrate(
-    generator: ExtractiveGenerator,
+    generator: SpanExtractor,
     asked: Sequence[Asked],
     found: Sequence[Retrieved],
     refind: Callable[[Sequence[str]], list[Retrieved]],
@@ -177,23 +177,23 @@ def _calibrate(
     """
     near = [n for n, question in enumerate(asked) if n % 4 == 3 and question.altered]
     other = dict(zip(near, refind([str(asked[n].altered) for n in near]), strict=True))
-    prompts, shown = [], []
+    tasks, shown = [], []
     for n, (question, result) in enumerate(zip(asked, found, strict=True)):
         told = other.get(n, result)
         passages = told.passages
         if n % 2 and n not in other:  # without what answers it
             passages = tuple(p for p in passages if p.source != question.source)
-        placed = tuple(ShownPassage(p.text, p.source, p.start, p.score) for p in passages)
-        prompts.append(Prompt(question=_one_line(told.question), passages=placed))
+        texts = tuple(PassageText(p.text, p.source, p.start, p.score) for p in passages)
+        tasks.append(ExtractionTask(_one_line(told.question), texts))
         shown.append(passages)
-    completions = generator.generate(prompts, Sampling())
+    extractions = generator.extract(tasks)
     rows = [
         (
             (c.signals.lead, c.signals.margin, max(-30.0, c.signals.relevance)),
             not n % 2 and _is_right(c, question, passages),
             bool(n % 2),
         )
-        for n, (c, question, passages) in enumerate(zip(completions, asked, shown, strict=True))
+        for n, (c, question, passages) in enumerate(zip(extractions, asked, shown, strict=True))
         if c.signals is not None
     ]
     x, y = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
@@ -249,7 +249,7 @@ def _threshold(
     return float(tried[int(np.argmax(gained))])
 
 
-def _is_right(completion: Completion, question: Asked, passages: Sequence[Passage]) -> bool:
+def _is_right(completion: Extraction, question: Asked, passages: Sequence[Passage]) -> bool:
     first = completion.evidence[0]
     passage = passages[first.passage]
     begin = passage.start + first.start

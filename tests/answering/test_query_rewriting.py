@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answering.dependence import depends_on_history
-from rag.answering.query_rewriting import Turn, rewrite, writer_of
+from rag.answering.query_rewriting import Turn, rewrite
 from rag.errors import GeneratorError
 from rag.generation.base import Completion, Prompt, Sampling
-from rag.generation.fake import FakeGenerator
+from rag.generation.fake import FakeCompleter
 
 SQUAD = Path(__file__).parents[2].parent / "shared" / "data" / "squad" / "dev-v1.1.json"
 
@@ -196,7 +196,7 @@ def test_no_text_breaks_it_and_the_original_is_kept(question: str, before: str, 
 # A model ------------------------------------------------------------------------------------------------------
 
 
-class Writer(FakeGenerator):
+class Writer(FakeCompleter):
     """Says what it is told to, or fails, or hangs until it is closed."""
 
     def __init__(self, says: str = "", *, fails: bool = False, hangs: bool = False) -> None:
@@ -260,13 +260,3 @@ def test_a_model_is_not_asked_about_what_stands_alone() -> None:
     writer = Writer("nonsense")
     assert rewrite("Who wrote Hamlet?", [PUMP], writer=writer).how == "standalone"
     assert writer.prompts == []
-
-
-def test_only_language_models_rewrite() -> None:
-    fake = FakeGenerator()
-    assert writer_of(fake) is None
-    model = FakeGenerator()
-    model.name = "vllm"
-    hybrid = FakeGenerator()
-    hybrid.writer = model  # type: ignore[attr-defined]
-    assert writer_of(model) is model and writer_of(hybrid) is model

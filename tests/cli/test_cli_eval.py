@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cli_runner import Rag
 
-from rag.generation.fake import FakeGenerator
+from rag.generation.fake import FakeCompleter
 
 NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch", "Maple", "Oak")
 
@@ -145,7 +145,7 @@ def test_a_repeated_run_generates_nothing(beacons: str, rag: Rag, monkeypatch: p
     def refuse(*_: object) -> None:
         raise AssertionError("generated again")
 
-    monkeypatch.setattr(FakeGenerator, "generate", refuse)
+    monkeypatch.setattr(FakeCompleter, "generate", refuse)
     second = rag("eval", beacons, "--json")
     assert second.code == 0
     assert second.json["run"] != first.json["run"]
@@ -157,16 +157,16 @@ def test_an_interrupted_run_goes_on_to_the_same_figures(
     beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
     whole = rag("eval", beacons, "--out", "whole", "--window", "6", "--json")
-    real, calls, made = FakeGenerator.generate, [0], [0]
+    real, calls, made = FakeCompleter.generate, [0], [0]
 
-    def dying(self: FakeGenerator, prompts: Any, sampling: Any) -> Any:
+    def dying(self: FakeCompleter, prompts: Any, sampling: Any) -> Any:
         calls[0] += 1
         if calls[0] == killed_at:
             raise KeyboardInterrupt
         made[0] += len(prompts)
         return real(self, prompts, sampling)
 
-    monkeypatch.setattr(FakeGenerator, "generate", dying)
+    monkeypatch.setattr(FakeCompleter, "generate", dying)
     assert rag("eval", beacons, "--window", "6", "--json").code == 130
     ran = rag("eval", beacons, "--window", "6", "--json")
     assert ran.code == 0
@@ -240,12 +240,12 @@ def test_version_two_writes_probabilities_and_measures_abstention(beacons2: str,
 
 
 def test_every_loss_is_classed(beacons2: str, rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeGenerator, "_complete", _always("something else"))
+    monkeypatch.setattr(FakeCompleter, "_complete", _always("something else"))
     losses = rag("eval", beacons2, "--json").json["losses"]
     assert sum(losses.values()) == 36
     assert losses["answered_unanswerable"] == 12
     assert losses["reader_wrong"] == 24
-    monkeypatch.setattr(FakeGenerator, "_complete", _always("not in the documents"))
+    monkeypatch.setattr(FakeCompleter, "_complete", _always("not in the documents"))
     losses = rag("eval", beacons2, "--out", "two", "--json").json["losses"]
     assert {k: v for k, v in losses.items() if v} == {"abstained_wrongly": 24}
     small = ["--set", "retrieval.k=1", "--set", "retrieval.candidates=1", "--set", "retrieval.fusion=dense"]
@@ -285,9 +285,9 @@ def test_a_planted_regression_fails_and_the_same_again_does_not(beacons: str, ra
 def test_calibration_is_written_beside_the_index_and_read_by_ask(
     indexed: Path, beacons2: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = FakeGenerator._complete
+    real = FakeCompleter._complete
 
-    def unsure(self: FakeGenerator, prompt: Any, sampling: Any) -> Any:
+    def unsure(self: FakeCompleter, prompt: Any, sampling: Any) -> Any:
         asked = prompt.text.rpartition("Question:")[2]
         return (
             _always("a painter from abroad")(self, prompt, sampling)
@@ -295,7 +295,7 @@ def test_calibration_is_written_beside_the_index_and_read_by_ask(
             else real(self, prompt, sampling)
         )
 
-    monkeypatch.setattr(FakeGenerator, "_complete", unsure)
+    monkeypatch.setattr(FakeCompleter, "_complete", unsure)
     run = rag("eval", beacons2, "--json").json["run"]
     ran = rag("eval", "calibrate", run, "--max-false-answer", "5%", "--json")
     assert ran.code == 0
@@ -456,7 +456,7 @@ def test_a_threshold_is_compared_with_the_confidence_that_is_shown(indexed: Path
     """2/3 is shown as 0.6667: a threshold fitted on shown confidences must let it pass."""
     question = "What is the lantern glass wiped with?"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FakeGenerator, "_complete", _always("vinegar, glass and granite."))
+        patch.setattr(FakeCompleter, "_complete", _always("vinegar, glass and granite."))
         shown = rag("ask", question, "--json").json["confidence"]
         assert shown == 0.6667
         assert not rag("ask", question, "--json", "--set", f"answers.min_confidence={shown}").json["abstained"]
@@ -498,9 +498,9 @@ def test_starting_the_generator_is_no_question_s_latency(
 ) -> None:
     from rag.cli.evaluation import systems
 
-    def slow(*_: object) -> FakeGenerator:
+    def slow(*_: object) -> FakeCompleter:
         time.sleep(0.6)
-        return FakeGenerator()
+        return FakeCompleter()
 
     monkeypatch.setattr(systems, "make_generator", slow)
     for seed in ("0", "1"):  # the second run has counted some texts already, and starts in the middle of one
@@ -534,9 +534,9 @@ def test_paragraphs_that_a_kill_left_cut_are_written_again(beacons: str, rag: Ra
 def test_a_run_that_is_going_on_is_not_taken_for_an_interrupted_one(
     beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, inner = FakeGenerator.generate, []
+    real, inner = FakeCompleter.generate, []
 
-    def nested(self: FakeGenerator, prompts: Any, sampling: Any) -> Any:
+    def nested(self: FakeCompleter, prompts: Any, sampling: Any) -> Any:
         if not inner:
             inner.append("started")
             inner.append(subprocess.run(
@@ -544,7 +544,7 @@ def test_a_run_that_is_going_on_is_not_taken_for_an_interrupted_one(
             ))  # fmt: skip
         return real(self, prompts, sampling)
 
-    monkeypatch.setattr(FakeGenerator, "generate", nested)
+    monkeypatch.setattr(FakeCompleter, "generate", nested)
     ran = rag("eval", beacons, "--json")
     assert ran.code == inner[1].returncode == 0, inner[1].stderr
     assert "going on with" not in inner[1].stderr

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from rag.answering.pipeline import Pipeline
+
 from rag.config import load_config
 from rag.embedding.base import Embedder
 from rag.errors import ModelError

@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import GeneratorError, InputError, RagError
 from rag.generation.base import Message, Prompt, Sampling
-from rag.generation.openai import OpenAIGenerator
+from rag.generation.openai import OpenAICompleter
 
 pytestmark = pytest.mark.engine
 
@@ -16,19 +16,19 @@ GREEDY = Sampling(max_tokens=8, stop=("\n",))
 
 
 @pytest.fixture(scope="module")
-def remote(served: str) -> Iterator[OpenAIGenerator]:
-    generator = OpenAIGenerator("smollm2", base_url=served, concurrency=4, timeout_s=120)
+def remote(served: str) -> Iterator[OpenAICompleter]:
+    generator = OpenAICompleter("smollm2", base_url=served, concurrency=4, timeout_s=120)
     yield generator
     generator.close()
 
 
-def test_the_server_tells_its_context_and_counts_tokens(remote: OpenAIGenerator) -> None:
+def test_the_server_tells_its_context_and_counts_tokens(remote: OpenAICompleter) -> None:
     assert remote.context_length == 1024
     assert not remote.estimates_tokens
     assert remote.count_tokens(["one two three", ""]) == [3, 0]
 
 
-def test_batch_and_stream_agree_and_report_usage(remote: OpenAIGenerator) -> None:
+def test_batch_and_stream_agree_and_report_usage(remote: OpenAICompleter) -> None:
     # It can go on in one way only: where two words are nearly as likely, a batch's rounding decides.
     prompt = Prompt("The buoy is painted orange and weighs 340 kilograms. " * 6 + "The buoy is")
     completions = remote.generate([prompt] * 5, GREEDY)
@@ -40,7 +40,7 @@ def test_batch_and_stream_agree_and_report_usage(remote: OpenAIGenerator) -> Non
     assert completions[0].usage.completion_tokens > 0
 
 
-def test_chat_prompts_work(remote: OpenAIGenerator) -> None:
+def test_chat_prompts_work(remote: OpenAICompleter) -> None:
     prompt = Prompt(messages=(Message("system", "Be brief."), Message("user", "Say hello.")))
     completion = remote.generate([prompt], GREEDY)[0]
     assert completion.text
@@ -49,7 +49,7 @@ def test_chat_prompts_work(remote: OpenAIGenerator) -> None:
     assert "".join(stream) == stream.completion.text
 
 
-def test_hanging_up_keeps_the_partial_text(remote: OpenAIGenerator) -> None:
+def test_hanging_up_keeps_the_partial_text(remote: OpenAICompleter) -> None:
     stream = remote.stream(Prompt("Once upon a time"), Sampling(max_tokens=300))
     first = next(iter(stream))
     stream.close()
@@ -59,15 +59,15 @@ def test_hanging_up_keeps_the_partial_text(remote: OpenAIGenerator) -> None:
 
 def test_a_model_that_is_not_served_is_named_with_those_that_are(served: str) -> None:
     with pytest.raises(InputError, match="does not serve 'gpt-9'") as caught:
-        OpenAIGenerator("gpt-9", base_url=served)
+        OpenAICompleter("gpt-9", base_url=served)
     assert "smollm2" in caught.value.remedy
 
 
-def test_a_prompt_that_the_server_refuses_is_one_sentence(remote: OpenAIGenerator) -> None:
+def test_a_prompt_that_the_server_refuses_is_one_sentence(remote: OpenAICompleter) -> None:
     with pytest.raises(RagError, match="refused"):
         remote.generate([Prompt("word " * 3000)], GREEDY)
 
 
 def test_a_dead_endpoint_is_unreachable() -> None:
     with pytest.raises(GeneratorError, match="cannot be reached"):
-        OpenAIGenerator("m", base_url="http://127.0.0.1:9/v1", retries=0, timeout_s=2)
+        OpenAICompleter("m", base_url="http://127.0.0.1:9/v1", retries=0, timeout_s=2)

@@ -11,8 +11,8 @@ import pytest
 from rag.embedding.base import FakeEmbedder
 from rag.embedding.cached import RememberingEmbedder
 from rag.generation.base import Generator, Message, Prompt, Sampling
-from rag.generation.cached import RememberingGenerator
-from rag.generation.fake import FakeGenerator
+from rag.generation.cached import CachedCompleter
+from rag.generation.fake import FakeCompleter
 
 PROMPTS = [
     Prompt("Text:\nThe mast is red.\n\nQuestion: What colour is the mast?\nAnswer:"),
@@ -26,7 +26,7 @@ class Starts:
     """Counts how often the real generator was started."""
 
     def __init__(self) -> None:
-        self.real = FakeGenerator()
+        self.real = FakeCompleter()
         self.count = 0
 
     def __call__(self) -> Generator:
@@ -40,19 +40,19 @@ def starts() -> Starts:
 
 
 @pytest.fixture
-def generator(tmp_path: Path, starts: Starts) -> Iterator[RememberingGenerator]:
-    made = RememberingGenerator(starts, tmp_path / "memory" / "completions.sqlite", "a model")
+def generator(tmp_path: Path, starts: Starts) -> Iterator[CachedCompleter]:
+    made = CachedCompleter(starts, tmp_path / "memory" / "completions.sqlite", "a model")
     yield made
     made.close()
 
 
-def test_completions_are_those_of_the_real_generator(generator: RememberingGenerator) -> None:
-    assert generator.generate(PROMPTS, GREEDY) == FakeGenerator().generate(PROMPTS, GREEDY)
-    assert generator.generate(PROMPTS[::-1], GREEDY) == FakeGenerator().generate(PROMPTS[::-1], GREEDY)
+def test_completions_are_those_of_the_real_generator(generator: CachedCompleter) -> None:
+    assert generator.generate(PROMPTS, GREEDY) == FakeCompleter().generate(PROMPTS, GREEDY)
+    assert generator.generate(PROMPTS[::-1], GREEDY) == FakeCompleter().generate(PROMPTS[::-1], GREEDY)
     assert generator.made == 3
 
 
-def test_only_what_is_new_is_generated(generator: RememberingGenerator, starts: Starts) -> None:
+def test_only_what_is_new_is_generated(generator: CachedCompleter, starts: Starts) -> None:
     generator.generate(PROMPTS[:2], GREEDY)
     generator.generate([PROMPTS[0], PROMPTS[2], PROMPTS[2], PROMPTS[1]], GREEDY)
     assert starts.real.prompts == PROMPTS
@@ -61,34 +61,34 @@ def test_only_what_is_new_is_generated(generator: RememberingGenerator, starts: 
     assert generator.made == 5
 
 
-def test_a_later_process_starts_nothing_for_what_is_known(tmp_path: Path, generator: RememberingGenerator) -> None:
+def test_a_later_process_starts_nothing_for_what_is_known(tmp_path: Path, generator: CachedCompleter) -> None:
     first = generator.generate(PROMPTS, GREEDY)
     counts = generator.count_prompts(PROMPTS), generator.count_tokens(["a b", "c"]), generator.context_length
     starts = Starts()
-    later = RememberingGenerator(starts, tmp_path / "memory" / "completions.sqlite", "a model")
+    later = CachedCompleter(starts, tmp_path / "memory" / "completions.sqlite", "a model")
     assert later.generate(PROMPTS, GREEDY) == first
     assert (later.count_prompts(PROMPTS), later.count_tokens(["a b", "c"]), later.context_length) == counts
     assert starts.count == 0
     later.close()
 
 
-def test_another_identity_shares_nothing(tmp_path: Path, generator: RememberingGenerator) -> None:
+def test_another_identity_shares_nothing(tmp_path: Path, generator: CachedCompleter) -> None:
     generator.generate(PROMPTS, GREEDY)
     starts = Starts()
-    other = RememberingGenerator(starts, tmp_path / "memory" / "completions.sqlite", "another model")
+    other = CachedCompleter(starts, tmp_path / "memory" / "completions.sqlite", "another model")
     other.generate(PROMPTS, GREEDY)
     assert (starts.count, other.made) == (1, 3)
     other.close()
 
 
-def test_a_text_and_a_prompt_of_the_same_words_are_counted_apart(generator: RememberingGenerator) -> None:
+def test_a_text_and_a_prompt_of_the_same_words_are_counted_apart(generator: CachedCompleter) -> None:
     [text] = generator.count_tokens(["one two"])
     [prompt] = generator.count_prompts([Prompt("one two")])
     [empty] = generator.count_tokens([""])
     assert (text, prompt, empty, generator.context_length) == (2, 2, 0, 2048)
 
 
-def test_an_interruption_keeps_what_was_committed(generator: RememberingGenerator, starts: Starts) -> None:
+def test_an_interruption_keeps_what_was_committed(generator: CachedCompleter, starts: Starts) -> None:
     generator.generate(PROMPTS[:1], GREEDY)
     real = starts.real.generate
 

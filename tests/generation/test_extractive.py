@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.answerer import Reader
+from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
 from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Window, Windower
-from rag.generation.base import Completion, Evidence, Prompt, Sampling, ShownPassage
-from rag.generation.cached import RememberingGenerator
-from rag.generation.extractive import ExtractiveGenerator
-from rag.generation.prompt_builder import ReadingBuilder
+from rag.generation.base import Evidence, Extraction, ExtractionTask, PassageText
+from rag.generation.cached import CachedExtractor
+from rag.generation.extractive import SpanExtractor
 from rag.models.resolve import resolve_model
 from rag.retrieval.retriever import Retrieved
-from rag.types import Note, Passage, Usage
+from rag.types import Passage, Usage
 
 QUESTION = "Which number rings the night desk?"
 RECORD = ReaderRecord(calibration=Calibration(margin=0.5, bias=-2.0, threshold=0.4))
@@ -68,22 +64,20 @@ def tokenizer() -> Any:
     return load_tokenizer(resolve_model("bundled:minilm").path, "bundled:minilm")
 
 
-def generator(tokenizer: Any, wanted: Mapping[str, float], **kind: Any) -> ExtractiveGenerator:
+def generator(tokenizer: Any, wanted: Mapping[str, float], **kind: Any) -> SpanExtractor:
     record = kind.pop("record", RECORD)
-    return ExtractiveGenerator(
-        SpanEngine(Windower(tokenizer, record.window), ToldScorer(tokenizer, wanted, **kind), record)
-    )
+    return SpanExtractor(SpanEngine(Windower(tokenizer, record.window), ToldScorer(tokenizer, wanted, **kind), record))
 
 
-def shown(*texts: str, scores: Sequence[float] | None = None) -> tuple[ShownPassage, ...]:
+def shown(*texts: str, scores: Sequence[float] | None = None) -> tuple[PassageText, ...]:
     given_scores = scores or [0.0] * len(texts)
     return tuple(
-        ShownPassage(text, f"{n}.md", 100 * n, z) for n, (text, z) in enumerate(zip(texts, given_scores, strict=True))
+        PassageText(text, f"{n}.md", 100 * n, z) for n, (text, z) in enumerate(zip(texts, given_scores, strict=True))
     )
 
 
-def complete(made: ExtractiveGenerator, *texts: str, scores: Sequence[float] | None = None) -> Completion:
-    return made.generate([Prompt(question=QUESTION, passages=shown(*texts, scores=scores))], Sampling())[0]
+def complete(made: SpanExtractor, *texts: str, scores: Sequence[float] | None = None) -> Extraction:
+    return made.extract([ExtractionTask(QUESTION, shown(*texts, scores=scores))])[0]
 
 
 def test_the_best_span_is_the_answer_and_its_place_the_evidence(tokenizer: Any) -> None:
@@ -119,8 +113,8 @@ def test_equal_answers_of_several_places_add_up(tokenizer: Any) -> None:
 def test_a_place_that_two_overlapping_passages_show_counts_once(tokenizer: Any) -> None:
     merging = replace(RECORD, combination=Combination(merge=1.0))
     made = generator(tokenizer, {"288": 5.0}, record=merging)
-    twice = (ShownPassage("Dial 288 now.", "a.md", 50, 0.0), ShownPassage("288 now.", "a.md", 55, 0.0))
-    told = made.generate([Prompt(question=QUESTION, passages=twice)], Sampling())[0]
+    twice = (PassageText("Dial 288 now.", "a.md", 50, 0.0), PassageText("288 now.", "a.md", 55, 0.0))
+    told = made.extract([ExtractionTask(QUESTION, twice)])[0]
     assert len(told.evidence) == 1
     assert told.signals is not None
     assert told.signals.score == pytest.approx(5.0)
@@ -129,18 +123,16 @@ def test_a_place_that_two_overlapping_passages_show_counts_once(tokenizer: Any) 
 def test_nothing_to_read_is_no_answer(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 5.0})
     for passages in ((), shown(""), shown("   \n")):
-        told = made.generate([Prompt(question=QUESTION, passages=passages)], Sampling())[0]
+        told = made.extract([ExtractionTask(QUESTION, passages)])[0]
         assert (told.text, told.confidence, told.evidence) == ("", 0.0, ())
 
 
-def test_single_streamed_and_batched_agree(tokenizer: Any) -> None:
+def test_single_and_batched_agree(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 5.0, "31": 4.0})
-    prompts = [Prompt(question=QUESTION, passages=shown(text)) for text in ("Dial 288.", "Dial 31.", "", "288 and 31")]
-    batch = made.generate(prompts, Sampling())
+    prompts = [ExtractionTask(QUESTION, shown(text)) for text in ("Dial 288.", "Dial 31.", "", "288 and 31")]
+    batch = made.extract(prompts)
     for prompt, whole in zip(prompts, batch, strict=True):
-        stream = made.stream(prompt, Sampling())
-        assert "".join(stream) == whole.text
-        assert replace(stream.completion, seconds=0.0) == replace(whole, seconds=0.0)
+        assert replace(made.extract([prompt])[0], seconds=0.0) == replace(whole, seconds=0.0)
     assert [completion.text for completion in batch] == ["288", "31", "", "288"]
 
 
@@ -154,48 +146,39 @@ def test_a_pair_is_read_once(tokenizer: Any) -> None:
 
 def test_a_reader_of_latin_script_is_silent_in_another(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 9.0}, record=replace(RECORD, latin_only=True))
-    told = made.generate([Prompt(question="Какой номер ночью?", passages=shown("Dial 288."))], Sampling())[0]
+    told = made.extract([ExtractionTask("Какой номер ночью?", shown("Dial 288."))])[0]
     assert (told.text, told.confidence, told.finish_reason) == ("", 0.0, "unknown script")
     assert complete(made, "Dial 288.").text == "288"
     anywhere = generator(tokenizer, {"288": 9.0})
-    assert anywhere.generate([Prompt(question="Какой?", passages=shown("Dial 288."))], Sampling())[0].text == "288"
+    assert anywhere.extract([ExtractionTask("Какой?", shown("Dial 288."))])[0].text == "288"
 
 
 def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 5.0})
-    told = made.generate([Prompt(question="why " * 100, passages=shown("Dial 288."))], Sampling())[0]
+    told = made.extract([ExtractionTask("why " * 100, shown("Dial 288."))])[0]
     assert told.text == "288"
     assert any("first 64 tokens" in note.text for note in told.notes)
 
 
 def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
     real = generator(tokenizer, {"288": 5.0})
-    remembering = RememberingGenerator(lambda: real, tmp_path / "memory.sqlite", "x")
-    prompts = [Prompt(question=QUESTION, passages=shown("Dial 288.")), Prompt(question=QUESTION, passages=shown(""))]
-    first = remembering.generate(prompts, Sampling())
-    assert remembering.generate(prompts, Sampling()) == first
+    remembering = CachedExtractor(lambda: real, tmp_path / "memory.sqlite", "x")
+    prompts = [ExtractionTask(QUESTION, shown("Dial 288.")), ExtractionTask(QUESTION, shown(""))]
+    first = remembering.extract(prompts)
+    assert remembering.extract(prompts) == first
     assert remembering.made == 2
-    other = [Prompt(question=QUESTION, passages=shown("Dial 288.", scores=[2.0]))]
-    remembering.generate(other, Sampling())
+    other = [ExtractionTask(QUESTION, shown("Dial 288.", scores=[2.0]))]
+    remembering.extract(other)
     assert remembering.made == 3
-    cut = [Prompt(question=f"{QUESTION} " * 40, passages=shown("Dial 288."))]
-    (noted,) = remembering.generate(cut, Sampling())
+    cut = [ExtractionTask(f"{QUESTION} " * 40, shown("Dial 288."))]
+    (noted,) = remembering.extract(cut)
     assert [note.kind for note in noted.notes] == ["question_cut_by_reader"]
-    assert remembering.generate(cut, Sampling()) == [noted]
+    assert remembering.extract(cut) == [noted]
     remembering.close()
-    with (
-        closing(sqlite3.connect(tmp_path / "memory.sqlite")) as database,
-        database,
-    ):  # as versions before kinds wrote it
-        database.execute("UPDATE completions SET completion = replace(completion, ?, ?)", (_json(noted), '["old"]'))
-    later = RememberingGenerator(lambda: real, tmp_path / "memory.sqlite", "x")
-    assert later.generate(cut, Sampling())[0].notes == (Note("old"),)
+    later = CachedExtractor(lambda: real, tmp_path / "memory.sqlite", "x")
+    assert later.extract(cut) == [noted]
     assert later.made == 0
     later.close()
-
-
-def _json(noted: Completion) -> str:
-    return json.dumps([[note.text, note.kind, dict(note.values)] for note in noted.notes])
 
 
 signals = st.tuples(st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50))
@@ -215,9 +198,9 @@ def passage(number: int, text: str, start: int = 0) -> Passage:
     return Passage(number, f"{number}.md", "Desk", 3, ("Desk",), start, start + len(text), text, 1.0 / number)
 
 
-def read(made: ExtractiveGenerator, *passages: Passage, least: float = 0.4) -> Any:
-    reader = Reader(ReadingBuilder(), made, min_confidence=least)
-    return reader.answer_batch([Retrieved(QUESTION, passages, 0.9, 7)])[0]
+def read(made: SpanExtractor, *passages: Passage, least: float = 0.4) -> Any:
+    answerer = ExtractingAnswerer(made, AnswererSettings(min_confidence=least))
+    return answerer.answer_batch([Retrieved(QUESTION, passages, 0.9, 7)])[0]
 
 
 def test_the_citation_is_the_span_with_its_sentence_around(tokenizer: Any) -> None:
@@ -253,8 +236,8 @@ def test_too_little_confidence_is_an_abstention(tokenizer: Any) -> None:
 
 @pytest.mark.parametrize(("least", "shown_text"), [(0.4, "not in the documents"), (0.0, "288")])
 def test_a_stream_shows_what_the_answer_says(tokenizer: Any, least: float, shown_text: str) -> None:
-    reader = Reader(ReadingBuilder(), generator(tokenizer, {"288": 2.0}), min_confidence=least)
-    stream = reader.stream(Retrieved(QUESTION, (passage(1, "Dial 288."),), 0.9, 7))
+    answerer = ExtractingAnswerer(generator(tokenizer, {"288": 2.0}), AnswererSettings(min_confidence=least))
+    stream = answerer.stream(Retrieved(QUESTION, (passage(1, "Dial 288."),), 0.9, 7))
     assert "".join(stream) == shown_text
     assert stream.answer.text == shown_text
     assert stream.answer.timings["first_token"] >= 0

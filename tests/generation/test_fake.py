@@ -8,13 +8,13 @@ import pytest
 
 from rag.errors import GeneratorError
 from rag.generation.base import Prompt, Sampling
-from rag.generation.fake import FakeGenerator
+from rag.generation.fake import FakeCompleter
 
 PROMPT = Prompt("Text:\nThe fog sensor weighs 3.4 kg.\n\nQuestion: What does the fog sensor weigh?\nAnswer:")
 
 
 def test_a_slow_one_stops_at_once_and_keeps_what_came() -> None:
-    stream = FakeGenerator.named("slow").stream(PROMPT, Sampling())
+    stream = FakeCompleter.named("slow").stream(PROMPT, Sampling())
     pieces = iter(stream)
     first = next(pieces)
     stream.close()
@@ -25,11 +25,11 @@ def test_a_slow_one_stops_at_once_and_keeps_what_came() -> None:
 
 
 def test_a_dying_one_fails_in_the_middle() -> None:
-    pieces = iter(FakeGenerator.named("dying").stream(PROMPT, Sampling()))
+    pieces = iter(FakeCompleter.named("dying").stream(PROMPT, Sampling()))
     assert next(pieces) + next(pieces) == "The fog "
     with pytest.raises(GeneratorError):
         next(pieces)
 
 
 def test_any_other_name_is_the_plain_one() -> None:
-    assert "".join(FakeGenerator.named("fake").stream(PROMPT, Sampling())) == "The fog sensor weighs 3.4 kg."
+    assert "".join(FakeCompleter.named("fake").stream(PROMPT, Sampling())) == "The fog sensor weighs 3.4 kg."

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from rag.config import OpenAIConfig
 from rag.errors import GeneratorError, PromptRefusedError, RagError
 from rag.generation.base import Message, Prompt, Sampling
-from rag.generation.openai import OpenAIGenerator
+from rag.generation.openai import OpenAICompleter
 
 
 class Server:
@@ -96,50 +97,50 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def generator(server: Server) -> Iterator[OpenAIGenerator]:
-    made = OpenAIGenerator("m", base_url=server.url, concurrency=4, timeout_s=30, retries=1)
+def generator(server: Server) -> Iterator[OpenAICompleter]:
+    made = OpenAICompleter("m", OpenAIConfig(base_url=server.url, concurrency=4, timeout_s=30, retries=1))
     yield made
     made.close()
 
 
-def test_answers_come_in_the_order_of_their_prompts(generator: OpenAIGenerator) -> None:
+def test_answers_come_in_the_order_of_their_prompts(generator: OpenAICompleter) -> None:
     completions = generator.generate([Prompt(str(n)) for n in range(20)], Sampling())
     assert [c.text for c in completions] == [f"echo {n}" for n in range(20)]
     assert completions[0].usage.prompt_tokens == 5
 
 
-def test_as_many_requests_are_under_way_as_allowed(server: Server, generator: OpenAIGenerator) -> None:
+def test_as_many_requests_are_under_way_as_allowed(server: Server, generator: OpenAICompleter) -> None:
     server.barrier = threading.Barrier(4)  # would break after its timeout if fewer than four came at once
     generator.generate([Prompt(str(n)) for n in range(8)], Sampling())
     assert server.most_at_once == 4
 
 
-def test_a_failing_server_is_tried_again(server: Server, generator: OpenAIGenerator) -> None:
+def test_a_failing_server_is_tried_again(server: Server, generator: OpenAICompleter) -> None:
     server.statuses = [500]
     assert generator.generate([Prompt("x")], Sampling())[0].text == "echo x"
     assert len(server.requests) == 2
 
 
-def test_a_server_that_keeps_failing_is_unreachable(server: Server, generator: OpenAIGenerator) -> None:
+def test_a_server_that_keeps_failing_is_unreachable(server: Server, generator: OpenAICompleter) -> None:
     server.statuses = [500, 500]
     with pytest.raises(GeneratorError, match="cannot be reached"):
         generator.generate([Prompt("x")], Sampling())
 
 
-def test_a_refused_request_is_no_outage(server: Server, generator: OpenAIGenerator) -> None:
+def test_a_refused_request_is_no_outage(server: Server, generator: OpenAICompleter) -> None:
     server.statuses = [400]
     with pytest.raises(RagError, match="refused") as caught:
         generator.generate([Prompt("x")], Sampling())
     assert caught.value.exit_code == 1
 
 
-def test_without_a_tokenizer_at_the_server_counts_are_estimated_from_above(generator: OpenAIGenerator) -> None:
+def test_without_a_tokenizer_at_the_server_counts_are_estimated_from_above(generator: OpenAICompleter) -> None:
     assert generator.estimates_tokens
     assert generator.count_tokens(["abcdef", "ж", ""]) == [2, 1, 0]
     assert generator.context_length == 4096
 
 
-def test_chat_goes_to_the_chat_endpoint_with_its_limits(server: Server, generator: OpenAIGenerator) -> None:
+def test_chat_goes_to_the_chat_endpoint_with_its_limits(server: Server, generator: OpenAICompleter) -> None:
     prompt = Prompt(messages=(Message("user", "hello"),))
     completion = generator.generate([prompt], Sampling(max_tokens=7, temperature=0.5, stop=("\n",)))[0]
     assert (completion.text, completion.finish_reason) == ("hi", "length")
@@ -151,15 +152,15 @@ def test_chat_goes_to_the_chat_endpoint_with_its_limits(server: Server, generato
 def test_a_wrong_key_names_the_variable(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "wrong")
     with pytest.raises(RagError, match="wants a key") as caught:
-        OpenAIGenerator("m", base_url=server.url, api_key_env="MY_KEY", retries=0)
+        OpenAICompleter("m", OpenAIConfig(base_url=server.url, api_key_env="MY_KEY", retries=0))
     assert "MY_KEY" in caught.value.remedy
 
 
 # Garbage ----------------------------------------------------------------------------------------------------
 
 
-def start(server: Server, **more: Any) -> OpenAIGenerator:
-    return OpenAIGenerator("m", base_url=server.url, timeout_s=30, retries=0, **more)
+def start(server: Server, **more: Any) -> OpenAICompleter:
+    return OpenAICompleter("m", OpenAIConfig(base_url=server.url, timeout_s=30, retries=0, **more))
 
 
 def assert_one_sentence(error: RagError) -> None:
@@ -213,7 +214,7 @@ _PROMPTS = {"plain": Prompt("x"), "chat": Prompt(messages=(Message("user", "x"),
 @pytest.mark.parametrize("kind", _PROMPTS)
 @pytest.mark.parametrize("body", [*_WRONG, HTML.decode(), ""], ids=lambda body: body[:60])
 def test_whatever_stands_in_place_of_an_answer_is_one_sentence(
-    server: Server, generator: OpenAIGenerator, body: str, kind: str
+    server: Server, generator: OpenAICompleter, body: str, kind: str
 ) -> None:
     server.answer = "text/html" if body.startswith("<") else "application/json", body.encode()
     with pytest.raises(GeneratorError) as caught:
@@ -226,7 +227,7 @@ def test_whatever_stands_in_place_of_an_answer_is_one_sentence(
     "body", [*map(_event, _WRONG), b"", HTML, b"data: [DONE]\n\n", b"data: \xff\n\n"], ids=lambda body: repr(body[:60])
 )
 def test_whatever_stands_in_place_of_a_stream_is_one_sentence(
-    server: Server, generator: OpenAIGenerator, body: bytes, kind: str
+    server: Server, generator: OpenAICompleter, body: bytes, kind: str
 ) -> None:
     server.answer = "text/event-stream", body
     stream = generator.stream(_PROMPTS[kind], Sampling())
@@ -235,7 +236,7 @@ def test_whatever_stands_in_place_of_a_stream_is_one_sentence(
     assert_one_sentence(caught.value)
 
 
-def test_a_message_without_content_is_an_empty_answer(server: Server, generator: OpenAIGenerator) -> None:
+def test_a_message_without_content_is_an_empty_answer(server: Server, generator: OpenAICompleter) -> None:
     server.answer = "application/json", (_CHOICE % ('[{"message": {"content": null}}]', "null")).encode()
     assert generator.generate([_PROMPTS["chat"]], Sampling())[0].text == ""
 
@@ -253,20 +254,20 @@ def test_a_key_that_cannot_be_sent_names_the_variable(
 @pytest.mark.parametrize("url", ["http://[::1", "http://host:port/v1", "", "://", "http://", "no-url", "ftp://x/v1"])
 def test_an_address_that_is_none_cannot_be_reached(url: str) -> None:
     with pytest.raises(GeneratorError) as caught:
-        OpenAIGenerator("m", base_url=url, retries=0)
+        OpenAICompleter("m", OpenAIConfig(base_url=url, retries=0))
     assert_one_sentence(caught.value)
 
 
 @pytest.mark.parametrize("rest", ["127.0.0.1:9/v1", "[::1", "x:port/v1"])
 def test_a_password_in_the_address_is_not_shown(rest: str) -> None:
     with pytest.raises(GeneratorError) as caught:
-        OpenAIGenerator("m", base_url=f"http://user:pa@ss@{rest}", retries=0)
+        OpenAICompleter("m", OpenAIConfig(base_url=f"http://user:pa@ss@{rest}", retries=0))
     assert "pa" not in caught.value.message.replace("parse", "")
     assert "user" not in caught.value.message
     assert "http://***@" in caught.value.message
 
 
-def test_one_refused_prompt_is_told_apart_from_an_outage(generator: OpenAIGenerator) -> None:
+def test_one_refused_prompt_is_told_apart_from_an_outage(generator: OpenAICompleter) -> None:
     with pytest.raises(PromptRefusedError):
         generator.generate([Prompt("good"), Prompt("forbidden")], Sampling())
     assert generator.generate([Prompt("good")], Sampling())[0].text == "echo good"

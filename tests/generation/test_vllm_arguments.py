@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from rag.config import VllmConfig
 from rag.generation.hardware import cpu_has_bfloat16
 from rag.generation.vllm import _set_environment, machine_arguments
 
@@ -20,20 +21,25 @@ def torch_with(gpus: int, free: int = 0, total: int = 1) -> SimpleNamespace:
 
 def test_on_a_cpu_the_dtype_is_what_the_cpu_computes_fastest() -> None:
     expected = "bfloat16" if cpu_has_bfloat16() else "float32"
-    assert machine_arguments(torch_with(0), "auto", None, None) == {"dtype": expected, "enforce_eager": True}
+    assert machine_arguments(torch_with(0), VllmConfig()) == {"dtype": expected, "enforce_eager": True}
 
 
 def test_on_a_cpu_a_chosen_dtype_stands() -> None:
-    assert machine_arguments(torch_with(0), "bfloat16", False, None) == {"dtype": "bfloat16", "enforce_eager": False}
+    assert machine_arguments(torch_with(0), VllmConfig(dtype="bfloat16", enforce_eager=False)) == {
+        "dtype": "bfloat16",
+        "enforce_eager": False,
+    }
 
 
 def test_on_a_gpu_vllm_takes_what_embedder_and_index_leave_free() -> None:
-    arguments = machine_arguments(torch_with(1, free=60 * GIB, total=80 * GIB), "auto", None, None)
+    arguments = machine_arguments(torch_with(1, free=60 * GIB, total=80 * GIB), VllmConfig())
     assert arguments == {"gpu_memory_utilization": pytest.approx(59.5 / 80, abs=1e-3), "enforce_eager": False}
 
 
 def test_on_a_gpu_a_chosen_share_stands() -> None:
-    arguments = machine_arguments(torch_with(1, free=GIB, total=80 * GIB), "auto", True, 0.5)
+    arguments = machine_arguments(
+        torch_with(1, free=GIB, total=80 * GIB), VllmConfig(enforce_eager=True, memory_share=0.5)
+    )
     assert arguments == {"gpu_memory_utilization": 0.5, "enforce_eager": True}
 
 

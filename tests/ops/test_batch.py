@@ -12,7 +12,7 @@ from rag_project import Project
 
 from rag.errors import InputError, PromptRefusedError
 from rag.generation.base import Completion, Prompt, Sampling
-from rag.generation.fake import FakeGenerator
+from rag.generation.fake import FakeCompleter
 from rag.ops.batch import BatchReport, answer_file, answer_planned, plan_batch
 from rag.retrieval.filters import Filter
 
@@ -24,8 +24,8 @@ class Batch:
     """A questions file, an answers file, and a pipeline between them."""
 
     def __init__(self, project: Project) -> None:
-        self.generator = FakeGenerator()
-        self.pipeline = project.pipeline(generator=self.generator)
+        self.generator = FakeCompleter()
+        self.pipeline = project.knowledge_base(generator=self.generator)
         self.questions = project.folder / "questions.jsonl"
         self.out = project.folder / "answers.jsonl"
 
@@ -103,7 +103,7 @@ def test_bad_lines_are_counted_and_named_in_the_report(batch: Batch) -> None:
 
 def test_a_question_too_long_for_the_model_fails_alone(fog: Project) -> None:
     batch = Batch(fog)
-    batch.pipeline = fog.pipeline(generator=FakeGenerator(context_length=400))
+    batch.pipeline = fog.knowledge_base(generator=FakeCompleter(context_length=400))
     batch.ask(SOUP, {"question": "fog " * 300}, FOG).run()
     assert ["error" in row for row in batch.rows()] == [False, True, False]
 
@@ -216,7 +216,7 @@ def test_a_folder_that_is_not_there_is_said_first(batch: Batch) -> None:
         batch.ask(SOUP).run()
 
 
-class _Refusing(FakeGenerator):
+class _Refusing(FakeCompleter):
     """An endpoint that answers some prompts with a 400."""
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
@@ -228,7 +228,7 @@ class _Refusing(FakeGenerator):
 @pytest.mark.parametrize("bad", [{0}, {4}, {1, 2, 6}, set(range(7))], ids=str)
 def test_a_refused_prompt_fails_alone(fog: Project, bad: set[int]) -> None:
     batch = Batch(fog)
-    batch.pipeline = fog.pipeline(generator=_Refusing())
+    batch.pipeline = fog.knowledge_base(generator=_Refusing())
     rows = [{"question": f"fog sensor {n} {'forbidden' if n in bad else ''}?"} for n in range(7)]
     report = batch.ask(*rows).run()
     assert [number for number, _ in report.failed] == sorted(n + 1 for n in bad)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from rag_project import Project
 
-from rag.config import Config, load_config
+from rag.config import load_config
 from rag.embedding.base import FakeEmbedder
 from rag.errors import InputError
-from rag.factory import make_builder, make_retriever
-from rag.generation.fake import FakeGenerator
+from rag.factory import make_packer, make_retriever
+from rag.generation.fake import FakeCompleter
 from rag.ops.explain import Why, leave_one_out, why
 from rag.retrieval.filters import Filter
 
@@ -40,19 +41,9 @@ def explain(
     only: Filter | None = None,
 ) -> Why:
     config = load_config("test", assignments).config
-    readers = []
-
-    def retriever(changed: Config):  # type: ignore[no-untyped-def]
-        made = make_retriever(project.index, changed, FakeEmbedder())
-        readers.append(made.reader)
-        return made
-
-    try:
-        builder = lambda changed: make_builder(changed, FakeGenerator())  # noqa: E731 - beside the other
-        return why(question, expected, page, config, retriever, builder, only)
-    finally:
-        for reader in readers:
-            reader.close()
+    retriever = make_retriever(project.index, config, FakeEmbedder())
+    with closing(retriever.reader):
+        return why(question, expected, page, config, retriever, make_packer, only)
 
 
 def test_a_passage_that_is_shown(harbour: Project) -> None:
@@ -113,9 +104,9 @@ def test_a_document_that_is_not_there(harbour: Project, expected: str, page: int
 
 
 def test_the_answer_changes_without_the_passage_it_came_from(fog: Project) -> None:
-    pipeline = fog.pipeline()
+    pipeline = fog.knowledge_base()
     answer = pipeline.ask("What does the fog sensor weigh?")
-    attributions = leave_one_out(pipeline.reader, answer)
+    attributions = leave_one_out(pipeline.answerer, answer)
     assert {a.passage.id for a in attributions} == {p.id for p in answer.passages}
     assert attributions[0].passage.source == "fog.md"
     assert attributions[0].similarity < 1.0
@@ -124,11 +115,11 @@ def test_the_answer_changes_without_the_passage_it_came_from(fog: Project) -> No
 
 
 def test_all_variants_are_answered_in_one_batch(fog: Project) -> None:
-    generator = FakeGenerator()
-    pipeline = fog.pipeline(generator=generator)
+    generator = FakeCompleter()
+    pipeline = fog.knowledge_base(generator=generator)
     answer = pipeline.ask("What does the fog sensor weigh?")
     calls = []
     real = generator.generate
     generator.generate = lambda prompts, sampling: calls.append(len(prompts)) or real(prompts, sampling)  # type: ignore
-    leave_one_out(pipeline.reader, answer)
+    leave_one_out(pipeline.answerer, answer)
     assert calls == [len(answer.passages)]

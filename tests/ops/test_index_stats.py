@@ -11,7 +11,7 @@ from rag_project import Project
 from indexes import IndexMissingError
 from indexes.search.protocols import Hits
 from indexes.store.rows import Float32, Int64
-from rag.ops.index_stats import index_stamp, recall_at, survey, survey_recall
+from rag.ops.index_stats import index_stamp, index_stats, measure_recall, recall_at
 
 WORDS = ("lamp", "mast", "horn", "pump", "soup", "rope", "tide", "gull", "salt", "rust", "oar", "keel")
 
@@ -40,16 +40,16 @@ class Half:
 
 
 def test_a_survey_says_what_is_there(fog: Project) -> None:
-    found = survey(fog.index.folder, fog.config)
+    found = index_stats(fog.index.folder, fog.config)
     assert (found.counts["ready"], found.generation) == (3, fog.index.store.generation)
     assert found.counts["chunks"] > 0 and found.size > 0
     assert found.derived == {"dense": found.generation, "lexical": found.generation}
     with pytest.raises(IndexMissingError):
-        survey(fog.folder / "nothing", fog.config)
+        index_stats(fog.folder / "nothing", fog.config)
 
 
 def test_an_exact_index_finds_all(many: Project) -> None:
-    found = survey_recall(many.index.folder, many.config, sample=20, seed=1)
+    found = measure_recall(many.index.folder, many.config, sample=20, seed=1)
     assert (found.mean, found.queries, found.whole, found.k, found.chunks) == (1.0, 20, 20, 10, 60)
 
 
@@ -72,7 +72,7 @@ def test_what_an_index_misses_is_counted(many: Project) -> None:
 
 def test_too_few_chunks_to_measure(project: Project) -> None:
     project.write({"one.txt": "One sentence.\n"}).ingest()
-    assert survey_recall(project.index.folder, project.config).queries == 0
+    assert measure_recall(project.index.folder, project.config).queries == 0
 
 
 def test_the_stamp_changes_with_the_index(fog: Project, tmp_path: Path) -> None:

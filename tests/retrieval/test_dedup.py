@@ -6,8 +6,10 @@ import pytest
 from rag_project import CountingEmbedder, Project
 
 from rag.config import load_config
-from rag.generation.prompt_builder import ReadingBuilder
+from rag.embedding.base import FakeEmbedder
+from rag.generation.prompt_builder import WholePassages
 from rag.ops.explain import why
+from rag.retrieval.retriever import Retriever
 
 SAME = "The net hangs still on the quay, and nobody mends it before the spring.\n"
 OTHER = "The net of the fog horn is mended on the quay every second Friday.\n"
@@ -79,17 +81,15 @@ def test_a_reranker_reads_each_passage_once(copies: Project) -> None:
             self.read += [text for _, text in pairs]
             return [0.0] * len(pairs)
 
-    retriever = copies.retriever()
-    reranker = retriever._reranker = Recording()  # type: ignore[assignment]
-    retriever.retrieve("net on the quay", k=2)
+    reranker = Recording()
+    plain = copies.retriever()
+    Retriever(plain.reader, FakeEmbedder(), plain.settings, reranker).retrieve("net on the quay", k=2)
     assert len(reranker.read) == len(set(reranker.read)) == 3
 
 
 def test_a_document_that_was_folded_into_another_is_not_lost(copies: Project) -> None:
     config = load_config("test").config
-    found = why(
-        "net on the quay", "copy-5/net.txt", None, config, lambda c: copies.retriever(), lambda c: ReadingBuilder()
-    )
+    found = why("net on the quay", "copy-5/net.txt", None, config, copies.retriever(), lambda c: WholePassages())
     assert found.lost_at is None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rag_project import Project
 
+from rag.config import RetrievalConfig
 from rag.embedding.base import FakeEmbedder
 from rag.errors import ModelError
 from rag.extractive_qa.engine import MarkedSpan, Reading
@@ -38,7 +39,7 @@ def notes(project: Project) -> Project:
 def retriever(project: Project, reranker: Liking | None, candidates: int = 20, k: int = 5) -> Retriever:
     reader = project.index.reader()
     project._readers.append(reader)
-    return Retriever(reader, FakeEmbedder(), k=k, reranker=reranker, rerank_candidates=candidates)
+    return Retriever(reader, FakeEmbedder(), RetrievalConfig(k=k, rerank_candidates=candidates), reranker)
 
 
 def test_what_the_reranker_likes_comes_first_and_says_where_it_was(notes: Project) -> None:

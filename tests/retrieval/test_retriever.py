@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from rag_project import Project
 
+from rag.config import RetrievalConfig
 from rag.embedding.base import FakeEmbedder, Float32
 from rag.errors import InputError
 from rag.retrieval.filters import Filter
+from rag.retrieval.fusion import FUSIONS, Fusion
+from rag.retrieval.rerankers import RERANKERS
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, Retriever, check_question
 
 WORDS = ["mast", "net", "cup", "lamp", "quay", "boat", "letter", "oil", "hood", "bolt"]
@@ -117,9 +123,37 @@ def test_the_relevance_is_the_best_cosine(fog: Project) -> None:
     assert retrieved.relevance == pytest.approx(max(p.dense for p in retrieved.passages if p.dense is not None))
 
 
-def test_an_unknown_fusion_lists_the_known_ones(fog: Project) -> None:
-    with pytest.raises(ValueError, match="zscore, rrf, dense, lexical"):
-        Retriever(fog.index.reader(), FakeEmbedder(), fusion="magic")  # type: ignore[arg-type]
+def test_an_unknown_fusion_lists_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="zscore, rrf, dense, lexical"):
+        RetrievalConfig(fusion="magic")
+
+
+def test_every_setting_reaches_a_retriever_with_other_settings(fog: Project) -> None:
+    settings = RetrievalConfig(k=1, candidates=7, fusion="rrf", dense_weight=0.1, rrf_k=3, collapse_duplicates="off")
+    other = fog.retriever().with_settings(settings)
+    assert other.settings == settings
+    assert other.retrieve("fog sensor") == replace(
+        Retriever(other.reader, FakeEmbedder(), settings).retrieve("fog sensor"), timings=ANY
+    )
+
+
+def test_a_dummy_fusion_needs_only_a_row_in_the_table(fog: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FUSIONS, "worst-first", Fusion(lambda dense, _, __: -dense, uses_lexical=False))
+    dense = fog.retriever("retrieval.fusion=dense").retrieve("fog sensor", k=30).passages
+    found = fog.retriever("retrieval.fusion=worst-first").retrieve("fog sensor", k=30).passages
+    assert [p.id for p in found] == [p.id for p in reversed(dense)]
+
+
+def test_a_dummy_reranker_needs_only_a_row_in_the_table(fog: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shortest:
+        weight = 100.0
+
+        def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+            return [-float(len(passage)) for _, passage in pairs]
+
+    monkeypatch.setitem(RERANKERS, "shortest", lambda retrieval, reader: Shortest())
+    found = fog.retriever("retrieval.rerank=shortest").retrieve("fog sensor").passages
+    assert [len(p.text) for p in found] == sorted(len(p.text) for p in found)
 
 
 def test_a_batch_equals_its_questions_one_by_one(many: Project) -> None:

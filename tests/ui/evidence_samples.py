@@ -9,7 +9,7 @@ from fpdf import FPDF
 from rag.config import load_config
 from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker, make_pipeline, open_or_create
-from rag.generation.fake import FakeGenerator
+from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor
 from rag.types import Answer, Citation, Passage, Sentence
 
@@ -50,7 +50,7 @@ def make_index(folder: Path, files: dict[str, str | bytes] | None = None) -> Pat
 def ask(index: Path, question: str, reply: str | None = None) -> Answer:
     """Ask the index, answered by the fake generator or with the reply."""
     config, embedder = load_config("test").config, FakeEmbedder()
-    generator = FakeGenerator(None if reply is None else lambda _: reply)
+    generator = FakeCompleter(None if reply is None else lambda _: reply)
     opened = open_or_create(index, config, embedder)
     pipeline = make_pipeline(opened, config, embedder=embedder, generator=generator)
     try:

@@ -102,7 +102,7 @@ def feedback(here: Here, texts: list[str]) -> None:
 
 
 def failures(here: Here, texts: list[str]) -> None:
-    from rag.failures import Failure
+    from rag.errors import Failure
     from ui.components.frame import show_failure
 
     for text in texts:

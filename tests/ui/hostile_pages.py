@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 from hostile_state import OWNER, QUESTION_WORD, names, settings_of
 
-from rag.failures import Failure
+from rag.errors import Failure
 from rag.ops.doctor import Finding
 from rag.retrieval.filters import Filter
 from ui.components.frame import Here, sidebar

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from rag.answering.pipeline import Pipeline
 
 from rag.answering import query_rewriting as followup
-from rag.answering.pipeline import Pipeline
 from rag.retrieval.filters import Filter
 from ui.jobs.asking import Asking, Outcome
 from ui.jobs.background import Task

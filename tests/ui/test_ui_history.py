@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.failures import Failure
+from rag.errors import Failure
 from rag.types import Answer
 from ui.jobs.asking import Clock
 from ui.server.owners import COOKIE, new_token, owner_of

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from rag.answering import query_rewriting as followup
 from rag.config import load_config
-from rag.failures import Failure
+from rag.errors import Failure
 from rag.types import Answer, Citation, Note, Passage, Sentence
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, Outcome

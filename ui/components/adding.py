@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.failures import Failure
+from rag.errors import Failure
 from rag.ops.index_folders import writer_of
 from ui.components.frame import Here, say_failure
 from ui.jobs.ingesting import Ingestion, Work, ingestions
@@ -19,7 +19,7 @@ from ui.views.documents import done_line, kept_line, name_of, reason, refused_li
 __all__ = ["begin", "draw_adding", "draw_ingestions", "forget_told"]
 
 _EVERY_S = 1.0
-_TOLD = "documents_told"
+_TOLD = "documents_by_state"
 
 
 def begin(

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from rag.errors import DocumentError, RagError
-from rag.failures import FAILURES
+from rag.errors import FAILURES, DocumentError, RagError
 from rag.types import Answer
 from ui.components.frame import Here
 from ui.storage.collections import uploads_of

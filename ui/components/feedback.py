@@ -128,7 +128,7 @@ def _choose_in_document(here: Here, words: str, key: str) -> Passage | None:
     """Let the user choose a document; return its chunk that holds the words."""
     from rag.ingestion.source_files import passage_with
 
-    store = here.engine().pipeline().retriever.reader.store
+    store = here.engine().knowledge_base().retriever.reader.store
     names = [row.source for row in store.documents() if row.state != "failed"]
     source = st.selectbox(
         here.t("feedback.document"),

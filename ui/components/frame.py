@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from rag.config import Config
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.i18n import LANGUAGES, Texts
 from ui.jobs.engines import Engine, configured, engines
 from ui.server.owners import owner_of

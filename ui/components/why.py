@@ -56,7 +56,7 @@ def _deeper(here: Here, question: str, key: str) -> Sequence[Passage]:
     slot = f"{key}-why-found"
     if slot not in st.session_state:
         with st.spinner(here.t("why.searching")):
-            pipeline = here.engine().pipeline()
+            pipeline = here.engine().knowledge_base()
             st.session_state[slot] = pipeline.retriever.retrieve(question, k=_DEEPER).passages
     found: Sequence[Passage] = st.session_state[slot]
     return found
@@ -70,7 +70,7 @@ def _without(here: Here, answer: Answer, key: str) -> None:
         from rag.ops.explain import leave_one_out
 
         with st.spinner(t("why.answering")):
-            st.session_state[slot] = leave_one_out(here.engine().pipeline().reader, answer)
+            st.session_state[slot] = leave_one_out(here.engine().knowledge_base().answerer, answer)
     attributions: list[Attribution] | None = st.session_state.get(slot)
     if attributions is not None:
         st.caption(t("why.without_told"))

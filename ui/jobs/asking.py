@@ -15,11 +15,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rag.answering import query_rewriting as followup
-from rag.answering.answerer import AnswerStream
-from rag.answering.pipeline import Pipeline
 from rag.answering.query_rewriting import Rewritten
-from rag.errors import RagError
-from rag.failures import Failure
+from rag.errors import Failure, RagError
+from rag.knowledge_base import KnowledgeBase, QuestionStream
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
 from rag.types import Answer, Passage
@@ -73,7 +71,7 @@ class Outcome:
 
 @dataclass
 class _Progress:
-    stream: AnswerStream | None = None
+    stream: QuestionStream | None = None
     answer: Answer | None = None
     failure: Failure | None = None
     shown: str = ""
@@ -155,16 +153,12 @@ class Asking:
         if pipeline is None:
             return
         told.clock.loaded = self._now()
-        told.strict = float(getattr(pipeline.generator, "strict", 0.0))
-        understood = followup.rewrite(question, self._history, writer=followup.writer_of(pipeline.generator))
-        retrieved = pipeline.retriever.retrieve(understood.question, only=self._only)
+        told.strict = pipeline.answerer.strict_threshold
+        stream = told.stream = pipeline.stream(question, filter=self._only, history=self._history)
         told.clock.sources = self._now()
-        if not retrieved.passages:
+        if not stream.retrieved.passages:
             told.nothing_in = _nothing_in(pipeline, self._only)
-        self._events.put(Event(passages=retrieved.passages, understood=understood))
-        if self._stopped.is_set():
-            return
-        stream = told.stream = pipeline.reader.stream(retrieved)
+        self._events.put(Event(passages=stream.retrieved.passages, understood=stream.understood))
         if self._stopped.is_set():  # between the two lines above, when there was no stream to close yet
             stream.close()
         try:
@@ -178,11 +172,11 @@ class Asking:
             raise
         told.answer = stream.answer
 
-    def _pipeline(self) -> Pipeline | None:
+    def _pipeline(self) -> KnowledgeBase | None:
         """Wait for the engine; None where it was stopped meanwhile."""
         while not self._stopped.is_set():
             if self._engine.state.status != "starting":
-                return self._engine.pipeline()
+                return self._engine.knowledge_base()
             self._stopped.wait(POLL_S)
         return None
 
@@ -190,7 +184,7 @@ class Asking:
         return time.monotonic() - self._begun
 
 
-def _what_came(stream: AnswerStream, shown: str) -> Answer | None:
+def _what_came(stream: QuestionStream, shown: str) -> Answer | None:
     """Return the part of an answer that an engine gave before it failed, if it can still be told."""
     if not shown:
         return None
@@ -201,7 +195,7 @@ def _what_came(stream: AnswerStream, shown: str) -> Answer | None:
         return None
 
 
-def _nothing_in(pipeline: Pipeline, only: Filter) -> NothingIn:
+def _nothing_in(pipeline: KnowledgeBase, only: Filter) -> NothingIn:
     store = pipeline.retriever.reader.store
     if not store.counts()["chunks"]:
         return "index"

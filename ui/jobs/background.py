@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from typing import Any, Generic, TypeVar
 
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.text.failures import failure_of, traced
 
 __all__ = ["Behind", "Task"]

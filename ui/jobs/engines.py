@@ -10,24 +10,18 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from pydantic import BaseModel
-
-from rag.answering.abstention import apply_calibration
 from rag.config import Config, Resolved, load_config
-from rag.failures import Failure
+from rag.errors import Failure
+from rag.knowledge_base import KnowledgeBase, ModelPool
 from ui.jobs.background import Task
 
 if TYPE_CHECKING:
-    from rag.answering.pipeline import Pipeline
-    from rag.embedding.base import Embedder
-    from rag.generation.base import Generator
     from rag.retrieval.rerankers import Reranker
 
 __all__ = ["Engine", "Engines", "State", "configured", "engines"]
@@ -46,9 +40,9 @@ class State:
 
 
 class Engine:
-    """A pipeline that is being made or is there."""
+    """A knowledge base whose models are loading or loaded."""
 
-    def __init__(self, resolved: Resolved, making: Task[Pipeline], note: str | None) -> None:
+    def __init__(self, resolved: Resolved, making: Task[KnowledgeBase], note: str | None) -> None:
         self.resolved = resolved
         self.note = note
         self._making = making
@@ -57,7 +51,7 @@ class Engine:
     def is_stale(self) -> bool:
         """Whether it is time to make it anew: its making failed a while ago, or its generator has died since."""
         if self.state.status == "ready":
-            return _is_dead(self._making.result().generator)
+            return not self._making.result().answerer.generator.alive
         # Not at once: a page that is drawn again because loading failed must not begin it again for ever.
         return self._making.stale(RETRY_AFTER_S)
 
@@ -69,8 +63,11 @@ class Engine:
             return State("starting", making.seconds)
         return State("ready" if making.failure is None else "failed", making.seconds, making.failure)
 
-    def pipeline(self, timeout: float | None = None) -> Pipeline:
-        """Return the pipeline, waiting for it. Raises what its making raised, and ``TimeoutError``."""
+    def knowledge_base(self, timeout: float | None = None) -> KnowledgeBase:
+        """Return the knowledge base with its models loaded, waiting for it.
+
+        Raises what loading raised, or ``TimeoutError``.
+        """
         return self._making.result(timeout)
 
 
@@ -85,7 +82,7 @@ class Engines:
         self.head_start_s = 0.0
         self._lock = threading.Lock()
         self._engines: dict[tuple[Path, str], Engine] = {}
-        self._parts: dict[tuple[str, str], Future[Any]] = {}
+        self.models = ModelPool()
         # One thread: models that load beside each other on two cores are both late.
         self._loader = ThreadPoolExecutor(
             1, thread_name_prefix="engines", initializer=lambda: time.sleep(self.head_start_s)
@@ -96,30 +93,19 @@ class Engines:
 
         Raises :class:`~rag.errors.UsageError` for a configuration that is none.
         """
-        resolved, note = apply_calibration(configured(config, assignments), index)
-        key = (index.absolute(), resolved.config.digest())
+        knowledge_base = KnowledgeBase(index, configured(config, assignments), self.models)
+        key = (index.absolute(), knowledge_base.config.config.digest())
         with self._lock:
             engine = self._engines.get(key)
             if engine is None or engine.is_stale:
-                making = Task(self._loader.submit(self._make, index, resolved.config))
-                engine = self._engines[key] = Engine(resolved, making, note)
+                making = Task(self._loader.submit(self._load, knowledge_base))
+                note = knowledge_base.notes[0] if knowledge_base.notes else None
+                engine = self._engines[key] = Engine(knowledge_base.config, making, note)
             return engine
 
-    def embedder(self, config: Config) -> Embedder:
-        """Return the embedder of a configuration, loaded once."""
-        from rag.factory import make_embedder
-
-        made: Embedder = self._shared(("embedder", _told(config.embedding)), lambda: make_embedder(config))
-        return made
-
     def reranker(self, config: Config) -> Reranker | None:
-        """Return the reranker of a configuration, loaded once; None where it asks for none."""
-        from rag.factory import make_reranker
-
-        part = config.retrieval
-        key = ("reranker", f"{part.rerank} {part.cross_encoder} {part.rerank_weight} {_told(config.reader)}")
-        made: Reranker | None = self._shared(key, lambda: make_reranker(config))
-        return made
+        """Return the reranker of a configuration, loaded once; None if it asks for none."""
+        return self.models.reranker(config)
 
     def forget(self, index: Path) -> None:
         """Close what answers over an index, for example before its folder is removed."""
@@ -127,50 +113,12 @@ class Engines:
             gone = [self._engines.pop(key) for key in list(self._engines) if key[0] == index.absolute()]
         for engine in gone:
             if engine.state.status == "ready":
-                engine.pipeline().retriever.reader.close()
+                engine.knowledge_base().close()
 
-    def _make(self, index: Path, config: Config) -> Pipeline:
-        from rag.answering.pipeline import Pipeline
-        from rag.factory import make_reader, make_retriever, open_index
-
-        open_index(index, config).store.close()  # a missing index is said before models are loaded
-        embedder = self.embedder(config)
-        generator = self._generator(config)
-        retriever = make_retriever(open_index(index, config, embedder), config, embedder)
-        retriever.reader.snapshot()
-        made = Pipeline(retriever, make_reader(config, generator))
+    def _load(self, knowledge_base: KnowledgeBase) -> KnowledgeBase:
+        knowledge_base.answerer  # noqa: B018 - loads embedder, index and generator
         _set_aside()
-        return made
-
-    def _generator(self, config: Config) -> Generator:
-        """Return the generator of a configuration. A hybrid one writes with the same engine as the plain writer."""
-        from rag.factory import make_generator, writer_config
-
-        if config.generator.type == "hybrid":  # itself it holds nothing
-            return make_generator(config, writer=self._generator(writer_config(config)))
-        made: Generator = self._shared(
-            ("generator", _told(config.generator, config.reader)), lambda: make_generator(config)
-        )
-        return made
-
-    def _shared(self, key: tuple[str, str], make: Callable[[], T]) -> T:
-        """Return what was made under ``key``, or make it; of several threads one makes it and the others wait."""
-        with self._lock:
-            known = self._parts.get(key)
-            if known is not None and known.done() and _is_dead(known.result()):
-                known = None
-            mine = known is None
-            future: Future[T] = known or Future()
-            self._parts[key] = future
-        if mine:
-            try:
-                future.set_result(make())
-            except BaseException as error:
-                with self._lock:
-                    del self._parts[key]  # the next one tries again
-                future.set_exception(error)
-                raise
-        return future.result()
+        return knowledge_base
 
 
 def _set_aside() -> None:
@@ -182,15 +130,6 @@ def _set_aside() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-
-
-def _is_dead(part: object) -> bool:
-    """Tell whether a generator says that its engine has ended."""
-    return bool(getattr(part, "is_dead", bool)())
-
-
-def _told(*parts: BaseModel) -> str:
-    return "".join(part.model_dump_json() for part in parts)
 
 
 @lru_cache(maxsize=64)

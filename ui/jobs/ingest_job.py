@@ -21,8 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rag.errors import DocumentError
-from rag.failures import FAILURES, explain
+from rag.errors import FAILURES, DocumentError, explain
 
 if TYPE_CHECKING:
     from rag.config import Config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.components.frame import Here, show_failure
 from ui.i18n import Texts
 from ui.jobs.evaluations import Evaluation, evaluations

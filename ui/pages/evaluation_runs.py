@@ -9,7 +9,7 @@ import streamlit as st
 
 from eval.records import RunData
 from eval.runs import RunEntry
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.components.frame import show_failure, told
 from ui.i18n import Texts
 from ui.jobs.evaluations import evaluations

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from eval.report_values import interval_of, sweep_settings
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.components.frame import show_failure
 from ui.i18n import Texts
 from ui.pages.evaluation import Desk

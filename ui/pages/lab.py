@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from rag.config import Config, load_config
-from rag.errors import RagError
-from rag.factory import make_builder, open_index, vary_retriever
-from rag.failures import FAILURES
+from rag.errors import FAILURES, RagError
+from rag.factory import open_index
 from rag.ops.index_folders import holds_index
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
 from ui.components.filter import chosen_filter
@@ -24,7 +23,7 @@ from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rag.answering.pipeline import Pipeline
+    from rag.knowledge_base import KnowledgeBase
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retrieved
 
@@ -55,12 +54,12 @@ def show(here: Here) -> None:
             return
         engine = here.engine()
         with st.spinner(t("app.starting", seconds=round(engine.state.seconds))):
-            pipeline = engine.pipeline()
+            pipeline = engine.knowledge_base()
             reranker = _reranker(here, changed)
             found = _search(pipeline, check_question(question), changed, reranker)
         if expected:
             with st.container(border=True):
-                _draw_why(here, pipeline, question, expected, page, changed, reranker)
+                _draw_why(here, pipeline, question, expected, page, changed)
         _draw_columns(here, pipeline, found, changed.retrieval.k, expected, page)
 
 
@@ -127,23 +126,23 @@ def _with(here: Here, config: Config, *assignments: str) -> Config:
     return load_config(here.settings.config, (*here.settings.assignments, *now, *assignments)).config
 
 
-def _search(pipeline: Pipeline, question: str, config: Config, reranker: Reranker | None) -> dict[str, Retrieved]:
+def _search(pipeline: KnowledgeBase, question: str, config: Config, reranker: Reranker | None) -> dict[str, Retrieved]:
     """Ask every retriever, all over the same reader and embedder."""
     found, only = {}, chosen_filter()
     fusion = config.retrieval.fusion if config.retrieval.fusion in ("zscore", "rrf") else "zscore"
     for name, kind in (("dense", "dense"), ("lexical", "lexical"), ("hybrid", fusion), ("reranked", fusion)):
         if name == "reranked" and reranker is None:
             continue
-        part = config.retrieval.model_copy(update={"fusion": kind})
-        varied = vary_retriever(
-            pipeline.retriever, config.model_copy(update={"retrieval": part}), reranker if name == "reranked" else None
-        )
+        reranks = config.retrieval.rerank if config.retrieval.rerank != "off" else "reader"
+        update = {"fusion": kind, "rerank": reranks if name == "reranked" else "off"}
+        part = config.retrieval.model_copy(update=update)
+        varied = pipeline.retriever.with_settings(part, reranker)
         found[name] = varied.retrieve(question, only=only, k=max(_DEPTH, part.k))
     return found
 
 
 def _draw_columns(
-    here: Here, pipeline: Pipeline, found: dict[str, Retrieved], k: int, expected: str | None, page: int | None
+    here: Here, pipeline: KnowledgeBase, found: dict[str, Retrieved], k: int, expected: str | None, page: int | None
 ) -> None:
     t = here.t
     lexical = pipeline.retriever.reader.snapshot().lexical
@@ -161,20 +160,17 @@ def _draw_columns(
 
 
 def _draw_why(
-    here: Here, pipeline: Pipeline, question: str, expected: str, page: int | None, config: Config,
-    reranker: Reranker | None,
-) -> None:  # fmt: skip
+    here: Here, pipeline: KnowledgeBase, question: str, expected: str, page: int | None, config: Config
+) -> None:
+    from rag.factory import make_packer
     from rag.ops.explain import why
 
     t, part, only = here.t, config.retrieval, chosen_filter()
-    reranking = reranker if part.rerank != "off" else None
     st.html(f'<div class="lab-head">{escape(name_of(expected))}</div>')  # a heading would be Markdown
     try:
         found = why(
             check_question(question), expected, page, config,
-            lambda other: vary_retriever(pipeline.retriever, other, reranking),
-            lambda other: make_builder(other, pipeline.generator),
-            only,
+            pipeline.retriever, make_packer, only,
         )  # fmt: skip
     except FAILURES as error:
         show_failure(failure_of(error))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from rag.ops.environment import hardware, memory
-from rag.ops.index_stats import index_stamp, survey, survey_recall
+from rag.ops.index_stats import index_stamp, index_stats, measure_recall
 from ui.components.frame import Here, show_failure, told
 from ui.i18n import Texts
 from ui.jobs.background import Behind
@@ -110,7 +110,7 @@ def _index(here: Here) -> None:
     t, config = here.t, here.engine().resolved.config
     st.subheader(t("system.index"))
     state = (here.index, config.digest(), index_stamp(here.index))
-    looking = _surveys.get(("survey", *state), lambda: survey(here.index, config))
+    looking = _surveys.get(("survey", *state), lambda: index_stats(here.index, config))
     if not ready(here, looking, t("system.looking")):
         return
     folder = (t("system.index_folder"), one_line(here.index.name))
@@ -118,7 +118,7 @@ def _index(here: Here) -> None:
     key = ("recall", *state)
     if st.button(t("system.measure_recall"), key="system_recall", help=t("system.recall_help")):
         _surveys.forget(key)
-        _surveys.get(key, lambda: survey_recall(here.index, config))
+        _surveys.get(key, lambda: measure_recall(here.index, config))
     measuring = _surveys.known(key)
     if measuring is not None and ready(here, measuring, t("system.measuring_recall")):
         st.markdown(recall_text(measuring.result(), t))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
-from rag.failures import Failure
+from rag.errors import Failure
 from ui.storage.history import Chat, ChatRow, Chats, HistoryError, Turn
 from ui.text.failures import failure_of
 

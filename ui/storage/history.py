@@ -18,8 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rag.errors import RagError
-from rag.failures import Failure
+from rag.errors import Failure, RagError
 from rag.ops.serialize import answer_from_json, answer_json
 from rag.types import Answer
 from ui.jobs.asking import Clock

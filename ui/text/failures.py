@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from eval.errors import EvalError
-from rag.failures import FAILURES, Failure, explain
+from rag.errors import FAILURES, Failure, explain
 
 __all__ = ["FORESEEN", "failure_of", "traced"]
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.answering import query_rewriting as followup
-from rag.config import MARKING, Config
+from rag.config import Config
 from rag.evidence.token_match import content_stems
+from rag.generation.registry import GENERATORS
 from rag.types import Answer
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, NothingIn, Outcome
@@ -64,16 +65,13 @@ class Line:
 
 
 def choices(config: Config) -> list[Choice]:
-    """Return what can answer with a configuration, its own first: the reader, the language model, both together."""
-    part = config.generator
-    writer = part.writer if part.type in MARKING else part.type
-    ways = [
-        Choice("reader", ("generator.type=extractive",)),
-        Choice("written", (f"generator.type={writer}",)),
-        Choice("both", ("generator.type=hybrid", f"generator.writer={writer}")),
-    ]
-    own = {"extractive": 0, "hybrid": 2}.get(part.type, 1)
-    return [Choice(ways[own].name, ()), *(way for n, way in enumerate(ways) if n != own)]
+    """Return what can answer with a configuration, its own generator first: the extractive model, a language model."""
+    own = config.generator.type
+    extracts = GENERATORS[own].extracts
+    reader, writer = ("generator.type=extractive",), ("generator.type=vllm",)
+    if extracts:
+        return [Choice("reader", ()), Choice("written", writer)]
+    return [Choice("written", ()), Choice("reader", reader)]
 
 
 def band(answer: Answer, *, marked: bool, strict: float) -> Band:
@@ -111,7 +109,7 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     """Return what came of a question as the history keeps it."""
     answer = outcome.answer
     given = answer is not None and not answer.abstained and bool(answer.text.strip())
-    marked = config.generator.type in MARKING
+    marked = GENERATORS[config.generator.type].extracts
     return Turn(
         question=question,
         answer=answer,

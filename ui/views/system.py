@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rag.answering.abstention import public_tree
-from rag.config import MARKING, Config, Resolved
+from rag.config import Config, Resolved
 from rag.errors import RagError
 from rag.models.resolve import local_model
 from rag.ops.doctor import Finding
 from rag.ops.environment import Memory
-from rag.ops.index_stats import Recall, Survey
+from rag.ops.index_stats import IndexStats, Recall
 from ui.i18n import Texts
 from ui.server.metrics import Live
 from ui.text.safe import one_line
@@ -51,15 +51,10 @@ def checks(findings: Sequence[Finding]) -> list[Check]:
 
 
 def models_of(config: Config) -> list[tuple[str, str, str | None]]:
-    """Return (role, name, revision) of every model that the configuration uses."""
-    found = [("embedder", config.embedding.model, config.embedding.revision)]
-    kind = config.generator.type
-    if kind in MARKING or config.retrieval.rerank == "reader":
-        found.append(("reader", config.reader.model, config.reader.revision))
-    if _writer(config) not in ("extractive", "fake"):
+    """Return (role, name, revision) of every model that the configuration uses, remote ones included."""
+    found = config.models()
+    if config.generator.type == "openai":
         found.append(("writer", config.generator.model, config.generator.revision))
-    if config.retrieval.rerank == "cross-encoder":
-        found.append(("reranker", config.retrieval.cross_encoder, None))
     return found
 
 
@@ -70,17 +65,12 @@ def model_rows(config: Config) -> list[dict[str, str]]:
     rows = []
     for role, name, revision in models_of(config):
         row = {"role": role, "name": one_line(name), "fingerprint": "", "place": "", "problem": ""}
-        if role == "writer" and _writer(config) == "openai":
+        if role == "writer" and config.generator.type == "openai":
             row["place"] = str(public_tree(config)["generator"]["openai"]["base_url"])
         elif name != "fake":
             row |= _found(name, revision)
         rows.append(row)
     return rows
-
-
-def _writer(config: Config) -> str:
-    part = config.generator
-    return part.writer if part.type == "hybrid" else part.type
 
 
 def _found(name: str, revision: str | None) -> dict[str, str]:
@@ -107,7 +97,7 @@ def memory_rows(memory: Memory, t: Texts) -> list[tuple[str, str]]:
     return [(t(f"system.memory_{name}"), t.size(value)) for name, value in facts if value is not None]
 
 
-def index_rows(found: Survey, t: Texts) -> list[tuple[str, str]]:
+def index_rows(found: IndexStats, t: Texts) -> list[tuple[str, str]]:
     """Return the figures of an index."""
     counts = found.counts
     rows = [

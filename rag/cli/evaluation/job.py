@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from eval.run import Answerer
     from rag.cli.evaluation.systems import Open
     from rag.config import Resolved
-    from rag.generation.base import Generator
-    from rag.generation.cached import RememberingGenerator
+    from rag.generation.cached import CachedCompleter, CachedExtractor
 
 __all__ = ["Job", "Mode", "execute", "file_name", "make_job"]
 
@@ -148,7 +147,7 @@ def file_name(name: str) -> str:
 def execute(
     job: Job,
     *,
-    shared: RememberingGenerator | None = None,
+    shared: CachedCompleter | CachedExtractor | None = None,
     throughput: list[str] | None = None,
     teller: Teller | None = None,
 ) -> tuple[RunData, Path]:
@@ -160,11 +159,11 @@ def execute(
     from eval.records import write_json
     from eval.report import write_report
     from eval.run import evaluate
-    from rag.cli.evaluation.systems import remembering
+    from rag.factory import make_cached_generator
 
     generator = None
     if not job.retrieval_only:
-        generator = shared or remembering(job.resolved.config, job.memory / _COMPLETIONS, job.window)
+        generator = shared or make_cached_generator(job.resolved.config, job.memory / _COMPLETIONS, job.window)
     before = (generator.made, generator.starting_s) if generator else (0, 0.0)
     try:
         asked = len(job.dataset.questions)
@@ -258,11 +257,11 @@ def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any
 
 @contextmanager
 def _system(
-    job: Job, generator: Generator | None, teller: Teller
+    job: Job, generator: CachedCompleter | CachedExtractor | None, teller: Teller
 ) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
     """Make the product as the job wants it, with what the manifest says of it."""
     from rag.cli.evaluation.systems import ClosedBook, Gold
-    from rag.factory import make_reader
+    from rag.factory import make_answerer
 
     config = job.resolved.config
     if job.mode == "open":
@@ -273,15 +272,15 @@ def _system(
             system.close()
         return
     assert generator is not None  # noqa: S101 - only retrieval does without
-    reader = make_reader(config, generator, whole=job.mode == "gold")
+    reader = make_answerer(config, generator, whole_context=job.mode == "gold")
     yield Gold(job.dataset, reader) if job.mode == "gold" else ClosedBook(reader), lambda: _describe(job, None)
 
 
-def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
+def _open_system(job: Job, generator: CachedCompleter | CachedExtractor | None, teller: Teller) -> Open:
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
     from rag.embedding.cached import RememberingEmbedder
-    from rag.factory import make_embedder, make_reader, open_index
+    from rag.factory import make_answerer, make_embedder, open_index
 
     config = job.resolved.config
     if job.index is not None:
@@ -290,12 +289,12 @@ def _open_system(job: Job, generator: Generator | None, teller: Teller) -> Open:
     with loading(config):
         embedder = RememberingEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
     folder = job.index or corpus_index(job.dataset, config, embedder, job.out, teller.documents)
-    return Open(folder, config, embedder, None if generator is None else make_reader(config, generator))
+    return Open(folder, config, embedder, None if generator is None else make_answerer(config, generator))
 
 
 def _describe(job: Job, system: Any) -> dict[str, Any]:
     from rag.answering.abstention import public_tree
-    from rag.cli.evaluation.systems import generator_identity
+    from rag.factory import generator_identity
     from rag.ops.environment import git_commit, hardware, packages
 
     config = job.resolved.config

@@ -90,7 +90,7 @@ def _job(asked: Sweep, point: Point, out_folder: Path, index: Path | None) -> Jo
 
 def _run_all(jobs: Sequence[Job], progress: ProgressForm) -> list[Path]:
     """Run the jobs, grouped by generator, and return their folders in order."""
-    from rag.cli.evaluation.systems import generator_identity
+    from rag.factory import generator_identity
 
     groups: dict[str, list[int]] = {}
     for number, job in enumerate(jobs):
@@ -107,10 +107,10 @@ def _run_all(jobs: Sequence[Job], progress: ProgressForm) -> list[Path]:
 
 def _run_group(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
     """Run jobs with one generator; ``places`` say of each which point it is, and of how many."""
-    from rag.cli.evaluation.systems import remembering
+    from rag.factory import make_cached_generator
 
     teller = make_teller(progress)
-    generator = remembering(jobs[0].resolved.config, jobs[0].memory / "completions.sqlite", jobs[0].window)
+    generator = make_cached_generator(jobs[0].resolved.config, jobs[0].memory / "completions.sqlite", jobs[0].window)
     folders = []
     try:
         for job, (number, points) in zip(jobs, places, strict=True):

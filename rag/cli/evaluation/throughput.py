@@ -51,14 +51,14 @@ def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Seque
 
 
 def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: str) -> list[dict[str, Any]]:
-    from rag.factory import forbid_downloads, make_builder, make_generator
+    from rag.factory import forbid_downloads, make_answerer
+    from rag.retrieval.retriever import Retrieved
 
     forbid_downloads(config)
-    generator = make_generator(config)
-    builder = make_builder(config, generator, whole=True)
-    prompts = [builder.build(a["question"], [_passage(p) for p in a["passages"]]).prompt for a in asked]
-    generator.generate(prompts[:1], builder.sampling)  # what comes first pays for warming up
-    left = prompts[1:]
+    answerer = make_answerer(config, whole_context=True)
+    left = [Retrieved(a["question"], tuple(_passage(p) for p in a["passages"]), 1.0, 0) for a in asked]
+    answerer.answer_batch(left[:1])  # the first question pays for warming up
+    left = left[1:]
     label = precision if config.generator.type == "vllm" else config.generator.type
     table = []
     for batch, count in _batches():
@@ -66,7 +66,7 @@ def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: 
             break
         part, left = left[:count], left[count:]
         started = time.monotonic()
-        done = [c for n in range(0, count, batch) for c in generator.generate(part[n : n + batch], builder.sampling)]
+        done = [answer for n in range(0, count, batch) for answer in answerer.answer_batch(part[n : n + batch])]
         seconds = time.monotonic() - started or 1e-9
         read = sum(c.usage.prompt_tokens for c in done)
         written = sum(c.usage.completion_tokens for c in done)
@@ -79,7 +79,7 @@ def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: 
                 "prompt_tokens_per_s": round(read / seconds, 1),
             }
         )
-    generator.close()
+    answerer.generator.close()
     return table
 
 

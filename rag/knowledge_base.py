@@ -1,0 +1,417 @@
+"""The one way in: a folder with an index, opened once, for ingesting, searching, asking and looking after it.
+
+A :class:`KnowledgeBase` applies what belongs to every question: the configuration, the index's calibrated threshold,
+the filter, and the rewriting of follow-up questions. The command line, the page and the evaluation all use it.
+
+Models load when they are first needed and are shared through a :class:`ModelPool`. Errors are
+:class:`~rag.errors.RagError`, each with a message and a remedy.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from rag.answering.abstention import apply_calibration
+from rag.config import Config, Resolved, load_config
+from rag.errors import InputError, storage_errors
+from rag.retrieval.filters import Filter
+from rag.types import Answer, Passage
+
+if TYPE_CHECKING:
+    from indexes import DocumentRow, Problem
+    from rag.answering.answerer import Answerer, AnswerStream
+    from rag.answering.query_rewriting import Rewritten, Turn
+    from rag.embedding.base import Embedder
+    from rag.generation.base import Completer, Extractor
+    from rag.ingestion.ingest_report import IngestReport, Progress
+    from rag.ops.index_stats import IndexStats
+    from rag.retrieval.rerankers import Reranker
+    from rag.retrieval.retriever import Retrieved, Retriever
+
+__all__ = ["Chat", "FilterLike", "KnowledgeBase", "ModelPool", "QuestionStream", "matching_documents", "open"]
+
+FilterLike = Filter | str | Iterable[str] | None
+T = TypeVar("T")
+
+
+def open(  # noqa: A001 - `rag.open(...)` reads like the built-in and opens a folder
+    folder: str | Path = ".rag",
+    *,
+    config: str = "cpu",
+    settings: Mapping[str, object] | Sequence[str] = (),
+    models: ModelPool | None = None,
+) -> KnowledgeBase:
+    """Open the knowledge base in a folder. The index is created by the first ingestion.
+
+    ``config`` names a preset or a YAML file; ``settings`` overrides single values, as ``{"retrieval.k": 8}`` or
+    ``["retrieval.k=8"]``. Pass the same ``models`` to share loaded models between several knowledge bases. Raises
+    :class:`~rag.errors.UsageError` for an unknown preset, key or value.
+    """
+    return KnowledgeBase(Path(folder), load_config(config, _assignments(settings)), models)
+
+
+class KnowledgeBase:
+    """An index folder and everything that answers from it. Safe to call from many threads.
+
+    ``config`` is the resolved configuration with the index's calibrated threshold; ``notes`` says what of a calibration
+    does not apply. Use it as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, folder: Path, config: Resolved, models: ModelPool | None = None) -> None:
+        self.folder = folder
+        self.config, note = apply_calibration(config, folder)
+        self.notes = () if note is None else (note,)
+        self.models = models or ModelPool()
+        self._owns_models = models is None
+        self._lock = threading.RLock()
+        self._retriever: Retriever | None = None
+        self._answerer: Answerer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index, and the models unless they are shared."""
+        with self._lock:
+            if self._retriever is not None:
+                self._retriever.reader.close()
+            self._retriever = self._answerer = None
+            if self._owns_models:
+                self.models.close()
+
+    # Ingesting ----------------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        paths: str | Path | Iterable[str | Path],
+        *,
+        prune: bool = False,
+        force: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> IngestReport:
+        """Read files and folders into the index; unchanged files are skipped.
+
+        ``prune`` removes documents whose files are gone, ``force`` even those of a folder that is now empty.
+        ``progress`` is called often, in this thread. Raises :class:`~rag.errors.InputError` for a wrong path. A file
+        that cannot be read is a failure in the report, not an error.
+        """
+        from rag.ingestion.discovery import find_sources
+        from rag.ingestion.ingest_run import ProgressWatch, ingest_found
+        from rag.ingestion.sync import make_plan
+
+        names = [paths] if isinstance(paths, str | Path) else list(paths)
+        root = self.folder.resolve().parent
+        found = find_sources([Path(name) for name in names], root, may_be_gone=prune)
+        with storage_errors():
+            return ingest_found(
+                self.folder,
+                self.config.config,
+                found,
+                lambda store: make_plan(store, found, root, prune=prune, force=force),
+                "rag",
+                watch=ProgressWatch(progress or (lambda _: None)),
+            )
+
+    # Asking -------------------------------------------------------------------------------------------------------
+
+    def search(self, question: str, *, k: int | None = None, filter: FilterLike = None) -> list[Passage]:  # noqa: A002
+        """Return the ``k`` best passages for a question. No generator is asked."""
+        return list(self.retrieve(question, k=k, filter=filter).passages)
+
+    def retrieve(self, question: str, *, k: int | None = None, filter: FilterLike = None) -> Retrieved:  # noqa: A002
+        """Return the best passages with notes, timings and the index's generation."""
+        from rag.retrieval.retriever import check_question
+
+        with storage_errors():
+            return self.retriever.retrieve(check_question(question), only=as_filter(filter), k=k)
+
+    def ask(self, question: str, *, filter: FilterLike = None, history: Sequence[Turn] = ()) -> Answer:  # noqa: A002
+        """Answer one question. ``history`` holds earlier turns, from which a follow-up question is completed."""
+        return self.ask_batch([self.understand(question, history).question], filter=filter)[0]
+
+    def ask_batch(self, questions: Sequence[str], *, filter: FilterLike = None) -> list[Answer]:  # noqa: A002
+        """Answer all questions in one batch.
+
+        Raises :class:`~rag.errors.InputError` for an empty or too long question, and what the generator raises.
+        """
+        from rag.retrieval.retriever import check_question
+
+        checked = [check_question(question) for question in questions]
+        with storage_errors():
+            answerer = self.answerer
+            return answerer.answer_batch(self.retriever.retrieve_batch(checked, only=as_filter(filter)))
+
+    def stream(self, question: str, *, filter: FilterLike = None, history: Sequence[Turn] = ()) -> QuestionStream:  # noqa: A002
+        """Answer one question piece by piece: iterate over the text, then read ``answer``."""
+        understood = self.understand(question, history)
+        with storage_errors():
+            answerer = self.answerer
+            retrieved = self.retriever.retrieve(understood.question, only=as_filter(filter))
+        return QuestionStream(understood, retrieved, answerer.stream(retrieved))
+
+    def understand(self, question: str, history: Sequence[Turn] = ()) -> Rewritten:
+        """Return the question as it can be understood without the conversation."""
+        from rag.answering.query_rewriting import rewrite
+        from rag.generation.registry import GENERATORS
+        from rag.retrieval.retriever import check_question
+
+        writer = None
+        if history and GENERATORS[self.config.config.generator.type].rewrites_questions:
+            writer = cast("Completer", self.answerer.generator)
+        return rewrite(check_question(question), history, writer=writer)
+
+    def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
+        """Begin a conversation, in which follow-up questions are understood."""
+        return Chat(self, as_filter(filter))
+
+    # Looking after it ---------------------------------------------------------------------------------------------
+
+    def documents(self, *, filter: FilterLike = None) -> list[DocumentRow]:  # noqa: A002
+        """Return the documents of the index, failed ones included, by source."""
+        from indexes.store.store import Store
+
+        only = as_filter(filter)
+        with storage_errors(), closing(Store.open(self.folder)) as store:
+            return list(store.documents(None if only is None else only.selection()))
+
+    def remove(self, *patterns: str) -> list[str]:
+        """Remove documents by name or by pattern such as ``drafts/*``; return their names.
+
+        Their files stay. Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
+        """
+        from rag.ops.index_folders import remove_documents
+
+        with storage_errors():
+            return remove_documents(
+                self.folder, self.config.config, lambda known: matching_documents(patterns, known), "rag"
+            )[0]
+
+    def verify(self, *, deep: bool = False) -> list[Problem]:
+        """Check the index; an empty list means no problem. ``deep`` compares every chunk of every derived index."""
+        from rag.factory import open_index
+
+        with storage_errors():
+            index = open_index(self.folder, self.config.config)
+            with closing(index.store):
+                return index.verify(deep=deep)
+
+    def stats(self) -> IndexStats:
+        """Return counts, sizes and generations of the index."""
+        from rag.ops.index_stats import index_stats
+
+        with storage_errors():
+            return index_stats(self.folder, self.config.config)
+
+    # Parts, for the evaluation and the page -----------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise :class:`~rag.errors.StorageError` if the index is missing or unusable. No model is loaded."""
+        self.generation()
+
+    def generation(self) -> int:
+        """Return the number of the index's last commit."""
+        from rag.factory import open_index
+
+        with storage_errors(), closing(open_index(self.folder, self.config.config).store) as store:
+            return store.generation
+
+    @property
+    def retriever(self) -> Retriever:
+        """The retriever over this index; it opens the index and loads the embedder when it is first used."""
+        from rag.factory import make_retriever, open_index
+
+        with self._lock:
+            if self._retriever is None:
+                self.check()  # a missing index is reported before models are loaded
+                config = self.config.config
+                with storage_errors():
+                    embedder, reranker = self.models.embedder(config), self.models.reranker(config)
+                    retriever = make_retriever(
+                        open_index(self.folder, config, embedder), config, embedder, reranker=reranker
+                    )
+                    retriever.reader.snapshot()
+                self._retriever = retriever
+            return self._retriever
+
+    @property
+    def answerer(self) -> Answerer:
+        """The answerer. The generator loads after the embedder and the index, so that it sees what memory is left."""
+        from rag.factory import make_answerer
+
+        with self._lock:
+            if self._answerer is None:
+                self.retriever  # noqa: B018 - loads first, see above
+                config = self.config.config
+                self._answerer = make_answerer(config, self.models.generator(config))
+            return self._answerer
+
+
+@dataclass(frozen=True)
+class QuestionStream:
+    """An answer as it is written: iterate over its text, then read :attr:`answer`.
+
+    ``understood`` is the question that was searched for, ``retrieved`` the passages that were found.
+    """
+
+    understood: Rewritten
+    retrieved: Retrieved
+    _stream: AnswerStream
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stream)
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """The passages that the generator reads."""
+        return self._stream.passages
+
+    def close(self) -> None:
+        """Stop generating. The text so far stays in :attr:`answer`."""
+        self._stream.close()
+
+    @property
+    def answer(self) -> Answer:
+        """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
+        return self._stream.answer
+
+
+@dataclass
+class Chat:
+    """A conversation: each question may refer to the turns before it."""
+
+    knowledge_base: KnowledgeBase
+    filter: Filter | None = None
+    turns: list[Turn] = field(default_factory=list)
+
+    def ask(self, question: str) -> Answer:
+        """Answer a question and remember the turn."""
+        return self._remember(self.knowledge_base.ask(question, filter=self.filter, history=self.turns))
+
+    def stream(self, question: str) -> Iterator[str]:
+        """Answer piece by piece and remember the turn at the end."""
+        stream = self.knowledge_base.stream(question, filter=self.filter, history=self.turns)
+        yield from stream
+        self._remember(stream.answer)
+
+    def _remember(self, answer: Answer) -> Answer:
+        from rag.answering.query_rewriting import Turn
+
+        self.turns.append(Turn(answer.question, "" if answer.abstained else answer.text))
+        return answer
+
+
+class ModelPool:
+    """Loaded models, shared by knowledge bases whose configurations agree on them. Safe to call from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[tuple[str, str], Future[Any]] = {}
+
+    def put(
+        self, config: Config, *, embedder: Embedder | None = None, generator: Completer | Extractor | None = None
+    ) -> None:
+        """Use these models for a configuration instead of loading them."""
+        for key, model in ((self._embedder_key(config), embedder), (self._generator_key(config), generator)):
+            if model is not None:
+                future: Future[Any] = Future()
+                future.set_result(model)
+                self._loaded[key] = future
+
+    def embedder(self, config: Config) -> Embedder:
+        """Return the embedder of a configuration, loaded once."""
+        from rag.factory import make_embedder
+
+        return self._load(self._embedder_key(config), lambda: make_embedder(config))
+
+    def reranker(self, config: Config) -> Reranker | None:
+        """Return the reranker of a configuration, loaded once; None if it asks for none."""
+        from rag.factory import make_reranker
+
+        part = config.retrieval
+        if part.rerank == "off":
+            return None
+        key = f"{part.rerank} {part.cross_encoder} {part.rerank_weight} {config.reader.model_dump_json()}"
+        return self._load(("reranker", key), lambda: make_reranker(config))
+
+    def generator(self, config: Config) -> Completer | Extractor:
+        """Return the generator of a configuration, started once, or again after its engine has stopped."""
+        from rag.factory import make_generator
+
+        key = self._generator_key(config)
+        with self._lock:
+            future = self._loaded.get(key)
+            if future is not None and future.done() and not future.result().alive:
+                del self._loaded[key]
+        return self._load(key, lambda: make_generator(config))
+
+    def close(self) -> None:
+        """Close everything that was loaded."""
+        with self._lock:
+            loaded, self._loaded = self._loaded, {}
+        for (kind, _), future in loaded.items():
+            if kind != "reranker":  # rerankers hold nothing that must be closed
+                future.result().close()
+
+    @staticmethod
+    def _embedder_key(config: Config) -> tuple[str, str]:
+        return "embedder", config.embedding.model_dump_json()
+
+    @staticmethod
+    def _generator_key(config: Config) -> tuple[str, str]:
+        return "generator", config.generator.model_dump_json() + config.reader.model_dump_json()
+
+    def _load(self, key: tuple[str, str], load: Callable[[], T]) -> T:
+        """Return the model loaded under a key. Of several threads, one loads it and the others wait."""
+        with self._lock:
+            known: Future[T] | None = self._loaded.get(key)
+            future: Future[T] = known or Future()
+            self._loaded[key] = future
+        if known is None:
+            try:
+                future.set_result(load())
+            except BaseException as error:
+                with self._lock:
+                    del self._loaded[key]  # the next caller tries again
+                future.set_exception(error)
+                raise
+        return future.result()
+
+
+def as_filter(value: FilterLike) -> Filter | None:
+    """Return a filter from a filter, one ``key=value`` text or several. Raises :class:`~rag.errors.UsageError`."""
+    if value is None or isinstance(value, Filter):
+        return value
+    return Filter.parse([value] if isinstance(value, str) else value)
+
+
+def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return the documents that are named or match a pattern, each once.
+
+    Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
+    """
+    matching: dict[str, None] = {}
+    for pattern in patterns:
+        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+        if not found:
+            raise InputError(
+                f"the index has no document {pattern}", "run `rag documents list` for their names; nothing was removed"
+            )
+        matching |= dict.fromkeys(found)
+    return list(matching)
+
+
+def _assignments(settings: Mapping[str, object] | Sequence[str]) -> list[str]:
+    if isinstance(settings, Mapping):
+        return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()]
+    return list(settings)
