@@ -1,6 +1,7 @@
-"""The words of the project as plain records: documents and chunks on the way in, passages and answers on the way out.
+"""The records of the project: documents and their sections on the way in, passages and answers on the way out.
 
-All offsets are characters of a document's extracted text, so ``text[start:end]`` is the thing itself.
+All offsets are characters of a document's extracted text, so ``text[start:end]`` is the span itself. The JSON forms are
+in :mod:`rag.ops.serialize`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NoteKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source file, read: its extracted text and the sections that cover it."""
+    """One source file: its extracted text and the sections that cover it."""
 
     source: str
     media_type: str
@@ -46,7 +47,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Where else a passage stands: a chunk whose text is the same, or nearly, and was folded into it."""
+    """Another chunk with the same text as a passage, or nearly the same; ``similarity`` is 0 to 1."""
 
     id: int
     source: str
@@ -59,11 +60,11 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrieved chunk with its scores; ``dense`` is a cosine, ``lexical`` a BM25 score, None where not a candidate.
+    """A retrieved chunk with its scores and ranks.
 
-    ``dense_rank`` and ``lexical_rank`` count from 1 among the candidates of each retriever. ``reranked`` is what a
-    reranker thinks, in log-odds, None where it was not asked; ``fused_rank`` is the place before it was. ``duplicates``
-    were found further down and say the same.
+    ``dense`` is a cosine, ``lexical`` a BM25 score, ``reranked`` a reranker's log-odds; None if that stage did not see
+    the chunk. Ranks count from 1: ``dense_rank`` and ``lexical_rank`` among each retriever's candidates, ``fused_rank``
+    before reranking. ``duplicates`` are lower-ranked chunks with the same text.
     """
 
     id: int
@@ -90,9 +91,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to know of an answer: a sentence in English, and its kind and values, to say it in another language.
+    """A remark on an answer: a sentence in English, and its kind and values for other languages.
 
-    Without a kind there is only the sentence. A value ``n`` is what the sentence's plural goes by.
+    Without a kind there is only the sentence. A value ``n`` decides the plural.
     """
 
     text: str
@@ -102,7 +103,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class DroppedPassage:
-    """A passage that was retrieved and not shown to the model, with the reason."""
+    """A passage that was retrieved but not shown to the model, with the reason."""
 
     passage: Passage
     reason: Note
@@ -110,9 +111,9 @@ class DroppedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A span of a passage that was found in the source: ``document_text[start:end] == quote``.
+    """A span that exists in the source: ``document_text[start:end] == quote``.
 
-    ``around`` is the sentence that holds it, where the quote is only a part of one.
+    ``around`` is the sentence around the quote if the quote is only a part of one.
     """
 
     passage: Passage
@@ -121,13 +122,23 @@ class Citation:
     quote: str
     around: str = ""
 
+    @property
+    def source(self) -> str:
+        """The name of the cited document."""
+        return self.passage.source
+
+    @property
+    def page(self) -> int | None:
+        """The page of the cited document, from 1; None if it has no pages."""
+        return self.passage.page
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of an answer, at ``answer.text[start:end]``, and the citation that supports it (an index) or None.
+    """A sentence ``answer.text[start:end]`` and the index of the citation that supports it, or None.
 
-    ``support`` is the share of the sentence's content words found in the best-supporting span, 0 to 1; of an answer
-    that was marked rather than written, its confidence.
+    ``support`` is the share of the sentence's content words found in the best span, 0 to 1. For an extracted answer it
+    is the confidence.
     """
 
     start: int
@@ -137,13 +148,13 @@ class Sentence:
 
     @property
     def supported(self) -> bool:
-        """Whether a citation stands behind the sentence."""
+        """Whether a citation supports the sentence."""
         return self.citation is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens read and written; ``cached_tokens`` is the part of the prompt that came from the prefix cache."""
+    """Numbers of tokens. ``cached_tokens`` is the part of the prompt that came from the prefix cache."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -162,10 +173,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with everything needed to check it. Timings are in seconds, by stage.
+    """An answer with everything needed to check it.
 
-    ``generation`` is that of the index when the passages were retrieved, ``generator`` what answered: its type, and its
-    models in brackets.
+    ``confidence`` is 0 to 1; ``timings`` are seconds by stage. ``generation`` is the index's when the passages were
+    retrieved. ``generator`` names what answered: its kind, and its model in brackets.
     """
 
     question: str

@@ -1,16 +1,17 @@
-"""Answers and passages as plain JSON values: the shapes that ``--json``, batch files and the application share.
+"""Answers and passages as JSON values: the shape that ``--json``, batch files, the page and chat exports share.
 
-What :func:`answer_json` writes, :func:`answer_from_json` reads: the same answer, but for scores rounded to six digits,
-and support and timings to four.
+:func:`answer_from_json` reads what :func:`answer_json` writes: the same answer, with scores rounded to six digits,
+support and timings to four.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from rag.types import Answer, Citation, DroppedPassage, Note, Passage, Sentence, Usage
+from rag.types import Answer, Citation, DroppedPassage, Duplicate, Note, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution
@@ -53,20 +54,16 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
         "finish_reason": answer.finish_reason,
         **notes_json(answer.notes),
         "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
-        "usage": {
-            "prompt_tokens": answer.usage.prompt_tokens,
-            "completion_tokens": answer.usage.completion_tokens,
-            "cached_tokens": answer.usage.cached_tokens,
-        },
+        "usage": asdict(answer.usage),
         "generation": answer.generation,
         "config_digest": config_digest,
     }
 
 
 def answer_from_json(value: Mapping[str, Any]) -> Answer:
-    """Return the answer that :func:`answer_json` was given.
+    """Return the answer that :func:`answer_json` wrote.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for what is none.
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for a value that is not one.
     """
     passages = {p["id"]: _passage(p) for p in value["passages"]}
     return Answer(
@@ -90,14 +87,14 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
 
 
 def notes_json(notes: Sequence[Note]) -> dict[str, Any]:
-    """Return notes as ``notes``, their sentences, and ``note_kinds``, what each says without its sentence."""
+    """Return notes as ``notes`` (their sentences) and ``note_kinds`` (kind and values of each)."""
     return {"notes": [note.text for note in notes], "note_kinds": [_kind(note) for note in notes]}
 
 
 def notes_from_json(texts: Sequence[Any], kinds: Any) -> tuple[Note, ...]:
-    """Return notes; one whose kind is missing, as before notes had kinds, or broken is its sentence alone."""
+    """Return notes. A note without a valid kind, as in older files, is its sentence alone."""
     known = list(kinds) if isinstance(kinds, list | tuple) else []
-    return tuple(_note(*told) for told in zip_longest(texts, known[: len(texts)]))
+    return tuple(_note(*pair) for pair in zip_longest(texts, known[: len(texts)]))
 
 
 def _kind(note: Note) -> dict[str, Any]:
@@ -107,7 +104,7 @@ def _kind(note: Note) -> dict[str, Any]:
 def _note(text: Any, kind: Any) -> Note:
     match kind:
         case {"kind": str(name), "values": dict(values)}:
-            return Note(str(text), name, values)  # type: ignore[arg-type]  # one that is unknown is told by its sentence
+            return Note(str(text), name, values)  # type: ignore[arg-type]  # an unknown kind falls back to the sentence
     return Note(str(text))
 
 
@@ -115,8 +112,8 @@ def citation_json(citation: Citation) -> dict[str, Any]:
     """Return a citation; ``passage`` is the id of one of the answer's passages."""
     return {
         "passage": citation.passage.id,
-        "source": citation.passage.source,
-        "page": citation.passage.page,
+        "source": citation.source,
+        "page": citation.page,
         "start": citation.start,
         "end": citation.end,
         "quote": citation.quote,
@@ -125,59 +122,34 @@ def citation_json(citation: Citation) -> dict[str, Any]:
 
 
 def passage_json(passage: Passage) -> dict[str, Any]:
-    """Return a passage with its scores and ranks; offsets are characters of the document's text."""
+    """Return a passage with every field of its record; offsets are characters of the document's text."""
+    value = _rounded(asdict(passage))
+    value["duplicates"] = [_rounded(duplicate) for duplicate in value["duplicates"]]
+    return value
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record's fields with six digits of each score, tuples as lists."""
     return {
-        "id": passage.id,
-        "source": passage.source,
-        "title": passage.title,
-        "page": passage.page,
-        "headings": list(passage.headings),
-        "start": passage.start,
-        "end": passage.end,
-        "text": passage.text,
-        "score": round(passage.score, 6),
-        "dense": passage.dense,
-        "lexical": passage.lexical,
-        "dense_rank": passage.dense_rank,
-        "lexical_rank": passage.lexical_rank,
-        "reranked": passage.reranked,
-        "fused_rank": passage.fused_rank,
-        "duplicates": [
-            {
-                "id": copy.id,
-                "source": copy.source,
-                "page": copy.page,
-                "start": copy.start,
-                "end": copy.end,
-                "similarity": round(copy.similarity, 4),
-            }
-            for copy in passage.duplicates
-        ],
+        name: round(value, 6) if isinstance(value, float) else list(value) if isinstance(value, tuple) else value
+        for name, value in record.items()
     }
 
 
 def _passage(value: Mapping[str, Any]) -> Passage:
-    return Passage(
-        id=value["id"],
-        source=value["source"],
-        title=value["title"],
-        page=value["page"],
-        headings=tuple(value["headings"]),
-        start=value["start"],
-        end=value["end"],
-        text=value["text"],
-        score=value["score"],
-        dense=value["dense"],
-        lexical=value["lexical"],
-        dense_rank=value["dense_rank"],
-        lexical_rank=value["lexical_rank"],
-        reranked=value["reranked"],
-        fused_rank=value["fused_rank"],
+    known = {name: value[name] for name in _PASSAGE_FIELDS if name in value}
+    duplicates = tuple(
+        Duplicate(**{"headings": (), **d} | {"headings": tuple(d.get("headings", ()))})
+        for d in value.get("duplicates", ())
     )
+    return Passage(**known | {"headings": tuple(value["headings"]), "duplicates": duplicates})
+
+
+_PASSAGE_FIELDS = [field.name for field in fields(Passage)]
 
 
 def attribution_json(attributions: Sequence[Attribution]) -> list[dict[str, Any]]:
-    """Return what the answer becomes without each passage."""
+    """Return how the answer changes without each passage."""
     return [
         {
             "passage": a.passage.id,

@@ -1,0 +1,151 @@
+"""The Python API: one object for ingesting, searching, asking and looking after an index."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rag_project import FOG
+
+import rag
+from rag.answering.abstention import save_calibration
+from rag.generation.fake import FakeCompleter
+
+WEIGHT = "How much does the fog sensor weigh?"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    for name, content in FOG.items():
+        path = tmp_path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tmp_path / "docs"
+
+
+@pytest.fixture
+def index(docs: Path) -> Path:
+    with rag.open(docs.parent / ".rag", config="test") as kb:
+        kb.ingest(docs)
+    return docs.parent / ".rag"
+
+
+def test_five_lines_answer_a_question(docs: Path) -> None:
+    with rag.open(docs.parent / ".rag", config="test", settings={"retrieval.k": 8}) as kb:
+        report = kb.ingest(docs)
+        answer = kb.ask(WEIGHT, filter="type=markdown")
+        assert (report.added, report.failed) == (3, 0)
+        assert answer.text == "The fog sensor weighs 3.4 kg."
+        assert answer.citations[0].source == "docs/fog.md"
+        assert answer.citations[0].page is None
+        assert len(answer.passages) <= 8
+
+
+def test_importing_rag_loads_nothing_else_of_it() -> None:
+    code = "import sys, rag; print([m for m in sys.modules if m.startswith(('rag.', 'indexes', 'numpy', 'pydantic'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", rag.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(rag, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Pipeline'"):
+        rag.Pipeline  # noqa: B018
+
+
+def test_progress_is_reported(docs: Path) -> None:
+    stages = []
+    with rag.open(docs.parent / ".rag", config="test") as kb:
+        kb.ingest([docs], progress=lambda progress: stages.append(progress.stage))
+    assert "reading" in stages
+
+
+def test_a_second_ingestion_is_seen_without_opening_again(docs: Path, index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        assert not kb.search("zeppelin", filter="source=docs/new.txt")
+        (docs / "new.txt").write_text("The zeppelin lands at noon.")
+        assert kb.ingest(docs).added == 1
+        assert kb.search("zeppelin", k=1, filter="source=docs/new.txt")[0].text == "The zeppelin lands at noon."
+
+
+def test_search_ask_batch_and_stream_agree(index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        single, (batched, other) = kb.ask(WEIGHT), kb.ask_batch([WEIGHT, "What is served on Mondays?"])
+        stream = kb.stream(WEIGHT)
+        assert "".join(stream) == stream.answer.text == single.text == batched.text
+        assert [p.id for p in kb.search(WEIGHT)] == [p.id for p in stream.retrieved.passages]
+        assert "soup" in other.text
+
+
+@pytest.mark.parametrize("given", ["source=docs/c*", ["source=docs/c*", "type=text"], rag.Filter(sources=("docs/c*",))])
+def test_a_filter_is_a_text_several_or_a_record(index: Path, given: object) -> None:
+    with rag.open(index, config="test") as kb:
+        assert {p.source for p in kb.search("fog sensor", filter=given)} == {"docs/canteen.txt"}  # type: ignore[arg-type]
+        assert {p.source for p in kb.ask("fog sensor", filter=given).passages} == {"docs/canteen.txt"}  # type: ignore[arg-type]
+
+
+def test_a_chat_understands_a_follow_up(index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        chat = kb.chat()
+        chat.ask(WEIGHT)
+        follow_up = chat.ask("And where does it stand?")
+        assert "sensor" in follow_up.question
+        "".join(chat.stream("What is served on Mondays?"))
+        assert [turn.question for turn in chat.turns][::2] == [WEIGHT, "What is served on Mondays?"]
+
+
+def test_the_calibrated_threshold_of_the_index_applies(index: Path) -> None:
+    config = rag.load_config("test").config
+    save_calibration(index, config, 0.99, "run", {})
+    with rag.open(index, config="test") as kb:
+        assert kb.config.config.answers.min_confidence == 0.99
+    with rag.open(index, config="test", settings={"answers.min_confidence": 0.0}) as kb:
+        assert kb.config.config.answers.min_confidence == 0.0
+    with rag.open(index, config="test", settings={"prompt.max_tokens": 5}) as kb:
+        assert kb.config.config.answers.min_confidence is None
+        assert "fitted for other" in kb.notes[0]
+
+
+def test_documents_are_listed_removed_and_counted(index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        assert [d.source for d in kb.documents()] == ["docs/canteen.txt", "docs/fog.md", "docs/ru/mast.txt"]
+        assert [d.source for d in kb.documents(filter="type=markdown")] == ["docs/fog.md"]
+        assert kb.remove("docs/ru/*") == ["docs/ru/mast.txt"]
+        assert kb.stats().counts["ready"] == 2
+        assert kb.verify(deep=True) == []
+        with pytest.raises(rag.InputError, match="no document nothing"):
+            kb.remove("nothing")
+
+
+def test_errors_are_rag_errors_with_a_remedy(tmp_path: Path) -> None:
+    with rag.open(tmp_path / "none", config="test") as kb:
+        for call in (lambda: kb.ask("fog?"), lambda: kb.search("fog?"), kb.documents, kb.stats, kb.verify):
+            with pytest.raises(rag.StorageError, match="no index") as caught:
+                call()
+            assert caught.value.exit_code == 4
+            assert caught.value.kind == "IndexMissingError"
+            assert "rag ingest" in caught.value.remedy
+        with pytest.raises(rag.InputError):
+            kb.ingest(tmp_path / "missing")
+    with pytest.raises(rag.UsageError, match="no configuration key"):
+        rag.open(tmp_path, config="test", settings={"retrieval.kk": 8})
+
+
+def test_models_are_shared_by_a_pool_and_an_engine_that_stopped_is_started_again(index: Path) -> None:
+    models = rag.ModelPool()
+    with rag.open(index, config="test", models=models) as one, rag.open(index, config="test", models=models) as other:
+        assert one.answerer.generator is other.answerer.generator
+        first = one.answerer.generator
+    assert isinstance(first, FakeCompleter)
+    with rag.open(index, config="test", models=models) as kb:
+        assert kb.answerer.generator is first
+    first.alive = False
+    with rag.open(index, config="test", models=models) as kb:
+        assert kb.answerer.generator is not first
+    models.close()
