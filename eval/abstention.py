@@ -24,10 +24,13 @@ __all__ = [
     "calibrate",
     "no_answer_rates",
     "risk_coverage",
+    "summarise_abstention",
 ]
 
 Bool = NDArray[np.bool_]
 Float64 = NDArray[np.float64]
+
+_CURVE_POINTS = 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,27 @@ def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, fl
         "recall": recall,
         "f1": None if precision is None or recall is None else 2 * both / int(silent.sum() + hopeless.sum()),
         "false_answer_rate": _share(int((~silent & hopeless).sum()), int(hopeless.sum())),
+    }
+
+
+def summarise_abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return AUROC, no-answer rates and the risk-coverage curve of a run's rows, as JSON."""
+    abstained = np.array([row["abstained"] for row in rows], dtype=bool)
+    impossible = np.array([row["impossible"] for row in rows], dtype=bool)
+    confidence = np.array([row["confidence"] for row in rows], dtype=np.float64)
+    correct = np.array([row["em"] for row in rows], dtype=np.float64)
+    rates = no_answer_rates(abstained, impossible)
+    given = ~abstained
+    coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
+    coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
+    points = np.unique(np.linspace(0, len(coverage) - 1, min(_CURVE_POINTS, len(coverage))).round().astype(int))
+    return {
+        # How well the confidence tells right answers from wrong ones, among the answers that were given.
+        "auroc": auroc(confidence[given], correct[given] > 0),
+        # How well it tells answerable questions from the others, abstentions counting as no confidence.
+        "auroc_answerable": auroc(confidence, ~impossible),
+        **rates,
+        "risk_coverage": {"coverage": coverage[points].tolist(), "risk": risk[points].tolist()},
     }
 
 

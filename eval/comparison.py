@@ -16,21 +16,12 @@ from typing import Any
 import numpy as np
 
 from eval.errors import EvalError
+from eval.metrics import GUARDED, METRICS, value_in
 from eval.records import RunData, load_run
 from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
 
-__all__ = ["GUARDED", "Comparison", "compare", "to_markdown", "verdict"]
+__all__ = ["Comparison", "compare", "to_markdown", "verdict"]
 
-GUARDED = ("em", "f1", "ndcg@10")  # what `--fail-if-worse` looks at
-# Metric -> where it stands in a row, and the factor to its unit: percent, as everywhere in reports, where it is 100.
-_METRICS: dict[str, tuple[str | None, float]] = {
-    "em": (None, 100.0),
-    "f1": (None, 100.0),
-    "contains": (None, 100.0),
-    "ndcg@10": ("retrieval", 1.0),
-    "recall@5": ("retrieval", 100.0),
-    "latency_s": (None, 1.0),
-}
 _LEVEL = 0.05
 _SAME = 1e-9  # F1 values nearer than this are a tie: they differ by rounding
 
@@ -97,7 +88,7 @@ def compare(
     timed = all(_has_own_times(run) for run in (a, b))
     shared = {
         name: list(columns_a[name])
-        for name in _METRICS
+        for name in columns_a
         if columns_a[name] and columns_a[name].keys() == columns_b[name].keys() and (timed or name != "latency_s")
     }
     if not shared:
@@ -117,7 +108,7 @@ def compare(
         differences=differences,
         not_compared=[
             name
-            for name in _METRICS
+            for name in columns_a
             if name not in shared and name != "latency_s" and (columns_a[name] or columns_b[name])
         ],
         mcnemar=mcnemar(np.array(em_a) > 0, np.array(em_b) > 0) if answered else None,
@@ -168,10 +159,13 @@ def to_markdown(comparison: Comparison) -> str:
 
 def verdict(name: str, d: Difference) -> str:
     """Return ``better`` or ``worse`` (of latency ``faster`` or ``slower``), nothing where it may be chance."""
-    up, down = ("slower", "faster") if name == "latency_s" else ("better", "worse")
-    if d.p >= _LEVEL:
-        return ""  # a handful of questions that all changed alike has an interval of no width
-    return up if d.low > 0 else down if d.high < 0 else ""
+    if d.p >= _LEVEL or d.low <= 0 <= d.high:  # p too: a handful of equal differences has an interval of no width
+        return ""
+    metric = METRICS[name]
+    improved = (d.low > 0) == metric.higher_is_better
+    if metric.family == "speed":
+        return "faster" if improved else "slower"
+    return "better" if improved else "worse"
 
 
 def _table_row(name: str, d: Difference) -> str:
@@ -245,21 +239,20 @@ def _differences(
 
 def _columns(rows: list[Row], name: str) -> _Columns:
     """Return, by metric, the value of every question that has one."""
-    columns: _Columns = {metric: {} for metric in _METRICS}
+    columns: _Columns = {metric: {} for metric, spec in METRICS.items() if spec.compared}
     for row in rows:
-        for metric, (part, scale) in _METRICS.items():
-            holder = row if part is None else row.get(part)
-            if not isinstance(holder, Mapping | None):
-                raise EvalError(
-                    f"{name}: {part} of the question {row['id']!r} is {holder!r}", "run the evaluation again"
-                )
-            value = (holder or {}).get(metric)
+        retrieval = row.get("retrieval")
+        if not isinstance(retrieval, Mapping | None):
+            message = f"{name}: retrieval of the question {row['id']!r} is {retrieval!r}"
+            raise EvalError(message, "run the evaluation again")
+        for metric, column in columns.items():
+            value = value_in(row, metric)
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 message = f"{name}: {metric} of the question {row['id']!r} is {value!r}"
                 raise EvalError(message, "run the evaluation again")
-            columns[metric][row["id"]] = scale * float(value)
+            column[row["id"]] = METRICS[metric].scale * float(value)
     return columns
 
 

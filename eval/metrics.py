@@ -1,9 +1,11 @@
-"""Measures of one answer against its gold answers: exact match, token F1 and "contains".
+"""Metrics of one question, and the table :data:`METRICS` that scoring, comparisons, reports and the page read.
 
-Everything is judged after SQuAD's normalisation, and every value lies in [0, 1]. The module knows strings only: no
-data set, no totals, no statistics. Sources: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehension
-of Text" (v1.1), and Rajpurkar et al. 2018, "Know What You Don't Know: Unanswerable Questions for SQuAD" (v2.0), each
-with its official evaluation script.
+To add a metric, write a function from a :class:`Case` to a number and add a row to the table. Every value lies in
+0 to 1 (latency is in seconds); None means that the metric does not apply to the question.
+
+Exact match and F1 follow the official SQuAD scripts: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine
+Comprehension of Text" (version 1.1), and Rajpurkar et al. 2018, "Know What You Don't Know: Unanswerable Questions for
+SQuAD" (version 2.0). The module knows one question at a time: no totals and no statistics.
 """
 
 from __future__ import annotations
@@ -11,12 +13,41 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
 
-__all__ = ["Rule", "best_over", "contains", "exact_match", "f1", "f1_of_tokens", "normalise", "stands_in"]
+from eval.datasets import Question
+from eval.predictions import Prediction, same_source
+from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
+
+__all__ = [
+    "GUARDED",
+    "METRICS",
+    "RECALL_AT",
+    "Case",
+    "Family",
+    "Metric",
+    "Rule",
+    "Unit",
+    "best_over",
+    "contains",
+    "contains_gold",
+    "exact_match",
+    "f1",
+    "f1_of_tokens",
+    "format_interval",
+    "format_value",
+    "normalise",
+    "value_in",
+]
 
 Rule = Literal["1.1", "2.0"]
+Unit = Literal["percent", "ratio", "seconds"]
+Family = Literal["answer", "retrieval", "citation", "speed"]
+
+RECALL_AT = (1, 5, 10, 20)
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -25,27 +56,28 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 def normalise(text: str) -> str:
     """Return the text as SQuAD compares it (Rajpurkar et al. 2016, section 6.1).
 
-    In this order: lower case, ASCII punctuation dropped, the articles a, an and the dropped, white space squeezed.
+    In this order: convert to lower case, remove ASCII punctuation, remove the articles a, an and the, collapse white
+    space.
     """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
 def exact_match(prediction: str, gold: str) -> float:
-    """Return 1.0 if the two are the same after normalisation, else 0.0 (Rajpurkar et al. 2016, section 6.1)."""
+    """Return 1.0 if both are equal after normalisation, else 0.0 (Rajpurkar et al. 2016, section 6.1)."""
     return float(normalise(prediction) == normalise(gold))
 
 
 def f1(prediction: str, gold: str, *, rule: Rule = "2.0") -> float:
-    """Return the F1 of the two bags of tokens (Rajpurkar et al. 2016, section 6.1); it is symmetric.
+    """Return the F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016, section 6.1). It is symmetric.
 
-    The two official scripts differ where a side has no tokens: v2.0 (Rajpurkar et al. 2018) gives 1 if neither has
-    any, v1.1 gives 0 whenever nothing is in common, two empty texts included.
+    The official scripts differ if a side has no tokens: version 2.0 gives 1 if neither has any; version 1.1 gives 0
+    whenever no token is in common, also for two empty texts.
     """
     return f1_of_tokens(normalise(prediction).split(), normalise(gold).split(), rule=rule)
 
 
 def f1_of_tokens(prediction: Sequence[str], gold: Sequence[str], *, rule: Rule = "2.0") -> float:
-    """Return :func:`f1` of two answers that are normalised and split already."""
+    """Return :func:`f1` of two answers that are already normalised and split."""
     if rule == "2.0" and not (prediction and gold):
         return float(len(prediction) == len(gold))
     common = (Counter(prediction) & Counter(gold)).total()
@@ -53,34 +85,245 @@ def f1_of_tokens(prediction: Sequence[str], gold: Sequence[str], *, rule: Rule =
         return 0.0
     precision = common / len(prediction)
     recall = common / len(gold)
-    # Written as the official scripts write it: another order of the same operations moves the last digit.
+    # In the official scripts' order of operations: another order changes the last digit.
     return (2 * precision * recall) / (precision + recall)
 
 
 def contains(prediction: str, gold: str) -> float:
-    """Return 1.0 if the gold's tokens stand in the prediction side by side, in their order, else 0.0.
+    """Return 1.0 if the gold's tokens occur in the prediction, adjacent and in order, else 0.0.
 
-    Not of SQuAD: a model that answers in sentences is right without matching exactly. A gold without tokens is
-    contained only in a prediction without any, as else every answer to an unanswerable question would be right.
+    SQuAD has no such metric: a model that answers in sentences can be right without an exact match. Only a prediction
+    without tokens contains a gold without tokens; otherwise every answer to an unanswerable question would be right.
     """
-    there, wanted = normalise(prediction).split(), normalise(gold).split()
+    tokens, wanted = normalise(prediction).split(), normalise(gold).split()
     if not wanted:
-        return float(not there)
+        return float(not tokens)
     width = len(wanted)
-    return float(any(there[start : start + width] == wanted for start in range(len(there) - width + 1)))
+    return float(any(tokens[start : start + width] == wanted for start in range(len(tokens) - width + 1)))
 
 
-def best_over(metric: Callable[[str, str], float], prediction: str, golds: Sequence[str]) -> float:
-    """Return the best value over the golds (Rajpurkar et al. 2016); without any, the right answer is the empty one."""
-    return max(metric(prediction, gold) for gold in golds or ("",))
+def contains_gold(text: str, gold: str) -> bool:
+    """Return whether a passage or a quote contains a gold answer, as tokens or as characters.
 
-
-def stands_in(text: str, gold: str) -> bool:
-    """Tell whether a gold answer stands in a passage or a quote, as tokens or letter by letter.
-
-    The official normalisation drops hyphens, so that "Afrikaans" is no token of "Afrikaans-speaking", out of which
-    datasets do cut their golds; there, letters decide, case and white space aside. A gold without tokens is nowhere.
+    SQuAD's normalisation removes hyphens, so that "Afrikaans" is no token of "Afrikaans-speaking", although datasets
+    take such golds from it. Characters are compared without regard to case and white space. No text contains a gold
+    without tokens.
     """
     if not normalise(gold):
         return False
     return contains(text, gold) == 1.0 or " ".join(gold.split()).casefold() in " ".join(text.split()).casefold()
+
+
+def best_over(metric: Callable[[str, str], float], prediction: str, golds: Sequence[str]) -> float:
+    """Return the best value over the golds (Rajpurkar et al. 2016). Without golds, the right answer is empty."""
+    return max(metric(prediction, gold) for gold in golds or ("",))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question with its prediction. ``rule`` is the version of the official script that decides on empty texts."""
+
+    question: Question
+    prediction: Prediction
+    rule: Rule = "2.0"
+
+    @cached_property
+    def text(self) -> str:
+        """The answer that is scored: empty if the system abstained."""
+        return "" if self.prediction.abstained else self.prediction.text
+
+    @cached_property
+    def golds(self) -> list[str]:
+        """The gold answers that the official script compares with; at least one, empty if there is no answer."""
+        return [gold for gold in self.question.answers if self.rule == "1.1" or normalise(gold)] or [""]
+
+    @cached_property
+    def ranked(self) -> list[str] | None:
+        """The retrieved documents, best first, each once. None if nothing was retrieved or no source is known.
+
+        A document that matches the question's source has the source's name: the end of a path may match several
+        documents, and the first one counts.
+        """
+        source, found = self.question.source, self.prediction.ranked_sources
+        if source is None or found is None:
+            return None
+        return list(dict.fromkeys(source if same_source(name, source) else name for name in found))
+
+    @cached_property
+    def citations(self) -> list[dict[str, Any]]:
+        """The citations, each with whether it contains a gold answer and whether it shares a token with one."""
+        golds = self.question.answers
+        return [
+            {
+                **asdict(span),
+                "contains_gold": any(contains_gold(span.quote, gold) for gold in golds),
+                "overlaps_gold": any(f1(span.quote, gold) > 0 for gold in golds if normalise(gold)),
+            }
+            for span in self.prediction.citations
+        ]
+
+    @cached_property
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage, to the microsecond."""
+        return {name: round(seconds, 6) for name, seconds in self.prediction.timings.items()}
+
+    @property
+    def answered_from_passages(self) -> bool:
+        """Whether the system answered and saw passages, so that its citations can be judged."""
+        return not self.prediction.abstained and any(passage.shown for passage in self.prediction.passages)
+
+    def best(self, metric: Callable[[str, str], float]) -> float:
+        """Return the best value of a string metric over the golds."""
+        return best_over(metric, self.text, self.golds)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of :data:`METRICS`.
+
+    ``compute`` returns 0 to 1 (seconds for the unit ``seconds``), None if the metric does not apply. ``unit`` says how
+    means are stored and shown: in percent, as a ratio, or in seconds. ``family`` gives the colour of its bar;
+    retrieval metrics are in ``retrieval`` of a run's rows. ``compared`` metrics are in comparisons of two runs, and
+    ``guarded`` ones fail ``rag eval compare --fail-if-worse``.
+    """
+
+    label: str
+    compute: Callable[[Case], float | None]
+    description: str
+    unit: Unit = "percent"
+    family: Family = "answer"
+    higher_is_better: bool = True
+    compared: bool = True
+    guarded: bool = False
+
+    @property
+    def scale(self) -> float:
+        """The factor from a row's value to the unit of means: 100 for percent, else 1."""
+        return 100.0 if self.unit == "percent" else 1.0
+
+
+def _ranking(measure: Callable[[Sequence[str], set[str]], float]) -> Callable[[Case], float | None]:
+    """Return a metric that measures the ranking of the question's source."""
+
+    def compute(case: Case) -> float | None:
+        source = case.question.source
+        return None if case.ranked is None or source is None else measure(case.ranked, {source})
+
+    return compute
+
+
+def _cited(case: Case, flag: str) -> float | None:
+    if not case.answered_from_passages or not case.question.answers:
+        return None
+    return float(any(citation[flag] for citation in case.citations))
+
+
+def _supported(case: Case) -> float | None:
+    prediction = case.prediction
+    return prediction.supported / prediction.sentences if case.answered_from_passages and prediction.sentences else None
+
+
+def _recall_metric(k: int) -> Metric:
+    return Metric(
+        f"Recall@{k}",
+        _ranking(partial(recall_at_k, k=k)),
+        f"Share of questions whose source is among the first {k} documents",
+        family="retrieval",
+        compared=k == 5,
+    )
+
+
+METRICS: dict[str, Metric] = {
+    "em": Metric(
+        "Exact match",
+        lambda case: case.best(exact_match),
+        "Share of answers equal to a gold answer after SQuAD's normalisation",
+        guarded=True,
+    ),
+    "f1": Metric(
+        "F1",
+        lambda case: case.best(partial(f1, rule=case.rule)),
+        "Token overlap with the best gold answer",
+        guarded=True,
+    ),
+    "contains": Metric(
+        "Contains gold",
+        lambda case: case.best(contains),
+        "Share of answers that contain a gold answer, whatever else they say",
+    ),
+    **{f"recall@{k}": _recall_metric(k) for k in RECALL_AT},
+    "mrr": Metric(
+        "MRR",
+        _ranking(reciprocal_rank),
+        "Mean reciprocal rank of the question's source",
+        unit="ratio",
+        family="retrieval",
+        compared=False,
+    ),
+    "ndcg@10": Metric(
+        "nDCG@10",
+        _ranking(partial(ndcg_at_k, k=10)),
+        "Discounted gain of the question's source among the first 10 documents",
+        unit="ratio",
+        family="retrieval",
+        guarded=True,
+    ),
+    "cited_contains": Metric(
+        "Citation contains gold",
+        lambda case: _cited(case, "contains_gold"),
+        "Share of answers with a cited span that contains a gold answer",
+        family="citation",
+        compared=False,
+    ),
+    "cited_overlaps": Metric(
+        "Citation overlaps gold",
+        lambda case: _cited(case, "overlaps_gold"),
+        "Share of answers with a cited span that shares a token with a gold answer",
+        family="citation",
+        compared=False,
+    ),
+    "grounded": Metric(
+        "Supported sentences",
+        _supported,
+        "Share of an answer's sentences that a passage supports",
+        family="citation",
+        compared=False,
+    ),
+    "latency_s": Metric(
+        "Latency",
+        lambda case: round(sum(case.timings.values()), 6),
+        "Seconds from question to answer",
+        unit="seconds",
+        family="speed",
+        higher_is_better=False,
+    ),
+}
+
+GUARDED = tuple(name for name, metric in METRICS.items() if metric.guarded)
+
+
+def value_in(row: Mapping[str, Any], name: str) -> Any:
+    """Return a metric's value in a row of a run; None if it does not apply or was not measured."""
+    holder = row.get("retrieval") or {} if METRICS[name].family == "retrieval" else row
+    return holder.get(name)
+
+
+def format_value(value: object, unit: str | None = None) -> str:
+    """Format a value of a unit: one decimal for percent, three for a ratio, else three significant digits.
+
+    Anything but a number is a dash.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return "–"
+    if unit == "percent":
+        return f"{value:.1f}"
+    if unit == "ratio":
+        return f"{value:.3f}"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}".removesuffix(".")
+
+
+def format_interval(entry: Mapping[str, float] | None, unit: str | None = None) -> str:
+    """Format the interval of an entry with ``low`` and ``high`` as ``low – high``."""
+    return "–" if entry is None else f"{format_value(entry['low'], unit)} – {format_value(entry['high'], unit)}"

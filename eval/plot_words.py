@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eval.report_values import METRICS
-
 __all__ = ["WORDS"]
 
 WORDS: Mapping[str, str] = {
-    **{name: metric.label for name, metric in METRICS.items()},
     "hover_metric": "{name}: {value}, 95 % interval {interval}, n = {n}",
     "hover_recall": "{name}: {value} %, 95 % interval {interval}",
     "axis_metrics": "%, MRR and nDCG × 100",

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics import METRICS, format_interval, format_value
 from eval.plot_style import COLOURS, axis, categories, figure, light, numbers_beside, plain, wrapped
 from eval.plot_words import WORDS
 from eval.plots_sweep import sweep_parallel, sweep_scatter
-from eval.report_values import METRICS, interval_of, percentile, sentence, show, show_interval
+from eval.records import interval_of
+from eval.statistics import percentile
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,7 +41,7 @@ def metric_bars(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) ->
     names = [name for name in METRICS if METRICS[name].unit != "seconds" and interval_of(metrics, name)]
     if not names:
         return None
-    labels, highs, texts = [words[name] for name in names], [], []
+    labels, highs, texts = [words.get(name, METRICS[name].label) for name in names], [], []
     bars: dict[str, list[Any]] = {"x": [], "colour": [], "plus": [], "minus": [], "hover": []}
     for name in names:
         entry, metric = interval_of(metrics, name) or {}, METRICS[name]
@@ -48,10 +50,12 @@ def metric_bars(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) ->
         bars["plus"].append(scale * (entry["high"] - entry["mean"]))
         bars["minus"].append(scale * (entry["mean"] - entry["low"]))
         bars["colour"].append(light(metric.family))
-        shown = {"value": show(entry["mean"], metric.unit), "interval": show_interval(entry, metric.unit)}
-        bars["hover"].append(words["hover_metric"].format(name=words[name], n=f"{int(entry['n']):,}", **shown))
+        shown = {"value": format_value(entry["mean"], metric.unit), "interval": format_interval(entry, metric.unit)}
+        bars["hover"].append(
+            words["hover_metric"].format(name=words.get(name, METRICS[name].label), n=f"{int(entry['n']):,}", **shown)
+        )
         highs.append(max(bars["x"][-1], scale * entry["high"]))
-        texts.append(show(entry["mean"], metric.unit))
+        texts.append(format_value(entry["mean"], metric.unit))
     error = {"type": "data", "symmetric": False, "array": bars["plus"], "arrayminus": bars["minus"]}
     data: list[dict[str, Any]] = [
         {
@@ -98,8 +102,8 @@ def recall_curve(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) -
             "hovertext": [
                 words["hover_recall"].format(
                     name=f"Recall@{k}",
-                    value=show(found[k]["mean"], "percent"),
-                    interval=show_interval(found[k], "percent"),
+                    value=format_value(found[k]["mean"], "percent"),
+                    interval=format_interval(found[k], "percent"),
                 )
                 for k in ks
             ],
@@ -111,12 +115,13 @@ def recall_curve(metrics: Mapping[str, Any], words: Mapping[str, str] = WORDS) -
 
 
 def loss_waterfall(lost: Sequence[tuple[str, str, int, float]], words: Mapping[str, str] = WORDS) -> Figure | None:
-    """Draw the way from 100 % down to the EM; ``lost`` comes from :func:`~eval.report_values.em_lost`."""
+    """Draw the way from 100 % down to the EM; ``lost`` comes from :func:`~eval.losses.em_lost`."""
     if not lost:
         return None
-    steps = [(wrapped(sentence(label)), count, points) for _, label, count, points in lost if count]
+    steps = [(wrapped(label), count, points) for _, label, count, points in lost if count]
+    exact_match = words.get("em", METRICS["em"].label)
     remaining = max(0.0, 100.0 - sum(points for *_, points in steps))
-    labels = [words["all_questions"], *(label for label, *_ in steps), words["em"]]
+    labels = [words["all_questions"], *(label for label, *_ in steps), exact_match]
     texts, hover, ends, level = ["100"], [f"{words['all_questions']}: 100 %"], [100.0], 100.0
     for label, count, points in steps:
         texts.append(f"−{points:.1f}")
@@ -125,7 +130,7 @@ def loss_waterfall(lost: Sequence[tuple[str, str, int, float]], words: Mapping[s
         ends.append(level)
         level -= points
     texts.append(f"{remaining:.1f}")
-    hover.append(f"{words['em']}: {remaining:.1f} %")
+    hover.append(f"{exact_match}: {remaining:.1f} %")
     ends.append(remaining)
     data: list[dict[str, Any]] = [
         {
@@ -196,10 +201,10 @@ def latency_histogram(seconds: Sequence[float], words: Mapping[str, str] = WORDS
     for value in seconds:
         counts[min(bins - 1, int((min(value, cap) - low) / width))] += 1
     edges = [low + width * number for number in range(bins + 1)]
-    ends = [show(edge, "seconds") for edge in edges]
+    ends = [format_value(edge, "seconds") for edge in edges]
     hover = [words["range"].format(low=left, high=right) for left, right in pairwise(ends)]
     if cap < high:
-        hover[-1] = words["range_open"].format(low=ends[-2], high=show(high, "seconds"))
+        hover[-1] = words["range_open"].format(low=ends[-2], high=format_value(high, "seconds"))
     marks = [("p50", p50, "right"), ("p95", p95, "left")]
     data: list[dict[str, Any]] = [
         {
@@ -238,7 +243,7 @@ def latency_histogram(seconds: Sequence[float], words: Mapping[str, str] = WORDS
                 "yanchor": "bottom",
                 "xanchor": side,
                 "showarrow": False,
-                "text": words["seconds_mark"].format(name=name, value=show(at, "seconds")),
+                "text": words["seconds_mark"].format(name=name, value=format_value(at, "seconds")),
                 "font": {"color": light("text"), "size": 12},
             }
             for name, at, side in marks

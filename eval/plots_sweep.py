@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics import format_interval, format_value
 from eval.plot_style import axis, figure, light, plain
 from eval.plot_words import WORDS
-from eval.report_values import interval_of, show, show_interval, sweep_settings
+from eval.records import interval_of
+from eval.sweep import sweep_settings
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -58,9 +60,9 @@ def sweep_scatter(points: Sequence[Mapping[str, Any]], words: Mapping[str, str] 
                 "hovertext": [
                     words["hover_point"].format(
                         name=plain(point.get("name")),
-                        f1=show(f1["mean"], "percent"),
-                        interval=show_interval(f1, "percent"),
-                        seconds=show(at, "seconds"),
+                        f1=format_value(f1["mean"], "percent"),
+                        interval=format_interval(f1, "percent"),
+                        seconds=format_value(at, "seconds"),
                     )
                     for point, f1, at in group
                 ],

@@ -10,14 +10,14 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.errors import EvalError
 
-__all__ = ["FORMAT", "RunData", "load_run", "read_rows", "write_json", "write_text"]
+__all__ = ["FORMAT", "RunData", "interval_of", "latencies", "load_run", "read_rows", "write_json", "write_text"]
 
 FORMAT = 1
 
@@ -91,6 +91,27 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 raise EvalError(f"{path}, line {number}: {name} is {value!r}, not 0 to 1", "run the evaluation again")
         rows.append(row)
     return rows
+
+
+def interval_of(metrics: object, name: str) -> dict[str, float] | None:
+    """Return mean, low, high and n of a metric, or None where it was not measured."""
+    entry = metrics.get(name) if isinstance(metrics, Mapping) else None
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("mean"), int | float):
+        return None
+    mean = float(entry["mean"])
+    low, high = (entry.get(side) for side in ("low", "high"))
+    return {
+        "mean": mean,
+        "low": float(low) if isinstance(low, int | float) else mean,
+        "high": float(high) if isinstance(high, int | float) else mean,
+        "n": int(entry.get("n") or 0),
+    }
+
+
+def latencies(rows: Sequence[Mapping[str, Any]], stage: str | None = None) -> list[float]:
+    """Return the seconds of every question: in all, or of one stage where it was timed."""
+    values = [row.get("latency_s") if stage is None else (row.get("timings") or {}).get(stage) for row in rows]
+    return [float(value) for value in values if isinstance(value, int | float)]
 
 
 def write_json(path: Path, value: Mapping[str, Any] | Iterable[Any]) -> None:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import EvalError
-from eval.records import write_text
+from eval.losses import em_lost
+from eval.metrics import METRICS, value_in
+from eval.records import latencies, write_text
 from eval.report_html import render_run, render_sweep
 from eval.report_tables import Section, Table, run_sections, sweep_section
-from eval.report_values import METRICS, em_lost, latencies, percentile, sweep_settings
+from eval.statistics import percentile
+from eval.sweep import sweep_settings
 
 __all__ = ["report_json", "run_markdown", "sweep_markdown", "write_report", "write_sweep_report"]
 
@@ -83,7 +86,7 @@ def report_json(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) 
     timed = {f"p{q}": percentile(seconds, q) for q in (50, 95, 99)} if seconds else None
     values: dict[str, list[Any]] = {"id": [row["id"] for row in rows]}
     for name in METRICS:
-        column = [_value(row, name) for row in rows]
+        column = [value_in(row, name) for row in rows]
         if any(value is not None for value in column):
             values[name] = column
     lost = [
@@ -92,12 +95,6 @@ def report_json(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) 
     ]
     whole = {"format": 1, "manifest": dict(manifest), "em_lost": lost, "latency_s": timed, "values": values}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-
-
-def _value(row: Mapping[str, Any], name: str) -> Any:
-    if name in row:
-        return row[name]
-    return (row.get("retrieval") or {}).get(name)
 
 
 def _markdown(title: str, sections: Sequence[Section]) -> str:

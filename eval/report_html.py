@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from eval import plots
 from eval.errors import EvalError
-from eval.losses import STAGES
+from eval.losses import STAGES, em_lost
+from eval.metrics import METRICS, format_interval, format_value
+from eval.records import interval_of, latencies
 from eval.report_rows import json_for_html, pack_rows
 from eval.report_tables import Section, run_sections, sweep_section
-from eval.report_values import METRICS, em_lost, interval_of, latencies, percentile, sentence, show, show_interval
+from eval.statistics import percentile
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -79,10 +81,10 @@ def _tiles(metrics: Mapping[str, Any], seconds: Sequence[float]) -> list[tuple[s
     for name in ("em", "f1", "contains", "recall@5"):
         entry, unit = interval_of(metrics, name), METRICS[name].unit
         if entry:
-            tiles.append((METRICS[name].label, f"{show(entry['mean'], unit)} %", show_interval(entry, unit)))
+            tiles.append((METRICS[name].label, f"{format_value(entry['mean'], unit)} %", format_interval(entry, unit)))
     if seconds:
         p50, p95 = percentile(seconds, 50), percentile(seconds, 95)
-        tiles.append(("Latency, p95", f"{show(p95, 'seconds')} s", f"p50 {show(p50, 'seconds')} s"))
+        tiles.append(("Latency, p95", f"{format_value(p95, 'seconds')} s", f"p50 {format_value(p50, 'seconds')} s"))
     return tiles
 
 
@@ -91,7 +93,7 @@ def _render(template: str, figures: Mapping[str, Figure | None], *, shortened: b
     page_data = {
         "figures": {key: _figure_json(figure) for key, figure in drawn.items()},
         "colours": plots.COLOURS,
-        "stages": {stage: sentence(label) for stage, label in STAGES.items()},
+        "stages": STAGES,
         "shortened": shortened,
     }
     return (

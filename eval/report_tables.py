@@ -10,17 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.report_values import (
-    METRICS,
-    em_lost,
-    interval_of,
-    latencies,
-    percentile,
-    sentence,
-    show,
-    show_interval,
-    sweep_settings,
-)
+from eval.losses import em_lost
+from eval.metrics import METRICS, format_interval, format_value
+from eval.records import interval_of, latencies
+from eval.statistics import percentile
+from eval.sweep import sweep_settings
 
 __all__ = ["Section", "Table", "run_sections", "sweep_section"]
 
@@ -79,7 +73,7 @@ def _metrics(manifest: Mapping[str, Any]) -> Section:
         known = METRICS.get(name)
         unit = known.unit if known else None
         label = f"{known.label}\u00a0({_UNIT_NAMES[known.unit]})" if known else name
-        lines.append((label, show(entry["mean"], unit), show_interval(entry, unit), f"{int(entry['n']):,}"))
+        lines.append((label, format_value(entry["mean"], unit), format_interval(entry, unit), f"{int(entry['n']):,}"))
     if not lines:
         return Section("metrics", "Metrics", ("The run holds no metrics.",))
     text = (
@@ -93,7 +87,7 @@ def _metrics(manifest: Mapping[str, Any]) -> Section:
 
 def _losses(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Section:
     lost = em_lost(manifest, rows)
-    lines = [(sentence(label), f"{count:,}", f"{points:.1f}") for _, label, count, points in lost]
+    lines = [(label, f"{count:,}", f"{points:.1f}") for _, label, count, points in lost]
     if not lines:
         return Section("losses", "EM lost per stage", ("No question was answered: nothing can have been lost.",))
     total = sum(count for _, _, count, _ in lost)
@@ -109,7 +103,7 @@ def _retrieval(manifest: Mapping[str, Any]) -> Section:
     for name in (name for name in METRICS if METRICS[name].family == "retrieval"):
         entry, unit = interval_of(metrics, name), METRICS[name].unit
         if entry:
-            lines.append((METRICS[name].label, show(entry["mean"], unit), show_interval(entry, unit)))
+            lines.append((METRICS[name].label, format_value(entry["mean"], unit), format_interval(entry, unit)))
     if lines:
         text = "How often, and how high, the source of the answer stands among the first passages."
         return Section("retrieval", "Retrieval", (text,), Table(("Metric", "Mean", "95 % interval"), tuple(lines)))
@@ -133,7 +127,7 @@ def _abstention(manifest: Mapping[str, Any]) -> Section:
         "f1": "NoAns F1 (0–1)",
         "false_answer_rate": "Unanswerable but answered (0–1)",
     }
-    lines = tuple((label, show(found.get(key), "ratio")) for key, label in names.items() if key in found)
+    lines = tuple((label, format_value(found.get(key), "ratio")) for key, label in names.items() if key in found)
     text = (
         "Risk is the share of wrong answers among those given when only the most confident answers are given; "
         "coverage is the share of questions that still get one. A dash means that the figure is undefined here.",
@@ -150,7 +144,7 @@ def _latency(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     ]:
         if values:
             cells = (percentile(values, 50), percentile(values, 95), sum(values) / len(values))
-            lines.append((label, *(show(1000 * cell, "milliseconds") for cell in cells)))
+            lines.append((label, *(format_value(1000 * cell, "milliseconds") for cell in cells)))
     if not lines:
         return Section("latency", "Latency", ("No question was timed.",))
     cached = sum(1 for row in rows if row.get("cached"))
@@ -176,12 +170,13 @@ def _throughput(manifest: Mapping[str, Any]) -> Section:
     found = manifest.get("throughput")
     if not isinstance(found, Mapping):
         return Section("throughput", "Throughput", ("Not measured in this run.",))
-    text = f"{show(found.get('questions_per_s'), None)} questions/s, {show(found.get('tokens_per_s'), None)} tokens/s."
+    questions, tokens = (format_value(found.get(key)) for key in ("questions_per_s", "tokens_per_s"))
+    text = f"{questions} questions/s, {tokens} tokens/s."
     lines = tuple(
         (
             str(line.get("precision") or "–"),
             str(line.get("batch") or "–"),
-            *(show(line.get(key), None) for key in ("questions_per_s", "tokens_per_s", "prompt_tokens_per_s")),
+            *(format_value(line.get(key), None) for key in ("questions_per_s", "tokens_per_s", "prompt_tokens_per_s")),
         )
         for line in found.get("table") or ()
     )
@@ -222,7 +217,7 @@ def _made(manifest: Mapping[str, Any]) -> Section:
         ("Git commit", manifest.get("git_commit")),
         ("Packages", ", ".join(f"{name} {version}" for name, version in (manifest.get("packages") or {}).items())),
         ("Created", manifest.get("created")),
-        ("Duration (s)", None if manifest.get("seconds") is None else show(manifest["seconds"], "seconds")),
+        ("Duration (s)", None if manifest.get("seconds") is None else format_value(manifest["seconds"], "seconds")),
     ]
     lines = tuple((label, str(value)) for label, value in facts if value not in (None, ""))
     return Section("made", "How it was made", (), Table(("What", "Value"), lines, frozenset({0, 1})))
@@ -255,11 +250,11 @@ def sweep_section(points: Sequence[Mapping[str, Any]]) -> Section:
             (
                 str(point.get("name") or "–"),
                 *("–" if settings.get(key) is None else str(settings[key]) for key in varying),
-                show(em and em["mean"], "percent"),
-                show(f1 and f1["mean"], "percent"),
-                show_interval(f1, "percent"),
-                show(point.get("p95_latency_s"), "seconds"),
-                show(point.get("tokens"), None),
+                format_value(em and em["mean"], "percent"),
+                format_value(f1 and f1["mean"], "percent"),
+                format_interval(f1, "percent"),
+                format_value(point.get("p95_latency_s"), "seconds"),
+                format_value(point.get("tokens"), None),
                 "yes" if point.get("pareto") else "",
                 str(point.get("run") or "–"),
             )

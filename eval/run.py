@@ -14,30 +14,28 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eval.abstention import auroc, no_answer_rates, risk_coverage
+from eval.abstention import summarise_abstention
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
-from eval.losses import count_losses
-from eval.metrics import Rule
-from eval.predictions import Prediction, row_of
+from eval.losses import classify, count_losses
+from eval.metrics import METRICS, Case, Rule, value_in
+from eval.predictions import Prediction, same_source
 from eval.records import FORMAT, RunData, write_json, write_text
 from eval.scoring import score_squad
 from eval.statistics import bootstrap_means
 
-__all__ = ["PERCENT", "Answerer", "Progress", "evaluate", "find_incomplete", "summarise"]
+__all__ = ["Answerer", "Progress", "evaluate", "find_incomplete", "score_question", "summarise"]
 
 Answerer = Callable[[Sequence[Question]], Sequence[Prediction | str]]
 Progress = Callable[[int, int, float, float], None]
-
-PERCENT = ("em", "f1", "contains", "recall@1", "recall@5", "recall@10", "recall@20", "cited_contains",
-    "cited_overlaps", "grounded")  # fmt: skip
-_CURVE_POINTS = 101
 
 
 def evaluate(
@@ -75,7 +73,7 @@ def evaluate(
     for start in range(0, len(dataset.questions), window):
         questions = dataset.questions[start : start + window]
         predictions = _predict(answer, questions)
-        rows += [row_of(q, p, rule=rule) for q, p in zip(questions, predictions, strict=True)]
+        rows += [score_question(Case(q, p, rule)) for q, p in zip(questions, predictions, strict=True)]
         if progress is not None:
             progress(len(rows), len(dataset.questions), _mean(rows, "em"), _mean(rows, "f1"))
     if retrieval_only:
@@ -124,6 +122,49 @@ def _prediction(value: object, seconds: float) -> Prediction:
     raise EvalError(f"an answer is {value!r}", "return a text or an eval.Prediction for each question")
 
 
+def score_question(case: Case) -> dict[str, Any]:
+    """Return the row of one question: its metrics, and what they were computed from, as plain JSON.
+
+    Raises :class:`~eval.errors.EvalError` for a confidence or a metric that is NaN or infinite.
+    """
+    question, prediction = case.question, case.prediction
+    values = {name: metric.compute(case) for name, metric in METRICS.items()}
+    for name, value in {**values, "confidence": prediction.confidence}.items():
+        if value is not None and not math.isfinite(value):
+            raise EvalError(f"question {question.id}: {name} is {value}", "correct the system under test")
+    retrieval = {name: values.pop(name) for name, metric in METRICS.items() if metric.family == "retrieval"}
+    return {
+        "id": question.id,
+        "question": question.question,
+        "answers": list(question.answers),
+        "impossible": not question.answers,
+        "source": question.source,
+        "prediction": case.text,
+        "text": prediction.text,
+        "abstained": prediction.abstained,
+        "confidence": prediction.confidence,
+        **values,
+        "passages": [
+            {**asdict(p), "headings": list(p.headings), "relevant": same_source(p.source, question.source)}
+            for p in prediction.passages
+        ],
+        "retrieval": None if case.ranked is None else retrieval,
+        "loss": classify(
+            em=values["em"] or 0.0,
+            f1=values["f1"] or 0.0,
+            contains=values["contains"] or 0.0,
+            abstained=prediction.abstained,
+            impossible=not question.answers,
+            trace=prediction.trace,
+        ),
+        "timings": case.timings,
+        "usage": dict(prediction.usage),
+        "notes": list(prediction.notes),
+        "note_kinds": [dict(kind) for kind in prediction.note_kinds],
+        "citations": case.citations,
+    }
+
+
 def find_incomplete(out: Path, key: str) -> Path | None:
     """Return the newest folder below ``out`` of a run with this key that was not finished, or None."""
     for path in sorted(out.glob("*/run.json"), reverse=True):
@@ -143,55 +184,29 @@ def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int 
         "metrics": _metrics(rows, seed),
         "official": _official(dataset, rows) if answered and dataset.official else None,
         "losses": count_losses(row["loss"] for row in rows) if answered else None,
-        "abstention": _abstention(rows) if answered else None,
+        "abstention": summarise_abstention(rows) if answered else None,
     }
 
 
 def _metrics(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, dict[str, float]]:
-    columns: dict[str, list[float]] = {}
-    for row in rows:
-        values = {name: row.get(name) for name in ("em", "f1", "contains")}
-        values |= row.get("retrieval") or {}
-        values |= {name: row.get(name) for name in ("cited_contains", "cited_overlaps", "grounded", "latency_s")}
-        for name, value in values.items():
-            if value is not None:
-                columns.setdefault(name, []).append(value)
-    by_length: dict[int, dict[str, np.ndarray[Any, np.dtype[np.float64]]]] = {}
-    for name, column in columns.items():
-        if not all(math.isfinite(value) for value in column):
-            raise EvalError(f"{name} holds a value that is no number", "correct the system under test")
-        scaled = np.asarray(column, dtype=np.float64) * (100.0 if name in PERCENT else 1.0)
-        by_length.setdefault(len(column), {})[name] = scaled
+    """Return mean and interval of each metric over the questions to which it applies."""
+    by_length: dict[int, dict[str, NDArray[np.float64]]] = {}
+    names = []
+    for name, metric in METRICS.items():
+        values = [value for row in rows if (value := value_in(row, name)) is not None]
+        if values:
+            names.append(name)
+            by_length.setdefault(len(values), {})[name] = metric.scale * np.asarray(values, dtype=np.float64)
     intervals = {}
-    for group in by_length.values():  # columns of one length share their resampling
-        intervals.update(bootstrap_means(group, seed=seed))
-    return {name: intervals[name].as_dict() for name in columns}
+    for columns in by_length.values():  # columns of one length share their resampling
+        intervals.update(bootstrap_means(columns, seed=seed))
+    return {name: intervals[name].as_dict() for name in names}
 
 
 def _official(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
     predictions = {row["id"]: row["prediction"] for row in rows}
     na_probs = {row["id"]: _na_prob(row) for row in rows} if dataset.version == "2.0" else None
     return score_squad(dataset, predictions, na_probs).official
-
-
-def _abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    abstained = np.array([row["abstained"] for row in rows], dtype=bool)
-    impossible = np.array([row["impossible"] for row in rows], dtype=bool)
-    confidence = np.array([row["confidence"] for row in rows], dtype=np.float64)
-    correct = np.array([row["em"] for row in rows], dtype=np.float64)
-    rates = no_answer_rates(abstained, impossible)
-    given = ~abstained
-    coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
-    coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
-    points = np.unique(np.linspace(0, len(coverage) - 1, min(_CURVE_POINTS, len(coverage))).round().astype(int))
-    return {
-        # How well the confidence tells right answers from wrong ones, among the answers that were given.
-        "auroc": auroc(confidence[given], correct[given] > 0),
-        # How well it tells answerable questions from the others, abstentions counting as no confidence.
-        "auroc_answerable": auroc(confidence, ~impossible),
-        **rates,
-        "risk_coverage": {"coverage": coverage[points].tolist(), "risk": risk[points].tolist()},
-    }
 
 
 def _write_run(
@@ -213,7 +228,8 @@ def _na_prob(row: Mapping[str, Any]) -> float:
 
 
 def _without_answer(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "em": None, "f1": None, "contains": None, "prediction": None, "text": None, "loss": None}
+    unscored = [name for name, metric in METRICS.items() if metric.family == "answer"]
+    return row | dict.fromkeys([*unscored, "prediction", "text", "loss"])
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], name: str) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 from eval.errors import SweepError
 
-__all__ = ["Point", "Sweep", "pareto", "parse_sweep", "read_sweep"]
+__all__ = ["Point", "Sweep", "pareto", "parse_sweep", "read_sweep", "sweep_settings"]
 
 _KEYS = ("name", "dataset", "mode", "limit", "seed", "config", "set", "grid", "points")
 _REMEDY = "see docs/evaluation.md for the form of a sweep"
@@ -190,3 +190,11 @@ def _whole(tree: Mapping[str, Any], key: str, where: str) -> int | None:
 
 def _named(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in settings.items())
+
+
+def sweep_settings(points: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, object]]:
+    """Return the settings that vary, in order of appearance, and the constant ones with their value."""
+    keys = list(dict.fromkeys(str(key) for point in points for key in point.get("settings") or {}))
+    values = {key: [(point.get("settings") or {}).get(key) for point in points] for key in keys}
+    varying = [key for key in keys if any(repr(value) != repr(values[key][0]) for value in values[key])]
+    return varying, {key: values[key][0] for key in keys if key not in varying}

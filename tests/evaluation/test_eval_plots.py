@@ -47,7 +47,7 @@ def test_recall_curve_sorts_k_as_numbers() -> None:
 
 
 def test_waterfall_leads_from_100_to_the_exact_match() -> None:
-    lost = [("reader_wrong", "reader wrong", 30, 30.0), ("not_ingested", "not ingested", 0, 0.0), ("z", "<b>z", 5, 5.0)]
+    lost = [("reader_wrong", "Reader wrong", 30, 30.0), ("not_ingested", "Not ingested", 0, 0.0), ("z", "<b>z", 5, 5.0)]
     drawn = plots.loss_waterfall(lost)
     steps = trace(drawn, "points of EM")
     assert steps.x == (100.0, -30.0, -5.0, 65.0)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from eval.datasets import Question
 from eval.errors import EvalError
 from eval.losses import STAGES, Trace, classify, count_losses
-from eval.metrics import stands_in
-from eval.predictions import CitedSpan, Prediction, RankedPassage, row_of
+from eval.metrics import Case, Rule, contains_gold
+from eval.predictions import CitedSpan, Prediction, RankedPassage
 from eval.ranking import ndcg_at_k
+from eval.run import score_question
 
 QUESTION = Question("q", "How tall?", ("31 metres", "31 m"), source="a/mast.md")
 SHOWN = RankedPassage(1, "docs/a/mast.md", None, (), "It is 31 metres tall.", 1.0, 1, True)
 RIGHT = Prediction("31 metres.", False, 0.9, (SHOWN,), ("docs/a/mast.md",), sentences=1, supported=1)
+
+
+def row_of(question: Question, prediction: Prediction, rule: Rule = "2.0") -> dict[str, Any]:
+    return score_question(Case(question, prediction, rule))
 
 
 def test_a_right_answer() -> None:
@@ -73,7 +79,7 @@ def test_a_citation_is_held_against_the_golds(quote: str, holds: bool, overlaps:
     ],
 )
 def test_where_a_gold_stands(text: str, gold: str, found: bool) -> None:
-    assert stands_in(text, gold) is found
+    assert contains_gold(text, gold) is found
 
 
 @pytest.mark.parametrize("confidence", [float("nan"), float("inf")])

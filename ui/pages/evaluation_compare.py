@@ -7,14 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from eval.comparison import GUARDED, Comparison, verdict
+from eval.comparison import Comparison, verdict
+from eval.metrics import GUARDED
 from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.evaluation_questions import show_question
 from ui.pages.waiting import ready, selected_row, table
 from ui.text.safe import distinct, one_line
 from ui.views.questions import opened
-from ui.views.runs import comparison_rows
+from ui.views.runs import comparison_rows, metric_label
 
 __all__ = ["show"]
 
@@ -83,7 +84,7 @@ def _sentences(found: Comparison, t: Texts) -> list[str]:
     for name in guarded:
         word = verdict(name, found.differences[name])
         if word in said:
-            said[word].append(t(f"evaluation.metric_{name.replace('@', '_')}"))
+            said[word].append(metric_label(name, t))
     sentences = [
         t(f"evaluation.significantly_{word}", metrics=", ".join(names)) for word, names in said.items() if names
     ]

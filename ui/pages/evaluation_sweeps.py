@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from eval.report_values import interval_of, sweep_settings
+from eval.records import interval_of
+from eval.sweep import sweep_settings
 from rag.errors import Failure
 from ui.components.frame import show_failure
 from ui.i18n import Texts

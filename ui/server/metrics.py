@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from eval.report_values import percentile
+from eval.statistics import percentile
 from rag.types import Answer
 
 __all__ = ["Live", "Metrics", "Stage", "metrics", "record"]

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eval.metrics import METRICS
 from eval.plot_words import WORDS
-from eval.report_values import METRICS, latencies
+from eval.records import latencies
 from ui.i18n import Texts
-from ui.views.runs import loss_rows
+from ui.views.runs import loss_rows, metric_label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -24,8 +25,8 @@ _DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 
 def plot_words(t: Texts) -> dict[str, str]:
     """Return the words of the plots in the language of the page."""
-    metrics = {name: t(f"evaluation.metric_{name.replace('@', '_')}") for name in METRICS}
-    return metrics | {key: t(f"plots.{key}") for key in WORDS if key not in METRICS}
+    metrics = {name: metric_label(name, t) for name in METRICS}
+    return metrics | {key: t(f"plots.{key}") for key in WORDS}
 
 
 def run_figures(

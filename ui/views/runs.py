@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.comparison import Comparison, verdict
-from eval.report_values import METRICS, em_lost, interval_of, latencies, percentile
+from eval.losses import em_lost
+from eval.metrics import METRICS
+from eval.records import interval_of, latencies
 from eval.runs import RunEntry
+from eval.statistics import percentile
 from ui.i18n import Texts
 from ui.text.safe import one_line
 from ui.views.words import named
@@ -25,6 +28,7 @@ __all__ = [
     "comparison_rows",
     "loss_rows",
     "made_rows",
+    "metric_label",
     "metric_rows",
     "name_width",
     "run_rows",
@@ -93,7 +97,7 @@ def tiles(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Tex
         if interval:
             found.append(
                 Tile(
-                    t(f"evaluation.metric_{_key(name)}"),
+                    metric_label(name, t),
                     value_text(name, interval["mean"], t),
                     _range(interval, name, t),
                 )
@@ -107,6 +111,11 @@ def tiles(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Tex
     return found
 
 
+def metric_label(name: str, t: Texts) -> str:
+    """Return the name of a metric of the table in the page's language, or its English label if it has no text."""
+    return named(t, f"evaluation.metric_{name.replace('@', '_')}", METRICS[name].label)
+
+
 def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
     """Return every metric with its interval and how many questions it is about."""
     metrics = _mapping(manifest.get("metrics"))
@@ -114,7 +123,7 @@ def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
     for name in [*METRICS, *(name for name in metrics if name not in METRICS)]:
         found = _interval(metrics, name)
         if found:
-            label = t(f"evaluation.metric_{_key(name)}") if name in METRICS else one_line(str(name))
+            label = metric_label(name, t) if name in METRICS else one_line(str(name))
             row = {"metric": label, "mean": value_text(name, found["mean"], t), "interval": _range(found, name, t)}
             rows.append(row | {"n": int(found["n"])})
     return rows
@@ -123,7 +132,7 @@ def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
 def loss_rows(
     manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Texts
 ) -> list[tuple[str, str, int, float]]:
-    """Return :func:`~eval.report_values.em_lost` with its labels in the language of the page."""
+    """Return :func:`~eval.losses.em_lost` with its labels in the language of the page."""
     return [
         (stage, named(t, f"evaluation.loss_{stage}", label), count, points)
         for stage, label, count, points in em_lost(manifest, rows)
@@ -176,7 +185,7 @@ def comparison_rows(comparison: Comparison, t: Texts) -> list[dict[str, Any]]:
         low, high = (_signed(name, v, t) for v in (d.low, d.high))
         rows.append(
             {
-                "metric": t(f"evaluation.metric_{_key(name)}"),
+                "metric": metric_label(name, t),
                 "a": value_text(name, d.mean_a, t),
                 "b": value_text(name, d.mean_b, t),
                 "difference": _signed(name, d.difference, t),
@@ -229,7 +238,3 @@ def _when(value: object, t: Texts) -> str:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _key(name: str) -> str:
-    return name.replace("@", "_")

@@ -28,13 +28,14 @@ def compare(
     """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
     from eval import comparison
     from eval.errors import EvalError
+    from eval.metrics import GUARDED
 
     result = comparison.compare(run_a, run_b, samples=samples, seed=seed)
     if as_json:
         out_json(result.as_dict())
     else:
         out(comparison.to_markdown(result))
-    missing = [name for name in comparison.GUARDED if name in result.not_compared]
+    missing = [name for name in GUARDED if name in result.not_compared]
     if fail_if_worse and missing:
         raise EvalError(
             f"{', '.join(missing)} cannot be compared: the runs have it for different questions",

@@ -82,11 +82,13 @@ def run(
 
 def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield the metrics as lines of a table, each with its interval."""
+    from eval.metrics import METRICS
+
     dataset = manifest["dataset"]
     asked = f"{dataset['asked']:,} of {counted(dataset['questions'], 'question')}"
     yield f"{dataset['name']} · {manifest['mode']} · {asked} · seed {manifest['seed']}"
     for name, interval in manifest["metrics"].items():
-        digits = 3 if name in ("mrr", "ndcg@10", "latency_s") else 1
+        digits = 1 if name in METRICS and METRICS[name].unit == "percent" else 3
         shown = (f"{interval[part]:.{digits}f}" for part in ("mean", "low", "high"))
         mean, low, high = shown
         yield f"  {name:<16}{mean:>8}   95 % interval {low} to {high}   n = {interval['n']:,}"

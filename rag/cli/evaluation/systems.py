@@ -17,8 +17,8 @@ from typing import Any
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
 from eval.losses import Trace
-from eval.metrics import stands_in
-from eval.predictions import RECALL_AT, CitedSpan, Prediction, RankedPassage, same_source
+from eval.metrics import RECALL_AT, contains_gold
+from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
 from rag.answering.answerer import Answerer
 from rag.cli.evaluation.locating import located
 from rag.config import Config
@@ -126,7 +126,7 @@ class Open:
 
         def holds(source: str, text: str) -> bool:
             named = question.source is None or same_source(source, question.source)
-            return named and any(stands_in(text, gold) for gold in question.answers)
+            return named and any(contains_gold(text, gold) for gold in question.answers)
 
         if answer.finish_reason != _GATED and any(_holding(p, holds) for p in _shown(answer)):
             return Trace(True, True, True, True, True)
