@@ -6,7 +6,7 @@ it?
 examples/docs is indexed with the cpu preset. Every conversation of benchmarks/followup.txt is asked twice: the
 follow-up alone, and rewritten by the rules with the first question and its answer. A passage counts as right if it is
 of the right document and holds the words that answer. Intervals are paired bootstraps over the conversations
-(seed 0). The last figures are in docs/benchmarks.md.
+(seed 0). The last figures are in benchmarks/followup.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     python -m benchmarks.generation batch           # one of: batch, prefix, overhead
 
 Needs the index that `python -m benchmarks.retrieval_squad` makes. Every measurement uses questions of its own, so
-that none profits from what another left in the prefix cache. The last figures are in docs/benchmarks.md.
+that none profits from what another left in the prefix cache. The last figures are in benchmarks/generation.md.
 
 * batch: `Pipeline.ask_batch` of 16 questions against 16 calls of `Pipeline.ask`; as shipped (answers of a few tokens),
   and with every answer written to 64 tokens (no stop string), as a longer-winded model or prompt would.

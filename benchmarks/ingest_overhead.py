@@ -4,7 +4,7 @@
 
 The bare side gets every text at once, already chunked, and sorts them by length itself: the best it can do. The
 product reads files, chunks, hashes, embeds, commits and builds both indexes. Runs alternate. The last figures are in
-docs/benchmarks.md.
+benchmarks/ingest_overhead.md.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ one at a time. The second run is over the unchanged input.
 Two corpora: the 2,067 paragraphs of SQuAD v1.1 dev as Markdown files, and a tree of 720 real text files: the texts
 (.md, .rst, .txt) of 500 to 5,000 bytes in this environment's site-packages, each content once, filled up with modules
 of the standard library, both in the order of their paths. Chunks differ in number where projects cut differently, so
-seconds are what to compare; the last figures are in docs/benchmarks.md.
+seconds are what to compare; the last figures are in benchmarks/ingest_peers.md.
 
 ``--made-up`` is for the second run over a larger tree (modules of site-packages fill it up): the first run's vectors
 are random, because no second run of these depends on them and a true first run takes each peer half an hour. Their

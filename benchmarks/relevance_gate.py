@@ -5,7 +5,7 @@
 Half of SQuAD v1.1 dev's articles are indexed; 2,000 seeded questions are asked, half about indexed articles, half
 about the others. For each threshold on the best cosine (`retrieval.min_relevance`): the share of covered questions
 that it would wrongly turn away, and of uncovered ones that it catches. It catches questions off the topic; a question
-on the topic whose answer is not there needs the reader's judgement. The last figures are in docs/benchmarks.md.
+on the topic whose answer is not there needs the reader's judgement. The last figures are in relevance_gate.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     python -m benchmarks.scale 20000 --types hnsw,ivf,sq     # how other types of FAISS index compare, at one size
 
 Made-up documents of some ten chunks go through the parser pool, the chunker, the store, FAISS and tantivy, with
-vectors of 384 dimensions that are made up too (a real encoder adds the same to each chunk: docs/benchmarks.md has its
+vectors of 384 dimensions that are made up too (a real encoder adds the same to each chunk: ingest_overhead.md has its
 rate): a few hundred directions, and each chunk near one of them. Then ten documents are added to the index. A process
 of its own opens it, before and after, and searches; its memory is what it holds then, less what it held before opening.
 

@@ -7,7 +7,7 @@ fake embedder: what is measured embeds nothing), waits until their times count a
 five times. The first of them hashes what the first run could not vouch for. It prints each run's seconds, then the
 same with ``--rehash`` and ``--dry-run``, then after one file in a hundred was moved.
 
-Aimed at: less than 2 s on 2 idle CPU cores (docs/reliability.md has what was measured).
+Aimed at: less than 2 s on 2 idle CPU cores (benchmarks/second_run.md has what was measured).
 """
 
 from __future__ import annotations

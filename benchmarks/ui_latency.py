@@ -7,7 +7,7 @@ from the press of Enter to the frame in which the answer's first text stands, st
 abstention (looked for in every frame), and in this process as the time until ``Pipeline.stream`` gives its first text,
 for the same questions; the first question of each is not counted. Every question has a new chat, or, with
 ``--one-chat``, all have the same one, whose eleven answers are on the page in the end. Expected figures:
-docs/benchmarks.md. Nothing else should run on the machine.
+benchmarks/ui_latency.md. Nothing else should run on the machine.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It is made once from the fp32 graph by NNCF, which takes the ranges of activations from the passages in
 ``bundled/embedder/calibration.txt``, the example documents in chunks. It is kept under the user's cache with its
 checksums, and used only if its vectors are near those of the fp32 graph. How near is near enough for retrieval was
-measured (docs/benchmarks.md), and is why vectors of both may stand in one index.
+measured (benchmarks/int8.md), and is why vectors of both may stand in one index.
 
 It knows neither tokenizers nor indexes: it takes token ids.
 """
