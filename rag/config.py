@@ -26,7 +26,7 @@ from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.prompt_templates import FORMS
 from rag.retrieval.fusion import FUSIONS
 from rag.retrieval.rerankers import RERANKERS
-from rag.text import without_userinfo
+from rag.text import error_line, without_userinfo
 
 __all__ = ["Config", "Resolved", "load_config", "preset_names"]
 
@@ -111,7 +111,7 @@ class IndexConfig(_Part):
 
 
 class RetrievalConfig(_Part):
-    """How passages are found and joined; :meth:`Config.least_relevance` says what ``min_relevance`` is unless set."""
+    """How passages are found, fused and reranked. See :meth:`Config.least_relevance` for ``min_relevance``."""
 
     k: int = Field(5, ge=1, le=1000)
     candidates: int = Field(100, ge=1, le=2000)
@@ -300,7 +300,7 @@ def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]
     layer = _parse_file(origin, text)
     parent = layer.pop("extends", None)
     if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
-        parent = Path(name).parent / str(parent)  # as seen from the file that says it
+        parent = Path(name).parent / str(parent)  # relative to the file that names it
     return [*(_layers(str(parent), (*seen, itself)) if parent else []), (origin, layer)]
 
 
@@ -310,11 +310,12 @@ def _parse_file(origin: str, text: str) -> dict[str, Any]:
         if isinstance(layer, dict):
             _flatten(layer)  # raises for a tree that holds itself
     except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        told = " ".join(str(error).split())
-        raise UsageError(f"{origin} is not YAML: {told}", "mend the file; `rag config show` shows the form") from None
+        raise UsageError(
+            f"{origin} is not valid YAML: {error_line(error)}", "fix the file; `rag config show` shows the form"
+        ) from None
     except RecursionError:
         raise UsageError(
-            f"{origin} is nested too deeply, or within itself", "mend the file; `rag config show` shows the form"
+            f"{origin} is nested too deeply, or within itself", "fix the file; `rag config show` shows the form"
         ) from None
     if not isinstance(layer, dict):
         raise UsageError(
@@ -360,7 +361,7 @@ def _parse(key: str, raw: str) -> Any:
         if isinstance(value, dict):
             _flatten(value)  # raises for a tree that holds itself
     except (yaml.YAMLError, ValueError, RecursionError):
-        return raw  # such as `query: `, 2001-13-45 or [[[[…; where no text is wanted, the validation says so
+        return raw  # such as `query: `, 2001-13-45 or [[[[…; the validation rejects it if no text is expected
     kinds = get_args(annotation)
     wants_text = annotation is str or (str in kinds and get_origin(annotation) is not tuple)
     if get_origin(annotation) is Literal:

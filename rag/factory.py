@@ -167,12 +167,12 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
         return None
     forbid_downloads(config)
     part = config.embedding
-    told = FakeEmbedder.fingerprint
+    fingerprint_now = FakeEmbedder.fingerprint
     if part.model != "fake":
         local = resolve_model(part.model, part.revision, weights=False)
-        told = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
+        fingerprint_now = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
     recorded = made_with(folder)
-    settings = _settings(config, told, recorded.get("embedding.dimension"))
+    settings = _settings(config, fingerprint_now, recorded.get("embedding.dimension"))
     if settings != recorded:
         return None
     index = Index.open(folder, settings, write=True, **_index_options(config))
@@ -189,7 +189,7 @@ def made_with(folder: Path) -> dict[str, Any]:
 
 
 def open_to_reembed(folder: Path, config: Config, embedder: Embedder) -> Index:
-    """Open an index for writing whatever it was made with.
+    """Open an index for writing, with whatever settings it was built.
 
     Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold this embedder's vectors.
     """

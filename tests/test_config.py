@@ -209,16 +209,16 @@ def test_extending_what_is_missing_is_refused(write: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("a: [unclosed", "not YAML"),
+        ("a: [unclosed", "not valid YAML"),
         ("- retrieval\n- k\n", "holds a list"),
         ("just words", "holds a str"),
         (b"\xff\xfe\x00", "cannot be read"),
-        ("retrieval:\n  k: 2001-13-45\n", "not YAML: month must be in"),
+        ("retrieval:\n  k: 2001-13-45\n", "not valid YAML: month must be in"),
         ("a: " + "[" * 100_000, "nested too deeply"),
         ("a: " + "{b: " * 3000 + "1" + "}" * 3000, "nested too deeply"),
         ("a: &a\n  b: *a\n", "within itself"),
     ],
-    ids=["not YAML", "a list", "a word", "not UTF-8", "no date", "lists", "groups", "anchor"],
+    ids=["not valid YAML", "a list", "a word", "not UTF-8", "no date", "lists", "groups", "anchor"],
 )
 def test_a_file_that_is_no_tree_of_keys_is_refused(write: Any, content: str | bytes, told: str) -> None:
     with pytest.raises(UsageError, match=told):

@@ -1,9 +1,9 @@
-"""Text to content words: what two texts are compared by when one is to be evidence for the other.
+"""Text to content words: the units by which two texts are compared as evidence.
 
-A content word is a word that is no function word of English or Russian, as its Snowball stem. A token that holds a
-digit is a number: it is kept whole, and compared as a whole, so that neither 5 nor 500 is found in 3.5, 1,500 or A12.
+A content word is a Snowball stem of a word that is not a function word of English or Russian. A token with a digit is a
+number, compared as a whole: neither 5 nor 500 is found in 3.5, 1,500 or A12.
 
-Numbers are written in many ways, and these rules bring them to one:
+These rules normalise the ways of writing a number:
 
 * A sign belongs to the number where it follows no word: ``-5``, ``−5`` (U+2212) and ``–5`` are minus five.
 * Spaces (also no-break and thin ones), apostrophes and commas before groups of exactly three digits separate
@@ -66,12 +66,12 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
 def content_stems(text: str) -> frozenset[str]:
-    """Return the Snowball stems of a text's content words, and its numbers in one way of writing."""
+    """Return the Snowball stems of a text's content words and its normalised numbers."""
     return frozenset(_stems(text))
 
 
 def is_number(stem: str) -> bool:
-    """Tell whether a stem is a number: whether it holds a digit."""
+    """Return whether a stem is a number, that is, contains a digit."""
     return any(c.isdecimal() for c in stem)
 
 
@@ -86,7 +86,7 @@ def _stems(text: str) -> Iterator[str]:
 
 
 def _numbers(token: str) -> Iterator[str]:
-    """Yield the one number that a token is, or both ends or all members of a range or a list."""
+    """Yield the number of a token, or both ends of a range, or all members of a list."""
     sign = "-" if token[0] in "-−–" else ""
     digits = token[1:] if sign else token
     if digits[0] == ".":

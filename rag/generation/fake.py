@@ -1,8 +1,7 @@
-"""A deterministic generator without a model: for tests, and for trying the commands. It shows what a prompt held.
+"""A deterministic completer without a model, for tests and for trying the commands.
 
-It reads the last ``Question:`` of a prompt and answers with the sentence of the prompt that shares most words with
-it, which is enough for citations to be found and for nothing else. Under the name ``slow`` it takes its time for every
-word, and under ``dying`` it stops in the middle, as an engine that fails does: to try what others do about that.
+It reads the last ``Question:`` of a prompt and answers with the sentence of the prompt that shares most words with it.
+The model name ``slow`` makes it pause before every word; ``dying`` makes it fail halfway, like a crashing engine.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class FakeCompleter:
         return self.count_tokens([_text(prompt) for prompt in prompts])
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Answer every prompt and remember it in ``prompts``."""
+        """Answer every prompt and record it in ``prompts``."""
         self.prompts.extend(prompts)
         return [self._complete(prompt, sampling) for prompt in prompts]
 
@@ -59,11 +58,11 @@ class FakeCompleter:
 
     @classmethod
     def named(cls, model: str) -> FakeCompleter:
-        """Make the one that a model's name asks for: ``slow``, ``dying``, and for any other name the plain one."""
+        """Return the fake for a model name: ``slow``, ``dying``, or any other for the plain one."""
         return cls(word_s=0.3 if model == "slow" else 0.0, dies_after=2 if model == "dying" else None)
 
     def close(self) -> None:
-        """Hold nothing, free nothing."""
+        """Do nothing."""
 
     def _complete(self, prompt: Prompt, sampling: Sampling) -> Completion:
         words = self._reply(_text(prompt)).split()
@@ -82,7 +81,7 @@ class _FakeStream:
     def __iter__(self) -> Iterator[str]:
         while self._sent < len(self._pieces) and not self._closed.is_set():
             if self._sent == self._dies_after:
-                raise GeneratorError("the fake generator stopped, as it was asked to", "ask again")
+                raise GeneratorError("the fake generator stopped on request", "ask again")
             if self._word_s and self._closed.wait(self._word_s):
                 return
             self._sent += 1

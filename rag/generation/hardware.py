@@ -1,4 +1,4 @@
-"""What the machine can do for a generator: small functions over what it reports, so that they can be tested."""
+"""What the machine offers a generator: small, testable functions over what it reports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 __all__ = ["cpu_has_bfloat16", "free_memory_share"]
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # Intel and AMD name the first two, Arm the last
-_RESERVE_BYTES = 512 * 2**20  # for CUDA graphs and what the embedder allocates while it works
+_RESERVE_BYTES = 512 * 2**20  # for CUDA graphs and the embedder's temporary allocations
 _MOST = 0.92
 
 
 def cpu_has_bfloat16(cpuinfo: str | None = None) -> bool:
-    """Tell whether the CPU has bf16 arithmetic. Without it, bf16 is emulated and several times slower than fp32."""
+    """Return whether the CPU has bf16 arithmetic. Otherwise bf16 is emulated, several times slower than fp32."""
     if cpuinfo is None:
         path = Path("/proc/cpuinfo")
         cpuinfo = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,10 +1,10 @@
 """Any OpenAI-compatible endpoint, for example ``vllm serve`` on other machines, through the official client.
 
-Token counts are the server's own where it has vLLM's ``/tokenize``; elsewhere they are estimated from above, at three
-UTF-8 bytes a token, and the answer's record says so.
+Token counts come from the server if it has vLLM's ``/tokenize``; otherwise they are overestimated at three UTF-8 bytes
+a token, and the answer's record says so.
 
-An endpoint may answer anything. Whatever is no OpenAI response becomes a :class:`~rag.errors.GeneratorError`, a prompt
-that is not taken a :class:`~rag.errors.PromptRefusedError`; no message shows a password that stands in the address.
+An endpoint may answer anything. A response in another format becomes a :class:`~rag.errors.GeneratorError`, a refused
+prompt a :class:`~rag.errors.PromptRefusedError`. No message shows a password from the address.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _T = TypeVar("_T")
 _BYTES_PER_TOKEN = 3
 _FALLBACK_CONTEXT = 4096
 _REFUSALS = (400, 413, 422)  # statuses that are about one request
-# What reading a response of some other shape than expected can raise, in the client's code and in ours.
-_GARBAGE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+# What reading a response of an unexpected shape can raise, in the client's code and in ours.
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 class OpenAICompleter:
-    """A client of one endpoint and one model; ``concurrency`` requests are under way at once."""
+    """A client of one endpoint and one model, with up to ``concurrency`` requests at once."""
 
     name = "openai"
     alive = True  # each request connects again
@@ -53,13 +53,13 @@ class OpenAICompleter:
         key = os.environ.get(self._api_key_env) or "none"  # the client requires one; local servers ignore it
         if not (key.isascii() and key.isprintable()):
             raise GeneratorError(f"the key in {self._api_key_env} is not plain ASCII", f"set {self._api_key_env} again")
-        self._client = self.asked(
+        self._client = self.translate(
             lambda: openai.OpenAI(
                 base_url=settings.base_url, api_key=key, timeout=settings.timeout_s, max_retries=settings.retries
             )
         )
         self._pool = ThreadPoolExecutor(max_workers=settings.concurrency, thread_name_prefix="openai")
-        served = self.asked(self._served)
+        served = self.translate(self._served)
         if served and model not in served:
             raise InputError(
                 f"the endpoint {self._shown_url} does not serve {model!r}",
@@ -76,31 +76,31 @@ class OpenAICompleter:
             served[_typed(entry.id, str)] = None if length is None else _typed(length, int)
         return served
 
-    def asked(self, call: Callable[[], _T]) -> _T:
-        """Make a call and read its answer, both inside ``call``, and give their errors their remedy."""
+    def translate(self, call: Callable[[], _T]) -> _T:
+        """Make a call and read its answer, and translate the errors of both."""
         try:
             return call()
         except self._openai.AuthenticationError:
-            raise RagError(f"the endpoint {self._shown_url} wants a key", f"set {self._api_key_env}") from None
+            raise RagError(f"the endpoint {self._shown_url} requires a key", f"set {self._api_key_env}") from None
         except self._unreachable as error:
             raise GeneratorError(
                 f"the endpoint {self._shown_url} cannot be reached: {_message(error)}",
                 "start it (for example `vllm serve MODEL`) or correct --set generator.openai.base_url=URL",
             ) from None
         except self._openai.APIResponseValidationError as error:
-            raise self._garbage(error) from None
+            raise self._malformed(error) from None
         except self._openai.OpenAIError as error:
             kind = PromptRefusedError if getattr(error, "status_code", None) in _REFUSALS else RagError
             raise kind(
                 f"the endpoint {self._shown_url} refused: {_message(error)}", "correct the request or the model"
             ) from None
-        except _GARBAGE as error:
-            raise self._garbage(error) from None
+        except _MALFORMED as error:
+            raise self._malformed(error) from None
 
-    def _garbage(self, error: Exception) -> GeneratorError:
+    def _malformed(self, error: Exception) -> GeneratorError:
         return GeneratorError(
-            f"the endpoint {self._shown_url} answers, but not as an OpenAI endpoint does: {_message(error)}",
-            "correct --set generator.openai.base_url=URL, which mostly ends in /v1",
+            f"the endpoint {self._shown_url} does not answer like an OpenAI endpoint: {_message(error)}",
+            "correct --set generator.openai.base_url=URL, which usually ends in /v1",
         )
 
     # Counting -----------------------------------------------------------------------------------------------
@@ -126,12 +126,12 @@ class OpenAICompleter:
         return math.ceil(len(text.encode()) / _BYTES_PER_TOKEN) if counted is None else counted
 
     def _tokenize(self, body: dict[str, Any]) -> int | None:
-        """Ask vLLM's ``/tokenize``, which stands beside ``/v1``; None where the server has none."""
+        """Ask vLLM's ``/tokenize``, next to ``/v1``; None if the server has none."""
         url = self._base_url.removesuffix("/v1") + "/tokenize"
         try:
             answer = self._client.post(url, body={"model": self._model, **body}, cast_to=dict[str, Any])
-        except (self._openai.APIStatusError, self._openai.APIResponseValidationError, *_GARBAGE):
-            return None  # some other server, with an answer of its own to such a path
+        except (self._openai.APIStatusError, self._openai.APIResponseValidationError, *_MALFORMED):
+            return None  # another server, which answers such a path in its own way
         except self._unreachable as error:
             raise GeneratorError(
                 f"the endpoint {self._shown_url} cannot be reached: {_message(error)}", "start it again"
@@ -153,7 +153,7 @@ class OpenAICompleter:
 
     def _complete(self, prompt: Prompt, sampling: Sampling) -> Completion:
         started = time.monotonic()
-        text, reason, usage = self.asked(lambda: _read(self._request(prompt, sampling), chat=bool(prompt.messages)))
+        text, reason, usage = self.translate(lambda: _read(self._request(prompt, sampling), chat=bool(prompt.messages)))
         return Completion(text, reason, usage, time.monotonic() - started)
 
     def _request(self, prompt: Prompt, sampling: Sampling, **more: Any) -> Any:
@@ -172,7 +172,7 @@ class OpenAICompleter:
     def stream(self, prompt: Prompt, sampling: Sampling) -> OpenAIStream:
         """Stream one completion."""
         options = {"stream": True, "stream_options": {"include_usage": True}}
-        response = self.asked(lambda: self._request(prompt, sampling, **options))
+        response = self.translate(lambda: self._request(prompt, sampling, **options))
         return OpenAIStream(self, response, chat=bool(prompt.messages))
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class OpenAIStream:
         events = iter(self._response)
         try:
             while not self._done:
-                piece = self._generator.asked(lambda: self._next_piece(events))
+                piece = self._generator.translate(lambda: self._next_piece(events))
                 if piece is None:
                     self._done = True
                 elif piece:
@@ -202,7 +202,7 @@ class OpenAIStream:
             self.close()
 
     def _next_piece(self, events: Iterator[Any]) -> str | None:
-        """Return what the next event adds, which may be nothing, or None at the end."""
+        """Return the text that the next event adds, which may be empty, or None at the end."""
         event = next(events, None)
         if event is None:
             if not self._chosen:
@@ -232,12 +232,12 @@ class OpenAIStream:
         return Completion(self._text, self._reason or "stop", self._usage)
 
 
-def _turns(messages: Sequence[Message]) -> Any:  # the client's own union of typed dicts says no more
+def _turns(messages: Sequence[Message]) -> Any:  # the client's union of typed dicts adds nothing
     return [{"role": m.role, "content": m.content} for m in messages]
 
 
 def _read(answer: Any, *, chat: bool) -> tuple[str, str, Usage]:
-    """Return the text, finish reason and usage of a whole answer. Raises what garbage makes reading raise."""
+    """Return the text, finish reason and usage of a whole answer. A malformed answer raises one of _MALFORMED."""
     choice = answer.choices[0]
     text = choice.message.content or "" if chat else choice.text
     return _typed(text, str), _typed(choice.finish_reason or "stop", str), _usage(answer.usage)
@@ -252,7 +252,7 @@ def _usage(usage: Any) -> Usage:
 
 
 def _typed(value: Any, kind: type[_T]) -> _T:
-    """Return the value if it is of this kind: the client builds its records without looking."""
+    """Return the value if it has this type; the client does not validate its records."""
     if not isinstance(value, kind):
         raise TypeError(f"{value!r:.60} in place of {kind.__name__}")
     return value

@@ -1,7 +1,6 @@
-"""Token counts without an engine: what packing a prompt needs to know of a generator, from its tokenizer alone.
+"""Token counts from a model's tokenizer alone, for commands that build prompts and generate nothing.
 
-For commands that build prompts and generate nothing. It counts as :class:`rag.generation.vllm.VllmCompleter`
-does, which a test holds it to.
+The counts equal those of :class:`rag.generation.vllm.VllmCompleter`; a test compares them.
 """
 
 from __future__ import annotations

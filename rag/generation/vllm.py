@@ -1,12 +1,10 @@
 """vLLM in this process: one engine for single, streamed and batched prompts, with continuous batching.
 
-vLLM's own engine schedules and batches; one thread owns it, because it is not safe to share. Callers hand that
-thread prompts and receive text from queues, so any number of threads can wait on one engine, and closing a stream
-aborts its request.
+vLLM's engine schedules and batches. One thread owns it, because it is not thread-safe. Callers send that thread prompts
+and receive text from queues, so any number of threads can wait on one engine. Closing a stream aborts its request.
 
-On a CPU the engine core runs in this process too (a separate one takes several times longer to start); on GPUs it
-runs in vLLM's worker processes, which is vLLM's default. The GPU path is tested against stand-ins only: its authors
-had no GPU to run it on.
+On a CPU the engine core runs in this process (a separate one takes several times longer to start); on GPUs it runs in
+vLLM's worker processes, vLLM's default. The GPU path is tested against stand-ins only: it has not run on a GPU.
 """
 
 from __future__ import annotations
@@ -93,7 +91,7 @@ class VllmCompleter:
                 from vllm.v1.engine.llm_engine import LLMEngine
 
                 self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-        except BaseException as error:  # noqa: BLE001 - whatever stopped the engine is the caller's to report
+        except BaseException as error:  # noqa: BLE001 - any error of the engine goes to the caller, which reports it
             started.put(error)
             return
         started.put(None)
@@ -106,13 +104,13 @@ class VllmCompleter:
                         sink.put((output, time.monotonic()))
                         if output.finished:
                             del sinks[output.request_id]
-        except BaseException as error:  # noqa: BLE001 - a dead engine must wake everyone who waits on it
+        except BaseException as error:  # noqa: BLE001 - a stopped engine must wake every waiting caller
             self._failure = error_line(error)
         for sink in sinks.values():
             sink.put(GeneratorError(f"vLLM stopped: {self._failure or 'it was closed'}", "start again"))
 
     def _take_commands(self, sinks: dict[str, queue.SimpleQueue[Any]]) -> bool:
-        """Run what callers asked for, waiting only while the engine is idle; False means: stop."""
+        """Run the callers' commands, waiting only while the engine is idle. Return False to stop."""
         while True:
             try:
                 command = self._inbox.get(block=not self._engine.has_unfinished_requests())
@@ -153,7 +151,7 @@ class VllmCompleter:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Give the engine all prompts at once and wait for them all."""
+        """Submit all prompts at once and wait for all of them."""
         streams: list[VllmStream] = []
         try:
             streams.extend(self._submit(prompt, sampling, whole=True) for prompt in prompts)
@@ -167,7 +165,7 @@ class VllmCompleter:
         return [stream.completion for stream in streams]
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> VllmStream:
-        """Give the engine one prompt and return its text as it comes."""
+        """Submit one prompt and return its text as it is generated."""
         return self._submit(prompt, sampling, whole=False)
 
     def _submit(self, prompt: Prompt, sampling: Sampling, *, whole: bool) -> VllmStream:
@@ -194,7 +192,7 @@ class VllmCompleter:
         return VllmStream(self, name, sink)
 
     def abort(self, name: str, sink: queue.SimpleQueue[Any]) -> None:
-        """Ask the engine to drop a request."""
+        """Ask the engine to abort a request."""
         self._inbox.put((name, None, None, sink))
 
     @property
@@ -299,7 +297,7 @@ def machine_arguments(torch: Any, settings: VllmConfig) -> dict[str, Any]:
 
 
 def _set_environment(cpu_cache_gib: int, *, gpu: bool) -> None:
-    """Set what vLLM reads from the environment; what the user has set stands."""
+    """Set what vLLM reads from the environment. Values set by the user take precedence."""
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # nothing is sent anywhere
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")

@@ -1,8 +1,8 @@
-"""Passages that say what a better one says already: they are folded into it, so that the best k are k passages.
+"""Fold duplicate passages into the best one, so that the best k passages are k different ones.
 
-``exact`` folds passages whose text is the same but for white space. ``near`` also folds those whose shingles are nearly
-the same (:mod:`indexes.minhash`), unless they hold other numbers: two versions of a contract that differ in the
-rent are two things to know. Whatever is folded stays on record with the passage that was kept.
+``exact`` folds passages whose texts differ only in white space. ``near`` also folds passages whose shingles are nearly
+the same (:mod:`indexes.minhash`), unless their numbers differ: two versions of a contract with different rents are two
+facts. A folded passage is recorded with the one that represents it.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ from dataclasses import dataclass, field, replace
 
 from rag.types import Duplicate, Passage
 
-__all__ = ["COLLAPSING", "Collapsed"]
+__all__ = ["Deduplicator"]
 
-COLLAPSING = ("off", "exact", "near")
-_NEAR = 0.85
+_THRESHOLD = 0.85
 _COMPARED = 100  # best passages; comparing thousands with each other would take seconds
 _NUMBER = re.compile(r"\S*\d\S*")
 
 
 @dataclass
-class Collapsed:
-    """Passages in the order in which they are added, each folded into the first that says the same."""
+class Deduplicator:
+    """Takes passages best first; ``passages`` are those that remain. ``mode`` is ``off``, ``exact`` or ``near``."""
 
-    how: str
-    kept: list[Passage] = field(default_factory=list)
+    mode: str
+    passages: list[Passage] = field(default_factory=list)
     _by_text: dict[str, int] = field(default_factory=dict)
 
     def add(self, passage: Passage) -> bool:
-        """Take in the next passage; return whether it is one of its own."""
-        into, similarity = self._like(passage)
-        if into is None:
-            self.kept.append(passage)
+        """Add the next passage; return whether it is a new one."""
+        position, similarity = self._find(passage)
+        if position is None:
+            self.passages.append(passage)
             return True
-        kept = self.kept[into]
+        first = self.passages[position]
         copy = Duplicate(
             passage.id, passage.source, passage.page, passage.headings, passage.start, passage.end, similarity
         )
-        self.kept[into] = replace(kept, duplicates=(*kept.duplicates, copy))
+        self.passages[position] = replace(first, duplicates=(*first.duplicates, copy))
         return False
 
-    def _like(self, passage: Passage) -> tuple[int | None, float]:
-        if self.how == "off":
+    def _find(self, passage: Passage) -> tuple[int | None, float]:
+        """Return the position and similarity of an equal passage, (None, 0) if there is none."""
+        if self.mode == "off":
             return None, 0.0
         text = " ".join(passage.text.split())
-        known = self._by_text.setdefault(text, len(self.kept))
-        if known < len(self.kept):
+        known = self._by_text.setdefault(text, len(self.passages))
+        if known < len(self.passages):
             return known, 1.0
-        if self.how == "near":
+        if self.mode == "near":
             from indexes.minhash import jaccard
 
-            for n, kept in enumerate(self.kept[:_COMPARED]):
-                if _numbers(kept.text) == _numbers(text):
-                    similarity = jaccard(kept.text, text)
-                    if similarity >= _NEAR:
+            for n, other in enumerate(self.passages[:_COMPARED]):
+                if _numbers(other.text) == _numbers(text):
+                    similarity = jaccard(other.text, text)
+                    if similarity >= _THRESHOLD:
                         self._by_text[text] = n
                         return n, similarity
         return None, 0.0

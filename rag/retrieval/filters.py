@@ -1,8 +1,8 @@
-"""Which documents a question is asked of: by source, kind of file, and date.
+"""Filters: restrict a question to some documents, by source, file type and date.
 
-A :class:`Filter` is what a user says, in days and in names of formats; :meth:`Filter.selection` is what the store
-understands. A document passes that matches one of the sources, one of the types, and every date. Days are those of
-this machine's time zone, the last one included.
+A :class:`Filter` is the user's form, with days and names of formats; :meth:`Filter.selection` is the store's. A
+document passes if it matches one of the sources, one of the types, and every date. Days are in this machine's time
+zone; the last day is included.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ TYPES: dict[str, tuple[str, ...]] = {
     "xlsx": (f"{_OFFICE}.spreadsheetml.sheet",),
     "xml": ("application/xml",),
 }
-"""What ``type=`` takes, and the media types it stands for. A media type itself, or a pattern of one, is taken too."""
+"""The names that ``type=`` accepts, with their media types. A media type, or a pattern of one, is accepted too."""
 
 _SYNONYMS = {
     "md": "markdown", "txt": "text", "eml": "mail", "email": "mail", "htm": "html", "tex": "latex", "ipynb": "notebook",
     "srt": "subtitles", "vtt": "subtitles", "word": "docx", "excel": "xlsx", "powerpoint": "pptx", "jsonl": "json",
 }  # fmt: skip
 _DATES = {"since": "since", "until": "until", "ingested-since": "ingested_since", "ingested-until": "ingested_until"}
-_LARGEST = 2**63 - 1  # what SQLite holds: the years 1677 to 2262, in nanoseconds
+_LARGEST = 2**63 - 1  # SQLite's largest integer: the years 1677 to 2262, in nanoseconds
 _FORMS = "source=GLOB, type=TYPE, since=DATE, until=DATE, ingested-since=DATE and ingested-until=DATE"
 _EXAMPLE = "for example: --filter 'source=docs/*.md' --filter type=pdf --filter since=2024-01-31"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Sources (GLOB patterns) and types of which one must match, and days between which a document's dates must lie.
+    """Sources (GLOB patterns) and types, one of which must match, and the range of a document's dates.
 
-    ``since`` and ``until`` are of the file's modification; ``ingested_since`` and ``ingested_until`` of when the
-    version that answers was put into the index. An empty filter lets everything pass.
+    ``since`` and ``until`` refer to the file's modification, ``ingested_since`` and ``ingested_until`` to when its
+    current version was ingested. An empty filter accepts everything.
     """
 
     sources: tuple[str, ...] = ()
@@ -67,18 +67,18 @@ class Filter:
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Filter:
-        """Read ``key=value`` texts. Raises :class:`~rag.errors.UsageError`."""
+        """Parse ``key=value`` texts. Raises :class:`~rag.errors.UsageError`."""
         found = cls()
         for text in texts:
             key, equals, value = (part.strip() for part in text.partition("="))
             if not equals or not value or key not in ("source", "type", *_DATES) or _unstorable(value):
-                raise UsageError(f"--filter {text!r} is not of a form that is known: {_FORMS}", _EXAMPLE)
+                raise UsageError(f"the filter {text!r} is not one of {_FORMS}", _EXAMPLE)
             if key == "source":
                 found = replace(found, sources=(*found.sources, value))
             elif key == "type":
                 found = replace(found, types=(*found.types, _type(value)))
             elif getattr(found, _DATES[key]) is not None:
-                raise UsageError(f"--filter {key} is given twice", "give it once")
+                raise UsageError(f"the filter {key} is given twice", "give it once")
             else:
                 days: dict[str, Any] = {_DATES[key]: _day(key, value)}
                 found = replace(found, **days)
@@ -86,33 +86,33 @@ class Filter:
 
     @property
     def empty(self) -> bool:
-        """Whether everything passes."""
+        """Whether it accepts everything."""
         return self == Filter()
 
     def texts(self) -> list[str]:
-        """Return the texts that :meth:`parse` reads this from."""
-        told = [f"source={glob}" for glob in self.sources] + [f"type={name}" for name in self.types]
+        """Return the texts that :meth:`parse` would read this from."""
+        texts = [f"source={glob}" for glob in self.sources] + [f"type={name}" for name in self.types]
         days = [(key, getattr(self, name)) for key, name in _DATES.items()]
-        return told + [f"{key}={day.isoformat()}" for key, day in days if day is not None]
+        return texts + [f"{key}={day.isoformat()}" for key, day in days if day is not None]
 
     def __str__(self) -> str:
         return " and ".join(self.texts())
 
     def selection(self) -> Selection:
-        """Return what the store is to select."""
+        """Return the store's form of this filter."""
         media_types = tuple(media_type for name in self.types for media_type in TYPES.get(name, (name,)))
         return Selection(
             sources=self.sources,
             media_types=media_types,
             modified_from=_nanoseconds(_midnight(self.since)),
             modified_before=_nanoseconds(_midnight(_next(self.until))),
-            ingested_from=_told(_midnight(self.ingested_since)),
-            ingested_before=_told(_midnight(_next(self.ingested_until))),
+            ingested_from=_isoformat(_midnight(self.ingested_since)),
+            ingested_before=_isoformat(_midnight(_next(self.ingested_until))),
         )
 
 
 def type_of(media_type: str) -> str:
-    """Return the short name of a media type, itself where there is none."""
+    """Return the short name of a media type, or the media type if it has none."""
     return next((name for name, media_types in TYPES.items() if media_type in media_types), media_type)
 
 
@@ -121,14 +121,14 @@ def _type(value: str) -> str:
     name = _SYNONYMS.get(name, name)
     if name in TYPES or "/" in name:
         return name
-    raise UsageError(f"--filter type={value}: there is no such type", f"choose one of {', '.join(TYPES)}")
+    raise UsageError(f"there is no type {value!r} to filter by", f"choose one of {', '.join(TYPES)}")
 
 
 def _day(key: str, value: str) -> dt.date:
     try:
         return dt.date.fromisoformat(value)
     except ValueError:
-        raise UsageError(f"--filter {key}={value}: that is no date", f"write it as {key}=2024-01-31") from None
+        raise UsageError(f"the filter {key}={value} has no valid date", f"write it as {key}=2024-01-31") from None
 
 
 def _unstorable(value: str) -> bool:
@@ -140,7 +140,7 @@ def _next(day: dt.date | None) -> dt.date | None:
 
 
 def _midnight(day: dt.date | None) -> dt.datetime | None:
-    """Return when a day begins here; one at the ends of the calendar, where zones do not reach, begins in UTC."""
+    """Return the beginning of a day in the local zone; in UTC at the ends of the calendar, where zones overflow."""
     if day is None:
         return None
     try:
@@ -153,5 +153,5 @@ def _nanoseconds(moment: dt.datetime | None) -> int | None:
     return None if moment is None else max(-_LARGEST, min(_LARGEST, int(moment.timestamp()) * 10**9))
 
 
-def _told(moment: dt.datetime | None) -> str | None:
+def _isoformat(moment: dt.datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds")

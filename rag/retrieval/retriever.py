@@ -19,7 +19,7 @@ from indexes.search.protocols import Hits, no_hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
-from rag.retrieval.dedup import Collapsed
+from rag.retrieval.dedup import Deduplicator
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
@@ -176,18 +176,16 @@ class Retriever:
         scores = self._fusion.fuse(dense_scores, fusible, self._weights)
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
-        collapsed, looked_at = Collapsed(self.settings.collapse_duplicates), len(ids)
+        unique, looked_at = Deduplicator(self.settings.collapse_duplicates), len(ids)
         for place, row in self._rows(ids[order], 2 * k):
             if place >= looked_at:
                 break
             n = order[place]
-            collapsed.add(
-                _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
-            )
-            if len(collapsed.kept) == k and looked_at == len(ids):
+            unique.add(_passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n]))
+            if len(unique.passages) == k and looked_at == len(ids):
                 # Duplicates score nearly the same: further copies follow closely.
                 looked_at = place + 1 + (0 if self.settings.collapse_duplicates == "off" else k)
-        return tuple(collapsed.kept[:k])
+        return tuple(unique.passages[:k])
 
     def _rows(self, ids: Int64, at_once: int) -> Iterator[tuple[int, ChunkRow]]:
         """Yield the place and row of each chunk that still exists, reading ``at_once`` rows at a time."""

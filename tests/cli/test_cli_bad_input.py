@@ -452,7 +452,7 @@ def test_an_unknown_preset(work: Path, rag: Rag) -> None:
 CONFIG_FILES: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "mine.yaml"),
     "not UTF-8": (b"retrieval: \xff\xfe", "mine.yaml"),
-    "not YAML": (b"retrieval: [k", "mine.yaml is not YAML"),
+    "not YAML": (b"retrieval: [k", "mine.yaml is not valid YAML"),
     "a list": (b"- retrieval", "mine.yaml holds a list"),
     "a circle": (b"extends: mine.yaml", "extend each other in a circle"),
     "extends nothing": (b"extends: nobody", "there is no preset 'nobody'"),
@@ -646,7 +646,7 @@ def test_a_filter_of_a_wrong_form(indexed: Path, rag: Rag, command: str, text: s
     ran = rag(command, "horn", "--filter", text)
     assert ran.code == 2
     sentence, remedy = error_of(ran)
-    assert sentence.startswith(f"--filter {text!r} is not of a form that is known: source=GLOB, type=TYPE")
+    assert sentence.startswith(f"the filter {text!r} is not one of source=GLOB, type=TYPE")
     assert "--filter 'source=" in remedy
 
 

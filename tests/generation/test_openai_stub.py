@@ -151,7 +151,7 @@ def test_chat_goes_to_the_chat_endpoint_with_its_limits(server: Server, generato
 
 def test_a_wrong_key_names_the_variable(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "wrong")
-    with pytest.raises(RagError, match="wants a key") as caught:
+    with pytest.raises(RagError, match="requires a key") as caught:
         OpenAICompleter("m", OpenAIConfig(base_url=server.url, api_key_env="MY_KEY", retries=0))
     assert "MY_KEY" in caught.value.remedy
 

@@ -67,12 +67,12 @@ def test_which_documents_pass(lamps: Project, texts: list[str], expected: str) -
 @pytest.mark.parametrize(
     ("texts", "told"),
     [
-        (["docs/*"], "not of a form that is known"),
-        (["page=3"], "not of a form that is known"),
-        (["type="], "not of a form that is known"),
-        (["type=elephant"], "there is no such type"),
-        (["since=yesterday"], "that is no date"),
-        (["until=2024-02-30"], "that is no date"),
+        (["docs/*"], "is not one of source=GLOB"),
+        (["page=3"], "is not one of source=GLOB"),
+        (["type="], "is not one of source=GLOB"),
+        (["type=elephant"], "there is no type"),
+        (["since=yesterday"], "has no valid date"),
+        (["until=2024-02-30"], "has no valid date"),
         (["since=2024-01-01", "since=2024-01-02"], "given twice"),
     ],
     ids=str,
