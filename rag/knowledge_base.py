@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rag.answering.query_rewriting import Rewritten, Turn
     from rag.embedding.base import Embedder
     from rag.generation.base import Completer, Extractor
-    from rag.ingestion.ingest_report import IngestReport, Progress
+    from rag.ingestion.report import IngestReport, Progress
     from rag.ops.index_stats import IndexStats
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retrieved, Retriever
@@ -107,7 +107,7 @@ class KnowledgeBase:
         that cannot be read is a failure in the report, not an error.
         """
         from rag.ingestion.discovery import find_sources
-        from rag.ingestion.ingest_run import ProgressWatch, ingest_found
+        from rag.ingestion.run import ProgressWatch, ingest_found
         from rag.ingestion.sync import make_plan
 
         names = [paths] if isinstance(paths, str | Path) else list(paths)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from indexes.store.store import Store
     from rag.config import Config
     from rag.ingestion.discovery import Found
-    from rag.ingestion.ingest_report import IngestReport, Progress
-    from rag.ingestion.ingest_run import Watch
+    from rag.ingestion.report import IngestReport, Progress
+    from rag.ingestion.run import Watch
     from rag.ingestion.sync import Plan
 
 __all__ = ["EXIT_SOME_FAILED", "ingest", "report_json"]
@@ -88,7 +88,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         from rag.ingestion.discovery import Found
-        from rag.ingestion.ingest_report import StageClock
+        from rag.ingestion.report import StageClock
 
         self.root = self.index.resolve().parent
         self.found = Found()
@@ -129,7 +129,7 @@ class _Work:
 
     def do(self) -> IngestReport:
         """Plan and carry out under one writer lock, with the embedder only where there is something to read."""
-        from rag.ingestion.ingest_run import ingest_found
+        from rag.ingestion.run import ingest_found
 
         return ingest_found(
             self.index,
@@ -146,7 +146,7 @@ def _on_stderr(config: Config) -> Watch:
     """Make what shows a run's progress."""
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
-    from rag.ingestion.ingest_run import Watch
+    from rag.ingestion.run import Watch
 
     class OnStderr(Watch):
         @contextmanager
@@ -275,7 +275,7 @@ def _print_speed(report: IngestReport) -> None:
 
 def report_json(report: IngestReport, index: str) -> dict[str, Any]:
     """Return the report as JSON values."""
-    from rag.ingestion.ingest_report import bottleneck
+    from rag.ingestion.report import bottleneck
 
     value = asdict(report)
     value["failures"] = [

@@ -1,6 +1,6 @@
 """How a long run of ingestion is followed: a live display on a terminal, a line now and then elsewhere.
 
-What is shown is decided by pure functions of a :class:`~rag.ingestion.ingest_report.Progress`; here it is only drawn.
+What is shown is decided by pure functions of a :class:`~rag.ingestion.report.Progress`; here it is only drawn.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rag.cli.output import note
-from rag.ingestion.ingest_report import AFTER_READING, Progress, bottleneck, shares
+from rag.ingestion.report import AFTER_READING, Progress, bottleneck, shares
 from rag.text import counted
 
 __all__ = ["duration", "progress_bar", "standing", "what_limits", "where_the_time_went"]

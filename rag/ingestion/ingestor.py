@@ -25,8 +25,8 @@ from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker, EmbeddedText
 from rag.ingestion.discovery import Found, find_sources
 from rag.ingestion.file_stamps import FileContent, read_file
-from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parser_failed
+from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
 from rag.types import Document

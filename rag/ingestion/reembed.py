@@ -9,7 +9,7 @@ from dataclasses import replace
 from indexes import Index, NewDocument
 from rag.embedding.base import Embedder
 from rag.ingestion.chunker import Chunker, EmbeddedText
-from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
+from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.vector_writer import VectorWriter
 from rag.types import Document
 

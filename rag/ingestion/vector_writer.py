@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from indexes import Index
 from rag.embedding.base import Embedder
 from rag.ingestion.chunker import EmbeddedText
-from rag.ingestion.ingest_report import StageClock
+from rag.ingestion.report import StageClock
 
 __all__ = ["VectorWriter"]
 

@@ -89,7 +89,7 @@ def test_the_embedder_is_loaded_only_where_there_is_something_to_embed(
     def refuse(config: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("rag.ingestion.ingest_run.make_embedder", refuse)
+    monkeypatch.setattr("rag.ingestion.run.make_embedder", refuse)
     ran = rag("ingest", "docs")
     assert ran.out.startswith("0 added, 0 changed, 3 unchanged, 0 failed · 0 chunks, 0 embedded")
     assert set(rag("ingest", "docs", "--json").json) == INGEST

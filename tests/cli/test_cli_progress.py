@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rag.cli.progress import duration, progress_bar, standing, what_limits, where_the_time_went
-from rag.ingestion.ingest_report import Progress, StageClock, shares
+from rag.ingestion.report import Progress, StageClock, shares
 
 STAGES = {"load": 5.0, "parse": 2.0, "chunk": 1.0, "embed": 12.0, "write": 0.05}
 HALF = Progress(

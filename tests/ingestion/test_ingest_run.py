@@ -13,11 +13,11 @@ from indexes.errors import IndexLockedError
 from indexes.lock import writer_lock
 from rag.config import Config, load_config
 from rag.embedding.base import FakeEmbedder
-from rag.ingestion import ingest_run
+from rag.ingestion import run as ingest_run
 from rag.ingestion.discovery import find_sources
-from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
-from rag.ingestion.ingest_run import Watch, ingest_found
 from rag.ingestion.parse_jobs import ParseAll
+from rag.ingestion.report import IngestReport, Progress, StageClock
+from rag.ingestion.run import Watch, ingest_found
 from rag.ingestion.sync import Plan, make_plan
 
 FOG = "The fog horn on the pier sounds twice a minute whenever the sensor sees less than a mile of open water. " * 3

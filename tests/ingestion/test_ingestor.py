@@ -15,10 +15,10 @@ from rag.config import load_config
 from rag.embedding.base import FakeEmbedder, Float32
 from rag.errors import InputError
 from rag.factory import index_settings, make_chunker, open_index
-from rag.ingestion.ingest_report import StageClock, bottleneck
 from rag.ingestion.ingestor import Ingestor, IngestReport, Progress
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parse_in
 from rag.ingestion.reembed import reembed
+from rag.ingestion.report import StageClock, bottleneck
 from rag.ingestion.sandbox import ParserPool
 
 PDF_HEADER = b"%PDF-1.7\nbroken"

@@ -26,9 +26,9 @@ from rag.errors import FAILURES, DocumentError, explain
 if TYPE_CHECKING:
     from rag.config import Config
     from rag.ingestion.discovery import Found
-    from rag.ingestion.ingest_report import IngestReport, Progress
-    from rag.ingestion.ingest_run import Watch
     from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob
+    from rag.ingestion.report import IngestReport, Progress
+    from rag.ingestion.run import Watch
     from rag.ingestion.sync import Plan
 
 __all__ = ["main", "run_job"]
@@ -56,8 +56,8 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
 
 
 def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
-    from rag.ingestion.ingest_report import StageClock
-    from rag.ingestion.ingest_run import ingest_found
+    from rag.ingestion.report import StageClock
+    from rag.ingestion.run import ingest_found
     from rag.ingestion.sync import make_plan
 
     index, stages = Path(job["index"]), StageClock()
@@ -73,7 +73,7 @@ def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
 
 def _telling(tell: Tell) -> Watch:
     """Make what tells the page how a run goes."""
-    from rag.ingestion.ingest_run import Watch
+    from rag.ingestion.run import Watch
 
     class Telling(Watch):
         def planned(self, plan: Plan) -> None:

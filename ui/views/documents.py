@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rag.ingestion.discovery import UPLOAD
-from rag.ingestion.ingest_report import AFTER_READING
+from rag.ingestion.report import AFTER_READING
 from rag.retrieval.filters import type_of
 from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from rag.ingestion.ingest_report import Progress
+    from rag.ingestion.report import Progress
 
 __all__ = ["Bars", "JsonLines", "ProgressForm", "Teller", "make_teller"]
 

@@ -17,9 +17,9 @@ from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other
 from rag.ingestion.discovery import Found
-from rag.ingestion.ingest_report import IngestReport, Progress, StageClock
 from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseAll, parse_in
+from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import Plan
 
 __all__ = ["ProgressWatch", "Watch", "ingest_found"]
