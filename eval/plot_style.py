@@ -1,7 +1,7 @@
-"""The look that all figures share: colours, axes, labels. It knows plotly and nothing of what is drawn.
+"""What all figures share: colours, words, axes and labels. It knows plotly, and nothing of the data.
 
-All colours come from :data:`COLOURS`, one pair for light and dark pages; a figure is built in the light ones, and the
-page exchanges them. Text that is not ours goes through :func:`plain`: plotly reads a little HTML in every label.
+Figures are built in the light colours of :data:`COLOURS`; a dark page replaces each by its pair. Untrusted text goes
+through :func:`plain`, because plotly reads some HTML in every label.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["COLOURS", "axis", "categories", "dark", "figure", "light", "numbers_beside", "plain", "wrapped"]
+__all__ = [
+    "COLOURS",
+    "WORDS",
+    "axis",
+    "categories",
+    "dark",
+    "figure",
+    "light",
+    "numbers_beside",
+    "plain",
+    "vertical_line",
+    "wrapped",
+]
 
 # role: (light page, dark page), each at least 4.5:1 against its page, except grid lines and bands
 COLOURS: dict[str, tuple[str, str]] = {
@@ -27,24 +39,54 @@ COLOURS: dict[str, tuple[str, str]] = {
     "retrieval_band": ("#a9d5cd", "#2c5c55"),
     "card": ("#ffffff", "#1b1f24"),
 }
+
+# Words in the figures as str.format templates; another language passes a mapping with the same keys. Names of metrics
+# come from eval.metrics; a mapping may hold them too.
+WORDS: Mapping[str, str] = {
+    "hover_metric": "{name}: {value}, 95 % interval {interval}, n = {n}",
+    "hover_recall": "{name}: {value} %, 95 % interval {interval}",
+    "axis_metrics": "%, MRR and nDCG × 100",
+    "axis_k": "k, passages looked at",
+    "axis_recall": "recall@k (%)",
+    "all_questions": "All questions",
+    "hover_loss": "{stage}: {points} points, questions: {n}",
+    "axis_questions_percent": "questions (%)",
+    "hover_risk": "{coverage} % answered: {risk} % of them wrong",
+    "axis_coverage": "coverage: questions answered (%)",
+    "axis_risk": "risk: wrong among them (%)",
+    "hover_latency": "{range}, questions: {n}",
+    "range": "{low} to {high} s",
+    "range_open": "{low} s and more, up to {high} s",
+    "axis_seconds": "seconds per question",
+    "axis_questions": "questions",
+    "front": "Pareto front",
+    "beaten": "beaten by another point",
+    "hover_point": "{name}: F1 {f1} % ({interval}), p95 {seconds} s",
+    "p95": "p95 (s)",
+    "axis_p95": "p95 latency (s)",
+    "tokens": "tokens",
+    "f1_percent": "F1 (%)",
+    "seconds_mark": "{name} {value} s",
+}
+
 _DARK = dict(COLOURS.values())
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
 def plain(text: object, limit: int = 60) -> str:
-    """Make any text safe as a plotly label: one line, shortened, without markup."""
+    """Return any text as a safe plotly label: one line of at most ``limit`` characters, without markup."""
     line = " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def light(role: str) -> str:
-    """Return the colour of a role on a light page, which is the one that figures are built with."""
+    """Return the colour of a role on a light page."""
     return COLOURS[role][0]
 
 
 def dark(node: Any) -> Any:
-    """Return a figure's data or layout with the colours of a dark page in place of those of a light one."""
+    """Return a figure's data or layout with each light colour replaced by its dark pair."""
     if isinstance(node, str):
         return _DARK.get(node, node)
     if isinstance(node, Mapping):
@@ -58,7 +100,7 @@ def wrapped(label: str) -> str:
 
 
 def numbers_beside(xs: list[float], ys: list[str], texts: list[str]) -> dict[str, Any]:
-    """Return a trace of numbers beside bars; text of the bars themselves would cover their intervals."""
+    """Return a trace of numbers next to bars: the bars' own text would cover their intervals."""
     font = {"color": light("text"), "size": 12}
     return {
         "type": "scatter",
@@ -75,7 +117,7 @@ def numbers_beside(xs: list[float], ys: list[str], texts: list[str]) -> dict[str
 
 
 def axis(title: str, *, grid: bool = False) -> dict[str, Any]:
-    """Return an axis with a title; ``grid`` draws its lines in place of its own."""
+    """Return an axis with a title; ``grid`` draws grid lines instead of the axis line."""
     return {
         "title": {"text": title, "font": {"size": 12, "color": light("muted")}, "standoff": 10},
         "tickfont": {"color": light("muted")},
@@ -90,7 +132,7 @@ def axis(title: str, *, grid: bool = False) -> dict[str, Any]:
 
 
 def categories(labels: list[str]) -> dict[str, Any]:
-    """Return an upright axis of names, the first one at the top."""
+    """Return a vertical axis of names, the first one at the top."""
     return {
         "type": "category",
         "categoryorder": "array",
@@ -107,6 +149,11 @@ def categories(labels: list[str]) -> dict[str, Any]:
     }
 
 
+def vertical_line(at: float, **changes: Any) -> dict[str, Any]:
+    """Return a shape: a line over the full height at an x value."""
+    return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, **changes}
+
+
 def figure(
     data: list[dict[str, Any]],
     x_axis: dict[str, Any],
@@ -116,7 +163,7 @@ def figure(
     height: int = 320,
     top: int = 12,
 ) -> Figure:
-    """Return a figure without decoration, to be placed on a card of any width."""
+    """Return a figure without decoration that fills a card of any width; ``height`` and ``top`` are in pixels."""
     from plotly.graph_objects import Figure
 
     base: dict[str, Any] = {

@@ -11,8 +11,7 @@ import pytest
 from report_samples import interval, point
 
 from eval import plots
-from eval.plot_style import COLOURS, dark, figure
-from eval.plot_words import WORDS
+from eval.plot_style import COLOURS, WORDS, dark, figure
 
 
 def trace(drawn: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eval.comparison import compare
 from eval.errors import EvalError
 from eval.metrics import METRICS
-from eval.plot_words import WORDS
+from eval.plot_style import WORDS
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, list_runs, list_sweeps
 from rag.errors import UsageError

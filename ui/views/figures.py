@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eval.metrics import METRICS
-from eval.plot_words import WORDS
+from eval.plot_style import WORDS
 from eval.records import latencies
 from ui.i18n import Texts
 from ui.views.runs import loss_rows, metric_label
