@@ -3,7 +3,7 @@
 Values are laid over each other in this order: the defaults below, a preset or a file, ``--set key=value``. A file or
 preset may begin with ``extends: NAME``. An unknown key anywhere is an error that names the nearest known one.
 
-Components never see this tree: :mod:`rag.factory` and :mod:`rag.factory` hand each of them its own values.
+Components never see this tree: :mod:`rag.factory` hands each of them its own values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rag.retrieval.fusion import FUSIONS
 from rag.retrieval.rerankers import RERANKERS
 from rag.text import error_line, without_userinfo
 
-__all__ = ["Config", "Resolved", "load_config", "preset_names"]
+__all__ = ["Config", "OneOf", "Resolved", "load_config", "preset_names"]
 
 DEFAULT_PRESET = "cpu"
 
@@ -38,38 +38,50 @@ class _Part(BaseModel):
 
 
 class EmbeddingConfig(_Part):
-    """How texts become vectors.
-
-    ``engine: auto`` reads the bundled model through OpenVINO where there is no GPU, else torch. ``dtype: auto`` is
-    int8 for passages in OpenVINO where the processor is made for it, else fp32; bf16 or fp16 on a GPU.
-    """
+    """How texts become vectors."""
 
     model: str = "bundled:minilm"
+    """The model that turns text into vectors: `bundled:minilm`, a Hugging Face id, or a folder."""
     revision: str | None = None
+    """The commit of a Hugging Face model."""
     device: str = "auto"
+    """Where to embed: `auto` uses every CUDA GPU, else the CPU; or names such as `cuda:0,cuda:1`."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """The precision of the weights; `auto` is int8 for passages on CPUs with VNNI or AMX, bf16 or fp16 on GPUs."""
     engine: Literal["auto", "torch", "openvino"] = "auto"
+    """`auto` runs the bundled model in OpenVINO on a CPU and in torch on a GPU."""
     batch_size: int = Field(32, ge=1)
+    """How many texts torch embeds at once."""
     query_prefix: str = ""
+    """Text put before each question, as some models need."""
     passage_prefix: str = ""
+    """Text put before each passage, as some models need."""
 
 
 class ParsingConfig(_Part):
-    """The processes that read files, and what one file may cost them (docs/formats.md)."""
+    """The processes that parse files, and the limits for one file."""
 
     workers: int = Field(2, ge=1)
+    """How many processes parse files."""
     memory_mb: int = Field(1024, ge=64)
+    """Most memory for one file, in MiB, above an idle worker's."""
     cpu_seconds: int = Field(60, ge=1)
+    """Most processor time for one file, in seconds."""
     wall_seconds: float = Field(120.0, gt=0)
+    """Most time for one file, in seconds."""
     file_mb: int = Field(256, ge=1)
+    """Largest file that is read, in MiB."""
 
 
 class ChunkingConfig(_Part):
-    """How documents become chunks; sizes in the embedder's tokens."""
+    """How documents become chunks. Sizes are in the embedder's tokens."""
 
     size: int = Field(200, ge=16)
+    """Most tokens in a chunk."""
     overlap: int = Field(32, ge=0)
+    """Tokens that neighboring chunks share."""
     embed_headings: bool = True
+    """Embed the title and headings together with the text."""
 
 
 def _yaml_off(value: object) -> object:
@@ -77,122 +89,181 @@ def _yaml_off(value: object) -> object:
     return "off" if value is False else value
 
 
-def _one_of(table: Mapping[str, object], *others: str) -> AfterValidator:
-    """Return a validator that accepts the keys of a table; they are looked up when a value is checked."""
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """A validator that accepts the keys of a table and some others; the table is read when a value is checked."""
 
-    def check(value: str) -> str:
-        if value not in table and value not in others:
-            raise ValueError(f"choose one of {', '.join([*others, *table])}")
+    table: Mapping[str, object]
+    others: tuple[str, ...]
+
+    def choices(self) -> list[str]:
+        """Return the accepted values."""
+        return [*self.others, *self.table]
+
+    def __call__(self, value: str) -> str:
+        """Return the value. Raises ``ValueError`` for one that is not accepted."""
+        if value not in self.choices():
+            raise ValueError(f"choose one of {', '.join(self.choices())}")
         return value
 
-    return AfterValidator(check)
+
+def _one_of(table: Mapping[str, object], *others: str) -> AfterValidator:
+    return AfterValidator(OneOf(table, others))
 
 
 class DenseConfig(_Part):
-    """The FAISS index and where it lives."""
+    """The FAISS index of vectors."""
 
     type: Literal["flat", "hnsw", "ivf", "sq", "pq", "ivfpq"] = "flat"
+    """The kind of FAISS index: exact (`flat`), graph (`hnsw`), lists (`ivf`), or compressed (`sq`, `pq`, `ivfpq`)."""
     hnsw_m: int = Field(32, ge=4)
+    """Links of each node in an HNSW graph."""
     ef_construction: int = Field(200, ge=8)
+    """Candidates considered while building an HNSW graph."""
     ef_search: int = Field(96, ge=8)
+    """Candidates considered while searching an HNSW graph."""
     nlist: int = Field(0, ge=0)
+    """Lists of an IVF index; 0 takes 4·√n."""
     nprobe: int = Field(16, ge=1)
+    """Lists that a search visits."""
     sq_bits: Literal[4, 6, 8, 16] = 8
+    """Bits for each dimension of an `sq` index."""
     pq_m: int = Field(48, ge=1)
+    """Parts of each vector in a `pq` index; must divide the embedder's dimension."""
     gpu: Annotated[Literal["auto", "off", "replicate", "shard"], BeforeValidator(_yaml_off)] = "auto"
+    """Search on GPUs: `auto` if FAISS sees one, a full copy on each (`replicate`), or a part on each (`shard`)."""
     gpu_fp16: bool = True
+    """Store vectors in half precision on a GPU."""
 
 
 class IndexConfig(_Part):
-    """The two derived indexes."""
+    """The two search indexes."""
 
     dense: DenseConfig = DenseConfig()
     languages: tuple[Literal[LANGUAGES], ...] = ("english", "russian")  # type: ignore[valid-type]  # pydantic reads it
+    """Languages whose stems the lexical index uses."""
 
 
 class RetrievalConfig(_Part):
-    """How passages are found, fused and reranked. See :meth:`Config.least_relevance` for ``min_relevance``."""
+    """How passages are found, fused and reranked."""
 
     k: int = Field(5, ge=1, le=1000)
+    """How many passages are retrieved."""
     candidates: int = Field(100, ge=1, le=2000)
+    """How many candidates each index returns before fusion."""
     fusion: Annotated[str, _one_of(FUSIONS)] = "zscore"
+    """How dense and lexical scores become one."""
     dense_weight: float = Field(0.5, ge=0, le=1)
+    """Weight of the dense scores; the lexical ones have the rest."""
     rrf_k: int = Field(60, ge=1)
+    """The constant of reciprocal rank fusion."""
     collapse_duplicates: Annotated[Literal["off", "exact", "near"], BeforeValidator(_yaml_off)] = "exact"
+    """Collapse passages with the same text (`exact`), or nearly the same text and equal numbers (`near`)."""
     rerank: Annotated[str, _one_of(RERANKERS, "off"), BeforeValidator(_yaml_off)] = "off"
+    """The model that reorders the best candidates."""
     rerank_candidates: int = Field(20, ge=1, le=1000)
+    """How many candidates are reranked, at least `retrieval.k`."""
     rerank_weight: float = Field(1.0, ge=0)
+    """Weight of the cross-encoder's score."""
     cross_encoder: str = "cross-encoder/ms-marco-MiniLM-L6-v2"
+    """The model for `retrieval.rerank: cross-encoder`: a Hugging Face id or a folder."""
     min_relevance: float | None = Field(None, ge=-1, le=1)
+    """Lowest cosine of the best passage for an answer; null is 0.3 for language models and no limit otherwise."""
 
 
 class VllmConfig(_Part):
-    """The in-process vLLM engine. ``None`` means: chosen by looking at the machine."""
+    """The vLLM engine in this process. For several keys, null means: chosen for this machine."""
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """The precision of the weights; `auto` is bf16 on CPUs that support it, else fp32, and the model's own on a GPU."""
     max_model_len: int | None = Field(2048, ge=128)
+    """Most tokens of prompt and answer; null takes the model's own limit."""
     max_num_seqs: int = Field(64, ge=1)
+    """How many answers are written at once."""
     tensor_parallel_size: int = Field(1, ge=1)
+    """How many GPUs share one model."""
     quantization: str | None = None
+    """vLLM's name of a quantization method."""
     memory_share: float | None = Field(None, gt=0, le=1)
+    """Share of GPU memory for vLLM; null takes what the embedder and FAISS leave free."""
     cpu_cache_gib: int = Field(1, ge=1)
+    """Memory for the key-value cache on a CPU, in GiB."""
     enforce_eager: bool | None = None
+    """Skip compilation, which starts faster and runs slower; null skips it on a CPU."""
     prefix_caching: bool = True
+    """Reuse computation for beginnings that prompts share."""
     seed: int = 0
+    """The seed for sampling."""
 
 
 class OpenAIConfig(_Part):
-    """An OpenAI-compatible endpoint. The key is read from the environment variable that is named, never from here."""
+    """An OpenAI-compatible endpoint. The key is read from an environment variable, never from the configuration."""
 
     base_url: str = "http://127.0.0.1:8000/v1"
+    """The address of the endpoint, which usually ends in `/v1`."""
     api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key."""
     concurrency: int = Field(32, ge=1)
+    """How many requests run at once."""
     timeout_s: float = Field(60.0, gt=0)
+    """Seconds to wait for a response."""
     retries: int = Field(2, ge=0)
+    """How often a failed request is repeated."""
     context_length: int | None = Field(None, ge=128)
+    """How many tokens the model reads; null asks the endpoint, else takes 4096."""
 
 
 class ReaderModelConfig(_Part):
-    """The span reader: ``auto`` takes its int8 graph on a CPU where it has one, else its weights through torch."""
+    """The extractive model, which answers and reranks."""
 
     model: str = "bundled:reader"
+    """The extractive model: `bundled:reader`, a folder, or a Hugging Face question-answering model."""
     revision: str | None = None
+    """The commit of a Hugging Face model."""
     engine: Literal["auto", "openvino", "torch"] = "auto"
+    """`auto` runs the int8 graph in OpenVINO on a CPU if the model has one, else torch."""
     device: str = "auto"
+    """Where torch runs the model."""
 
 
 class GeneratorConfig(_Part):
-    """What answers: ``extractive`` marks spans with the ``reader``, the others write with ``generator.model``."""
+    """What answers a question."""
 
     type: Annotated[str, _one_of(GENERATORS)] = "vllm"
+    """`extractive` takes spans from passages with `reader.model`; the others write with `generator.model`."""
     model: str = "bundled:smollm2"
+    """The language model: `bundled:smollm2`, a Hugging Face id, a folder, or the name that an endpoint uses."""
     revision: str | None = None
+    """The commit of a Hugging Face model."""
     vllm: VllmConfig = VllmConfig()
     openai: OpenAIConfig = OpenAIConfig()
 
 
 class PromptConfig(_Part):
-    """The form of the prompt and its budget."""
+    """The prompt of a language model and its budget."""
 
     form: Annotated[str, _one_of(FORMS)] = "completion"
+    """The prompt template for language models."""
     context_tokens: int = Field(256, ge=64)
+    """Budget for passages in a prompt, in tokens."""
     max_tokens: int = Field(48, ge=1)
+    """Most tokens of an answer."""
     temperature: float = Field(0.0, ge=0)
+    """Randomness of the answer; 0 always takes the likeliest token."""
 
 
 class CitationConfig(_Part):
-    """When a sentence counts as supported: the share of its content words found in one span."""
+    """When a passage supports a sentence of an answer."""
 
     min_support: float = Field(0.6, gt=0, le=1)
+    """Share of a sentence's content words that one span must contain to support it."""
 
 
 class AnswersConfig(_Part):
-    """When to say nothing: an answer of less confidence than this becomes an abstention (`rag eval calibrate`).
-
-    ``None``: the generator's own threshold, which is 0 for all that write.
-    """
+    """When not to answer. ``rag eval calibrate`` fits a threshold to your questions."""
 
     min_confidence: float | None = Field(None, ge=0, le=1)
+    """Lowest confidence of an answer; null takes the generator's own threshold, which is 0 for language models."""
 
 
 class Config(_Part):
