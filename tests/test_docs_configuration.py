@@ -1,0 +1,21 @@
+"""docs/configuration.md is what the configuration's models say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rag.config import Config, load_config
+from rag.ops.config_reference import configuration_page
+
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    """If this fails, run ``python -m rag.ops.config_reference > docs/configuration.md``."""
+    assert PAGE.read_text(encoding="utf-8") == configuration_page()
+
+
+def test_every_key_has_a_sentence() -> None:
+    keys = [key for key, _, _ in load_config("cpu").rows()]
+    assert [key for key in keys if f"| `{key}` | " not in configuration_page()] == []
+    assert set(Config.model_fields) == {key.split(".")[0] for key in keys}
