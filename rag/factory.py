@@ -7,7 +7,8 @@ is imported inside the functions, so that an ingestion does not pay for it.
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rag.generation.base import Completer, Extractor, TokenCounter
     from rag.generation.cached import CachedCompleter, CachedExtractor
     from rag.generation.prompt_builder import Packer, PromptBuilder
+    from rag.ingestion.run import IngestParts
     from rag.ingestion.sandbox import ParserPool
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retriever
@@ -43,6 +45,7 @@ __all__ = [
     "make_chunker",
     "make_embedder",
     "make_generator",
+    "make_ingest_parts",
     "make_packer",
     "make_parser_pool",
     "make_reranker",
@@ -112,6 +115,24 @@ def make_parser_pool(config: Config) -> ParserPool:
 
     part = config.parsing.model_dump()
     return ParserPool(part.pop("workers"), Limits(**part))
+
+
+def make_ingest_parts(
+    config: Config, load_embedder: Callable[[], AbstractContextManager[Embedder]] | None = None
+) -> IngestParts:
+    """Return what an ingestion needs of the configuration.
+
+    ``load_embedder`` replaces the loading of the embedder, for example by one that is loaded already.
+    """
+    from rag.ingestion.run import IngestParts
+
+    return IngestParts(
+        open_existing=lambda folder: open_unless_other(folder, config),
+        open_or_create=lambda folder, embedder: open_or_create(folder, config, embedder),
+        load_embedder=load_embedder or (lambda: closing(make_embedder(config))),
+        make_chunker=lambda embedder: make_chunker(config, embedder),
+        make_parser_pool=lambda: make_parser_pool(config),
+    )
 
 
 def make_chunker(config: Config, embedder: Embedder) -> Chunker:

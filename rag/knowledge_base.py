@@ -106,21 +106,19 @@ class KnowledgeBase:
         ``progress`` is called often, in this thread. Raises :class:`~rag.errors.InputError` for a wrong path. A file
         that cannot be read is a failure in the report, not an error.
         """
-        from rag.ingestion.discovery import find_sources
-        from rag.ingestion.run import ProgressWatch, ingest_found
-        from rag.ingestion.sync import make_plan
+        from rag.factory import make_ingest_parts
+        from rag.ingestion.run import IngestObserver, IngestOptions, ingest_paths
 
         names = [paths] if isinstance(paths, str | Path) else list(paths)
-        root = self.folder.resolve().parent
-        found = find_sources([Path(name) for name in names], root, may_be_gone=prune)
+        observer = IngestObserver(progress=progress) if progress else None
         with storage_errors():
-            return ingest_found(
+            return ingest_paths(
+                make_ingest_parts(self.config.config),
                 self.folder,
-                self.config.config,
-                found,
-                lambda store: make_plan(store, found, root, prune=prune, force=force),
-                "rag",
-                watch=ProgressWatch(progress or (lambda _: None)),
+                [Path(name) for name in names],
+                IngestOptions(prune=prune, force=force),
+                observer=observer,
+                purpose="rag",
             )
 
     # Asking -------------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +16,9 @@ from rag.errors import UsageError
 from rag.text import counted
 
 if TYPE_CHECKING:
-    from indexes.store.store import Store
     from rag.config import Config
-    from rag.ingestion.discovery import Found
     from rag.ingestion.report import IngestReport, Progress
-    from rag.ingestion.run import Watch
+    from rag.ingestion.run import IngestObserver
     from rag.ingestion.sync import Plan
 
 __all__ = ["EXIT_SOME_FAILED", "ingest", "report_json"]
@@ -63,112 +61,45 @@ def ingest(
     if force and not prune:
         raise UsageError("--force says nothing without --prune", "give both, or neither")
     resolved = resolve(config, settings)
-    work = _Work(paths or [], index, resolved.config, prune, force, rehash, retry_failed)
-    work.found = work.find()  # a wrong path is said before a model is loaded
+    from rag.factory import make_ingest_parts
+    from rag.ingestion.run import IngestOptions, ingest_paths, plan_ingest
+
+    options = IngestOptions(prune=prune, force=force, rehash=rehash, retry_failed=retry_failed)
     if dry_run:
-        _print_plan(work.dry(), str(index), as_json)
+        _print_plan(plan_ingest(index, paths or [], options), str(index), as_json)
         return
-    report = work.do()
+    with _on_stderr(resolved.config) as observer:
+        parts = make_ingest_parts(resolved.config)
+        report = ingest_paths(parts, index, paths or [], options, observer=observer, purpose="rag ingest")
     _print_report(report, str(index), as_json)
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-@dataclass
-class _Work:
-    """One run: its paths and options, found files, and the index that they go into."""
-
-    paths: list[Path]
-    index: Path
-    config: Config
-    prune: bool
-    force: bool
-    rehash: bool
-    retry_failed: bool
-
-    def __post_init__(self) -> None:
-        from rag.ingestion.discovery import Found
-        from rag.ingestion.report import StageClock
-
-        self.root = self.index.resolve().parent
-        self.found = Found()
-        self.stages = StageClock()
-
-    def find(self) -> Found:
-        from indexes.store.store import Store
-        from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path
-
-        if self.paths:
-            with self.stages.stage("find"):
-                return find_sources(self.paths, self.root, may_be_gone=self.prune)
-        with closing(Store.open(self.index)) as store:
-            failed = sorted(source for source in store.failures() if not is_upload(source))
-        return Found([SourceFile(source_path(source, self.root), source) for source in failed])
-
-    def plan(self, store: Store | None) -> Plan:
-        from rag.ingestion.sync import make_plan
-
-        return make_plan(
-            store,
-            self.found,
-            self.root,
-            prune=self.prune,
-            force=self.force,
-            rehash=self.rehash,
-            retry_failed=self.retry_failed,
-        )
-
-    def dry(self) -> tuple[Plan, float | None]:
-        """Return the plan, and the bytes a second that were measured before."""
-        from indexes.store.store import Store
-
-        if not Store.exists(self.index):
-            return self.plan(None), None
-        with closing(Store.open(self.index)) as store:
-            return self.plan(store), store.throughput()
-
-    def do(self) -> IngestReport:
-        """Plan and carry out under one writer lock, with the embedder only where there is something to read."""
-        from rag.ingestion.run import ingest_found
-
-        return ingest_found(
-            self.index,
-            self.config,
-            self.found,
-            self.plan,
-            "rag ingest",
-            stages=self.stages,
-            watch=_on_stderr(self.config),
-        )
-
-
-def _on_stderr(config: Config) -> Watch:
-    """Make what shows a run's progress."""
+@contextmanager
+def _on_stderr(config: Config) -> Iterator[IngestObserver]:
+    """Show a run on stderr: a spinner while the embedder loads, then a progress bar."""
     from rag.cli.loading import loading
     from rag.cli.progress import progress_bar
-    from rag.ingestion.run import Watch
+    from rag.ingestion.run import IngestObserver
 
-    class OnStderr(Watch):
-        @contextmanager
-        def loading(self) -> Iterator[None]:
-            with loading(config):
-                yield
+    with ExitStack() as stack:
+        bar: list[Callable[[Progress], None]] = []  # begins with the reading, when the spinner has gone
 
-        @contextmanager
-        def reading(self) -> Iterator[Callable[[Progress], None]]:
-            with progress_bar() as show:
-                yield show
+        def show(progress: Progress) -> None:
+            if not bar:
+                bar.append(stack.enter_context(progress_bar()))
+            bar[0](progress)
 
-    return OnStderr()
+        yield IngestObserver(loading=lambda: loading(config), progress=show)
 
 
-def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -> None:
+def _print_plan(plan: Plan, index: str, as_json: bool) -> None:
     from rag.cli.progress import duration
 
-    plan, throughput = planned
     unreadable = [w.file.source for w in plan.to_read if w.file.status is None]
     reads = {what: [w.file.source for w in plan.to_read if w.what == what and w.file.status] for what in _READS}
-    seconds = None if throughput is None else plan.size / throughput
+    seconds = plan.seconds
     if as_json:
         out_json(
             {
@@ -212,7 +143,8 @@ def _print_plan(planned: tuple[Plan, float | None], index: str, as_json: bool) -
         out("how long that takes is not known: this index has taken in nothing yet")
     else:
         told = f"about {duration(seconds)}" if seconds >= 1 else "less than a second"
-        out(f"{told} at the {throughput or 0:,.0f} bytes/s of the last runs, and some seconds to load the embedder")
+        speed = f"{plan.bytes_per_second or 0:,.0f} bytes/s"
+        out(f"{told} at the {speed} of the last runs, and some seconds to load the embedder")
 
 
 def _print_report(report: IngestReport, index: str, as_json: bool) -> None:

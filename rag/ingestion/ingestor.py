@@ -27,7 +27,7 @@ from rag.ingestion.discovery import Found, find_sources
 from rag.ingestion.file_stamps import FileContent, read_file
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parser_failed
 from rag.ingestion.report import IngestReport, Progress, StageClock
-from rag.ingestion.sync import Known, Plan, ToRead, make_plan
+from rag.ingestion.sync import IngestOptions, Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
 from rag.types import Document
 
@@ -112,7 +112,7 @@ class Ingestor:
         started = self._stages.now()
         with self._stages.stage("find"):
             found = find_sources(paths, root, may_be_gone=prune)
-            plan = make_plan(self._store, found, root, prune=prune, force=force)
+            plan = make_plan(self._store, found, root, IngestOptions(prune=prune, force=force))
         report = self.carry_out(plan, found)
         report.seconds = self._stages.now() - started
         return report

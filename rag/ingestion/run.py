@@ -1,124 +1,213 @@
-"""One ingestion into an index folder, from what was found to the report: the same for ``rag ingest`` and the page.
+"""One ingestion: find files, plan, load the embedder if there is something to read, carry the plan out, compare.
 
-Opens or creates the index, plans under the writer lock, loads the embedder only where there is something to read, and
-compares the documents at the end. What is shown meanwhile, and to whom, a :class:`Watch` knows.
+:func:`ingest_paths` and :func:`ingest_files` serve the knowledge base, the command line and the page alike;
+:func:`plan_ingest` is the dry run. What depends on the configuration comes as :class:`IngestParts`; this module does
+not know the configuration, nor who follows the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from indexes import Index
 from indexes.derived.signatures import duplicate_groups
 from indexes.store.store import Store
-from rag.config import Config
 from rag.embedding.base import Embedder
-from rag.factory import make_chunker, make_embedder, make_parser_pool, open_or_create, open_unless_other
-from rag.ingestion.discovery import Found
+from rag.errors import DocumentError
+from rag.ingestion.chunker import Chunker
+from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path
 from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
-from rag.ingestion.parse_jobs import ParseAll, parse_in
+from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_in
 from rag.ingestion.report import IngestReport, Progress, StageClock
-from rag.ingestion.sync import Plan
+from rag.ingestion.sync import DEFAULT_OPTIONS, IngestOptions, Plan, make_plan
 
-__all__ = ["ProgressWatch", "Watch", "ingest_found"]
+if TYPE_CHECKING:
+    from rag.ingestion.sandbox import ParserPool
 
+__all__ = [
+    "FileState",
+    "IngestObserver",
+    "IngestOptions",
+    "IngestParts",
+    "ingest_files",
+    "ingest_paths",
+    "plan_ingest",
+]
 
-class Watch:
-    """Who looks on at a run, and here sees nothing: override what is to be shown."""
-
-    @contextmanager
-    def loading(self) -> Iterator[None]:
-        """Surround the loading of the embedder."""
-        yield
-
-    def planned(self, plan: Plan) -> None:
-        """Take note of what is going to be done."""
-
-    @contextmanager
-    def reading(self) -> Iterator[Callable[[Progress], None]]:
-        """Surround the reading; what is returned is told where it stands."""
-        yield lambda _: None
-
-    def parsing(self, parse_all: ParseAll) -> ParseAll:
-        """Return the parser, or one that tells of each file."""
-        return parse_all
+FileState = Literal["parsing", "read", "failed"]
 
 
-class ProgressWatch(Watch):
-    """Passes the progress on to a function."""
+@dataclass(frozen=True)
+class IngestParts:
+    """What a run needs of the configuration; :func:`rag.factory.make_ingest_parts` builds it.
 
-    def __init__(self, progress: Callable[[Progress], None]) -> None:
-        self._progress = progress
-
-    @contextmanager
-    def reading(self) -> Iterator[Callable[[Progress], None]]:
-        """Return the function."""
-        yield self._progress
-
-
-def ingest_found(
-    index: Path,
-    config: Config,
-    found: Found,
-    make_plan: Callable[[Store], Plan],
-    purpose: str,
-    *,
-    stages: StageClock | None = None,
-    watch: Watch | None = None,
-) -> IngestReport:
-    """Carry out the plan that ``make_plan`` makes of an index and ``found``, under one writer lock.
-
-    ``purpose`` is what others read who wait for the lock; ``stages`` is a clock that runs already, and the report's
-    seconds are counted from its beginning. Raises what opening and planning raise, and
-    :class:`~indexes.errors.IndexLockedError`.
+    ``open_existing`` opens the index of a folder for writing without an embedder; it returns None if there is no index,
+    or one with other settings. ``open_or_create`` raises for other settings. ``load_embedder`` is called at most once,
+    and its embedder is used until the context ends.
     """
-    stages, watch = stages or StageClock(), watch or Watch()
-    embedder = None
-    with ExitStack() as held:
-        opened = open_unless_other(index, config)
-        if opened is None:
-            embedder = held.enter_context(closing(_load(config, stages, watch)))
-            opened = open_or_create(index, config, embedder)
-        held.enter_context(opened.writing(purpose))
-        store = held.enter_context(closing(opened.store))
-        with stages.stage("find"):
-            plan = make_plan(store)
-        watch.planned(plan)
-        if plan.to_read:
-            embedder = embedder or held.enter_context(closing(_load(config, stages, watch)))
-            report = _read(opened, config, plan, found, embedder, stages, watch)
-        else:
-            report = carry_out_without_reading(opened, plan, found, stages)
-    report.seconds = stages.now() - stages.began
-    return report
+
+    open_existing: Callable[[Path], Index | None]
+    open_or_create: Callable[[Path, Embedder], Index]
+    load_embedder: Callable[[], AbstractContextManager[Embedder]]
+    make_chunker: Callable[[Embedder], Chunker]
+    make_parser_pool: Callable[[], ParserPool]
 
 
-def _load(config: Config, stages: StageClock, watch: Watch) -> Embedder:
-    with watch.loading(), stages.stage("load"):
-        return make_embedder(config)
+def _ignore(*_: object) -> None:
+    """Do nothing with an event."""
 
 
-def _read(
-    opened: Index, config: Config, plan: Plan, found: Found, embedder: Embedder, stages: StageClock, watch: Watch
+@dataclass(frozen=True)
+class IngestObserver:
+    """Functions that are called as a run goes on, in the run's thread. Each is optional.
+
+    ``loading`` returns a context that surrounds the loading of the embedder. ``planned`` gets the plan, ``progress``
+    the state of the run, often; ``file`` a source and what became of it.
+    """
+
+    loading: Callable[[], AbstractContextManager[None]] = nullcontext
+    planned: Callable[[Plan], None] = _ignore
+    progress: Callable[[Progress], None] = _ignore
+    file: Callable[[str, FileState], None] = _ignore
+
+
+def ingest_paths(
+    parts: IngestParts,
+    folder: Path,
+    paths: Iterable[Path],
+    options: IngestOptions = DEFAULT_OPTIONS,
+    *,
+    observer: IngestObserver | None = None,
+    purpose: str = "an ingestion",
 ) -> IngestReport:
-    chunker = make_chunker(config, embedder)
-    with watch.reading() as show:
-        with make_parser_pool(config) as pool:
-            parse_all = watch.parsing(parse_in(pool))
-            ingestor = Ingestor(opened, embedder, chunker, show, parse_all, stages)
-            report = ingestor.carry_out(plan, found)
+    """Read files and folders into the index in ``folder``, which is created if it does not exist.
+
+    Without paths, ``options.retry_failed`` reads all files that failed before. ``purpose`` is shown to other processes
+    that wait for the writer lock. Raises :class:`~rag.errors.InputError` for a wrong path,
+    :class:`~indexes.errors.IndexLockedError`, and what the parts raise.
+    """
+    stages = StageClock()
+    with stages.stage("find"):
+        found = _find(folder, list(paths), options)
+    return _Run(parts, folder, found, options, observer or IngestObserver(), stages).run(purpose)
+
+
+def ingest_files(
+    parts: IngestParts,
+    folder: Path,
+    files: Mapping[str, Path],
+    options: IngestOptions = DEFAULT_OPTIONS,
+    *,
+    observer: IngestObserver | None = None,
+    purpose: str = "an ingestion",
+) -> IngestReport:
+    """Read files into the index under the given names. Raises what :func:`ingest_paths` raises, but for wrong paths."""
+    stages = StageClock()
+    with stages.stage("find"):
+        found = Found([SourceFile(path, source, _status(path)) for source, path in files.items()])
+    return _Run(parts, folder, found, options, observer or IngestObserver(), stages).run(purpose)
+
+
+def plan_ingest(folder: Path, paths: Iterable[Path], options: IngestOptions = DEFAULT_OPTIONS) -> Plan:
+    """Return what :func:`ingest_paths` would do, and change nothing. Raises :class:`~rag.errors.InputError`."""
+    found = _find(folder, list(paths), options)
+    root = folder.resolve().parent
+    if not Store.exists(folder):
+        return make_plan(None, found, root, options)
+    with closing(Store.open(folder)) as store:
+        plan = make_plan(store, found, root, options)
+        plan.bytes_per_second = store.throughput()
+    return plan
+
+
+def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
+    """Return the files below the paths, or all that failed before if there are no paths."""
+    root = folder.resolve().parent
+    if paths or not options.retry_failed:
+        return find_sources(paths, root, may_be_gone=options.prune)
+    with closing(Store.open(folder)) as store:
+        failed = sorted(source for source in store.failures() if not is_upload(source))
+    return Found([SourceFile(source_path(source, root), source) for source in failed])
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # reading the file reports what is wrong
+        return None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The parts and the state of one run."""
+
+    parts: IngestParts
+    folder: Path
+    found: Found
+    options: IngestOptions
+    observer: IngestObserver
+    stages: StageClock
+
+    def run(self, purpose: str) -> IngestReport:
+        """Plan and carry the plan out under one writer lock."""
+        embedder = None
+        with ExitStack() as stack:
+            index = self.parts.open_existing(self.folder)
+            if index is None:
+                embedder = self._load(stack)
+                index = self.parts.open_or_create(self.folder, embedder)
+            stack.enter_context(index.writing(purpose))
+            store = stack.enter_context(closing(index.store))
+            with self.stages.stage("find"):
+                plan = make_plan(store, self.found, self.folder.resolve().parent, self.options)
+            self.observer.planned(plan)
+            if plan.to_read:
+                report = self._read(index, plan, embedder or self._load(stack))
+            else:
+                report = carry_out_without_reading(index, plan, self.found, self.stages)
+        report.seconds = self.stages.now() - self.stages.began
+        return report
+
+    def _load(self, stack: ExitStack) -> Embedder:
+        with self.observer.loading(), self.stages.stage("load"):
+            return stack.enter_context(self.parts.load_embedder())
+
+    def _read(self, index: Index, plan: Plan, embedder: Embedder) -> IngestReport:
+        chunker = self.parts.make_chunker(embedder)
+        with self.parts.make_parser_pool() as pool:
+            parse_all = _observed(parse_in(pool), self.observer.file)
+            ingestor = Ingestor(index, embedder, chunker, self.observer.progress, parse_all, self.stages)
+            report = ingestor.carry_out(plan, self.found)
             report.parse_seconds = pool.busy_seconds
         ingestor.tell("comparing")
-        _compare(opened.store, report, stages)
-    return report
+        self._compare(index.store, report)
+        return report
+
+    def _compare(self, store: Store, report: IngestReport) -> None:
+        """Count the documents with the text of another one, or nearly the same text."""
+        with self.stages.stage("compare"):
+            copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
+        report.same = sum(similarity == 1.0 for similarity in copies)
+        report.near = len(copies) - report.same
+        report.stages = self.stages.seconds
 
 
-def _compare(store: Store, report: IngestReport, stages: StageClock) -> None:
-    """Count the documents that say what another one says already."""
-    with stages.stage("compare"):
-        copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
-    report.same = sum(similarity == 1.0 for similarity in copies)
-    report.near = len(copies) - report.same
-    report.stages = stages.seconds
+def _observed(parse_all: ParseAll, observe: Callable[[str, FileState], None]) -> ParseAll:
+    """Return a parser that calls ``observe`` when it takes a file and when the file is parsed."""
+
+    def before(job: ParseJob) -> ParseJob:
+        observe(job.source, "parsing")
+        return job
+
+    def after(outcome: Parsed | None) -> Parsed | None:
+        if outcome is not None:
+            job, document = outcome
+            observe(job.source, "failed" if isinstance(document, DocumentError) else "read")
+        return outcome
+
+    return lambda jobs: map(after, parse_all(map(before, jobs)))

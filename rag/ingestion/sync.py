@@ -24,9 +24,28 @@ from rag.ingestion.discovery import Found, SourceFile, is_upload, source_path
 from rag.ingestion.file_stamps import read_file, same_size, stamp_of
 from rag.ingestion.loaders.text import title_from
 
-__all__ = ["Known", "Move", "Plan", "ToRead", "make_plan"]
+__all__ = ["DEFAULT_OPTIONS", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
 
 Known = dict[str, tuple[str, bytes | None, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """What a run does besides reading new and changed files.
+
+    ``prune`` removes documents whose files are gone or excluded, ``force`` even if their whole folder is empty or
+    missing. ``rehash`` reads every file to see whether it changed, whatever its times say. ``retry_failed`` reads files
+    again that failed before and have not changed, ``reread`` all files, changed or not.
+    """
+
+    prune: bool = False
+    force: bool = False
+    rehash: bool = False
+    retry_failed: bool = False
+    reread: bool = False
+
+
+DEFAULT_OPTIONS = IngestOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,7 @@ class Plan:
     ``stamps`` are what was learned of files that were hashed. ``gone`` counts documents below the paths given whose
     files are not there any more and that stay, because nobody asked for their removal; ``spared`` counts, by folder,
     those that stay because their folder is empty, as it would be if a disk were not mounted there.
+    ``bytes_per_second`` is the speed of the last runs, None if it is unknown.
     """
 
     to_read: list[ToRead] = field(default_factory=list)
@@ -70,6 +90,12 @@ class Plan:
     gone: int = 0
     spared: dict[str, int] = field(default_factory=dict)
     size: int = 0
+    bytes_per_second: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long reading takes at the speed of the last runs, None if that is unknown."""
+        return None if self.bytes_per_second is None else self.size / self.bytes_per_second
 
     @property
     def moved(self) -> int:
@@ -77,29 +103,17 @@ class Plan:
         return len(self.moves) + sum(work.what == "moved" for work in self.to_read)
 
 
-def make_plan(
-    store: Store | None,
-    found: Found,
-    root: Path,
-    *,
-    prune: bool = False,
-    force: bool = False,
-    rehash: bool = False,
-    retry_failed: bool = False,
-    reread: bool = False,
-) -> Plan:
-    """Compare what was found with the index; ``root`` is the folder that holds it, None for a store that is to come.
+def make_plan(store: Store | None, found: Found, root: Path, options: IngestOptions = DEFAULT_OPTIONS) -> Plan:
+    """Compare files with the index. ``root`` is the folder that holds the index; ``store`` is None before it exists.
 
-    ``rehash`` believes no stamp, ``retry_failed`` reads files again that failed and have not changed, ``reread`` all
-    that were found, for example because a newer version reads more of them. ``prune`` plans to remove documents whose
-    files are gone or excluded. Raises :class:`~rag.errors.InputError` where a folder that documents came from is empty
-    or not there, which is also what a disk looks like that is not mounted, unless it is forced.
+    Raises :class:`~rag.errors.InputError` for a path that does not exist, and when ``options`` ask to remove the
+    documents of a folder that is empty or missing, which may be a disk that is not mounted, without ``force``.
     """
     known: Known = store.content_hashes() if store else {}
     plan = Plan()
-    stamps = {} if rehash or not store else store.stamps()
-    failures = {} if retry_failed or not store else store.failures()
-    new = _compare(found.files, known, failures, stamps, plan, reread=reread)
+    stamps = {} if options.rehash or not store else store.stamps()
+    failures = {} if options.retry_failed or not store else store.failures()
+    new = _compare(found.files, known, failures, stamps, plan, reread=options.reread)
     if not known:
         plan.to_read += [ToRead(file, "added") for file in new]
     elif store:
@@ -107,7 +121,7 @@ def make_plan(
         missing = [source for source in known if source not in here]
         gone = {source for source in missing if not is_upload(source) and _is_gone(source_path(source, root))}
         moved = _find_moves(new, known, gone, store, plan)
-        _find_removed([s for s in missing if s not in moved], gone, found, plan, prune=prune, force=force)
+        _find_removed([s for s in missing if s not in moved], gone, found, plan, options)
     for given in found.roots:
         if not given.there and not any(given.holds(source) for source in plan.removed):
             raise InputError(f"{given.path} does not exist", "check the path")
@@ -226,7 +240,7 @@ def _same_under(row: DocumentRow, new: str) -> bool:
     return same_kind and (old_title == new_title or row.title != old_title)
 
 
-def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, *, prune: bool, force: bool) -> None:
+def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, options: IngestOptions) -> None:
     """Plan the removal of documents whose files are gone or excluded, below the roots, and below nothing unreadable."""
     sealed = tuple(f"{source}/" for source, _ in found.unreadable)
     excluded = set(found.excluded)
@@ -236,10 +250,10 @@ def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, 
         if any(root.holds(source) for root in found.roots) and not source.startswith(sealed or ("\0",))
     ]  # fmt: skip
     lost = [s for s in below if s in gone or s in excluded or s.startswith(excluded_folders or ("\0",))]
-    if not prune:
+    if not options.prune:
         plan.gone = sum(source in gone for source in lost)
         return
-    if not force:
+    if not options.force:
         _refuse_what_looks_unmounted(lost, found)
         for folder in found.empty:
             spared = [source for source in lost if source.startswith(folder)]

@@ -15,7 +15,7 @@ from rag.ingestion.discovery import IGNORED, find_sources
 from rag.ingestion.file_stamps import SETTLED_NS, read_file
 from rag.ingestion.ingestor import Ingestor, IngestReport, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseJob, parse_here
-from rag.ingestion.sync import Plan, make_plan
+from rag.ingestion.sync import IngestOptions, Plan, make_plan
 
 FILES: dict[str, str | bytes] = {
     "a/fog.md": "# Fog sensor\n\nThe fog sensor weighs 3.4 kg.\n",
@@ -30,10 +30,10 @@ def synced(project: Project) -> Project:
     return project
 
 
-def plan(project: Project, *paths: Path, retry_failed: bool = False, **options: bool) -> Plan:
-    given = list(paths) or [project.folder]
-    found = find_sources(given, project.folder, may_be_gone=options.get("prune", False))
-    return make_plan(project.index.store, found, project.folder, retry_failed=retry_failed, **options)
+def plan(project: Project, *paths: Path, **options: bool) -> Plan:
+    wanted = IngestOptions(**options)
+    found = find_sources(list(paths) or [project.folder], project.folder, may_be_gone=wanted.prune)
+    return make_plan(project.index.store, found, project.folder, wanted)
 
 
 def settle(folder: Path) -> None:

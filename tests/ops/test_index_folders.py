@@ -15,7 +15,7 @@ from rag.embedding.base import FakeEmbedder
 from rag.factory import make_chunker
 from rag.ingestion.discovery import Found, SourceFile, find_sources
 from rag.ingestion.ingestor import Ingestor, IngestReport
-from rag.ingestion.sync import make_plan
+from rag.ingestion.sync import IngestOptions, make_plan
 from rag.ops.index_folders import holds_index, remove_documents, remove_index, writer_of
 from rag.retrieval.filters import Filter
 
@@ -24,7 +24,7 @@ def take_in(project: Project, path: Path, source: str, *, reread: bool = False) 
     """Ingest one file under another name than its own."""
     found = Found([SourceFile(path, source, path.stat())])
     with project.index.writing("test"):
-        plan = make_plan(project.index.store, found, project.folder, reread=reread)
+        plan = make_plan(project.index.store, found, project.folder, IngestOptions(reread=reread))
         embedder = FakeEmbedder()
         return Ingestor(project.index, embedder, make_chunker(project.config, embedder)).carry_out(plan, found)
 
@@ -93,7 +93,7 @@ def test_no_look_at_the_disk_removes_or_renames_an_upload(project: Project, tmp_
     project.write({"b.txt": "The gull sits on the mast.\n"})
     (project.folder / "a.txt").unlink()
     found = find_sources([project.folder], project.folder)
-    plan = make_plan(project.index.store, found, project.folder, prune=True)
+    plan = make_plan(project.index.store, found, project.folder, IngestOptions(prune=True))
     assert (plan.moves, plan.removed, [w.file.source for w in plan.to_read]) == ([], ["a.txt"], ["b.txt"])
     only = Filter(sources=("*gull.txt",))
     assert [p.source for p in project.retriever().retrieve("gull", only=only).passages] == ["upload://gull.txt"]

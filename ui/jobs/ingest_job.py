@@ -17,19 +17,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rag.errors import FAILURES, DocumentError, explain
+from rag.errors import FAILURES, explain
 
 if TYPE_CHECKING:
     from rag.config import Config
-    from rag.ingestion.discovery import Found
-    from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob
-    from rag.ingestion.report import IngestReport, Progress
-    from rag.ingestion.run import Watch
-    from rag.ingestion.sync import Plan
+    from rag.ingestion.report import IngestReport
+    from rag.ingestion.run import IngestObserver
 
 __all__ = ["main", "run_job"]
 
@@ -56,69 +52,36 @@ def run_job(job: dict[str, Any], tell: Tell) -> None:
 
 
 def _ingest(job: dict[str, Any], config: Config, tell: Tell) -> IngestReport:
-    from rag.ingestion.report import StageClock
-    from rag.ingestion.run import ingest_found
-    from rag.ingestion.sync import make_plan
+    from rag.factory import make_ingest_parts
+    from rag.ingestion.run import IngestOptions, ingest_files, ingest_paths
 
-    index, stages = Path(job["index"]), StageClock()
-    root, reread = index.resolve().parent, bool(job["reread"])
     tell("stage", stage="find")
-    with stages.stage("find"):
-        found = _find(job, root)
-    tell("stage", stage="load")
-
-    plan = partial(make_plan, found=found, root=root, reread=reread, retry_failed=not job["paths"])
-    return ingest_found(index, config, found, plan, PURPOSE, stages=stages, watch=_telling(tell))
-
-
-def _telling(tell: Tell) -> Watch:
-    """Make what tells the page how a run goes."""
-    from rag.ingestion.run import Watch
-
-    class Telling(Watch):
-        def planned(self, plan: Plan) -> None:
-            tell("planned", sources=[work.file.source for work in plan.to_read], unchanged=plan.unchanged)
-
-        @contextmanager
-        def reading(self) -> Iterator[Callable[[Progress], None]]:
-            yield lambda progress: tell("progress", **asdict(progress))
-
-        def parsing(self, parse_all: ParseAll) -> ParseAll:
-            return _watched(parse_all, tell)
-
-    return Telling()
-
-
-def _find(job: dict[str, Any], root: Path) -> Found:
-    from rag.ingestion.discovery import Found, SourceFile, find_sources
-
+    parts, index, observer = make_ingest_parts(config), Path(job["index"]), _observer(tell)
+    options = IngestOptions(reread=bool(job["reread"]), retry_failed=not job["paths"])
     if job["paths"]:
-        return find_sources([Path(path) for path in job["paths"]], root)
-    return Found([SourceFile(Path(path), source, _status(Path(path))) for path, source in job["files"]])
+        paths = [Path(path) for path in job["paths"]]
+        return ingest_paths(parts, index, paths, options, observer=observer, purpose=PURPOSE)
+    files = {source: Path(path) for path, source in job["files"]}
+    return ingest_files(parts, index, files, options, observer=observer, purpose=PURPOSE)
 
 
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except OSError:  # reading it says what is wrong
-        return None
+def _observer(tell: Tell) -> IngestObserver:
+    """Return what tells the page how a run goes."""
+    from rag.ingestion.run import IngestObserver
 
+    @contextmanager
+    def loading() -> Iterator[None]:
+        tell("stage", stage="load")
+        yield
 
-def _watched(parse_all: ParseAll, tell: Tell) -> ParseAll:
-    """Tell of each file when a parser gets it, and what came of it."""
-
-    def told(outcome: Parsed | None) -> Parsed | None:
-        if outcome is not None:
-            job, document = outcome
-            failed = isinstance(document, DocumentError)
-            tell("file", source=job.source, state="failed" if failed else "read")
-        return outcome
-
-    def handed(job: ParseJob) -> ParseJob:
-        tell("file", source=job.source, state="parsing")
-        return job
-
-    return lambda jobs: map(told, parse_all(map(handed, jobs)))
+    return IngestObserver(
+        loading=loading,
+        planned=lambda plan: tell(
+            "planned", sources=[work.file.source for work in plan.to_read], unchanged=plan.unchanged
+        ),
+        progress=lambda progress: tell("progress", **asdict(progress)),
+        file=lambda source, state: tell("file", source=source, state=state),
+    )
 
 
 def _own_stdout() -> IO[str]:
