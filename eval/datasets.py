@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from eval.errors import EvalError
+from eval.files import decode, is_text, parse_json, read_bytes
 from eval.official import OFFICIAL, Fetch, official_file
-from eval.reading import decode, is_text, parse, read_bytes
 
 __all__ = ["Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
 
@@ -91,7 +91,7 @@ def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: 
     content = read_bytes(path, f"name a file that is there, or {_NAMES}")
     text = decode(content, str(path), "save it as UTF-8")
     if suffix == ".json":
-        dataset = squad_dataset(parse(text, str(path), _REMEDY), str(path))
+        dataset = squad_dataset(parse_json(text, str(path), _REMEDY), str(path))
     else:
         dataset = Dataset("", "jsonl", "", _jsonl(text, path), ())
     _require_sound(dataset, path)
@@ -141,7 +141,7 @@ def _jsonl(text: str, path: Path) -> tuple[Question, ...]:
 
 
 def _jsonl_question(line: str, number: int, where: str) -> Question:
-    row = parse(line, where, _REMEDY, unique_keys=True)
+    row = parse_json(line, where, _REMEDY, unique_keys=True)
     if not isinstance(row, dict):
         raise EvalError(f"{where} is not an object", _REMEDY)
     source = row.get("source")

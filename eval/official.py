@@ -1,42 +1,41 @@
-"""The official SQuAD development sets by name: downloaded once, checked against a pinned SHA-256, kept in a cache.
+"""The official SQuAD development sets by name: downloaded once, checked against a pinned SHA-256, stored in a cache.
 
-Where the checksums come from: that of dev-v1.1.json is the entity tag under which Hugging Face serves the file, pinned
-in ``huggingface_hub``'s tests; that of dev-v2.0.json is pinned in ParlAI (``parlai/tasks/squad2/build.py``). Both were
-found again in several independent projects that pin the files of the explorer's site. A file of other content is
-refused, for figures on it could not be compared with anybody's.
+The checksum of dev-v1.1.json is the entity tag under which Hugging Face serves the file, pinned in the tests of
+``huggingface_hub``; that of dev-v2.0.json is pinned in ParlAI (``parlai/tasks/squad2/build.py``). Several independent
+projects pin the same checksums for the files of the SQuAD site. A file with other content is refused, because its
+figures could not be compared with published ones.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from eval.errors import EvalError
-from eval.reading import read_bytes
+from eval.files import os_reason, read_bytes, write_bytes
 
 __all__ = ["OFFICIAL", "Fetch", "OfficialFile", "default_cache", "official_file"]
 
 Fetch = Callable[[str], bytes]
 
 _SITE = "https://rajpurkar.github.io/SQuAD-explorer/dataset/"
-_LIMIT = 64 * 1024 * 1024  # the files have under 5 MB; a page without end must not fill the memory
-_SECONDS = 60.0
+_MAX_BYTES = 64 * 1024 * 1024  # the files have under 5 MB; an endless response must not fill the memory
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class OfficialFile:
-    """A file of SQuAD's site."""
+    """A file of the SQuAD site."""
 
     name: str
     sha256: str
 
     @property
     def url(self) -> str:
-        """Where the file is published."""
+        """The address of the file."""
         return _SITE + self.name
 
 
@@ -47,14 +46,19 @@ OFFICIAL = {
 
 
 def default_cache() -> Path:
-    """Return the user's cache folder for data sets."""
+    """Return the user's cache folder for datasets."""
     from platformdirs import user_cache_path
 
     return user_cache_path("rag-qa") / "datasets"
 
 
 def official_file(name: str, *, cache: Path | None = None, fetch: Fetch | None = None) -> Path:
-    """Return the path of the cached file, downloading it if it is not there. ``name`` is a key of :data:`OFFICIAL`."""
+    """Return the path of the cached file; download it if it is missing.
+
+    ``name`` is a key of :data:`OFFICIAL`. ``cache`` is a folder, by default the user's. ``fetch`` takes an address and
+    returns the content. Raises :class:`~eval.errors.EvalError` if the file cannot be downloaded or has another
+    checksum.
+    """
     wanted = OFFICIAL[name]
     folder = default_cache() if cache is None else cache
     path = folder / wanted.name
@@ -68,11 +72,15 @@ def official_file(name: str, *, cache: Path | None = None, fetch: Fetch | None =
         raise EvalError(f"{name} is not in the cache{damaged}, and HF_HUB_OFFLINE forbids downloading it", supply)
     try:
         content = (fetch or _download)(wanted.url)
-    except (OSError, ValueError) as error:  # urllib's and ssl's errors are OSErrors, a cut answer a ValueError
+    except (OSError, ValueError) as error:  # urllib and ssl raise OSError, a truncated response is a ValueError
         raise EvalError(f"{wanted.url} could not be downloaded{damaged}: {error}", supply) from None
     if _digest(content) != wanted.sha256:
-        raise EvalError(f"what {wanted.url} sent does not have the official checksum {wanted.sha256}", supply)
-    _keep(content, path, supply)
+        raise EvalError(f"the download from {wanted.url} does not have the official checksum {wanted.sha256}", supply)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, content)
+    except OSError as error:
+        raise EvalError(f"{path} cannot be written: {os_reason(error)}", supply) from None
     return path
 
 
@@ -89,26 +97,8 @@ def _download(url: str) -> bytes:
     from urllib.request import urlopen
 
     try:
-        with urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - one of two https addresses above
-            content: bytes = answer.read(_LIMIT)
-    except HTTPException as error:  # an answer cut short is none of urllib's OSErrors
-        raise ValueError(f"the answer broke off: {error!r}") from None
+        with urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - one of two https addresses above
+            content: bytes = response.read(_MAX_BYTES)
+    except HTTPException as error:  # a truncated response is none of urllib's OSErrors
+        raise ValueError(f"the response ended early: {error!r}") from None
     return content
-
-
-def _keep(content: bytes, path: Path, remedy: str) -> None:
-    """Put the file there whole or not at all: another process may be reading or writing the same one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EvalError(f"{path} cannot be written: {error.strerror or error}", remedy) from None

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.errors import EvalError
+from eval.files import write_text
 from eval.losses import em_lost
 from eval.metrics import METRICS, value_in
-from eval.records import latencies, write_text
+from eval.records import latencies
 from eval.report_html import render_run, render_sweep
 from eval.report_tables import Section, Table, run_sections, sweep_section
 from eval.statistics import percentile

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from eval.abstention import summarise_abstention
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
+from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
 from eval.metrics import METRICS, Case, Rule, value_in
 from eval.predictions import Prediction, same_source
-from eval.records import FORMAT, RunData, write_json, write_text
+from eval.records import FORMAT, RunData
 from eval.scoring import score_squad
 from eval.statistics import bootstrap_means
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
+from eval.files import decode, is_text, parse_json, read_bytes
 from eval.metrics import Rule, f1_of_tokens, normalise
-from eval.reading import decode, is_text, parse, read_bytes
 
 __all__ = ["Score", "load_na_probs", "load_predictions", "score_squad"]
 
@@ -195,7 +195,7 @@ def _require_probabilities(ids: Iterable[str], na_probs: Mapping[str, float], na
 
 def _load_object(path: Path, remedy: str) -> dict[str, Any]:
     text = decode(read_bytes(path, remedy), str(path), remedy)
-    found = parse(text, str(path), remedy, unique_keys=True)
+    found = parse_json(text, str(path), remedy, unique_keys=True)
     if not isinstance(found, dict):
         raise EvalError(f"{path} is no object but {_brief(found)}", remedy)
     return found

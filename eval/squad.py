@@ -14,7 +14,7 @@ from typing import Any
 
 from eval.datasets import Dataset, Paragraph, Question, Version
 from eval.errors import EvalError
-from eval.reading import is_text
+from eval.files import is_text
 
 __all__ = ["squad_dataset"]
 

@@ -563,7 +563,7 @@ def test_a_run_whose_rows_were_changed_is_refused(beacons: str, rag: Rag) -> Non
     manifest = json.loads((good / "run.json").read_text(encoding="utf-8"))
     del manifest["dataset"]
     (good / "run.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert "does not say its dataset" in rag("eval", "compare", str(good), str(good)).err
+    assert "lacks the dataset" in rag("eval", "compare", str(good), str(good)).err
 
 
 def test_a_run_without_confidence_is_not_calibrated(beacons2: str, indexed: Path, rag: Rag) -> None:

@@ -220,7 +220,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ('{"question": "Q?", "answers": [], "source": ""}', '"source" must be'),
         ('{"question": "Q?", "answers": [], "id": ""}', '"id" must be'),
         ('{"question": "Q?", "answers": [], "id": true}', '"id" must be'),
-        ('{"question": "Q?", "answers": [], "answers": ["x"]}', "'answers' stands there twice"),
+        ('{"question": "Q?", "answers": [], "answers": ["x"]}', "'answers' is repeated"),
     ],
 )
 def test_a_line_that_is_wrong_is_refused_by_its_number(tmp_path: Path, line: str, message: str) -> None:
@@ -415,7 +415,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "statistics",
         "abstention",
         "comparison",
-        "reading",
+        "files",
         "official",
         "records",
     ]

@@ -58,8 +58,8 @@ BROKEN = {
     "not UTF-8": (lambda f: (f / "run.json").write_bytes(b"\xff\xfe"), "cannot be read"),
     "a list": (lambda f: (f / "run.json").write_text("[]", encoding="utf-8"), "of format None"),
     "a folder for a file": (lambda f: ((f / "rows.jsonl").unlink(), (f / "rows.jsonl").mkdir()), "cannot be read"),
-    "no dataset": (_without("dataset"), "does not say its dataset"),
-    "no metrics": (_without("metrics"), "does not say its metrics"),
+    "no dataset": (_without("dataset"), "lacks the dataset"),
+    "no metrics": (_without("metrics"), "lacks the metrics"),
 }
 
 
@@ -79,7 +79,7 @@ def test_another_version_and_an_unfinished_run(tmp_path: Path) -> None:
     write_run(tmp_path, "2", status="incomplete")
     unfinished, other = list_runs(tmp_path)
     assert (other.state, "of format 9" in other.problem) == ("broken", True)
-    assert (unfinished.state, "goes on" in unfinished.remedy) == ("incomplete", True)
+    assert (unfinished.state, "resume" in unfinished.remedy) == ("incomplete", True)
 
 
 def test_the_stamp_changes_with_every_change(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_a_broken_sweep_says_so(tmp_path: Path, text: str) -> None:
 def test_a_sweep_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
     write_sweep_report(tmp_path / "s", [point(0)])
     (tmp_path / "s" / "sweep.json").unlink()
-    assert "rag eval sweep" in list_sweeps(tmp_path)[0].problem
+    assert "sweep again" in list_sweeps(tmp_path)[0].problem

@@ -177,7 +177,7 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
         (b'{"q1": null}', "'q1' is no text but None"),
         (b'{"q1": 0.5}', "'q1' is no text but 0.5"),
         (b'{"q1": NaN}', "NaN is not a number"),
-        (b'{"q1": "x", "q1": "y"}', "'q1' stands there twice"),
+        (b'{"q1": "x", "q1": "y"}', "'q1' is repeated"),
         (b'{"q1": "\\ud800"}', "'q1' is no text"),
         (b'{"q1": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.records import FORMAT, write_json
+from eval.files import write_json
+from eval.records import FORMAT
 from rag.types import Answer, Citation, Note, Passage, Sentence, Usage
 from ui.jobs.ingest_job import run_job
 from ui.settings import UiSettings

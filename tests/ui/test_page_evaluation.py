@@ -419,7 +419,7 @@ def test_an_interrupted_run_is_gone_on_with(filled: Path, evaluations: Evaluatio
     tree = json.loads((run / "run.json").read_text(encoding="utf-8"))
     (run / "run.json").write_text(json.dumps(tree | {"status": "incomplete"}), encoding="utf-8")
     page = opened(evaluation_run=run.name)
-    assert "goes on where it stopped" in said(page)
+    assert "to resume it" in said(page)
     assert not page.button  # it was not started here
     notes = filled / ".rag-ui" / "evaluations"
     notes.mkdir(parents=True)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from eval.datasets import Dataset, corpus_sha256
-from eval.records import write_text
+from eval.files import write_text
 from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import RagError

@@ -156,7 +156,7 @@ def execute(
     ``shared`` is a generator that several jobs use; the caller closes it.
     """
     teller = teller or Bars()
-    from eval.records import write_json
+    from eval.files import write_json
     from eval.report import write_report
     from eval.run import evaluate
     from rag.factory import make_cached_generator
