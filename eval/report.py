@@ -18,7 +18,7 @@ from eval.losses import em_lost
 from eval.metrics import METRICS, value_in
 from eval.records import latencies
 from eval.report_html import render_run, render_sweep
-from eval.report_tables import Section, Table, run_sections, sweep_section
+from eval.report_sections import Section, Table, run_sections, sweep_section
 from eval.statistics import percentile
 from eval.sweep import sweep_settings
 
