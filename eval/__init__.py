@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eval.metrics import exact_match, f1
     from eval.predictions import Prediction
     from eval.records import RunData, load_run
+    from eval.report import write_report
     from eval.run import evaluate
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "load_dataset",
     "load_run",
     "sample",
+    "write_report",
 ]
 
 _MODULES = {
@@ -57,6 +59,7 @@ _MODULES = {
     "load_dataset": "datasets",
     "load_run": "records",
     "sample": "datasets",
+    "write_report": "report",
 }
 
 

@@ -18,6 +18,7 @@ from report_samples import manifest, passage, point, row
 import eval as evaluation
 from eval.errors import EvalError
 from eval.losses import STAGES, em_lost
+from eval.records import RunData
 from eval.report import report_json, run_markdown, sweep_markdown, write_report, write_sweep_report
 from eval.report_html import render_run, render_sweep
 from eval.report_rows import json_for_html, pack_rows
@@ -161,7 +162,7 @@ def test_markdown_says_how_it_was_made_and_what_it_measured() -> None:
     for expected in (
         "# town-open", "4 of 10,570", "| Seed | 7 |", "0123456789abcdef", "Some CPU, 2 cores, 23.5 GiB", "c0ffee",
         "| F1 (%) | 62.5 | 60.5 – 64.5 | 4 |", "| exact | 33.333333333333336 |", "| Reader wrong | 1 | 25.0 |",
-        "| Right, phrased differently | 1 | 25.0 |", "| In all | 2 | 50.0 |", "mostly measures its phrasing",
+        "| Right, phrased differently | 1 | 25.0 |", "| Total | 2 | 50.0 |", "mostly measures its phrasing",
         "| AUROC of the confidence (0–1) | – |", "4 questions drawn with seed 7", "| float32 | 8 | 2.00 | 64.0 | – |",
     ):  # fmt: skip
         assert expected in text, expected
@@ -239,7 +240,7 @@ def missing() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
 @pytest.mark.parametrize("name", missing())
 def test_missing_parts_are_left_out_with_a_word_why(name: str, tmp_path: Path) -> None:
     run, rows = missing()[name]
-    write_report(tmp_path / "run", run, rows)
+    write_report(tmp_path / "run", RunData(run, rows))
     html = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert_inert(html, scripts=4)
     page = block(html, "page")
@@ -254,7 +255,7 @@ def test_missing_parts_are_left_out_with_a_word_why(name: str, tmp_path: Path) -
 
 def test_words_for_what_is_missing() -> None:
     run, rows = missing()["gold"]
-    assert "in gold mode nothing is searched for" in run_markdown(run, rows)
+    assert "gold mode does not search" in run_markdown(run, rows)
     run, rows = missing()["bare"]
     assert "The questions name no source".lower() in run_markdown(run, rows).lower()
     assert "no figures about unanswerable questions" in run_markdown(run, rows)
@@ -264,10 +265,10 @@ def test_words_for_what_is_missing() -> None:
 
 def test_write_report_is_whole_and_repeatable(tmp_path: Path) -> None:
     rows = [row(0), row(1, right=False)]
-    write_report(tmp_path, manifest(rows), rows)
+    write_report(tmp_path, RunData(manifest(rows), rows))
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(first) == {"report.md", "report.json", "report.html"}
-    write_report(tmp_path, manifest(rows), rows)
+    write_report(tmp_path, RunData(manifest(rows), rows))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
@@ -275,11 +276,11 @@ def test_write_report_is_whole_and_repeatable(tmp_path: Path) -> None:
 def test_a_number_that_is_none_is_an_error_and_writes_nothing(value: float, tmp_path: Path) -> None:
     rows = [row(0, f1=value)]
     with pytest.raises(EvalError, match="holds a value"):
-        write_report(tmp_path / "run", manifest(rows), rows)
+        write_report(tmp_path / "run", RunData(manifest(rows), rows))
     run = manifest([row(0)])
     run["metrics"]["em"]["mean"] = value
     with pytest.raises(EvalError, match="holds a value"):
-        write_report(tmp_path / "run", run, [row(0)])
+        write_report(tmp_path / "run", RunData(run, [row(0)]))
     with pytest.raises(EvalError, match="holds a value"):
         write_sweep_report(tmp_path / "run", [point(0, p95_latency_s=value)])
     assert not (tmp_path / "run").exists()
@@ -326,7 +327,7 @@ def test_a_whole_development_set_fits(unique: bool, tmp_path: Path) -> None:
         passages = [passage(k, f"{k} {words}{tail}") for k in range(10)]
         rows.append(row(number, right=number % 3 == 0, passages=passages))
     begin = time.perf_counter()
-    write_report(tmp_path, manifest(rows), rows)
+    write_report(tmp_path, RunData(manifest(rows), rows))
     assert time.perf_counter() - begin < 30, "a few seconds alone; more only beside other work"
     assert (tmp_path / "report.html").stat().st_size < 40_000_000
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -340,7 +341,7 @@ def test_sweep_report_files(tmp_path: Path) -> None:
     text = (tmp_path / "prompts" / "sweep.md").read_text(encoding="utf-8")
     assert text.index("| p1 |") < text.index("| p0 |"), "best F1 first"
     assert "| p0 | 3 | chat | 20.0 | 30.0 | 28.0 – 32.0 | 0.500 | 300 | yes | runs/p0 |" in text
-    assert "The same everywhere: seed = 0." in text
+    assert "The same for all points: seed = 0." in text
     html = (tmp_path / "prompts" / "sweep.html").read_text(encoding="utf-8")
     assert set(block(html, "page")["figures"]) == {"scatter", "parallel"}
     assert_inert(html, scripts=3)

@@ -44,7 +44,7 @@ def test_a_new_row_is_scored_compared_and_reported(words_metric: str, tmp_path: 
     assert verdict(words_metric, found.differences[words_metric]) == "worse"
     assert "| words | 40 | 2.00 | 5.00 | +3.00 |" in to_markdown(found)
 
-    write_report(tmp_path / "report", long.manifest, long.rows)
+    write_report(tmp_path / "report", long)
     for name in ("report.md", "report.html"):
         text = (tmp_path / "report" / name).read_text(encoding="utf-8")
         assert "Words in answer" in text and "5.000 – 5.000" in text, name

@@ -190,13 +190,13 @@ def execute(
     if throughput is not None:
         from rag.cli.evaluation.throughput import measure
 
-        write_report(folder, data.manifest, data.rows)  # what is there already is not lost if an engine fails now
+        write_report(folder, data)  # what is there already is not lost if an engine fails now
         with status("measuring throughput"):
             table = measure(job.resolved.config, data.rows, throughput)
         data.manifest["throughput"] = {**(data.manifest["throughput"] or {}), "table": table}
     teller.event("stage", stage="report")
     write_json(folder / "run.json", data.manifest)
-    write_report(folder, data.manifest, data.rows)
+    write_report(folder, data)
     teller.event("written", run=folder)
     return data, folder
 
