@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.generated_text import Writer
 from rag.config import Config, load_config
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_parser_pool, make_retriever, open_index, open_or_create
 from rag.ingestion.ingestor import Ingestor, IngestReport, parse_in
 

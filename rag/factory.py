@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from indexes import Index
 from indexes.search.dense_faiss import FaissOptions
 from rag.config import Config
-from rag.embedding.base import Embedder, FakeEmbedder, SentenceTransformerEmbedder, fingerprint
+from rag.embedding.base import Embedder, fingerprint
+from rag.embedding.fake import FakeEmbedder
+from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.generation.registry import GENERATORS
 from rag.ingestion.chunker import Chunker
@@ -74,10 +76,10 @@ def make_embedder(config: Config) -> Embedder:
         return FakeEmbedder()
     common = part.model_dump(include={"revision", "batch_size", "query_prefix", "passage_prefix"})
     if through_graph(config):
-        from rag.embedding.openvino_embedder import GraphEmbedder
+        from rag.embedding.openvino_embedder import OpenVinoEmbedder
 
         try:
-            return GraphEmbedder(part.model, int8=part.dtype == "auto", **common)
+            return OpenVinoEmbedder(part.model, int8=part.dtype == "auto", **common)
         except (OSError, ModelError):
             if part.engine == "openvino":
                 raise

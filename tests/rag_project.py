@@ -9,7 +9,8 @@ import numpy as np
 
 from indexes import ChunkRow, Index, IndexReader
 from rag.config import Config, load_config
-from rag.embedding.base import Embedder, FakeEmbedder, Float32
+from rag.embedding.base import Embedder, Float32
+from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_retriever, open_or_create
 from rag.generation.base import Completer, Extractor
 from rag.generation.fake import FakeCompleter

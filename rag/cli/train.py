@@ -175,7 +175,7 @@ def _embedder() -> Embed:
     loaded: list[Any] = []
 
     def embed(texts: Sequence[str]) -> Any:
-        from rag.embedding.base import SentenceTransformerEmbedder
+        from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 
         if not loaded:
             loaded.append(SentenceTransformerEmbedder("bundled:minilm"))

@@ -16,12 +16,12 @@ import numpy as np
 
 from rag.embedding.base import Embedder, EmbeddingWork, Float32
 
-__all__ = ["RememberingEmbedder"]
+__all__ = ["CachedEmbedder"]
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) STRICT, WITHOUT ROWID"
 
 
-class RememberingEmbedder:
+class CachedEmbedder:
     """Wraps an embedder. ``made`` counts the vectors that were not remembered."""
 
     def __init__(self, embedder: Embedder, file: Path) -> None:

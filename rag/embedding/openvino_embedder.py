@@ -36,7 +36,7 @@ from rag.models.openvino import compile_graph, load_openvino
 from rag.models.quiet import held_back
 from rag.models.resolve import LocalModel, cache_folder, resolve_model
 
-__all__ = ["GraphEmbedder", "embedding_graph", "graph_is_made", "suits_this_machine"]
+__all__ = ["OpenVinoEmbedder", "embedding_graph", "graph_is_made", "suits_this_machine"]
 
 _VERSION = 1
 _GRAPH, _RECORD = "embedder.xml", "embedder.json"
@@ -58,7 +58,7 @@ def suits_this_machine() -> bool:
     return find_spec("openvino") is not None and sys.platform != "darwin" and not any(map(os.path.exists, signs))
 
 
-class GraphEmbedder:
+class OpenVinoEmbedder:
     """A sentence-transformers model on the CPU, through its graph. Safe to call from many threads."""
 
     def __init__(

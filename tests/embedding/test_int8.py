@@ -12,7 +12,7 @@ from rag.config import load_config
 from rag.embedding import int8 as embedding_int8
 from rag.embedding import openvino_embedder as embedding_graph
 from rag.embedding.int8 import int8_graph, int8_obstacle, multiplies_bytes
-from rag.embedding.openvino_embedder import GraphEmbedder
+from rag.embedding.openvino_embedder import OpenVinoEmbedder
 from rag.errors import ModelError
 from rag.factory import make_embedder
 from rag.models.resolve import cache_folder
@@ -23,12 +23,12 @@ needs_int8 = pytest.mark.skipif(bool(int8_obstacle()), reason=int8_obstacle())
 
 
 @pytest.fixture(scope="module")
-def exact() -> GraphEmbedder:
-    return GraphEmbedder("bundled:minilm", int8=False)
+def exact() -> OpenVinoEmbedder:
+    return OpenVinoEmbedder("bundled:minilm", int8=False)
 
 
 @needs_int8
-def test_passages_are_near_and_questions_the_same(exact: GraphEmbedder) -> None:
+def test_passages_are_near_and_questions_the_same(exact: OpenVinoEmbedder) -> None:
     default = make_embedder(load_config("cpu").config)
     assert default.fingerprint == exact.fingerprint
     passages, own = default.embed_passages(TEXTS), exact.embed_passages(TEXTS)
@@ -40,13 +40,13 @@ def test_passages_are_near_and_questions_the_same(exact: GraphEmbedder) -> None:
 
 
 @needs_int8
-def test_fp32_may_be_asked_for(exact: GraphEmbedder) -> None:
+def test_fp32_may_be_asked_for(exact: OpenVinoEmbedder) -> None:
     asked = make_embedder(load_config("cpu", ["embedding.dtype=float32"]).config)
     np.testing.assert_array_equal(asked.embed_passages(TEXTS), exact.embed_passages(TEXTS))
 
 
 @needs_int8
-def test_a_damaged_graph_is_made_anew(exact: GraphEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_graph_is_made_anew(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = int8_graph(exact._graph, exact._recorded, cache_folder(), exact._rows)
     weights = graph.with_suffix(".bin")
     whole, made = weights.read_bytes(), []
@@ -67,16 +67,16 @@ def test_a_damaged_graph_is_made_anew(exact: GraphEmbedder, monkeypatch: pytest.
     assert weights.read_bytes() == whole
 
 
-def test_where_int8_cannot_be_made_passages_are_fp32(exact: GraphEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_int8_cannot_be_made_passages_are_fp32(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Path:
         raise ModelError("no int8 graph can be made of the embedder: broken", "…")
 
     monkeypatch.setattr(embedding_graph, "int8_obstacle", lambda: "")
     monkeypatch.setattr(embedding_graph, "int8_graph", fail)
-    np.testing.assert_array_equal(GraphEmbedder("bundled:minilm").embed_passages(TEXTS), exact.embed_passages(TEXTS))
+    np.testing.assert_array_equal(OpenVinoEmbedder("bundled:minilm").embed_passages(TEXTS), exact.embed_passages(TEXTS))
 
 
-def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: GraphEmbedder, tmp_path: Path) -> None:
+def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: OpenVinoEmbedder, tmp_path: Path) -> None:
     for name in ("embedder.xml", "embedder.bin"):
         (tmp_path / name).write_bytes(b"no graph")
     with pytest.raises(ModelError, match="no int8 graph can be made of the embedder") as caught:
@@ -85,7 +85,7 @@ def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: GraphEmbedder, tmp_
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
-def test_many_threads_embed_at_once(exact: GraphEmbedder) -> None:
+def test_many_threads_embed_at_once(exact: OpenVinoEmbedder) -> None:
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(exact.embed_passages, [TEXTS[n : n + 10] for n in range(0, 40, 10)]))
     np.testing.assert_allclose(np.concatenate(told), exact.embed_passages(TEXTS), atol=1e-5)

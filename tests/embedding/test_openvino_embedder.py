@@ -14,8 +14,8 @@ import pytest
 from rag.cli.loading import loading
 from rag.config import load_config
 from rag.embedding import openvino_embedder as module
-from rag.embedding.base import SentenceTransformerEmbedder
-from rag.embedding.openvino_embedder import GraphEmbedder, embedding_graph
+from rag.embedding.openvino_embedder import OpenVinoEmbedder, embedding_graph
+from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import MissingPackageError, ModelError, UsageError
 from rag.factory import embedder_is_prepared, make_embedder
 from rag.models.resolve import LocalModel, cache_folder, resolve_model
@@ -32,11 +32,11 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def graph() -> GraphEmbedder:
-    return GraphEmbedder("bundled:minilm", batch_size=3, int8=False)
+def graph() -> OpenVinoEmbedder:
+    return OpenVinoEmbedder("bundled:minilm", batch_size=3, int8=False)
 
 
-def test_vectors_and_counts_are_those_of_the_model(graph: GraphEmbedder) -> None:
+def test_vectors_and_counts_are_those_of_the_model(graph: OpenVinoEmbedder) -> None:
     torch_one = SentenceTransformerEmbedder("bundled:minilm", device="cpu")
     assert (graph.fingerprint, graph.dimension, graph.max_tokens) == (
         torch_one.fingerprint, torch_one.dimension, torch_one.max_tokens,
@@ -50,14 +50,14 @@ def test_vectors_and_counts_are_those_of_the_model(graph: GraphEmbedder) -> None
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
-def test_a_prefix_counts_and_is_embedded(graph: GraphEmbedder) -> None:
-    with_prefix = GraphEmbedder("bundled:minilm", query_prefix="query: ", passage_prefix="passage: ")
+def test_a_prefix_counts_and_is_embedded(graph: OpenVinoEmbedder) -> None:
+    with_prefix = OpenVinoEmbedder("bundled:minilm", query_prefix="query: ", passage_prefix="passage: ")
     assert with_prefix.fingerprint != graph.fingerprint
     assert with_prefix.count_tokens(["nine"]) == graph.count_tokens(["passage: nine"])
     np.testing.assert_allclose(with_prefix.embed_queries(["nine"]), graph.embed_queries(["query: nine"]), atol=1e-6)
 
 
-def test_nothing_in_nothing_out(graph: GraphEmbedder) -> None:
+def test_nothing_in_nothing_out(graph: OpenVinoEmbedder) -> None:
     assert graph.embed_passages([]).shape == (0, 384)
     assert graph.count_tokens([]) == []
 
@@ -131,11 +131,11 @@ def test_without_openvino_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "suits", "expected"),
     [
-        ([], True, GraphEmbedder),
+        ([], True, OpenVinoEmbedder),
         ([], False, SentenceTransformerEmbedder),
         (["embedding.engine=torch"], True, SentenceTransformerEmbedder),
-        (["embedding.engine=openvino"], False, GraphEmbedder),
-        (["embedding.dtype=float32"], True, GraphEmbedder),
+        (["embedding.engine=openvino"], False, OpenVinoEmbedder),
+        (["embedding.dtype=float32"], True, OpenVinoEmbedder),
         (["embedding.dtype=float32"], False, SentenceTransformerEmbedder),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_question_is_embedded_without_torch() -> None:
 
 
 def test_the_compiled_graph_is_cached() -> None:
-    GraphEmbedder("bundled:minilm")
+    OpenVinoEmbedder("bundled:minilm")
     assert list((cache_folder() / "openvino").glob("*.blob"))
 
 

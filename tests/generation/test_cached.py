@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.embedding.base import FakeEmbedder
-from rag.embedding.cached import RememberingEmbedder
+from rag.embedding.cached import CachedEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.generation.base import Generator, Message, Prompt, Sampling
 from rag.generation.cached import CachedCompleter
 from rag.generation.fake import FakeCompleter
@@ -116,11 +116,11 @@ class Counting(FakeEmbedder):
 
 def test_a_text_is_embedded_once(tmp_path: Path) -> None:
     real = Counting()
-    embedder = RememberingEmbedder(real, tmp_path / "vectors.sqlite")
+    embedder = CachedEmbedder(real, tmp_path / "vectors.sqlite")
     texts = ["red mast", "blue hull", "red mast"]
     first = embedder.embed_passages(texts)
     assert real.seen == ["red mast", "blue hull"]
-    again = RememberingEmbedder(Counting(), tmp_path / "vectors.sqlite")
+    again = CachedEmbedder(Counting(), tmp_path / "vectors.sqlite")
     np.testing.assert_array_equal(again.embed_passages(texts), first)
     np.testing.assert_array_equal(first, FakeEmbedder().embed_passages(texts))
     assert again.made == 0
@@ -130,7 +130,7 @@ def test_a_text_is_embedded_once(tmp_path: Path) -> None:
 
 
 def test_a_query_is_not_a_passage(tmp_path: Path) -> None:
-    embedder = RememberingEmbedder(FakeEmbedder(), tmp_path / "vectors.sqlite")
+    embedder = CachedEmbedder(FakeEmbedder(), tmp_path / "vectors.sqlite")
     embedder.embed_passages(["red mast"])
     embedder.embed_queries(["red mast"])
     assert embedder.made == 2

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.embedding.base import Embedder, FakeEmbedder
+from rag.embedding.base import Embedder
+from rag.embedding.fake import FakeEmbedder
 from rag.ingestion.chunker import _WORD, Chunker, _words_backwards
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.markdown import markdown_document

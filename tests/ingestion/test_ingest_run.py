@@ -12,7 +12,8 @@ from indexes.errors import IndexLockedError
 from indexes.lock import writer_lock
 from indexes.store.store import Store
 from rag.config import load_config
-from rag.embedding.base import Embedder, FakeEmbedder
+from rag.embedding.base import Embedder
+from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.factory import make_ingest_parts
 from rag.ingestion.run import IngestObserver, IngestOptions, IngestParts, ingest_files, ingest_paths, plan_ingest

@@ -12,7 +12,8 @@ import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
 from rag.config import load_config
-from rag.embedding.base import FakeEmbedder, Float32
+from rag.embedding.base import Float32
+from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.factory import index_settings, make_chunker, open_index
 from rag.ingestion.ingestor import Ingestor, IngestReport, Progress

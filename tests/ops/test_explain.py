@@ -10,7 +10,7 @@ import pytest
 from rag_project import Project
 
 from rag.config import load_config
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.factory import make_packer, make_retriever
 from rag.generation.fake import FakeCompleter

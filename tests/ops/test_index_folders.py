@@ -11,7 +11,7 @@ from rag_project import Project
 
 from indexes.errors import IndexLockedError
 from indexes.lock import holder, writer_lock
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker
 from rag.ingestion.discovery import Found, SourceFile, find_sources
 from rag.ingestion.ingestor import Ingestor, IngestReport

@@ -6,7 +6,7 @@ import pytest
 from rag_project import CountingEmbedder, Project
 
 from rag.config import load_config
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.generation.prompt_builder import WholePassages
 from rag.ops.explain import why
 from rag.retrieval.retriever import Retriever

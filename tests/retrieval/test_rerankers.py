@@ -10,7 +10,7 @@ import pytest
 from rag_project import Project
 
 from rag.config import RetrievalConfig
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.errors import ModelError
 from rag.extractive_qa.engine import MarkedSpan, Reading
 from rag.extractive_qa.record import Combination, ReaderRecord

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from rag_project import Project
 
 from rag.config import RetrievalConfig
-from rag.embedding.base import FakeEmbedder, Float32
+from rag.embedding.base import Float32
+from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, Fusion

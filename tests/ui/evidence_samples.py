@@ -7,7 +7,7 @@ from pathlib import Path
 from fpdf import FPDF
 
 from rag.config import load_config
-from rag.embedding.base import FakeEmbedder
+from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_pipeline, open_or_create
 from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor

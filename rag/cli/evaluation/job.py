@@ -279,7 +279,7 @@ def _system(
 def _open_system(job: Job, generator: CachedCompleter | CachedExtractor | None, teller: Teller) -> Open:
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
-    from rag.embedding.cached import RememberingEmbedder
+    from rag.embedding.cached import CachedEmbedder
     from rag.factory import make_answerer, make_embedder, open_index
 
     config = job.resolved.config
@@ -287,7 +287,7 @@ def _open_system(job: Job, generator: CachedCompleter | CachedExtractor | None, 
         open_index(job.index, config)  # a missing index is said before a model is loaded
     teller.event("stage", stage="models")
     with loading(config):
-        embedder = RememberingEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
+        embedder = CachedEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
     folder = job.index or corpus_index(job.dataset, config, embedder, job.out, teller.documents)
     return Open(folder, config, embedder, None if generator is None else make_answerer(config, generator))
 
