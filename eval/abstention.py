@@ -1,7 +1,7 @@
-"""When it is better to say nothing: AUROC, the risk-coverage curve, no-answer rates, and a threshold that is fitted.
+"""When to abstain: AUROC, the risk-coverage curve, no-answer rates, and fitting a confidence threshold.
 
-A confidence is any number, higher meaning surer; where it comes from is not known here. Arrays hold one value a
-question; NaN is a ``ValueError``. Rows are those of a run (``docs/evaluation.md``), their measures between 0 and 1.
+A confidence is any number, a higher one being surer; the module does not know where it comes from. Arrays have shape
+(questions,); NaN raises ``ValueError``. Rows are those of a run (``docs/evaluation.md``), with metrics from 0 to 1.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _CURVE_POINTS = 101
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold fitted on one half of the questions and what it does to the other; all shares from 0 to 1.
+    """A threshold fitted on one half of the questions, and its effect on the other half. All shares lie in 0 to 1.
 
-    ``max_false_answer`` is None where the threshold was fitted to the exact matches instead. ``coverage`` is the share
-    of answerable questions that get an answer (None: there are none in that half).
+    ``max_false_answer`` is None if the threshold maximises exact matches. ``coverage`` is the share of answerable
+    questions that get an answer, None if that half has no answerable question.
     """
 
     threshold: float
@@ -61,14 +61,14 @@ class Calibration:
     f1: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
+        """Return the record as plain JSON."""
         return asdict(self)
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
-    """Return the chance that a positive scores above a negative, a tie counting half (Mann and Whitney 1947).
+    """Return the probability that a positive scores above a negative; a tie counts half (Mann and Whitney 1947).
 
-    None where there are only positives or only negatives.
+    None if there are only positives or only negatives.
     """
     values, positive = _column(scores), np.asarray(labels, dtype=bool)
     _require_same_length(values, positive)
@@ -83,9 +83,9 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
 
 
 def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[Float64, Float64]:
-    """Return the curve of El-Yaniv and Wiener 2010: the share answered, and the share of the answers that is wrong.
+    """Return coverage and risk (El-Yaniv and Wiener 2010): the share answered, and the share of those that is wrong.
 
-    A point for every confidence that occurs, the highest first: equal confidences cannot be told apart by a threshold.
+    Both have one point for every distinct confidence, the highest first: a threshold cannot separate equal ones.
     """
     values, right = _column(confidence), _column(correct)
     _require_same_length(values, right)
@@ -96,31 +96,32 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[Float64, F
 
 
 def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float:
-    """Return the risk averaged over all coverages (Geifman, Uziel and El-Yaniv 2019); lower is better.
+    """Return the mean risk over all coverages (Geifman, Uziel and El-Yaniv 2019); lower is better.
 
-    Without ties it is the mean of the risks after each question; tied ones all count with the risk behind the last.
+    Without ties it is the mean of the risks after each question; tied questions count with the risk after the last.
+    Raises ``ValueError`` without a question.
     """
     coverage, risk = risk_coverage(confidence, correct)
     if not len(coverage):
-        raise ValueError("no question, no area")
+        raise ValueError("there is no question")
     return float((np.diff(coverage, prepend=0.0) * risk).sum())
 
 
 def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, float | None]:
     """Return precision, recall and F1 of abstaining, and the share of unanswerable questions that got an answer.
 
-    A rate without anything to divide by is None.
+    A rate with nothing to divide by is None.
     """
-    silent, hopeless = np.asarray(abstained, dtype=bool), np.asarray(impossible, dtype=bool)
-    _require_same_length(silent, hopeless)
-    both = int((silent & hopeless).sum())
+    silent, unanswerable = np.asarray(abstained, dtype=bool), np.asarray(impossible, dtype=bool)
+    _require_same_length(silent, unanswerable)
+    both = int((silent & unanswerable).sum())
     precision = _share(both, int(silent.sum()))
-    recall = _share(both, int(hopeless.sum()))
+    recall = _share(both, int(unanswerable.sum()))
     return {
         "precision": precision,
         "recall": recall,
-        "f1": None if precision is None or recall is None else 2 * both / int(silent.sum() + hopeless.sum()),
-        "false_answer_rate": _share(int((~silent & hopeless).sum()), int(hopeless.sum())),
+        "f1": None if precision is None or recall is None else 2 * both / int(silent.sum() + unanswerable.sum()),
+        "false_answer_rate": _share(int((~silent & unanswerable).sum()), int(unanswerable.sum())),
     }
 
 
@@ -130,38 +131,40 @@ def summarise_abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     impossible = np.array([row["impossible"] for row in rows], dtype=bool)
     confidence = np.array([row["confidence"] for row in rows], dtype=np.float64)
     correct = np.array([row["em"] for row in rows], dtype=np.float64)
-    rates = no_answer_rates(abstained, impossible)
     given = ~abstained
     coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
     coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
     points = np.unique(np.linspace(0, len(coverage) - 1, min(_CURVE_POINTS, len(coverage))).round().astype(int))
     return {
-        # How well the confidence tells right answers from wrong ones, among the answers that were given.
+        # How well the confidence separates right answers from wrong ones, among the answers given.
         "auroc": auroc(confidence[given], correct[given] > 0),
-        # How well it tells answerable questions from the others, abstentions counting as no confidence.
+        # How well it separates answerable questions from the others.
         "auroc_answerable": auroc(confidence, ~impossible),
-        **rates,
+        **no_answer_rates(abstained, impossible),
         "risk_coverage": {"coverage": coverage[points].tolist(), "risk": risk[points].tolist()},
     }
 
 
 def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float | None, seed: int) -> Calibration:
-    """Fit the lowest threshold that answers at most this share of the unanswerable questions; report it on others.
+    """Fit a confidence threshold on one half of the rows, and measure its effect on the other half.
 
-    Without a share it is the threshold with the most exact matches, silence counting as one where there is no answer
-    (the "best exact" of SQuAD 2.0's official script, there chosen and reported on the same questions).
+    The threshold is the lowest one at which at most the share ``max_false_answer`` of the unanswerable questions gets
+    an answer. If that is None, it is the one with the most exact matches, where abstaining on an unanswerable question
+    is an exact match ("best exact" of SQuAD 2.0's official script, which fits and reports on the same questions).
 
-    The halves are drawn by the seed, answerable and unanswerable questions apart. A question is answered if its
-    confidence (at most 1) is at or above the threshold; one on which the run abstained stays unanswered. Where no
-    threshold up to 1 will do, that is an error.
+    ``seed`` draws the halves, separately among answerable and unanswerable questions. A question is answered if its
+    confidence (at most 1) is at or above the threshold and the run did not abstain.
+
+    Raises :class:`~eval.errors.EvalError` for a share outside 0 to 1, with fewer than two unanswerable questions, if a
+    row has no finite confidence, or if no threshold up to 1 is strict enough.
     """
     if max_false_answer is not None and not 0 <= max_false_answer <= 1:
-        raise EvalError(f"{max_false_answer} is no share of the questions", "give one between 0 and 1, such as 0.05")
+        raise EvalError(f"{max_false_answer} is not a share of the questions", "give one between 0 and 1, such as 0.05")
     if not rows:
         raise EvalError("the run has no rows", "evaluate a dataset with unanswerable questions, such as squad_v2")
     impossible = sum(bool(row["impossible"]) for row in rows)
     if impossible < 2:
-        message = f"the run has {impossible} unanswerable questions of {len(rows)}, and each half needs one"
+        message = f"the run has {impossible} unanswerable questions of {len(rows)}; each half needs one"
         raise EvalError(message, "evaluate a dataset that has some, such as squad_v2, or raise --limit")
     fit_rows, report_rows = _halves(rows, seed)
     share = max_false_answer
@@ -202,7 +205,7 @@ class _Effect:
 
 
 def _effect(rows: Sequence[Mapping[str, Any]], threshold: float | None) -> _Effect:
-    """Return what is right and answered if answers below the threshold are withheld."""
+    """Return the effect of withholding answers below the threshold; None withholds none."""
     confidence = _values(rows, "confidence")
     impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
     withheld = ~abstained & (confidence < (-np.inf if threshold is None else threshold))
@@ -224,21 +227,21 @@ def _lowest_threshold(rows: Sequence[Mapping[str, Any]], max_false_answer: float
     wrong = np.sort(confidence[impossible & ~abstained])[::-1]
     if len(wrong) <= allowed:
         return min(0.0, float(confidence.min()))
-    barred = float(wrong[allowed])  # the surest false answer that must go, and with it all that are as sure
-    higher = confidence[confidence > barred]
-    if not len(higher) and barred >= 1:
+    excluded = float(wrong[allowed])  # the surest false answer that must be withheld, with all equally sure ones
+    higher = confidence[confidence > excluded]
+    if not len(higher) and excluded >= 1:
         message = f"{len(wrong)} unanswerable questions were answered with full confidence, more than {allowed}"
-        raise EvalError(message, "no threshold holds this back: allow a greater share of false answers")
-    return float(higher.min()) if len(higher) else float(np.nextafter(barred, np.inf))
+        raise EvalError(message, "no threshold withholds them: allow a greater share of false answers")
+    return float(higher.min()) if len(higher) else float(np.nextafter(excluded, np.inf))
 
 
 def _best_threshold(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Return the threshold with the most exact matches; of several the lowest."""
+    """Return the threshold with the most exact matches, the lowest of several."""
     confidence, em = _values(rows, "confidence"), _values(rows, "em")
     impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
     tried = np.unique(confidence[~abstained])
     order = np.argsort(confidence)
-    gain = np.where(abstained, 0.0, impossible - em)[order]  # of being silent instead
+    gain = np.where(abstained, 0.0, impossible - em)[order]  # exact matches gained by abstaining instead
     gained = np.concatenate([[0.0], np.cumsum(gain)])
     totals = gained[np.searchsorted(confidence[order], tried, side="left")]
     beyond = float(np.nextafter(tried[-1], np.inf)) if len(tried) else 0.0
@@ -257,7 +260,7 @@ def _halves(rows: Sequence[Mapping[str, Any]], seed: int) -> tuple[list[Mapping[
 
 
 def _draw(seed: int, row: Mapping[str, Any]) -> bytes:
-    # Another salt than that of datasets.sample: else a sample's halves would be its first and second half.
+    # The salt differs from that of datasets.sample: otherwise a sample would be split into its first and second half.
     return hashlib.sha256(f"calibrate\0{seed}\0{row['id']}".encode()).digest()
 
 
@@ -286,4 +289,4 @@ def _column(values: ArrayLike) -> Float64:
 
 def _require_same_length(one: NDArray[Any], other: NDArray[Any]) -> None:
     if one.ndim != 1 or one.shape != other.shape:
-        raise ValueError(f"two columns of one length are needed, not of the shapes {one.shape} and {other.shape}")
+        raise ValueError(f"two arrays of the same length are needed, not of shapes {one.shape} and {other.shape}")

@@ -1,8 +1,8 @@
-"""Two runs over the same questions: did a change help, or could chance have done it?
+"""Compare two runs over the same questions: did a change help, or is the difference chance?
 
-The comparison is paired, question by question: bootstrap intervals of the differences, McNemar's test on exact match,
-who wins how often by F1, and the questions that flipped. It knows runs as data only (:class:`~eval.records.RunData`).
-Slower is never worse here: how much latency a point of F1 is worth is not a matter of statistics.
+The comparison is paired by question: bootstrap intervals of the differences, McNemar's test on exact match, wins, ties
+and losses by F1, and the questions that flipped. It knows runs only as data (:class:`~eval.records.RunData`). A slower
+run is never a worse one: statistics cannot weigh latency against F1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
 __all__ = ["Comparison", "compare", "to_markdown", "verdict"]
 
 _LEVEL = 0.05
-_SAME = 1e-9  # F1 values nearer than this are a tie: they differ by rounding
+_TIE = 1e-9  # F1 values that differ by less are equal up to rounding
 
 Row = Mapping[str, Any]
 _Columns = dict[str, dict[str, float]]
@@ -31,13 +31,13 @@ _Columns = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare` found. ``differences`` are b - a; em, f1, contains and recall in percent.
+    """The result of :func:`compare`. ``differences`` are b - a by metric, in the metric's unit.
 
-    ``only_in_a`` and ``only_in_b`` count questions that were left out. A metric is compared over the questions that
-    both runs have it for (one without a source has no nDCG), its own ``n``; ``not_compared`` names those that the
-    runs have for different questions. Latency is compared only where ``own_times``: in both runs every question went
-    alone, so that its time is its own. ``wins`` are b's by F1. ``worse`` are metrics of :data:`GUARDED` whose whole
-    95 % interval lies below zero. ``mcnemar`` is None where a run holds no answers.
+    ``only_in_a`` and ``only_in_b`` count questions that only one run asked. A metric is compared over the ``n``
+    questions to which it applies (a question without a source has no nDCG); ``not_compared`` names metrics that apply
+    to different questions in the two runs. Latency is compared only if ``own_times``: both runs asked each question
+    alone. ``wins`` counts the questions on which b has the higher F1. ``worse`` names the metrics of
+    :data:`~eval.metrics.GUARDED` that are significantly worse. ``mcnemar`` is None if a run has no answers.
     """
 
     name_a: str
@@ -58,7 +58,7 @@ class Comparison:
     worse: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON holds it."""
+        """Return the comparison as plain JSON."""
         return {
             **{key: value for key, value in vars(self).items() if key not in {"differences", "mcnemar"}},
             "differences": {name: difference.as_dict() for name, difference in self.differences.items()},
@@ -113,16 +113,16 @@ def compare(
         ],
         mcnemar=mcnemar(np.array(em_a) > 0, np.array(em_b) > 0) if answered else None,
         own_times=timed,
-        wins=int((gain > _SAME).sum()),
-        ties=int((np.abs(gain) <= _SAME).sum()),
-        losses=int((gain < -_SAME).sum()),
+        wins=int((gain > _TIE).sum()),
+        ties=int((np.abs(gain) <= _TIE).sum()),
+        losses=int((gain < -_TIE).sum()),
         flipped=_flipped(rows_a, rows_b) if answered else [],
         worse=[name for name in GUARDED if name in differences and verdict(name, differences[name]) == "worse"],
     )
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Return the comparison as a Markdown table with the sentences that go with it."""
+    """Return the comparison as a Markdown table with sentences that explain it."""
     c = comparison
     lines = [
         f"# {_plain(c.name_b)} (b) against {_plain(c.name_a)} (a)",
@@ -130,12 +130,12 @@ def to_markdown(comparison: Comparison) -> str:
         f"{c.n} question{'s' * (c.n != 1)}, paired; {c.samples} bootstrap samples, seed {c.seed}.",
     ]
     if c.only_in_a or c.only_in_b:
-        lines.append(f"Left out, as only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
+        lines.append(f"Left out because only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
     if c.not_compared:
-        lines.append(f"Not compared, as the runs have them for different questions: {', '.join(c.not_compared)}.")
+        lines.append(f"Not compared because the runs have different questions for it: {', '.join(c.not_compared)}.")
     if not c.own_times:
         lines.append(
-            "Latency is not compared: questions in flight together share their time (`--window 1` asks each alone)."
+            "Latency is not compared: questions in flight together share their time. `--window 1` asks each alone."
         )
     lines += ["", "| metric | n | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---:|---|"]
     lines += [_table_row(name, difference) for name, difference in c.differences.items()]
@@ -158,7 +158,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def verdict(name: str, d: Difference) -> str:
-    """Return ``better`` or ``worse`` (of latency ``faster`` or ``slower``), nothing where it may be chance."""
+    """Return ``better`` or ``worse`` (for latency ``faster`` or ``slower``); empty if it may be chance."""
     if d.p >= _LEVEL or d.low <= 0 <= d.high:  # p too: a handful of equal differences has an interval of no width
         return ""
     metric = METRICS[name]
@@ -170,14 +170,14 @@ def verdict(name: str, d: Difference) -> str:
 
 def _table_row(name: str, d: Difference) -> str:
     interval = f"{_signed(d.low)} to {_signed(d.high)}"
-    said = verdict(name, d) or "no significant difference"
-    cells = [str(d.n), _digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), said]
+    conclusion = verdict(name, d) or "no significant difference"
+    cells = [str(d.n), _digits(d.mean_a), _digits(d.mean_b), _signed(d.difference), interval, _digits(d.p), conclusion]
     return f"| {name} | {' | '.join(cells)} |"
 
 
 def _digits(value: float) -> str:
-    """Return three significant digits without an exponent where that stays short: 0.0123, 12.3, 123."""
-    text = f"{value:#.3g}"  # "#" keeps the zeros at the end: 0.480
+    """Return three significant digits, for large numbers without an exponent: 0.0123, 12.3, 12346."""
+    text = f"{value:#.3g}"  # "#" keeps trailing zeros: 0.480
     return f"{value:.0f}" if "e+" in text else text.rstrip(".")
 
 
@@ -186,7 +186,7 @@ def _signed(value: float) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return a name that does not break out of a heading."""
+    """Return a name in one line, so that it cannot end a heading."""
     return " ".join(name.split())
 
 
@@ -195,50 +195,47 @@ def _name(run: RunData) -> str:
 
 
 def _require_same_dataset(a: RunData, b: RunData) -> None:
-    found = []
+    digests, texts = [], []
     for run in (a, b):
         dataset = run.manifest.get("dataset")
         if not isinstance(dataset, Mapping) or not dataset.get("sha256"):
-            raise EvalError(f"the manifest of {_name(run)} does not say its dataset", "run the evaluation again")
-        found.append((str(dataset["sha256"]), dataset.get("name")))
-    if found[0][0] != found[1][0]:
-        raise EvalError(
-            f"{_name(a)} is about {found[0][1]} ({found[0][0][:12]}), {_name(b)} about {found[1][1]} "
-            f"({found[1][0][:12]})",
-            "compare two runs over the same dataset file",
-        )
+            raise EvalError(f"the manifest of {_name(run)} lacks the dataset", "run the evaluation again")
+        digests.append(str(dataset["sha256"]))
+        texts.append(f"{_name(run)} is about {dataset.get('name')} ({digests[-1][:12]})")
+    if digests[0] != digests[1]:
+        raise EvalError(" and ".join(texts), "compare two runs over the same dataset file")
 
 
 def _by_id(run: RunData) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for row in run.rows:
         if row["id"] in rows:
-            raise EvalError(f"{_name(run)} holds the question {row['id']!r} twice", "run the evaluation again")
+            raise EvalError(f"{_name(run)} has two rows for the question {row['id']!r}", "run the evaluation again")
         rows[row["id"]] = row
     return rows
 
 
 def _has_own_times(run: RunData) -> bool:
-    """Tell whether questions went one by one. Together they wait for each other, and are no independent samples."""
+    """Return whether each question was asked alone: questions in flight together wait for each other."""
     return run.manifest.get("mode") != "retrieval" and run.manifest.get("window") in (None, 1)
 
 
 def _differences(
     a: _Columns, b: _Columns, shared: Mapping[str, Sequence[str]], samples: int, seed: int
 ) -> dict[str, Difference]:
-    """Compare each metric over its own questions; those with the same questions share their resampling."""
+    """Compare each metric over its own questions; metrics with the same questions share their resampling."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, ids in shared.items():
         groups.setdefault(tuple(ids), []).append(name)
-    found: dict[str, Difference] = {}
+    differences: dict[str, Difference] = {}
     for ids, names in groups.items():
         side_a, side_b = ({name: [columns[name][key] for key in ids] for name in names} for columns in (a, b))
-        found |= paired_bootstrap(side_a, side_b, samples=samples, seed=seed)
-    return {name: found[name] for name in shared}
+        differences |= paired_bootstrap(side_a, side_b, samples=samples, seed=seed)
+    return {name: differences[name] for name in shared}
 
 
 def _columns(rows: list[Row], name: str) -> _Columns:
-    """Return, by metric, the value of every question that has one."""
+    """Return by metric the values of the questions to which it applies, by id, in the metric's unit."""
     columns: _Columns = {metric: {} for metric, spec in METRICS.items() if spec.compared}
     for row in rows:
         retrieval = row.get("retrieval")

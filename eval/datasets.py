@@ -1,8 +1,8 @@
-"""Questions with their gold answers: SQuAD-shaped JSON (v1.1, v2.0 and what shares it), and JSONL of a team's own.
+"""Questions with their gold answers: JSON in SQuAD's format (v1.1, v2.0 and compatible files), and your own JSONL.
 
-A file is read strictly: what is missing or of a wrong type is an :class:`~eval.errors.EvalError` that says which key
-and where, never a row that is silently left out. Keys that SQuAD does not know are passed over. The module knows
-nothing of predictions, and nothing of how paragraphs become an index.
+Files are read strictly: a missing key or a wrong type is an :class:`~eval.errors.EvalError` that names the key and the
+place, and no row is dropped silently. Keys that SQuAD does not define are ignored. The module knows nothing of
+predictions, and nothing of how paragraphs become an index.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _REMEDY = "correct the file; docs/evaluation.md shows both formats"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question. ``answers`` empty: it cannot be answered from the documents.
+    """A question. Without ``answers``, the documents do not answer it.
 
-    ``starts`` are the answers' character offsets in the paragraph (-1: its text is not there), and empty for JSONL.
-    ``paragraph`` is an index into ``Dataset.paragraphs``, None for JSONL; ``source`` names the document that holds
-    the answer, where that is known.
+    ``starts`` are the character offsets of the answers in the paragraph (-1 if the answer does not occur in it), empty
+    for JSONL. ``paragraph`` is an index into ``Dataset.paragraphs``, None for JSONL. ``source`` names the document with
+    the answer, if known.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A text that questions were asked about. ``source`` is unique in the dataset and safe as a relative file path."""
+    """A text with questions about it. ``source`` is unique in the dataset and safe as a relative file path."""
 
     source: str
     title: str
@@ -54,8 +54,9 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Questions in the file's order. ``sha256`` is the file's; ``misplaced`` counts the answers that are not in their
-    paragraph's text.
+    """Questions in the order of the file.
+
+    ``sha256`` is the digest of the file. ``misplaced`` counts answers that do not occur in their paragraph.
     """
 
     name: str
@@ -72,14 +73,15 @@ class Dataset:
 
     @property
     def official(self) -> bool:
-        """Whether the file has SQuAD's shape, and so an official script."""
+        """Whether the file has SQuAD's format, and so an official script."""
         return self.version != "jsonl"
 
 
 def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: Fetch | None = None) -> Dataset:
-    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.official`), a SQuAD-shaped .json or a .jsonl file.
+    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.official`), a .json file in SQuAD's format or a .jsonl file.
 
-    ``fetch`` gets an address and returns its content; an ``OSError`` says that it could not.
+    ``cache`` is the folder for downloads, by default the user's. ``fetch`` takes an address and returns the content, or
+    raises ``OSError``. Raises :class:`~eval.errors.EvalError` for a file that is missing or invalid.
     """
     from eval.squad import squad_dataset
 
@@ -87,42 +89,43 @@ def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: 
     path = official_file(name, cache=cache, fetch=fetch) if name in OFFICIAL else Path(name_or_path)
     suffix = path.suffix.lower()
     if suffix not in {".json", ".jsonl"}:
-        raise EvalError(f"{name} is no dataset", f"name a .json file of SQuAD's shape, a .jsonl file, or {_NAMES}")
-    content = read_bytes(path, f"name a file that is there, or {_NAMES}")
+        raise EvalError(f"{name} is not a dataset", f"name a .json file in SQuAD's format, a .jsonl file, or {_NAMES}")
+    content = read_bytes(path, f"name an existing file, or {_NAMES}")
     text = decode(content, str(path), "save it as UTF-8")
     if suffix == ".json":
         dataset = squad_dataset(parse_json(text, str(path), _REMEDY), str(path))
     else:
         dataset = Dataset("", "jsonl", "", _jsonl(text, path), ())
-    _require_sound(dataset, path)
+    _require_valid(dataset, path)
     return replace(dataset, name=path.stem, sha256=hashlib.sha256(content).hexdigest())
 
 
 def sample(dataset: Dataset, limit: int | None, seed: int) -> Dataset:
-    """Return ``limit`` questions drawn by the seed, in the file's order; None or more than there are: all of them.
+    """Return ``limit`` questions drawn by the seed, in the order of the file; all of them if the limit is None.
 
-    Answerable and unanswerable questions keep their shares (largest remainder), and a smaller sample of the same seed
-    is a part of the larger one. The draw is by a hash of seed and id, so that neither a release of NumPy nor the
-    order of the file changes it. The paragraphs stay whole: searching them does not become easier.
+    The shares of answerable and unanswerable questions are preserved (largest remainder), and a smaller sample with the
+    same seed is a subset of a larger one. A hash of seed and id decides, so that neither a NumPy release nor the order
+    of the file changes the draw. All paragraphs remain: searching them does not become easier. Raises
+    :class:`~eval.errors.EvalError` for a limit below 1.
     """
     if limit is not None and limit < 1:
-        raise EvalError(f"a sample of {limit} questions is none", "give a limit of 1 or more")
+        raise EvalError(f"a sample of {limit} questions is empty", "give a limit of 1 or more")
     total = len(dataset.questions)
     if limit is None or limit >= total:
         return dataset
     strata = [[q for q in dataset.questions if q.answers], [q for q in dataset.questions if not q.answers]]
-    # With two strata the largest remainder is rounding to the nearest; a half goes to the answerable ones.
+    # With two strata, the largest remainder is rounding to the nearest; a half goes to the answerable questions.
     answerable = (2 * limit * len(strata[0]) + total) // (2 * total)
-    kept = {
+    drawn = {
         question.id
         for questions, count in zip(strata, (answerable, limit - answerable), strict=True)
         for question in sorted(questions, key=lambda question: _draw(seed, question.id))[:count]
     }
-    return replace(dataset, questions=tuple(q for q in dataset.questions if q.id in kept))
+    return replace(dataset, questions=tuple(q for q in dataset.questions if q.id in drawn))
 
 
 def corpus_sha256(dataset: Dataset) -> str:
-    """Return a digest of the paragraphs alone: the same for every sample, and an index's key."""
+    """Return a digest of the paragraphs alone: it is the same for every sample, so samples can share an index."""
     digest = hashlib.sha256()
     for paragraph in dataset.paragraphs:
         parts = (paragraph.source, paragraph.title, paragraph.text)
@@ -135,7 +138,7 @@ def _draw(seed: int, identity: str) -> bytes:
 
 
 def _jsonl(text: str, path: Path) -> tuple[Question, ...]:
-    # Not splitlines(): U+2028 and its like are no end of a line in JSON.
+    # Not splitlines(): in JSON, U+2028 and similar characters do not end a line.
     lines = enumerate(text.split("\n"), start=1)
     return tuple(_jsonl_question(line, number, f"{path}, line {number}") for number, line in lines if line.strip())
 
@@ -158,23 +161,23 @@ def _jsonl_text(row: dict[str, Any], key: str, where: str) -> str:
     if key == "id" and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # prediction files are keyed by strings, and JSON's keys always are
     if not is_text(value) or not value.strip():
-        raise EvalError(f'{where}: "{key}" must be a text that is not blank, not {value!r}', _REMEDY)
+        raise EvalError(f'{where}: "{key}" must be a non-blank text, not {value!r}', _REMEDY)
     return str(value)
 
 
 def _jsonl_answers(row: dict[str, Any], where: str) -> tuple[str, ...]:
     if "answers" not in row:
-        raise EvalError(f'{where}: "answers" is missing', "add it; an empty list says that there is no answer")
+        raise EvalError(f'{where}: "answers" is missing', "add it; an empty list means that there is no answer")
     answers = [row["answers"]] if isinstance(row["answers"], str) else row["answers"]
     if not isinstance(answers, list) or not all(is_text(answer) and answer.strip() for answer in answers):
-        message = f'{where}: "answers" must be a text or a list of texts, none of them blank, not {row["answers"]!r}'
-        raise EvalError(message, "an empty list says that there is no answer")
+        message = f'{where}: "answers" must be a non-blank text or a list of them, not {row["answers"]!r}'
+        raise EvalError(message, "use an empty list if there is no answer")
     return tuple(answers)
 
 
-def _require_sound(dataset: Dataset, path: Path) -> None:
+def _require_valid(dataset: Dataset, path: Path) -> None:
     if not dataset.questions:
-        raise EvalError(f"{path} holds no question", "name a dataset with at least one")
+        raise EvalError(f"{path} has no questions", "name a dataset with at least one")
     seen: set[str] = set()
     for question in dataset.questions:
         if question.id in seen:

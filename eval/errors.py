@@ -1,4 +1,4 @@
-"""The errors of the evaluation: what happened, and what to do about it."""
+"""The errors of the evaluation. Each says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["EvalError", "SweepError"]
 
 
 class EvalError(Exception):
-    """Bad input to an evaluation. ``message`` says what and where, ``remedy`` what to type or change next."""
+    """Invalid input to an evaluation. ``message`` says what is wrong and where, ``remedy`` what to do."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(f"{message}; {remedy}")
@@ -15,4 +15,4 @@ class EvalError(Exception):
 
 
 class SweepError(EvalError):
-    """A sweep that cannot be tried as it is written."""
+    """A sweep file that cannot be used."""

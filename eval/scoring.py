@@ -1,11 +1,11 @@
-"""Official scores of a prediction file, as SQuAD's evaluation scripts of v1.1 and v2.0 compute them, to the last digit.
+"""Official scores of a prediction file, equal to SQuAD's evaluation scripts of v1.1 and v2.0 to the last digit.
 
-A prediction file is one JSON object, question id to answer; the empty answer abstains. The module reads predictions
-and compares them with a :class:`~eval.datasets.Dataset`; who made them it does not know. Sums are added up one by one,
-as the scripts do on every Python before 3.12 (whose ``sum`` compensates, and gives another last digit).
+A prediction file is one JSON object, question id to answer; the empty answer abstains. The module does not know how
+predictions are made. It adds floats one by one, as the scripts do on every Python before 3.12, whose ``sum``
+compensates for rounding and gives another last digit.
 
-Where the scripts crash, this module decides: a missing prediction of a v2.0 question is left out of every total, as
-the v2.0 script announces; when no question was predicted at all there is no score but an error.
+Two cases in which the scripts crash are defined here: a v2.0 question without a prediction is left out of every total,
+as the v2.0 script announces, and predictions for no question at all are an error.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ _NA_FILE = "a no-answer file is one JSON object: {question id: number}"
 
 @dataclass(frozen=True)
 class Score:
-    """``official`` has the official script's keys in their order; ``em`` and ``f1`` (0 to 1) belong to ``ids``.
+    """The scores of a prediction file.
 
-    ``missing`` counts questions without a prediction, ``unknown`` predictions for ids that are not in the dataset.
+    ``official`` has the keys of the official script in their order, scores in percent. ``em`` and ``f1``, shape (n,),
+    lie in 0 to 1 and belong to the ``ids``. ``missing`` counts questions without a prediction, ``unknown`` predictions
+    for ids that are not in the dataset.
     """
 
     official: dict[str, float | int]
@@ -51,7 +53,7 @@ class Score:
 
 @dataclass
 class _Raw:
-    """Scores before any threshold, question by question; all lists have the same length."""
+    """Scores by question before any threshold; all lists have the same length."""
 
     ids: list[str] = field(default_factory=list)
     answerable: list[bool] = field(default_factory=list)
@@ -60,21 +62,21 @@ class _Raw:
 
 
 def load_predictions(path: Path) -> dict[str, str]:
-    """Read a prediction file."""
-    found = _load_object(path, _FILE)
-    for key, value in found.items():
+    """Read a prediction file. Raises :class:`~eval.errors.EvalError` for anything but texts by question id."""
+    predictions = _load_object(path, _FILE)
+    for key, value in predictions.items():
         if not is_text(value):
-            raise EvalError(f"{path}: the prediction for {key!r} is no text but {_brief(value)}", _FILE)
-    return found
+            raise EvalError(f"{path}: the prediction for {key!r} is not a text: {_brief(value)}", _FILE)
+    return predictions
 
 
 def load_na_probs(path: Path) -> dict[str, float]:
-    """Read the no-answer probabilities that may come with a v2.0 prediction file."""
-    found = _load_object(path, _NA_FILE)
-    for key, value in found.items():
+    """Read the no-answer probabilities of a v2.0 prediction file. Raises :class:`~eval.errors.EvalError`."""
+    probabilities = _load_object(path, _NA_FILE)
+    for key, value in probabilities.items():
         if not _is_number(value):
-            raise EvalError(f"{path}: the value of {key!r} is no number but {_brief(value)}", _NA_FILE)
-    return {key: float(value) for key, value in found.items()}
+            raise EvalError(f"{path}: the value of {key!r} is not a number: {_brief(value)}", _NA_FILE)
+    return {key: float(value) for key, value in probabilities.items()}
 
 
 def score_squad(
@@ -83,9 +85,11 @@ def score_squad(
     na_probs: Mapping[str, float] | None = None,
     na_threshold: float = 1.0,
 ) -> Score:
-    """Score predictions by the script of the dataset's version; JSONL is scored by that of v2.0.
+    """Score predictions (question id to answer) as the script of the dataset's version; JSONL as v2.0.
 
-    ``na_probs`` turn an answer into an abstention where they are above ``na_threshold``, and add the best thresholds.
+    ``na_probs`` are no-answer probabilities by question id, from 0 to 1: an answer above ``na_threshold`` counts as an
+    abstention, and the best thresholds are added. Raises :class:`~eval.errors.EvalError` for probabilities with v1.1,
+    missing or invalid ones, and predictions for none of the questions.
     """
     known = {question.id for question in dataset.questions}
     _require_texts(predictions)
@@ -93,7 +97,7 @@ def score_squad(
     missing = sum(key not in predictions for key in known)
     if dataset.version == "1.1":
         if na_probs is not None:
-            raise EvalError(f"{dataset.name} is of version 1.1, which knows no abstention", "leave --na-prob out")
+            raise EvalError(f"{dataset.name} is of version 1.1, which has no abstention", "omit --na-prob")
         raw = _raw_scores(dataset.questions, predictions, rule="1.1")
         official = _totals(raw.em, raw.f1)
     else:
@@ -108,12 +112,12 @@ def score_squad(
 
 
 def _raw_scores(questions: Iterable[Question], predictions: Mapping[str, str], *, rule: Rule) -> _Raw:
-    """Score each question; one without a prediction (v1.1) gets 0."""
+    """Score each question; a question without a prediction (v1.1) gets 0."""
     raw = _Raw()
     for question in questions:
         em = f1 = 0.0
         if question.id in predictions:
-            golds = dict.fromkeys(normalise(answer) for answer in question.answers)  # most golds are given thrice
+            golds = dict.fromkeys(normalise(answer) for answer in question.answers)  # most golds are repeated
             if rule == "2.0":
                 golds = {gold: None for gold in golds if gold} or {"": None}
             answer = normalise(predictions[question.id])
@@ -130,7 +134,7 @@ def _raw_scores(questions: Iterable[Question], predictions: Mapping[str, str], *
 def _official_v2(
     raw: _Raw, predictions: Mapping[str, str], na_probs: Mapping[str, float] | None, na_threshold: float
 ) -> dict[str, float | int]:
-    """Return the v2.0 script's object, and leave in ``raw`` the scores after the threshold."""
+    """Return the output of the v2.0 script, and apply the threshold to the scores in ``raw``."""
     best: dict[str, float | int] = {}
     if na_probs is not None:
         _require_probabilities(raw.ids, na_probs, na_threshold)
@@ -156,10 +160,10 @@ def _totals(em: Sequence[float], f1: Sequence[float]) -> dict[str, float | int]:
 def _best_threshold(
     raw: _Raw, scores: Sequence[float], predictions: Mapping[str, str], na_probs: Mapping[str, float]
 ) -> tuple[float, float]:
-    """Return the best score that any threshold reaches, in percent, and the first threshold that reaches it.
+    """Return the best score of any threshold, in percent, and the first threshold that reaches it.
 
-    The script's walk (Rajpurkar et al. 2018): start with every question abstained, answer them one by one in the order
-    of their probabilities. It looks at the score between equal probabilities too; that is kept, to the last digit.
+    As the script does (Rajpurkar et al. 2018): start with no question answered, then answer them one by one in the
+    order of their probabilities. The script also considers the score between equal probabilities, and so does this.
     """
     place = {key: number for number, key in enumerate(raw.ids)}
     current = best = float(raw.answerable.count(False))
@@ -179,7 +183,7 @@ def _best_threshold(
 def _require_texts(predictions: Mapping[str, str]) -> None:
     for key, value in predictions.items():
         if not isinstance(value, str):
-            raise EvalError(f"the prediction for {key!r} is no text but {_brief(value)}", _FILE)
+            raise EvalError(f"the prediction for {key!r} is not a text: {_brief(value)}", _FILE)
 
 
 def _require_probabilities(ids: Iterable[str], na_probs: Mapping[str, float], na_threshold: float) -> None:
@@ -195,10 +199,10 @@ def _require_probabilities(ids: Iterable[str], na_probs: Mapping[str, float], na
 
 def _load_object(path: Path, remedy: str) -> dict[str, Any]:
     text = decode(read_bytes(path, remedy), str(path), remedy)
-    found = parse_json(text, str(path), remedy, unique_keys=True)
-    if not isinstance(found, dict):
-        raise EvalError(f"{path} is no object but {_brief(found)}", remedy)
-    return found
+    value = parse_json(text, str(path), remedy, unique_keys=True)
+    if not isinstance(value, dict):
+        raise EvalError(f"{path} is not an object: {_brief(value)}", remedy)
+    return value
 
 
 def _is_number(value: object) -> bool:

@@ -1,8 +1,8 @@
-"""SQuAD's JSON read into a :class:`~eval.datasets.Dataset`; every fault names its key and its place.
+"""Read SQuAD's JSON into a :class:`~eval.datasets.Dataset`; every error names the key and the place.
 
-The shape: ``{"version", "data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text",
-"answer_start"}], "is_impossible"}]}]}]}``. Optional are ``version``, ``title``, ``answer_start`` and
-``is_impossible``. As in the official script, a question without ``answers`` is one that cannot be answered.
+The format: ``{"version", "data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text",
+"answer_start"}], "is_impossible"}]}]}]}``. ``version``, ``title``, ``answer_start`` and ``is_impossible`` are optional.
+As in the official script, a question without ``answers`` is unanswerable.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from eval.files import is_text
 
 __all__ = ["squad_dataset"]
 
-_REMEDY = "correct the file; docs/evaluation.md shows SQuAD's shape"
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)$")  # names that Windows keeps to itself
+_REMEDY = "correct the file; docs/evaluation.md shows SQuAD's format"
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)$")  # names that Windows reserves
 _KINDS = {str: "a text", list: "a list", dict: "an object", bool: "true or false", int: "a whole number"}
 
 
 def squad_dataset(value: Any, where: str) -> Dataset:
-    """Return the dataset, its name and digest left open. ``where`` is the file's name, for errors."""
+    """Return the dataset with an empty name and digest. ``where`` names the file in errors.
+
+    Raises :class:`~eval.errors.EvalError` for a missing key or a wrong type.
+    """
     version = value.get("version") if isinstance(value, dict) else None
     reader = _Reader(where)
     reader.read(value)
@@ -39,15 +42,15 @@ def squad_dataset(value: Any, where: str) -> Dataset:
 
 
 class _Reader:
-    """What was read of a file so far."""
+    """Collects the questions and paragraphs of one file."""
 
     def __init__(self, where: str) -> None:
         self.where = where
         self.questions: list[Question] = []
         self.paragraphs: list[Paragraph] = []
         self.misplaced = 0
-        self.flagged = False  # any question says is_impossible
-        self.unanswered: str | None = None  # the place of the first question without answers that does not say so
+        self.flagged = False  # whether any question has is_impossible
+        self.unanswered: str | None = None  # the place of the first question without answers and without is_impossible
         self.slugs: set[str] = set()
 
     def read(self, value: Any) -> None:
@@ -65,18 +68,18 @@ class _Reader:
             self.question(question, below, context, source)
 
     def question(self, value: dict[str, Any], at: str, context: str, source: str) -> None:
-        found = [self.answer(answer, below, context) for answer, below in self.items(value, "answers", at)]
+        answers = [self.answer(answer, below, context) for answer, below in self.items(value, "answers", at)]
         if "is_impossible" in value:
             self.flagged = True
-            # Without answers the flag is not asked: the official script goes by the answers, and rebuilt files say
-            # false throughout.
-            if self.get(value, "is_impossible", bool, at) and found:
-                raise self.error(at, '"is_impossible" is true, yet "answers" holds some')
-        elif not found and self.unanswered is None:
+            # Without answers the flag is ignored: the official script uses the answers, and rebuilt files set it to
+            # false everywhere.
+            if self.get(value, "is_impossible", bool, at) and answers:
+                raise self.error(at, '"is_impossible" is true, but "answers" is not empty')
+        elif not answers and self.unanswered is None:
             self.unanswered = at
-        answers, starts = tuple(text for text, _ in found), tuple(start for _, start in found)
+        texts, starts = tuple(text for text, _ in answers), tuple(start for _, start in answers)
         identity, question = self.filled(value, "id", at), self.filled(value, "question", at)
-        self.questions.append(Question(identity, question, answers, starts, len(self.paragraphs) - 1, source))
+        self.questions.append(Question(identity, question, texts, starts, len(self.paragraphs) - 1, source))
 
     def answer(self, value: dict[str, Any], at: str, context: str) -> tuple[str, int]:
         text = self.get(value, "text", str, at)
@@ -87,9 +90,9 @@ class _Reader:
         return text, start
 
     def version(self, stated: Any) -> Version:
-        """Tell the version: what the file says, and where it says neither, whether its questions are flagged.
+        """Return the stated version; without one, 2.0 if a question has ``is_impossible`` or no answers, else 1.1.
 
-        Files of version 1.1 are found in which every question carries ``"is_impossible": false``; they are still 1.1.
+        Some files that state 1.1 have ``"is_impossible": false`` in every question; they remain 1.1.
         """
         number = str(stated).strip().lower().removeprefix("v")
         if number.startswith("2") or (self.flagged and not number.startswith("1")):
@@ -99,7 +102,7 @@ class _Reader:
         return "2.0" if any(not question.answers for question in self.questions) else "1.1"
 
     def slug(self, title: str) -> str:
-        """Return a folder name for an article, unique also where upper and lower case are one."""
+        """Return a folder name for an article, unique also on file systems that ignore case."""
         plain = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", title)).strip("_")[:60] or "article"
         plain = f"{plain}_" if _RESERVED.match(plain) else plain
         slug, number = plain, 2
@@ -109,7 +112,7 @@ class _Reader:
         return slug
 
     def items(self, value: dict[str, Any], key: str, at: str) -> Iterator[tuple[dict[str, Any], str]]:
-        """Yield the objects of a list, each with its place."""
+        """Yield the objects of a list, each with its place in the file."""
         for index, item in enumerate(self.get(value, key, list, at)):
             below = f"{at}.{key}[{index}]" if at else f"{key}[{index}]"
             self.require(item, dict, below)
@@ -124,12 +127,12 @@ class _Reader:
     def get(self, value: dict[str, Any], key: str, kind: type, at: str) -> Any:
         if key not in value:
             raise self.error(at, f'"{key}" is missing')
-        found = value[key]
-        if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-            raise self.error(at, f'"{key}" must be {_KINDS[kind]}, not {type(found).__name__}')
-        if kind is str and not is_text(found):
-            raise self.error(at, f'"{key}" is no valid Unicode')
-        return found
+        member = value[key]
+        if not isinstance(member, kind) or (kind is int and isinstance(member, bool)):
+            raise self.error(at, f'"{key}" must be {_KINDS[kind]}, not {type(member).__name__}')
+        if kind is str and not is_text(member):
+            raise self.error(at, f'"{key}" is not valid Unicode')
+        return member
 
     def require(self, value: Any, kind: type, at: str) -> None:
         if not isinstance(value, kind):

@@ -1,7 +1,8 @@
-"""How sure a mean or a difference is: bootstrap intervals, the paired bootstrap, McNemar's test, Wilson's interval.
+"""Uncertainty of means and differences: bootstrap intervals, the paired bootstrap, McNemar's test, Wilson's interval.
 
-Plain arrays in, small frozen records out; every draw comes from ``numpy.random.default_rng(seed)``. NaN, an infinity,
-or no value at all is a ``ValueError``: a mean over some of the questions is not the mean that was asked for.
+Functions take plain arrays, one value for each question, and return small frozen records. Every draw comes from
+``numpy.random.default_rng(seed)``. NaN, an infinity or an empty array raises ``ValueError``: a mean over some of the
+questions is not the mean that the caller asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = [
 
 Float64 = NDArray[np.float64]
 
-_CELLS = 200_000  # question draws held at a time: 5 MB, whatever the numbers of questions and samples
+_CELLS = 200_000  # draws in memory at a time: 5 MB for any number of questions and samples
 _Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
@@ -41,7 +42,7 @@ class Interval:
     n: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
+        """Return the record as plain JSON."""
         return asdict(self)
 
 
@@ -58,34 +59,38 @@ class Difference:
     n: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
+        """Return the record as plain JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """How many questions only ``a`` and only ``b`` has right, and how likely a split this uneven is by chance."""
+    """Numbers of questions that only ``a`` or only ``b`` has right, and the two-sided p of a split this uneven."""
 
     only_a: int
     only_b: int
     p: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
+        """Return the record as plain JSON."""
         return asdict(self)
 
 
 def bootstrap_mean(values: ArrayLike, *, samples: int = 2000, seed: int = 0, level: float = 0.95) -> Interval:
-    """Return the mean with its percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13)."""
+    """Return the mean of values, shape (n,), with its percentile bootstrap interval.
+
+    Source: Efron and Tibshirani 1993, chapter 13. ``samples`` resamples are drawn with ``seed``; ``level`` is the
+    confidence, between 0 and 1.
+    """
     return bootstrap_means({"": values}, samples=samples, seed=seed, level=level)[""]
 
 
 def bootstrap_means(
     columns: Mapping[str, ArrayLike], *, samples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Interval]:
-    """Return :func:`bootstrap_mean` of several columns over the same questions, from one set of draws."""
+    """Return :func:`bootstrap_mean` of several columns of shape (n,) over the same questions, from the same draws."""
     if not 0 < level < 1:
-        raise ValueError(f"a confidence level lies between 0 and 1, not at {level}")
+        raise ValueError(f"a confidence level must lie between 0 and 1; {level} does not")
     if not columns:
         return {}
     values = _matrix(columns)
@@ -101,10 +106,11 @@ def bootstrap_means(
 def paired_bootstrap(
     a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike], *, samples: int = 10_000, seed: int = 0
 ) -> dict[str, Difference]:
-    """Compare columns that two systems got on the same questions, which are drawn together (Efron and Tibshirani 1993).
+    """Compare columns of two systems on the same questions, drawing whole questions (Efron and Tibshirani 1993).
 
-    p is the two-sided achieved significance level: twice the share of the resampled differences on the rarer side of
-    zero, with one added to both counts, so that it is never 0 (Davison and Hinkley 1997, section 4.2).
+    ``a`` and ``b`` have the same names, each column of shape (n,). p is the two-sided achieved significance level:
+    twice the share of the resampled differences on the rarer side of zero, with one added to both counts, so that it
+    is never 0 (Davison and Hinkley 1997, section 4.2).
     """
     if list(a) != list(b):
         raise ValueError(f"the two sides have different columns: {', '.join(a)} and {', '.join(b)}")
@@ -116,27 +122,27 @@ def paired_bootstrap(
     gaps = values_b - values_a
     drawn = _resampled_means(gaps, samples, seed)
     lows, highs = np.quantile(drawn, [0.025, 0.975], axis=0)
-    found = {}
+    differences = {}
     for column, name in enumerate(a):
         mean, low, high = _constant_or(gaps[:, column], lows[column], highs[column])
-        # Where all differ by the same amount there is nothing to draw: the sign test says how likely that is by chance.
+        # If all differ by the same amount, resampling shows no spread: the sign test gives p instead.
         p = _two_sided(drawn[:, column]) if low < high else min(1.0, 2.0 * 0.5 ** len(gaps)) if mean else 1.0
         means = float(values_a[:, column].mean()), float(values_b[:, column].mean())
-        found[name] = Difference(*means, mean, low, high, p, len(gaps))
-    return found
+        differences[name] = Difference(*means, mean, low, high, p, len(gaps))
+    return differences
 
 
 def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> McNemar:
-    """Test whether two systems are right equally often on the same questions (McNemar 1947), exactly and two-sided.
+    """Test whether two systems are right equally often on the same questions, exactly and two-sided (McNemar 1947).
 
-    The questions that one alone has right fall to either side by a fair coin if the systems are equally good.
+    Both arrays have shape (n,). If the systems are equally good, each question that only one has right is a fair coin.
     """
     a, b = np.asarray(a_correct, dtype=bool), np.asarray(b_correct, dtype=bool)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"the two sides have the shapes {a.shape} and {b.shape}")
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     total, fewer = only_a + only_b, min(only_a, only_b)
-    # Whole numbers, so that thousands of questions neither overflow nor lose digits.
+    # Integers neither overflow nor lose digits for thousands of questions.
     ways = term = 1
     for drawn in range(1, fewer + 1):
         term = term * (total - drawn + 1) // drawn
@@ -145,14 +151,14 @@ def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> McNemar:
 
 
 def percentile(values: ArrayLike, q: float) -> float:
-    """Return the ``q``-th percentile (0 to 100), linear between the two nearest values."""
+    """Return the ``q``-th percentile (0 to 100) by linear interpolation. Raises ``ValueError`` without values."""
     return float(np.percentile(_column("", values), q))
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Return a share with its 95 % score interval (Wilson 1927), which says something at 0 of n, too."""
+    """Return a share with its 95 % score interval (Wilson 1927), which is meaningful also for 0 of n."""
     if not 0 <= successes <= n or n == 0:
-        raise ValueError(f"{successes} of {n} is no share")
+        raise ValueError(f"{successes} of {n} is not a share")
     share, z2 = successes / n, _Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z95 * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
@@ -175,19 +181,19 @@ def _column(name: str, values: ArrayLike) -> Float64:
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name or 'the column'} has no values: its shape is {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name or 'the column'} holds NaN or an infinity")
+        raise ValueError(f"{name or 'the column'} contains NaN or an infinity")
     return array
 
 
 def _resampled_means(values: Float64, samples: int, seed: int) -> Float64:
-    """Return the means of every resample, shape (samples, columns); all columns share the draws."""
+    """Return the means of every resample, shape (samples, columns). All columns share the draws."""
     if samples < 1:
-        raise ValueError(f"{samples} bootstrap samples are none")
+        raise ValueError(f"at least 1 bootstrap sample is needed, not {samples}")
     return np.concatenate([counts @ values for counts in _counts(len(values), samples, seed)]) / len(values)
 
 
 def _counts(n: int, samples: int, seed: int) -> Iterator[Float64]:
-    """Yield, some samples at a time, how often each of ``n`` questions was drawn; shape (some, n)."""
+    """Yield how often each of ``n`` questions was drawn, in blocks of shape (some samples, n)."""
     rng = np.random.default_rng(seed)
     step = max(1, _CELLS // n)
     for start in range(0, samples, step):
@@ -198,7 +204,7 @@ def _counts(n: int, samples: int, seed: int) -> Iterator[Float64]:
 
 
 def _constant_or(values: Float64, low: float, high: float) -> tuple[float, float, float]:
-    """Return mean, low and high; for a column of one value exactly that value, which sums would miss by rounding."""
+    """Return mean, low and high; for a constant column exactly its value, which a sum would miss by rounding."""
     if (values == values[0]).all():
         return float(values[0]), float(values[0]), float(values[0])
     return float(values.mean()), float(low), float(high)

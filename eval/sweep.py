@@ -1,7 +1,7 @@
-"""A sweep: which settings to try, and which of them nothing beats.
+"""A sweep: which settings to try, and which results no other one beats.
 
-A sweep file is YAML with ``dataset`` and either ``grid`` (every combination of the values of its keys) or ``points`` (a
-list of settings), or both. What the keys mean is the caller's affair: this module expands and ranks.
+A sweep file is YAML with ``dataset`` and ``grid`` (every combination of the values of its keys) or ``points`` (a list
+of settings), or both. The module expands and ranks settings; it does not know what their keys mean.
 """
 
 from __future__ import annotations
@@ -9,24 +9,26 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eval.errors import SweepError
+from eval.files import os_reason
 
 __all__ = ["Point", "Sweep", "pareto", "parse_sweep", "read_sweep", "sweep_settings"]
 
 _KEYS = ("name", "dataset", "mode", "limit", "seed", "config", "set", "grid", "points")
-_REMEDY = "see docs/evaluation.md for the form of a sweep"
-_MOST = 1000  # a run each
+_REMEDY = "see docs/evaluation.md for the format of a sweep"
+_MAX_POINTS = 1000  # each is a run
 _MODES = ("open", "gold", "closed-book")
 
 
 @dataclass(frozen=True)
 class Point:
-    """One combination: ``settings`` by dotted key."""
+    """One combination of settings, by dotted key."""
 
     name: str
     settings: dict[str, Any]
@@ -34,7 +36,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep file, read. ``common`` are the settings of every point."""
+    """A sweep. ``common`` settings apply to every point."""
 
     name: str
     dataset: str
@@ -47,11 +49,11 @@ class Sweep:
 
 
 def read_sweep(path: Path) -> Sweep:
-    """Read a sweep file. Raises :class:`~eval.errors.SweepError` that names the key at fault."""
+    """Read a sweep file. Raises :class:`~eval.errors.SweepError`, which names the invalid key."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SweepError(f"{path} cannot be read: {error}", "check the path") from None
+        raise SweepError(f"{path} cannot be read: {os_reason(error)}", "check the path") from None
     return parse_sweep(text, str(path), path.stem)
 
 
@@ -62,10 +64,10 @@ def parse_sweep(
     form: Mapping[str, Any] | None = None,
     check: Callable[[Mapping[str, Any]], object] | None = None,
 ) -> Sweep:
-    """Read the text of a sweep file; ``form`` are keys that were chosen elsewhere and may not stand in it too.
+    """Read the text of a sweep file. ``where`` names it in errors, ``stem`` names the sweep if the text does not.
 
-    ``check`` is given every point's settings and may refuse them: a key that there is none of is told before a number.
-    Raises :class:`~eval.errors.SweepError` that says which key of ``where`` is at fault.
+    ``form`` holds keys that were chosen elsewhere; the text must not repeat them. ``check`` gets the settings of every
+    point and may raise an error of its own. Raises :class:`~eval.errors.SweepError`, which names the invalid key.
     """
     tree = _tree(text, where)
     known = [key for key in _KEYS if key not in (form or {})]
@@ -74,7 +76,7 @@ def parse_sweep(
         raise SweepError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
     tree |= form or {}
     if not isinstance(tree.get("dataset"), str):
-        raise SweepError(f"{where}: dataset must name one", _REMEDY)
+        raise SweepError(f"{where}: dataset must be a name or a path", _REMEDY)
     mode = tree.get("mode", "open")
     if mode not in _MODES:
         raise SweepError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
@@ -83,8 +85,8 @@ def parse_sweep(
         if check is not None:
             check(common | point.settings)
     if len(points) < 2:
-        found = f"only {points[0].name!r}" if points else "nothing"
-        raise SweepError(f"{where} has {found} to try, and a sweep compares at least two points", _REMEDY)
+        listed = f"only {points[0].name!r}" if points else "nothing"
+        raise SweepError(f"{where} has {listed} to try, and a sweep compares at least two points", _REMEDY)
     return Sweep(
         name=str(tree.get("name") or stem),
         dataset=tree["dataset"],
@@ -102,17 +104,20 @@ def _tree(text: str, where: str) -> dict[Any, Any]:
 
     try:
         tree = _load_yaml(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a value that looks like a date and is none
         raise SweepError(f"{where} is not YAML: {' '.join(str(error).split())}", _REMEDY) from None
     except RecursionError:
-        raise SweepError(f"{where} is nested too deeply, or within itself", _REMEDY) from None
+        raise SweepError(f"{where} is nested too deeply, or contains itself", _REMEDY) from None
     if not isinstance(tree, dict):
         raise SweepError(f"{where} holds no keys", _REMEDY)
     return tree
 
 
 def pareto(rows: Sequence[Mapping[str, float]], *, more: Sequence[str], less: Sequence[str]) -> list[bool]:
-    """Tell of each row whether no other is at least as good in every column and better in one."""
+    """Return for each row whether no other row is at least as good in every column and better in one.
+
+    In the columns ``more`` a higher value is better, in ``less`` a lower one.
+    """
 
     def beats(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
         gains = [a[name] - b[name] for name in more] + [b[name] - a[name] for name in less]
@@ -122,7 +127,7 @@ def pareto(rows: Sequence[Mapping[str, float]], *, more: Sequence[str], less: Se
 
 
 def _load_yaml(text: str) -> Any:
-    """Read YAML in which no mapping names a key twice: the later would silently replace half of a grid."""
+    """Read YAML without repeated keys: YAML would silently use the last one."""
     import yaml
 
     class Strict(yaml.SafeLoader):
@@ -130,9 +135,9 @@ def _load_yaml(text: str) -> Any:
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         keys = [loader.construct_object(key) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} is there twice", node.start_mark)
+        repeated = next((key for key in keys if keys.count(key) > 1), None)
+        if repeated is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {repeated!r} is repeated", node.start_mark)
         return loader.construct_mapping(node, deep=True)
 
     Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
@@ -140,42 +145,47 @@ def _load_yaml(text: str) -> Any:
 
 
 def _points(tree: Mapping[str, Any], where: str) -> list[Point]:
-    points = []
+    """Return the listed points, then every combination of the grid."""
     listed = tree.get("points") or []
     if not isinstance(listed, list):
         raise SweepError(f"{where}: points must be a list", _REMEDY)
-    for number, item in enumerate(listed, start=1):
-        settings = _settings(item, f"{where}: points[{number - 1}]")
-        name = settings.pop("name", None)
-        points.append(Point(str(name or _named(settings) or "as configured"), settings))
     grid = _settings(tree.get("grid"), f"{where}: grid")
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
             raise SweepError(f"{where}: grid.{key} must be a list of values", _REMEDY)
-    tries = len(points) + (math.prod(map(len, grid.values())) if grid else 0)
-    if tries > _MOST:
-        raise SweepError(f"{where} has {tries:,} settings to try", f"leave values out: {_MOST:,} are the most")
+    count = len(listed) + (math.prod(map(len, grid.values())) if grid else 0)
+    if count > _MAX_POINTS:
+        raise SweepError(
+            f"{where} has {count:,} settings to try", f"remove values: at most {_MAX_POINTS:,} are allowed"
+        )
+    points = []
+    for number, item in enumerate(listed):
+        settings = _settings(item, f"{where}: points[{number}]")
+        name = settings.pop("name", None)
+        points.append(Point(str(name or _point_name(settings) or "as configured"), settings))
     if grid:
-        for values in itertools.product(*grid.values()):
-            settings = dict(zip(grid, values, strict=True))
-            points.append(Point(_named(settings), settings))
+        combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        points += [Point(_point_name(settings), settings) for settings in combinations]
+    _require_valid(points, where)
+    return points
+
+
+def _require_valid(points: Sequence[Point], where: str) -> None:
+    names = Counter(point.name for point in points)
     for point in points:
         try:
             json.dumps(point.settings, default=str)
-        except (TypeError, ValueError):  # a key that is no text, a list that holds itself
-            raise SweepError(f"{where}: a value of {point.name!r} is none that a setting can have", _REMEDY) from None
-    names = [point.name for point in points]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise SweepError(f"{where}: two points are called {twice!r}", "give each a name of its own")
-    return points
+        except (TypeError, ValueError):  # a key that is not a text, a list that contains itself
+            raise SweepError(f"{where}: {point.name!r} has a value that no setting can have", _REMEDY) from None
+        if names[point.name] > 1:
+            raise SweepError(f"{where}: two points are called {point.name!r}", "give each point a name of its own")
 
 
 def _settings(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise SweepError(f"{where} must hold settings, key: value", _REMEDY)
+        raise SweepError(f"{where} must be settings, key: value", _REMEDY)
     return dict(value)
 
 
@@ -188,12 +198,12 @@ def _whole(tree: Mapping[str, Any], key: str, where: str) -> int | None:
     return value
 
 
-def _named(settings: Mapping[str, Any]) -> str:
+def _point_name(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in settings.items())
 
 
 def sweep_settings(points: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, object]]:
-    """Return the settings that vary, in order of appearance, and the constant ones with their value."""
+    """Return the keys of settings that vary, in order of appearance, and the constant settings with their values."""
     keys = list(dict.fromkeys(str(key) for point in points for key in point.get("settings") or {}))
     values = {key: [(point.get("settings") or {}).get(key) for point in points] for key in keys}
     varying = [key for key in keys if any(repr(value) != repr(values[key][0]) for value in values[key])]

@@ -406,7 +406,7 @@ def test_bad_input_gets_one_sentence_and_a_remedy(
 SWEEPS = [
     ("[1, 2]", "holds no keys"),
     ("dataset: beacons.json\nlimt: 3", "there is no key 'limt'"),
-    ("limit: 3", "dataset must name one"),
+    ("limit: 3", "dataset must be a name or a path"),
     ("dataset: beacons.json", "compares at least two"),
     ("dataset: beacons.json\ngrid: {retrieval.k: 3}", "must be a list of values"),
     ("dataset: beacons.json\nmode: silver", "mode is 'silver'"),
@@ -414,13 +414,13 @@ SWEEPS = [
     ("dataset: beacons.json\nconfig: test\ngrid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
     ("dataset: beacons.json\npoints: [{retrieval.k: 1}, {retrieval.k: 1}]", "two points are called"),
     ("dataset: [", "is not YAML"),
-    ("dataset: beacons.json\ngrid: {retrieval.k: [1, {2001-01-01: 2}]}", "is none that a setting can have"),
+    ("dataset: beacons.json\ngrid: {retrieval.k: [1, {2001-01-01: 2}]}", "has a value that no setting can have"),
     ("dataset: " + "[" * 5000, "is nested too deeply"),
     (
         f"dataset: beacons.json\ngrid: {{retrieval.k: {list(range(1, 101))}, retrieval.candidates: {[*range(50)]}}}",
         "has 5,000 settings to try",
     ),
-    ("dataset: beacons.json\ngrid: {retrieval.k: [1]}\ngrid: {retrieval.k: [2]}", "'grid' is there twice"),
+    ("dataset: beacons.json\ngrid: {retrieval.k: [1]}\ngrid: {retrieval.k: [2]}", "'grid' is repeated"),
 ]
 
 

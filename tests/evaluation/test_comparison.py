@@ -77,7 +77,7 @@ def test_latency_never_fails_a_comparison() -> None:
     assert "| slower |" in to_markdown(found)
 
 
-def test_flipped_questions_tell_both_answers() -> None:
+def test_flipped_questions_show_both_answers() -> None:
     a, b = run_of("a"), run_of("b")
     row = next(row for row in b.rows if row["em"])
     row.update(em=0.0, f1=0.0, prediction="wrong now")
@@ -134,7 +134,7 @@ def test_another_dataset_is_refused() -> None:
 
 
 def test_a_manifest_without_dataset_is_refused() -> None:
-    with pytest.raises(EvalError, match="does not say its dataset"):
+    with pytest.raises(EvalError, match="lacks the dataset"):
         compare(run_of("a"), RunData({"name": "b"}, []))
 
 
@@ -149,15 +149,15 @@ def test_no_common_metric_is_refused() -> None:
         compare(run_of("a"), changed(run_of("b"), **none))
 
 
-def test_a_question_that_stands_there_twice_is_refused() -> None:
+def test_a_question_with_two_rows_is_refused() -> None:
     twice = run_of("b")
     twice.rows.append(twice.rows[0])
-    with pytest.raises(EvalError, match="'q0' twice"):
+    with pytest.raises(EvalError, match="two rows for the question 'q0'"):
         compare(run_of("a"), twice)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1.0", True])
-def test_a_value_that_is_no_number_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_number_is_refused(value: object) -> None:
     bad = run_of("b")
     bad.rows[5]["f1"] = value
     with pytest.raises(EvalError, match="b: f1 of the question 'q5'"):
@@ -182,7 +182,7 @@ def test_a_metric_is_compared_over_the_questions_that_have_it() -> None:
 def test_a_metric_of_different_questions_is_named_and_not_compared() -> None:
     found = compare(without_sources(run_of("a"), 4), without_sources(run_of("b"), 5))
     assert found.not_compared == ["recall@5", "ndcg@10"]
-    assert "different questions: recall@5, ndcg@10" in to_markdown(found)
+    assert "different questions for it: recall@5, ndcg@10" in to_markdown(found)
 
 
 @pytest.mark.parametrize(("n", "worse"), [(1, []), (5, []), (6, ["em", "f1", "ndcg@10"])])
@@ -208,6 +208,6 @@ def test_questions_that_were_in_flight_together_have_no_latency_to_compare() -> 
 
 
 @pytest.mark.parametrize("broken", [[1], "x", 3])
-def test_a_retrieval_that_is_none_is_refused(broken: Any) -> None:
+def test_a_retrieval_that_is_no_object_is_refused(broken: Any) -> None:
     with pytest.raises(EvalError, match="retrieval of the question"):
         compare(run_of("a"), changed(run_of("b"), retrieval=broken))

@@ -30,7 +30,7 @@ def test_auroc_of_nothing_and_of_nan() -> None:
     assert auroc([], []) is None
     with pytest.raises(ValueError, match="NaN"):
         auroc([float("nan"), 1.0], [True, False])
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same length"):
         auroc([1.0], [True, False])
 
 

@@ -137,7 +137,7 @@ ANSWER = f"{QA}.answers[1]"
         (("data", 0, "paragraphs", 0, "qas", 0, "id"), 7, f'{QA}: "id" must be a text, not int'),
         (("data", 0, "paragraphs", 0, "qas", 0, "question"), None, f'{QA}: "question" is missing'),
         (("data", 0, "paragraphs", 0, "qas", 0, "question"), "\n", f'{QA}: "question" is blank'),
-        (("data", 0, "paragraphs", 0, "qas", 0, "question"), "\ud800", f'{QA}: "question" is no valid Unicode'),
+        (("data", 0, "paragraphs", 0, "qas", 0, "question"), "\ud800", f'{QA}: "question" is not valid Unicode'),
         (("data", 0, "paragraphs", 0, "qas", 0, "answers"), None, f'{QA}: "answers" is missing'),
         (("data", 0, "paragraphs", 0, "qas", 0, "answers"), [], f'{QA}: "answers" is empty'),
         (("data", 0, "paragraphs", 0, "qas", 0, "answers", 1, "text"), None, f'{ANSWER}: "text" is missing'),
@@ -169,7 +169,7 @@ def test_what_is_not_squad_shaped_is_refused_with_its_place(
     ("content", "message"),
     [
         ("[]", "must be an object, not list"),
-        ('{"data": []}', "holds no question"),
+        ('{"data": []}', "has no questions"),
         ('{"data": NaN}', "NaN is not a number"),
         ("{", "is not JSON"),
         ("", "is not JSON"),
@@ -209,7 +209,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ("{", "line 2 is not JSON"),
         ("[1]", "line 2 is not an object"),
         ('{"answers": []}', '"question" is missing'),
-        ('{"question": " ", "answers": []}', '"question" must be a text that is not blank'),
+        ('{"question": " ", "answers": []}', '"question" must be a non-blank text'),
         ('{"question": 5, "answers": []}', '"question" must be'),
         ('{"question": "Q?"}', '"answers" is missing'),
         ('{"question": "Q?", "answers": ""}', '"answers" must be'),
@@ -232,7 +232,7 @@ def test_a_line_that_is_wrong_is_refused_by_its_number(tmp_path: Path, line: str
 
 
 def test_jsonl_without_questions_or_with_one_id_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EvalError, match="holds no question"):
+    with pytest.raises(EvalError, match="has no questions"):
         load_dataset(write(tmp_path, "\n\n", "own.jsonl"))
     row = '{"id": "line-2", "question": "Q?", "answers": []}\n'
     with pytest.raises(EvalError, match="'line-2'"):
@@ -246,7 +246,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         load_dataset(path)
     with pytest.raises(EvalError, match="does not exist"):
         load_dataset(tmp_path / "none.json")
-    with pytest.raises(EvalError, match=r"is no dataset.*`squad` or `squad_v2`"):
+    with pytest.raises(EvalError, match=r"is not a dataset.*`squad` or `squad_v2`"):
         load_dataset("squad_v3")
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(EvalError, match="cannot be read"):

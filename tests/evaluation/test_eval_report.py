@@ -161,7 +161,7 @@ def test_markdown_says_how_it_was_made_and_what_it_measured() -> None:
     text = run_markdown(manifest(rows), rows)
     for expected in (
         "# town-open", "4 of 10,570", "| Seed | 7 |", "0123456789abcdef", "Some CPU, 2 cores, 23.5 GiB", "c0ffee",
-        "| F1 (%) | 62.5 | 60.5 – 64.5 | 4 |", "| exact | 33.333333333333336 |", "| Reader wrong | 1 | 25.0 |",
+        "| F1 (%) | 62.5 | 60.5 – 64.5 | 4 |", "| exact | 33.333333333333336 |", "| Model wrong | 1 | 25.0 |",
         "| Right, phrased differently | 1 | 25.0 |", "| Total | 2 | 50.0 |", "mostly measures its phrasing",
         "| AUROC of the confidence (0–1) | – |", "4 questions drawn with seed 7", "| float32 | 8 | 2.00 | 64.0 | – |",
     ):  # fmt: skip
@@ -193,7 +193,7 @@ def test_html_holds_plotly_once_and_every_figure() -> None:
     page = block(html, "page")
     assert set(page["figures"]) == {"metrics", "losses", "retrieval", "abstention", "latency"}
     assert all(soup(html).find(id=f"plot-{key}") for key in page["figures"])
-    assert page["stages"]["reader_wrong"] == "Reader wrong"
+    assert page["stages"]["reader_wrong"] == "Model wrong"
 
 
 def test_policy_forbids_requests_and_names_the_two_scripts() -> None:

@@ -160,7 +160,7 @@ def test_new_evaluation(at: Open, texts: list[str], hostile_folder: Path) -> Non
             path = " ".join(" ".join(part).split())
             field.fill(path)
             field.press("Enter")
-            assert visit.unread([f"{Path(path)} is no dataset"], TEXT) == []  # a path has no double slashes
+            assert visit.unread([f"{Path(path)} is not a dataset"], TEXT) == []  # a path has no double slashes
         asked = hostile_folder / f"{names(texts)[0]}.jsonl"
         asked.write_text(json.dumps({"question": texts[0], "answers": texts, "source": texts[1]}), encoding="utf-8")
         field.fill(str(asked))
