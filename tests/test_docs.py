@@ -192,3 +192,33 @@ def test_every_yaml_block_is_yaml() -> None:
     for page in PAGES:
         for block in blocks(page, "yaml"):
             assert yaml.safe_load(block) is not None
+
+
+# Architecture -----------------------------------------------------------------------------------------------------
+
+
+def drawn_folders() -> set[str]:
+    """Return the folders of the drawing in docs/architecture.md."""
+    (drawing,) = re.findall(
+        r"^```\n(rag/ .*?)^```", text_of(ROOT / "docs" / "architecture.md"), re.DOTALL | re.MULTILINE
+    )
+    folders: set[str] = set()
+    parents: list[str] = []
+    for indent, name in re.findall(r"^( *)(\w+)/ ", drawing, re.MULTILINE):
+        parents = [*parents[: len(indent) // 2], name]
+        folders.add("/".join(parents))
+    return folders
+
+
+def test_the_drawing_has_the_folders_of_the_code() -> None:
+    roots = [ROOT / name for name in ("rag", "indexes", "ui")]
+    with_code = {path.parent.relative_to(ROOT).as_posix() for root in roots for path in root.rglob("*.py")}
+    drawn = drawn_folders()
+    assert with_code - drawn == set()
+    assert {folder for folder in drawn if not (ROOT / folder).is_dir()} == set()
+
+
+def test_each_walk_has_ten_steps() -> None:
+    page = text_of(ROOT / "docs" / "architecture.md")
+    walks = re.findall(r"^### .*?\n\n(.*?)\n\n", page, re.DOTALL | re.MULTILINE)
+    assert [re.findall(r"^(\d+)\.", walk, re.MULTILINE)[-1] for walk in walks] == ["10", "10", "10"]
