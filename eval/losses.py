@@ -1,8 +1,8 @@
 """Find the stage that lost a question: every wrong answer belongs to the first stage that failed it.
 
 A :class:`Trace` records how far the gold text came: it occurs in an ingested document, whole in one chunk, that chunk
-was a candidate, was among the retrieved passages, was shown to the model. Without a trace (a closed-book control, or a
-system that does not know) only the answer itself is judged.
+was a candidate, was among the retrieved passages, was shown to the generator. Without a trace (a closed-book control,
+or a system that does not know) only the answer itself is judged.
 
 The module does not know how passages are found. It does not look for a gold answer in other passages: the trace
 follows the source that the dataset names.
@@ -23,7 +23,7 @@ STAGES: dict[str, str] = {
     "not_a_candidate": "Not among the candidates",
     "lost_in_fusion": "Lost in fusion or reranking",
     "dropped_by_budget": "Dropped by the prompt's budget",
-    "reader_wrong": "Model wrong",
+    "reader_wrong": "Generator wrong",
     "phrased_differently": "Right, phrased differently",
     "answered_unanswerable": "Should have abstained",
     "abstained_wrongly": "Abstained wrongly",

@@ -112,7 +112,7 @@
     const [name, pageNumber, headings, text] = texts[place];
     const box = make("div", shown ? "passage shown" : "passage");
     const meta = make("div", "meta");
-    meta.append(make("b", "", `${rank ?? "–"}. ${shown ? "shown to the model" : "dropped"}${relevant ? ", relevant" : ""}`));
+    meta.append(make("b", "", `${rank ?? "–"}. ${shown ? "shown to the generator" : "dropped"}${relevant ? ", relevant" : ""}`));
     const facts = [name];
     if (pageNumber !== null && pageNumber !== undefined) facts.push(`page ${pageNumber}`);
     if (headings) facts.push(headings);
@@ -146,7 +146,7 @@
       box.append(cited);
     }
     box.append(make("h3", "", "Passages"));
-    if (!row.passages.length) box.append(make("p", "why", page.shortened ? "Left out of this page: see rows.jsonl." : "The model got no passages."));
+    if (!row.passages.length) box.append(make("p", "why", page.shortened ? "Left out of this page: see rows.jsonl." : "The generator got no passages."));
     for (const entry of row.passages) box.append(passage(entry, row));
     return box;
   };

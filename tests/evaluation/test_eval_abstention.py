@@ -17,7 +17,7 @@ PAIRS = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_s
 
 
 @given(PAIRS)
-def test_auroc_is_that_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
+def test_auroc_equals_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
     scores, labels = [score for score, _ in pairs], [label for _, label in pairs]
     found = auroc(scores, labels)
     if len(set(labels)) < 2:
@@ -26,7 +26,7 @@ def test_auroc_is_that_of_scikit_learn(pairs: list[tuple[int, bool]]) -> None:
         assert found == pytest.approx(roc_auc_score(labels, scores))
 
 
-def test_auroc_of_nothing_and_of_nan() -> None:
+def test_auroc_of_empty_and_of_invalid_arrays() -> None:
     assert auroc([], []) is None
     with pytest.raises(ValueError, match="NaN"):
         auroc([float("nan"), 1.0], [True, False])
@@ -35,7 +35,7 @@ def test_auroc_of_nothing_and_of_nan() -> None:
 
 
 @given(PAIRS, st.randoms(use_true_random=False))
-def test_the_curve_is_what_each_threshold_gives(pairs: list[tuple[int, bool]], chance: Any) -> None:
+def test_the_curve_has_the_risk_of_each_threshold(pairs: list[tuple[int, bool]], chance: Any) -> None:
     coverage, risk = risk_coverage([c for c, _ in pairs], [r for _, r in pairs])
     for place, threshold in enumerate(sorted({c for c, _ in pairs}, reverse=True)):
         answered = [right for confidence, right in pairs if confidence >= threshold]
@@ -58,7 +58,7 @@ def test_the_area_without_ties_is_the_mean_risk() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
-def test_rates_are_those_of_scikit_learn(pairs: list[tuple[bool, bool]]) -> None:
+def test_rates_equal_scikit_learn(pairs: list[tuple[bool, bool]]) -> None:
     abstained, impossible = [a for a, _ in pairs], [i for _, i in pairs]
     found = no_answer_rates(abstained, impossible)
     precision, recall, f1, _ = precision_recall_fscore_support(
@@ -98,7 +98,7 @@ def test_the_threshold_holds_on_the_half_it_was_not_fitted_on(share: float) -> N
     assert found.as_dict()["threshold"] == found.threshold
 
 
-def test_the_threshold_is_the_lowest_that_keeps_the_share() -> None:
+def test_the_threshold_is_the_lowest_within_the_share() -> None:
     rows = rows_of(400)
     # On 2 unanswerable questions of equal confidence both or neither are answered: ties cannot be split.
     tied = [{**row, "confidence": 0.5 if row["impossible"] else 0.5 + number / 1000, "abstained": False}
@@ -127,7 +127,7 @@ def test_only_unanswerable_questions_have_no_coverage() -> None:
     assert calibrate(rows, max_false_answer=0.1, seed=0).coverage is None
 
 
-def test_no_threshold_holds_back_what_is_fully_confident() -> None:
+def test_no_threshold_withholds_full_confidence() -> None:
     rows = [{**row, "confidence": 1.0, "abstained": False} for row in rows_of(40)]
     with pytest.raises(EvalError, match="full confidence"):
         calibrate(rows, max_false_answer=0.1, seed=0)
@@ -159,10 +159,10 @@ def test_a_row_without_a_number_is_refused(value: float | None) -> None:
 
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.booleans(), st.booleans()), min_size=8, max_size=40).filter(
-        lambda told: sum(row[1] for row in told) >= 2
+        lambda rows: sum(row[1] for row in rows) >= 2
     )
 )
-def test_the_best_threshold_is_that_of_trying_all(told: list[tuple[int, bool, bool, bool]]) -> None:
+def test_the_best_threshold_equals_brute_force(rows: list[tuple[int, bool, bool, bool]]) -> None:
     rows = [
         {
             "id": str(n),
@@ -172,7 +172,7 @@ def test_the_best_threshold_is_that_of_trying_all(told: list[tuple[int, bool, bo
             "f1": 0.0,
             "em": float(imp if silent else right and not imp),
         }
-        for n, (c, imp, right, silent) in enumerate(told)
+        for n, (c, imp, right, silent) in enumerate(rows)
     ]
     fitted = calibrate(rows, max_false_answer=None, seed=0)
     half = _halves(rows, 0)[0]

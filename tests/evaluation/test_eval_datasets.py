@@ -20,7 +20,7 @@ from eval.errors import EvalError
 from eval.official import OFFICIAL, OfficialFile
 
 SQUAD = Path(__file__).parents[3] / "shared" / "data" / "squad"
-needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is not there")
+needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is missing")
 
 
 def squad_file(**changes: Any) -> dict[str, Any]:
@@ -175,12 +175,12 @@ def test_what_is_not_squad_shaped_is_refused_with_its_place(
         ("", "is not JSON"),
     ],
 )
-def test_a_json_file_that_is_no_dataset_is_refused(tmp_path: Path, content: str, message: str) -> None:
+def test_an_invalid_json_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(EvalError, match=message):
         load_dataset(write(tmp_path, content))
 
 
-def test_two_questions_of_one_id_are_refused(tmp_path: Path) -> None:
+def test_repeated_ids_are_refused(tmp_path: Path) -> None:
     content = squad_file()
     content["data"] += content["data"]
     with pytest.raises(EvalError, match="two questions have the id 'q1'"):
@@ -223,7 +223,7 @@ def test_jsonl(tmp_path: Path) -> None:
         ('{"question": "Q?", "answers": [], "answers": ["x"]}', "'answers' is repeated"),
     ],
 )
-def test_a_line_that_is_wrong_is_refused_by_its_number(tmp_path: Path, line: str, message: str) -> None:
+def test_an_invalid_line_is_refused_with_its_number(tmp_path: Path, line: str, message: str) -> None:
     good = '{"question": "Good?", "answers": ["x"]}'
     with pytest.raises(EvalError) as caught:
         load_dataset(write(tmp_path, f"{good}\n{line}\n{good}\n", "own.jsonl"))
@@ -231,7 +231,7 @@ def test_a_line_that_is_wrong_is_refused_by_its_number(tmp_path: Path, line: str
     assert message in caught.value.message
 
 
-def test_jsonl_without_questions_or_with_one_id_twice_is_refused(tmp_path: Path) -> None:
+def test_jsonl_without_questions_or_with_repeated_ids_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match="has no questions"):
         load_dataset(write(tmp_path, "\n\n", "own.jsonl"))
     row = '{"id": "line-2", "question": "Q?", "answers": []}\n'
@@ -290,7 +290,7 @@ def test_the_draw_does_not_depend_on_the_order_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_sample_of_nothing_is_refused(limit: int) -> None:
+def test_an_empty_sample_is_refused(limit: int) -> None:
     with pytest.raises(EvalError, match="sample"):
         sample(made_of(5, 0), limit, 0)
 
@@ -364,14 +364,14 @@ def test_offline_a_sentence_names_the_file_to_supply(
 
 
 @pytest.mark.parametrize("error", [OSError("no route to host"), TimeoutError("late"), ValueError("broke off")])
-def test_a_download_that_fails_is_an_error_and_leaves_nothing(tmp_path: Path, content: bytes, error: Exception) -> None:
+def test_a_failed_download_is_an_error_and_leaves_no_file(tmp_path: Path, content: bytes, error: Exception) -> None:
     with pytest.raises(EvalError, match="could not be downloaded") as caught:
         load_dataset("squad", cache=tmp_path, fetch=Site(error))
     assert str(error) in caught.value.message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_content_is_refused_and_not_kept(tmp_path: Path, content: bytes) -> None:
+def test_other_content_is_refused_and_not_stored(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(EvalError, match="official checksum"):
         load_dataset("squad", cache=tmp_path, fetch=Site(content + b" "))
     assert list(tmp_path.iterdir()) == []
@@ -383,7 +383,7 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path, content: byt
         load_dataset("squad", cache=tmp_path / "file" / "cache", fetch=Site(content))
 
 
-def test_the_pinned_checksums_are_whole() -> None:
+def test_the_pinned_checksums_are_complete() -> None:
     assert set(OFFICIAL) == {"squad", "squad_v2"}
     assert all(len(bytes.fromhex(file.sha256)) == 32 for file in OFFICIAL.values())
     assert official.default_cache().parts[-2:] == ("rag-qa", "datasets")

@@ -34,7 +34,7 @@ def test_metric_bars_show_means_intervals_and_order() -> None:
 
 
 @pytest.mark.parametrize("metrics", [{}, {"em": None}, {"em": {"mean": None}}, {"latency_s": interval(1.0)}])
-def test_no_metric_is_no_figure(metrics: dict[str, Any]) -> None:
+def test_without_metrics_there_is_no_figure(metrics: dict[str, Any]) -> None:
     assert plots.metric_bars(metrics) is None
 
 
@@ -71,7 +71,7 @@ def test_no_risk_coverage(curve: object) -> None:
     assert plots.risk_coverage_curve(curve) is None
 
 
-def test_latency_histogram_counts_everybody_and_marks_percentiles() -> None:
+def test_latency_histogram_counts_every_question_and_marks_percentiles() -> None:
     seconds = [0.1 * number for number in range(1, 101)]
     drawn = plots.latency_histogram(seconds)
     assert sum(drawn.data[0].y) == 100
@@ -120,7 +120,7 @@ def test_parallel_survives_missing_settings_and_one_point() -> None:
     assert plots.sweep_parallel([]) is None
 
 
-def test_hostile_names_are_no_markup_in_labels() -> None:
+def test_hostile_names_are_escaped_in_labels() -> None:
     evil = "<a href='https://evil.example'>x</a>\n<b>"
     points = [point(0, name=evil, settings={evil: evil}), point(1, name=evil, settings={evil: "y"})]
     for drawn in (plots.sweep_parallel(points), plots.sweep_scatter(points)):
@@ -159,7 +159,7 @@ def test_every_light_colour_has_one_dark_one() -> None:
     assert len({light for light, _ in COLOURS.values()}) == len(COLOURS)
 
 
-def test_another_language_exchanges_every_word() -> None:
+def test_another_language_replaces_every_word() -> None:
     words = {key: f"<{key}>" for key in WORDS}
     figures = [
         plots.metric_bars({"em": interval(40.0)}, words),
@@ -170,12 +170,12 @@ def test_another_language_exchanges_every_word() -> None:
         plots.sweep_scatter([point(0), point(1)], words),
         plots.sweep_parallel([point(0), point(1)], words),
     ]
-    said = "\n".join(figure.to_json() for figure in figures if figure is not None).replace("\\u003c", "<")
+    text = "\n".join(figure.to_json() for figure in figures if figure is not None).replace("\\u003c", "<")
     assert len(figures) == 7 and None not in figures
     for english in ("questions (%)", "95 % interval", "All questions", "Pareto", "seconds per question", "p95 (s)"):
-        assert english not in said
+        assert english not in text
 
 
-def test_dark_colours_are_the_twins_of_light_ones() -> None:
+def test_each_light_colour_is_replaced_by_its_dark_pair() -> None:
     node = {"a": [COLOURS["answer"][0], {"b": COLOURS["text"][0]}], "c": "words", "d": 3, "e": None}
     assert dark(node) == {"a": [COLOURS["answer"][1], {"b": COLOURS["text"][1]}], "c": "words", "d": 3, "e": None}

@@ -1,4 +1,4 @@
-"""Predictions become rows: every measure of one question, and the class of what was lost."""
+"""Predictions become rows: the metrics of one question, and the stage that lost it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SHOWN = RankedPassage(1, "docs/a/mast.md", None, (), "It is 31 metres tall.", 1.
 RIGHT = Prediction("31 metres.", False, 0.9, (SHOWN,), ("docs/a/mast.md",), sentences=1, supported=1)
 
 
-def row_of(question: Question, prediction: Prediction, rule: Rule = "2.0") -> dict[str, Any]:
+def scored(question: Question, prediction: Prediction, rule: Rule = "2.0") -> dict[str, Any]:
     return score_question(Case(question, prediction, rule))
 
 
 def test_a_right_answer() -> None:
-    row = row_of(QUESTION, RIGHT)
+    row = scored(QUESTION, RIGHT)
     assert (row["em"], row["f1"], row["contains"], row["loss"], row["grounded"]) == (1.0, 1.0, 1.0, None, 1.0)
     assert row["retrieval"] == {"recall@1": 1, "recall@5": 1, "recall@10": 1, "recall@20": 1, "mrr": 1, "ndcg@10": 1}
     assert row["passages"][0]["relevant"] is True
 
 
-def test_an_abstention_is_scored_as_an_empty_answer_and_keeps_its_text() -> None:
-    row = row_of(QUESTION, replace(RIGHT, text="not in the documents", abstained=True))
+def test_an_abstention_is_scored_as_an_empty_answer_with_its_text_stored() -> None:
+    row = scored(QUESTION, replace(RIGHT, text="not in the documents", abstained=True))
     assert (row["prediction"], row["text"], row["em"]) == ("", "not in the documents", 0.0)
     assert (row["cited_contains"], row["grounded"]) == (None, None)
     assert row["loss"] == "abstained_wrongly"
@@ -40,7 +40,7 @@ def test_an_abstention_is_scored_as_an_empty_answer_and_keeps_its_text() -> None
 
 def test_two_documents_with_the_end_of_a_path_count_once() -> None:
     question = replace(QUESTION, source="mast.md")
-    row = row_of(question, replace(RIGHT, ranked_sources=("x.md", "a/mast.md", "b/mast.md")))
+    row = scored(question, replace(RIGHT, ranked_sources=("x.md", "a/mast.md", "b/mast.md")))
     assert row["retrieval"]["mrr"] == 0.5
     assert row["retrieval"]["ndcg@10"] < 1
 
@@ -50,21 +50,21 @@ def test_an_item_ranked_twice_is_refused() -> None:
         ndcg_at_k(["a", "a"], {"a"}, 10)
 
 
-def test_golds_that_are_nothing_are_scored_as_the_official_scripts_do() -> None:
+def test_golds_without_tokens_are_scored_as_the_official_scripts_do() -> None:
     question = replace(QUESTION, answers=("the", "31 metres"))
     silent = replace(RIGHT, text="", abstained=True)
-    assert row_of(question, silent, rule="2.0")["em"] == 0.0
-    assert row_of(question, silent, rule="1.1")["em"] == 1.0
+    assert scored(question, silent, rule="2.0")["em"] == 0.0
+    assert scored(question, silent, rule="1.1")["em"] == 1.0
     nothing = replace(QUESTION, answers=("the",))
-    assert row_of(nothing, silent, rule="2.0")["em"] == 1.0
+    assert scored(nothing, silent, rule="2.0")["em"] == 1.0
 
 
 @pytest.mark.parametrize(
     ("quote", "holds", "overlaps"),
     [("It is 31 metres tall.", True, True), ("31 people came", False, True), ("nothing", False, False)],
 )
-def test_a_citation_is_held_against_the_golds(quote: str, holds: bool, overlaps: bool) -> None:
-    row = row_of(QUESTION, replace(RIGHT, citations=(CitedSpan("docs/a/mast.md", 0, len(quote), quote),)))
+def test_a_citation_is_compared_with_the_golds(quote: str, holds: bool, overlaps: bool) -> None:
+    row = scored(QUESTION, replace(RIGHT, citations=(CitedSpan("docs/a/mast.md", 0, len(quote), quote),)))
     assert (row["cited_contains"], row["cited_overlaps"]) == (holds, overlaps)
 
 
@@ -78,14 +78,14 @@ def test_a_citation_is_held_against_the_golds(quote: str, holds: bool, overlaps:
         ("a cat", "dog", False),
     ],
 )
-def test_where_a_gold_stands(text: str, gold: str, found: bool) -> None:
+def test_whether_a_text_contains_a_gold(text: str, gold: str, found: bool) -> None:
     assert contains_gold(text, gold) is found
 
 
 @pytest.mark.parametrize("confidence", [float("nan"), float("inf")])
-def test_a_confidence_that_is_no_number(confidence: float) -> None:
+def test_an_infinite_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(EvalError, match="confidence"):
-        row_of(QUESTION, replace(RIGHT, confidence=confidence))
+        scored(QUESTION, replace(RIGHT, confidence=confidence))
 
 
 FLAGS = ("not_ingested", "cut_across_chunks", "not_a_candidate", "lost_in_fusion", "dropped_by_budget")

@@ -1,4 +1,4 @@
-"""The report files: complete, honest about what is missing, and safe whatever the texts say."""
+"""The report files: complete, explicit about missing parts, and safe for untrusted texts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def block(html: str, name: str) -> Any:
 
 
 def hostile(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Put a text wherever a text may stand."""
+    """Put a text into every field that holds texts."""
     cited = {"source": text, "start": 0, "end": 1, "quote": text, "contains_gold": True, "overlaps_gold": False}
     rows = [
         row(0, id=text, question=text, answers=[text], source=text, prediction=text, text=text + "!", loss=text, em=0.0,
@@ -156,19 +156,19 @@ def test_markdown_escapes_pipes_and_line_breaks() -> None:
     assert r"| Model: a\|b | one two \| three |" in text
 
 
-def test_markdown_says_how_it_was_made_and_what_it_measured() -> None:
+def test_markdown_has_the_settings_and_the_figures() -> None:
     rows = [row(0), row(1), row(2, right=False), row(3, right=False, loss="phrased_differently")]
     text = run_markdown(manifest(rows), rows)
     for expected in (
         "# town-open", "4 of 10,570", "| Seed | 7 |", "0123456789abcdef", "Some CPU, 2 cores, 23.5 GiB", "c0ffee",
-        "| F1 (%) | 62.5 | 60.5 – 64.5 | 4 |", "| exact | 33.333333333333336 |", "| Model wrong | 1 | 25.0 |",
+        "| F1 (%) | 62.5 | 60.5 – 64.5 | 4 |", "| exact | 33.333333333333336 |", "| Generator wrong | 1 | 25.0 |",
         "| Right, phrased differently | 1 | 25.0 |", "| Total | 2 | 50.0 |", "mostly measures its phrasing",
         "| AUROC of the confidence (0–1) | – |", "4 questions drawn with seed 7", "| float32 | 8 | 2.00 | 64.0 | – |",
     ):  # fmt: skip
         assert expected in text, expected
 
 
-def test_losses_add_up_even_where_a_wrong_answer_has_no_stage() -> None:
+def test_losses_add_up_even_if_a_wrong_answer_has_no_stage() -> None:
     rows = [row(0), row(1, right=False), row(2, right=False, loss=None), row(3)]
     lost = em_lost(manifest(rows), rows)
     assert [stage for stage, *_ in lost] == [*STAGES, "unclassed"]
@@ -186,14 +186,14 @@ def test_report_json_has_values_and_no_texts() -> None:
     assert "Question 0" not in report_json(manifest(rows), rows)
 
 
-def test_html_holds_plotly_once_and_every_figure() -> None:
+def test_html_has_plotly_once_and_every_figure() -> None:
     rows = [row(0), row(1, right=False)]
     html = render_run(manifest(rows), rows)
     assert html.count("plotly.js v") == 1
     page = block(html, "page")
     assert set(page["figures"]) == {"metrics", "losses", "retrieval", "abstention", "latency"}
     assert all(soup(html).find(id=f"plot-{key}") for key in page["figures"])
-    assert page["stages"]["reader_wrong"] == "Model wrong"
+    assert page["stages"]["reader_wrong"] == "Generator wrong"
 
 
 def test_policy_forbids_requests_and_names_the_two_scripts() -> None:
@@ -238,7 +238,7 @@ def missing() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
 
 
 @pytest.mark.parametrize("name", missing())
-def test_missing_parts_are_left_out_with_a_word_why(name: str, tmp_path: Path) -> None:
+def test_missing_parts_are_explained(name: str, tmp_path: Path) -> None:
     run, rows = missing()[name]
     write_report(tmp_path / "run", RunData(run, rows))
     html = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
@@ -253,7 +253,7 @@ def test_missing_parts_are_left_out_with_a_word_why(name: str, tmp_path: Path) -
     assert "None" not in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
 
 
-def test_words_for_what_is_missing() -> None:
+def test_explanations_of_missing_parts() -> None:
     run, rows = missing()["gold"]
     assert "gold mode does not search" in run_markdown(run, rows)
     run, rows = missing()["bare"]
@@ -263,7 +263,7 @@ def test_words_for_what_is_missing() -> None:
     assert "No point was lost" in run_markdown(run, rows)
 
 
-def test_write_report_is_whole_and_repeatable(tmp_path: Path) -> None:
+def test_write_report_is_repeatable(tmp_path: Path) -> None:
     rows = [row(0), row(1, right=False)]
     write_report(tmp_path, RunData(manifest(rows), rows))
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -273,7 +273,7 @@ def test_write_report_is_whole_and_repeatable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_number_that_is_none_is_an_error_and_writes_nothing(value: float, tmp_path: Path) -> None:
+def test_nan_is_an_error_and_writes_nothing(value: float, tmp_path: Path) -> None:
     rows = [row(0, f1=value)]
     with pytest.raises(EvalError, match="holds a value"):
         write_report(tmp_path / "run", RunData(manifest(rows), rows))
@@ -294,7 +294,7 @@ def test_passages_are_stored_once() -> None:
     assert packed["rows"][0]["passages"][0] == [0, 1, 1.5, 0.5, 1, 3.25, None, 1, 1]
 
 
-def test_shortening_keeps_every_question_the_shown_passages_and_the_quote() -> None:
+def test_shortening_preserves_questions_shown_passages_and_the_quote() -> None:
     quote = "lies by a river"
     long = "x" * 4000 + quote + "y" * 4000
     passages = [passage(9, long, source="Town/000.md", shown=False, relevant=False, rank=1)]
@@ -328,7 +328,7 @@ def test_a_whole_development_set_fits(unique: bool, tmp_path: Path) -> None:
         rows.append(row(number, right=number % 3 == 0, passages=passages))
     begin = time.perf_counter()
     write_report(tmp_path, RunData(manifest(rows), rows))
-    assert time.perf_counter() - begin < 30, "a few seconds alone; more only beside other work"
+    assert time.perf_counter() - begin < 30, "it takes a few seconds on an idle machine"
     assert (tmp_path / "report.html").stat().st_size < 40_000_000
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     found = block(html, "questions-data")

@@ -1,4 +1,4 @@
-"""A folder of runs as a list: whole ones, broken ones, and what changes its stamp."""
+"""Listing a folder of runs: complete and broken ones, and the stamp that changes with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_run(root: Path, name: str, **changes: Any) -> Path:
     return folder
 
 
-def test_runs_are_listed_the_newest_first_without_what_lies_beside_them(tmp_path: Path) -> None:
+def test_runs_are_listed_newest_first_without_other_folders(tmp_path: Path) -> None:
     for name in ("20260101-a", "20260202-b", "memory", "corpora"):
         write_run(tmp_path, name)
     (tmp_path / "a file").write_text("", encoding="utf-8")
@@ -63,14 +63,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "told"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_run_is_a_sentence_in_its_row(tmp_path: Path, spoil: Any, told: str) -> None:
+@pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_run_is_listed_with_its_problem(tmp_path: Path, spoil: Any, message: str) -> None:
     write_run(tmp_path, "1-good")
     spoil(write_run(tmp_path, "2-broken"))
     broken, good = list_runs(tmp_path)
     assert (good.state, good.problem) == ("complete", "")
     assert broken.state == "broken"
-    assert told in broken.problem
+    assert message in broken.problem
     assert broken.remedy
 
 
@@ -92,7 +92,7 @@ def test_the_stamp_changes_with_every_change(tmp_path: Path) -> None:
     assert list_runs(tmp_path)[0].state == "broken"
 
 
-def test_a_sweep_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_sweep_is_read_back_unchanged(tmp_path: Path) -> None:
     points = [point(0), point(1)]
     write_sweep_report(tmp_path / "s", points)
     [entry] = list_sweeps(tmp_path)
@@ -101,13 +101,13 @@ def test_a_sweep_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"points": []}', '{"points": [1]}', '{"points": [{"settings": 3}]}'])
-def test_a_broken_sweep_says_so(tmp_path: Path, text: str) -> None:
+def test_a_broken_sweep_has_a_problem(tmp_path: Path, text: str) -> None:
     write_sweep_report(tmp_path / "s", [point(0)])
     (tmp_path / "s" / "sweep.json").write_text(text, encoding="utf-8")
     assert list_sweeps(tmp_path)[0].problem
 
 
-def test_a_sweep_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+def test_a_sweep_of_an_earlier_version_has_a_remedy(tmp_path: Path) -> None:
     write_sweep_report(tmp_path / "s", [point(0)])
     (tmp_path / "s" / "sweep.json").unlink()
     assert "sweep again" in list_sweeps(tmp_path)[0].problem

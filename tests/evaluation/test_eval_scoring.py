@@ -16,7 +16,7 @@ from eval.errors import EvalError
 from eval.scoring import load_na_probs, load_predictions, score_squad
 
 SQUAD = Path(__file__).parents[3] / "shared" / "data" / "squad"
-needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is not there")
+needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is missing")
 
 
 def dataset_of(version: str, **answers: tuple[str, ...]) -> Dataset:
@@ -82,7 +82,7 @@ def test_v1_counts_a_missing_prediction_as_wrong() -> None:
     assert (score.ids, score.missing, score.unknown) == (("q1", "q2"), 1, 1)
 
 
-def test_golds_that_normalise_to_nothing() -> None:
+def test_golds_without_tokens() -> None:
     assert score_squad(dataset_of("1.1", q1=("the", "x")), {"q1": ""}).official == {"exact": 100, "f1": 0, "total": 1}
     # v2.0 drops such golds, and asks for silence where none is left.
     both = score_squad(dataset_of("2.0", q1=("the", "x")), {"q1": ""})
@@ -106,7 +106,7 @@ def test_probabilities_above_the_threshold_abstain() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=12), st.randoms())
-def test_the_best_threshold_is_that_of_trying_them_all(cases: list[tuple[bool, bool, bool]], chance: object) -> None:
+def test_the_best_threshold_equals_brute_force(cases: list[tuple[bool, bool, bool]], chance: object) -> None:
     """With distinct probabilities: the script's walk is a search over every threshold and abstaining always."""
     golds = {f"q{n}": ("x",) if answerable else () for n, (answerable, _, _) in enumerate(cases)}
     predictions = {f"q{n}": "" if silent else "x" if right else "wrong" for n, (_, right, silent) in enumerate(cases)}
@@ -133,13 +133,13 @@ def test_no_prediction_for_any_question_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), 3, ["x"]])
-def test_a_prediction_that_is_no_text_is_refused(value: object) -> None:
+def test_a_prediction_that_is_not_a_text_is_refused(value: object) -> None:
     with pytest.raises(EvalError, match="prediction for 'q2'"):
         score_squad(V2, {**V2_PREDICTIONS, "q2": value})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "0.5", True, 10**400])
-def test_a_probability_that_is_no_number_is_refused(value: object) -> None:
+def test_a_probability_that_is_not_a_number_is_refused(value: object) -> None:
     with pytest.raises(EvalError, match="probability of 'q2'"):
         score_squad(V2, V2_PREDICTIONS, {**dict.fromkeys(V2_PREDICTIONS, 0.5), "q2": value})  # type: ignore[dict-item]
 
@@ -149,17 +149,17 @@ def test_a_missing_probability_is_refused() -> None:
         score_squad(V2, V2_PREDICTIONS, dict.fromkeys(["q1", "q2", "q3"], 0.5))
 
 
-def test_a_threshold_that_is_no_number_is_refused() -> None:
+def test_a_threshold_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(EvalError, match="threshold"):
         score_squad(V2, V2_PREDICTIONS, dict.fromkeys(V2_PREDICTIONS, 0.5), float("nan"))
 
 
-def test_v1_knows_no_probabilities() -> None:
+def test_v1_refuses_probabilities() -> None:
     with pytest.raises(EvalError, match=r"version 1\.1"):
         score_squad(dataset_of("1.1", q1=("x",)), {"q1": "x"}, {"q1": 0.5})
 
 
-def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_files_are_read_back_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"q1": "Größe \u2028", "q2": ""}), encoding="utf-8-sig")
     assert load_predictions(path) == {"q1": "Größe \u2028", "q2": ""}
@@ -183,7 +183,7 @@ def test_files_are_read_as_they_were_written(tmp_path: Path) -> None:
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
-def test_a_prediction_file_that_is_none_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_an_invalid_prediction_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "p.json"
     path.write_bytes(content)
     with pytest.raises(EvalError, match=message):
@@ -191,14 +191,14 @@ def test_a_prediction_file_that_is_none_is_refused(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize("value", ['"0.5"', "true", "null", "Infinity", "1e999"])
-def test_a_file_of_probabilities_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
+def test_an_invalid_file_of_probabilities_is_refused(tmp_path: Path, value: str) -> None:
     path = tmp_path / "na.json"
     path.write_text(f'{{"q1": {value}}}', encoding="utf-8")
     with pytest.raises(EvalError, match="number"):
         load_na_probs(path)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match="does not exist"):
         load_predictions(tmp_path / "none.json")
     with pytest.raises(EvalError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Intervals, the paired bootstrap and McNemar against scipy and against what was planted."""
+"""Intervals, the paired bootstrap and McNemar against scipy and against planted differences."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_mcnemar_of_thousands_is_finite_and_of_unlike_lengths_refused() -> None:
 
 
 @given(st.integers(1, 500), st.data())
-def test_the_score_interval_is_scipys(n: int, data: st.DataObject) -> None:
+def test_the_score_interval_equals_scipy(n: int, data: st.DataObject) -> None:
     successes = data.draw(st.integers(0, n))
     found = wilson(successes, n)
     expected = binomtest(successes, n).proportion_ci(method="wilson")
@@ -128,13 +128,13 @@ def test_the_score_interval_is_scipys(n: int, data: st.DataObject) -> None:
     assert found.low <= found.mean <= found.high
 
 
-def test_shares_that_are_none_are_refused() -> None:
+def test_invalid_shares_are_refused() -> None:
     for successes, n in ((0, 0), (2, 1), (-1, 3)):
         with pytest.raises(ValueError, match="not a share"):
             wilson(successes, n)
 
 
-def test_percentiles_are_numpys() -> None:
+def test_percentiles_equal_numpy() -> None:
     assert percentile([4.0, 1.0, 2.0], 50) == 2.0
     assert percentile([0.0, 1.0], 95) == pytest.approx(0.95)
     with pytest.raises(ValueError, match="no values"):

@@ -1,4 +1,4 @@
-"""Paragraphs of a question file are found in documents of another index, and only where they stand."""
+"""Paragraphs of a question file are located in the documents of another index by their text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXTS = {
 
 
 def sources_of(*paragraphs: Paragraph) -> list[str | None]:
-    """Return what one question about each paragraph, and one about none, is said to be answered by."""
+    """Return the located source of one question about each paragraph."""
     questions = [Question(str(n), "Why?", (), paragraph=n, source=p.source) for n, p in enumerate(paragraphs)]
     questions.append(Question("own", "Why?", (), source="named.md"))
     dataset = Dataset("d", "1.1", "", tuple(questions), paragraphs)
@@ -22,14 +22,14 @@ def sources_of(*paragraphs: Paragraph) -> list[str | None]:
     return found
 
 
-def test_a_paragraph_is_found_by_its_text_whatever_its_white_space() -> None:
+def test_a_paragraph_is_found_by_its_text_in_any_white_space() -> None:
     assert sources_of(Paragraph("Horn/0.txt", "Horn", "The horn sounds twice. It is\nheard")) == ["docs/horn.txt"]
     assert sources_of(Paragraph("Horn/0.txt", "Horn", "nine miles.")) == [
         "docs/horn.txt"
     ]  # fewer words than are hashed
 
 
-def test_of_two_documents_the_first_by_name_is_told() -> None:
+def test_of_two_documents_the_first_by_name_is_used() -> None:
     assert sources_of(Paragraph("Lamp/0.txt", "Lamp", "The lamp was lit in 1874.")) == ["docs/lamp-copy.md"]
 
 
@@ -38,7 +38,7 @@ def test_a_name_counts_before_the_text() -> None:
     assert sources_of(Paragraph("horn.txt", "", "Other words altogether here.")) == ["docs/horn.txt"]
 
 
-def test_what_no_document_holds_is_said_to_be_nowhere() -> None:
+def test_a_paragraph_in_no_document_has_no_source() -> None:
     assert sources_of(
         Paragraph("a/0.txt", "A", "The lamp was lit in 1875, they say."),
         Paragraph("a/1.txt", "A", "The lamp was lit in 1874, they say."),

@@ -12,7 +12,7 @@ from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_measures_equal_those_of_ir_measures(seed: int) -> None:
+def test_metrics_equal_those_of_ir_measures(seed: int) -> None:
     chance = random.Random(seed)
     documents = [f"d{n}" for n in range(40)]
     relevant = set(chance.sample(documents, chance.randint(1, 15)))
@@ -42,7 +42,7 @@ def test_a_perfect_ranking_scores_one() -> None:
     assert recall_at_k([1, 2], {1, 2}, 2) == reciprocal_rank([1, 2], {1, 2}) == ndcg_at_k([2, 1], {1, 2}, 5) == 1.0
 
 
-def test_a_question_without_relevant_items_has_no_measure() -> None:
+def test_a_question_without_relevant_items_has_no_metric() -> None:
     with pytest.raises(ValueError, match="relevant"):
         recall_at_k([1], set(), 1)
     with pytest.raises(ValueError, match="relevant"):
