@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install chromium demo test torture check format bench clean
+.PHONY: help install chromium demo quick test lint torture format bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,17 +38,22 @@ chromium:
 	{ [ "$$(id -u)" = 0 ] && (apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium fonts-liberation) >/dev/null 2>&1; } || \
 	echo "Chromium is not installed, so the browser tests cannot run: apt-get install chromium"
 
-test: install chromium  ## Run the whole test suite
-	$(BIN)/python -m pytest
+# Each worker of `-n 2` runs whole files; tests that share an engine stay together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)
-	$(BIN)/python -m pytest tests/faults tests/ingestion/loaders -m "torture or not torture"
+quick: install  ## Run the fast subset of the tests (under 2 minutes on 2 cores)
+	$(PYTEST) -m "not (slow or engine or browser or faults or torture)"
 
-check: install chromium  ## Formatting, lint, types and tests
+lint: install  ## Check formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+test: lint chromium  ## Run everything: lint, types and the whole test suite
+	$(PYTEST)
+
+torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)
+	$(BIN)/python -m pytest tests/faults tests/ingestion/loaders -m "torture or not torture"
 
 format: install  ## Format the code
 	$(BIN)/ruff format .

@@ -19,6 +19,7 @@ from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.factory import make_embedder
 
+ROOT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")
 ROOM_NEEDED = 2 << 30
 
@@ -33,6 +34,26 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="rag-tests-", dir=MEMORY)
         config.option.basetemp = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+# Which tests the fast subset leaves out, by place; single slow ones carry ``@pytest.mark.slow`` themselves.
+MARKED_BY_PLACE = {
+    "tests/engine/": "engine",
+    "tests/faults/": "faults",
+    "tests/ui/test_browser_": "browser",
+    "tests/ui/test_hostile_pages": "browser",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their place, and give each worker of ``pytest -n`` whole groups that share a start-up."""
+    for item in items:
+        path = item.path.relative_to(ROOT).as_posix()
+        for place, mark in MARKED_BY_PLACE.items():
+            if path.startswith(place):
+                item.add_marker(mark)
+        group = "engine" if item.get_closest_marker("engine") else path
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 settings.register_profile("seeded", derandomize=True, deadline=None, database=None)
