@@ -666,15 +666,15 @@ def test_an_empty_question(indexed: Path, rag: Rag, command: str, question: str)
 def test_a_question_of_a_hundred_thousand_characters(indexed: Path, rag: Rag, command: str) -> None:
     ran = rag(command, "w" * 100_000)
     assert ran.code == 1
-    assert error_of(ran)[0] == "the question has 100,000 characters, and at most 4,000 are read"
+    assert error_of(ran)[0] == "the question has 100,000 characters; the maximum is 4,000"
 
 
 def test_a_question_that_does_not_fit_the_model(indexed: Path, rag: Rag) -> None:
     ran = rag("ask", "horn, " * 600, "--set", "prompt.max_tokens=1000")
     assert ran.code == 1
     sentence, remedy = error_of(ran)
-    assert "the model reads 1048 beside its answer" in sentence
-    assert "ask something shorter" in remedy
+    assert "the model reads 1048 besides its answer" in sentence
+    assert "ask a shorter question" in remedy
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_the_embedder_is_loaded_only_where_there_is_something_to_embed(
     def refuse(config: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("rag.ingestion.run.make_embedder", refuse)
+    monkeypatch.setattr("rag.factory.make_embedder", refuse)
     ran = rag("ingest", "docs")
     assert ran.out.startswith("0 added, 0 changed, 3 unchanged, 0 failed · 0 chunks, 0 embedded")
     assert set(rag("ingest", "docs", "--json").json) == INGEST
@@ -301,7 +301,7 @@ def test_an_unsupported_sentence_is_named(indexed: Path, rag: Rag) -> None:
     # Cut after one word, the fake's answer is "The", which no passage can support.
     ran = rag("ask", KEY, "--set", "prompt.max_tokens=1")
     assert "Unsupported: no passage says “The”\n\nPassages that were read\n[1] docs/" in ran.out
-    assert ran.err == "note: the answer was cut at 1 token (prompt.max_tokens)\n"
+    assert ran.err == "note: The answer was cut at 1 token (prompt.max_tokens).\n"
 
 
 def test_ask_json(indexed: Path, rag: Rag) -> None:

@@ -308,7 +308,7 @@ def test_calibration_is_written_beside_the_index_and_read_by_ask(
     assert asked["abstained"] is (plain["confidence"] < threshold)
     assert asked["config_digest"] != plain["config_digest"] or threshold == 0
     other = rag("ask", question, "--json", "--set", "prompt.max_tokens=20")
-    assert "fitted for other settings" in other.err
+    assert "fitted for other generator" in other.err
     (indexed / ".rag" / "calibration.json").write_text("{}", encoding="utf-8")
     broken = rag("ask", question)
     assert broken.code == 2
@@ -496,13 +496,11 @@ def test_a_gold_that_no_document_holds_was_not_ingested(indexed: Path, rag: Rag)
 def test_starting_the_generator_is_no_question_s_latency(
     beacons: str, rag: Rag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rag.cli.evaluation import systems
-
     def slow(*_: object) -> FakeCompleter:
         time.sleep(0.6)
         return FakeCompleter()
 
-    monkeypatch.setattr(systems, "make_generator", slow)
+    monkeypatch.setattr("rag.factory.make_generator", slow)
     for seed in ("0", "1"):  # the second run has counted some texts already, and starts in the middle of one
         ran = rag("eval", beacons, "--window", "1", "--limit", "6", "--seed", seed, "--json")
         assert max(row["latency_s"] for row in rows_of(ran.json["run"])) < 0.5

@@ -12,13 +12,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.factory import make_generator, open_or_create
-from rag.generation.base import Generator
+from rag.generation.base import Completer
 from rag.ingestion.chunker import Chunker
 from rag.ingestion.ingestor import Ingestor
 from rag.models.resolve import resolve_model
@@ -33,8 +34,8 @@ def cpu_config() -> Config:
 
 
 @pytest.fixture(scope="session")
-def engine(cpu_config: Config) -> Iterator[Generator]:
-    generator = make_generator(cpu_config)
+def engine(cpu_config: Config) -> Iterator[Completer]:
+    generator = cast("Completer", make_generator(cpu_config))
     yield generator
     generator.close()
 

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rag.answering.pipeline import Pipeline
 
 from rag.config import load_config
 from rag.embedding.base import Embedder
 from rag.errors import ModelError
-from rag.factory import make_pipeline, open_index
+from rag.knowledge_base import KnowledgeBase, ModelPool
 from rag.models import resolve as models
 
 # docs/reader.md says how many of examples/questions.jsonl it does not find.
@@ -45,15 +44,15 @@ NOT_THERE = (
 
 
 @pytest.fixture(scope="module")
-def pipeline(example_index: Path, minilm: Embedder) -> Iterator[Pipeline]:
-    config = load_config("cpu").config
-    made = make_pipeline(open_index(example_index, config, minilm), config, embedder=minilm)
-    yield made
-    made.close()
+def pipeline(example_index: Path, minilm: Embedder) -> Iterator[KnowledgeBase]:
+    resolved, models = load_config("cpu"), ModelPool()
+    models.put(resolved.config, embedder=minilm)
+    with KnowledgeBase(example_index, resolved, models) as made:
+        yield made
 
 
 @pytest.mark.parametrize("question", ANSWERED)
-def test_it_marks_what_is_there_and_cites_it(pipeline: Pipeline, question: str) -> None:
+def test_it_marks_what_is_there_and_cites_it(pipeline: KnowledgeBase, question: str) -> None:
     answer = pipeline.ask(question)
     assert answer.text == ANSWERED[question]
     citation = answer.citations[0]
@@ -63,19 +62,19 @@ def test_it_marks_what_is_there_and_cites_it(pipeline: Pipeline, question: str) 
 
 
 @pytest.mark.parametrize("question", NOT_THERE)
-def test_it_is_silent_where_there_is_nothing(pipeline: Pipeline, question: str) -> None:
+def test_it_is_silent_where_there_is_nothing(pipeline: KnowledgeBase, question: str) -> None:
     answer = pipeline.ask(question)
     assert answer.abstained
     assert answer.citations == ()
 
 
-def test_it_knows_that_it_reads_no_russian(pipeline: Pipeline) -> None:
+def test_it_knows_that_it_reads_no_russian(pipeline: KnowledgeBase) -> None:
     answer = pipeline.ask("Какой была наименьшая видимость во время испытаний?")
     assert answer.abstained
     assert answer.finish_reason == "unknown script"
 
 
-def test_a_batch_answers_as_single_questions_do(pipeline: Pipeline) -> None:
+def test_a_batch_answers_as_single_questions_do(pipeline: KnowledgeBase) -> None:
     questions = [*ANSWERED, *NOT_THERE]
     assert [a.text for a in pipeline.ask_batch(questions)] == [pipeline.ask(q).text for q in questions]
 

@@ -6,11 +6,13 @@ import threading
 
 import pytest
 
-from rag.config import Config
+from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.errors import PromptTooLongError
-from rag.factory import make_counter, make_pipeline, open_index
-from rag.generation.base import Generator, Message, Prompt, Sampling
+from rag.factory import open_index
+from rag.generation.base import Completer, Message, Prompt, Sampling
+from rag.generation.registry import GENERATORS
+from rag.knowledge_base import KnowledgeBase, ModelPool
 
 pytestmark = pytest.mark.engine
 
@@ -33,7 +35,7 @@ def is_painted(text: str, colour: str) -> bool:
     return text.startswith(f" {colour} and weighs 340 kilo")
 
 
-def test_single_streamed_and_batched_agree(engine: Generator) -> None:
+def test_single_streamed_and_batched_agree(engine: Completer) -> None:
     prompt = painted("orange")
     single = engine.generate([prompt], GREEDY)[0]
     stream = engine.stream(prompt, GREEDY)
@@ -44,31 +46,31 @@ def test_single_streamed_and_batched_agree(engine: Generator) -> None:
     assert len(pieces) > 1, "a stream comes in pieces"
 
 
-def test_answers_keep_the_order_of_their_prompts(engine: Generator) -> None:
+def test_answers_keep_the_order_of_their_prompts(engine: Completer) -> None:
     for colour, completion in zip(COLOURS, engine.generate([painted(c) for c in COLOURS], GREEDY), strict=True):
         assert is_painted(completion.text, colour)
 
 
-def test_usage_counts_what_the_tokenizer_counts(engine: Generator) -> None:
+def test_usage_counts_what_the_tokenizer_counts(engine: Completer) -> None:
     prompt = ask("When was it moored?")
     completion = engine.generate([prompt], GREEDY)[0]
     assert completion.usage.prompt_tokens == engine.count_prompts([prompt])[0]
     assert 1 <= completion.usage.completion_tokens <= GREEDY.max_tokens
 
 
-def test_a_shared_beginning_comes_from_the_prefix_cache(engine: Generator) -> None:
+def test_a_shared_beginning_comes_from_the_prefix_cache(engine: Completer) -> None:
     engine.generate([ask("What is its name?")], GREEDY)
     again = engine.generate([ask("Where is it moored?")], GREEDY)[0]
     assert again.usage.cached_tokens >= 64
 
 
-def test_length_limit_is_reported(engine: Generator) -> None:
+def test_length_limit_is_reported(engine: Completer) -> None:
     completion = engine.generate([Prompt("Once upon a time")], Sampling(max_tokens=4))[0]
     assert completion.finish_reason == "length"
     assert completion.usage.completion_tokens == 4
 
 
-def test_closing_a_stream_aborts_and_keeps_the_text(engine: Generator) -> None:
+def test_closing_a_stream_aborts_and_keeps_the_text(engine: Completer) -> None:
     stream = engine.stream(Prompt("Once upon a time there was"), Sampling(max_tokens=400))
     first = next(iter(stream))
     stream.close()
@@ -77,7 +79,7 @@ def test_closing_a_stream_aborts_and_keeps_the_text(engine: Generator) -> None:
     assert engine.generate([ask("Which colour is the buoy?")], GREEDY)[0].text, "the engine goes on"
 
 
-def test_many_threads_share_the_engine(engine: Generator) -> None:
+def test_many_threads_share_the_engine(engine: Completer) -> None:
     found: dict[str, str] = {}
 
     def work(colour: str) -> None:
@@ -95,13 +97,13 @@ def test_many_threads_share_the_engine(engine: Generator) -> None:
     assert all(is_painted(text, colour) for colour, text in found.items())
 
 
-def test_a_prompt_longer_than_the_model_is_an_error_and_harms_nothing(engine: Generator) -> None:
+def test_a_prompt_longer_than_the_model_is_an_error_and_harms_nothing(engine: Completer) -> None:
     with pytest.raises(PromptTooLongError):
         engine.generate([Prompt("word " * 5000), ask("Which colour?")], GREEDY)
     assert engine.generate([ask("Which colour is the buoy?")], GREEDY)[0].text
 
 
-def test_chat_prompts_go_through_the_model_s_template(engine: Generator) -> None:
+def test_chat_prompts_go_through_the_model_s_template(engine: Completer) -> None:
     prompt = Prompt(messages=(Message("system", "Be brief."), Message("user", "Say hello.")))
     plain = engine.count_tokens(["Be brief.Say hello."])[0]
     assert engine.count_prompts([prompt])[0] > plain
@@ -109,11 +111,13 @@ def test_chat_prompts_go_through_the_model_s_template(engine: Generator) -> None
 
 
 def test_ask_cites_spans_of_the_documents(
-    engine: Generator, example_index, cpu_config: Config, minilm: Embedder
+    engine: Completer, example_index, cpu_config: Config, minilm: Embedder
 ) -> None:
     index = open_index(example_index, cpu_config, minilm)
-    pipeline = make_pipeline(index, cpu_config, embedder=minilm, generator=engine)
-    answers = pipeline.ask_batch(
+    models = ModelPool()
+    models.put(cpu_config, embedder=minilm, generator=engine)
+    knowledge_base = KnowledgeBase(example_index, load_config("cpu", ["generator.type=vllm"]), models)
+    answers = knowledge_base.ask_batch(
         [
             "Which phone extension do I ask for when a foghorn will not stop at night?",
             "Who won the football world cup in 1998?",
@@ -128,8 +132,10 @@ def test_ask_cites_spans_of_the_documents(
     assert abstained.abstained and abstained.text == "not in the documents" and abstained.passages
 
 
-def test_counting_without_the_engine_agrees_with_it(engine: Generator, cpu_config: Config) -> None:
-    counter = make_counter(cpu_config)
+def test_counting_without_the_engine_agrees_with_it(engine: Completer, cpu_config: Config) -> None:
+    make_counter = GENERATORS["vllm"].make_counter
+    assert make_counter is not None
+    counter = make_counter(cpu_config.generator_settings())
     prompts = [ask("Which colour?"), Prompt(messages=(Message("system", "Be brief."), Message("user", STORY)))]
     texts = ["", "one", STORY, "Датчик тумана"]
     assert counter.count_tokens(texts) == engine.count_tokens(texts)
@@ -137,7 +143,7 @@ def test_counting_without_the_engine_agrees_with_it(engine: Generator, cpu_confi
     assert counter.context_length == engine.context_length
 
 
-def test_a_completion_says_how_long_it_took(engine: Generator) -> None:
+def test_a_completion_says_how_long_it_took(engine: Completer) -> None:
     short, long = engine.generate([ask("Which colour?"), ask("How heavy?")], Sampling(max_tokens=24))
     assert 0 < short.seconds < 60
     assert 0 < long.seconds < 60

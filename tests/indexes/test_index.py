@@ -41,10 +41,9 @@ from indexes import (
     NewChunk,
     SettingsMismatchError,
     Snapshot,
-    derived,
-    verify,
-    verify_derived,
 )
+from indexes.derived import publish as derived
+from indexes.derived import verify, verify_derived
 from indexes.derived.build import lexical_text
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.rows import Float32, Int64

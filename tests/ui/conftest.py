@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> Iterator[Callable[..., UiSettings]]:
     yield set_to
     for engine in list(engines_module._engines._engines.values()):
         with contextlib.suppress(Exception):  # one that was meant to fail
-            engine.pipeline(30).close()
+            engine.knowledge_base(30).close()
     engines_module._engines = engines_module.Engines()
     use(UiSettings())
 

@@ -8,9 +8,10 @@ from fpdf import FPDF
 
 from rag.config import load_config
 from rag.embedding.fake import FakeEmbedder
-from rag.factory import make_chunker, make_pipeline, open_or_create
+from rag.factory import make_chunker, open_or_create
 from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor
+from rag.knowledge_base import KnowledgeBase, ModelPool
 from rag.types import Answer, Citation, Passage, Sentence
 
 PUMP = "The pump is tested in March. The lamp is tested in June."
@@ -49,15 +50,10 @@ def make_index(folder: Path, files: dict[str, str | bytes] | None = None) -> Pat
 
 def ask(index: Path, question: str, reply: str | None = None) -> Answer:
     """Ask the index, answered by the fake generator or with the reply."""
-    config, embedder = load_config("test").config, FakeEmbedder()
-    generator = FakeCompleter(None if reply is None else lambda _: reply)
-    opened = open_or_create(index, config, embedder)
-    pipeline = make_pipeline(opened, config, embedder=embedder, generator=generator)
-    try:
-        return pipeline.ask(question)
-    finally:
-        pipeline.close()
-        opened.store.close()
+    resolved, models = load_config("test"), ModelPool()
+    models.put(resolved.config, generator=FakeCompleter(None if reply is None else lambda _: reply))
+    with KnowledgeBase(index, resolved, models) as knowledge_base:
+        return knowledge_base.ask(question)
 
 
 def passage(text: str = PUMP, **fields: object) -> Passage:

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from rag.answering.pipeline import Pipeline
 
 from rag.answering import query_rewriting as followup
+from rag.knowledge_base import KnowledgeBase
 from rag.retrieval.filters import Filter
 from ui.jobs.asking import Asking, Outcome
 from ui.jobs.background import Task
@@ -62,7 +62,7 @@ def test_what_is_loaded_is_set_aside_from_collections_of_garbage(
     settings: Callable[..., UiSettings], ingested: Path
 ) -> None:
     gc.unfreeze()
-    engine(settings(ingested)).pipeline(30)
+    engine(settings(ingested)).knowledge_base(30)
     assert gc.get_freeze_count() > 10_000
     gc.unfreeze()
 
@@ -77,8 +77,8 @@ def test_stopping_after_the_end_changes_nothing(settings: Callable[..., UiSettin
 
 def test_stopping_while_the_models_load_ends_the_wait(settings: Callable[..., UiSettings], ingested: Path) -> None:
     waiting = engine(settings(ingested))
-    waiting.pipeline()
-    loaded, for_ever = waiting._making, Future[Pipeline]()
+    waiting.knowledge_base()
+    loaded, for_ever = waiting._making, Future[KnowledgeBase]()
     waiting._making = Task(for_ever)
     asking = Asking(waiting, QUESTION)
     asking.stop()
@@ -119,7 +119,7 @@ def test_a_defect_is_a_sentence_too(
     settings: Callable[..., UiSettings], ingested: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = engine(settings(ingested))
-    monkeypatch.setattr(broken.pipeline().retriever, "retrieve", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(broken.knowledge_base().retriever, "retrieve", lambda *a, **k: 1 / 0)
     outcome = Asking(broken, QUESTION).outcome()
     assert outcome.failure is not None and "ZeroDivisionError" in outcome.failure.message
 

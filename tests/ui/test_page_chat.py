@@ -17,7 +17,7 @@ from ui.server.owners import COOKIE, new_token, owner_of
 from ui.settings import UiSettings
 from ui.storage.history import Chats
 
-APP = Path(ui.components.frame.__file__).with_name("entry") / "app.py"
+APP = Path(ui.__file__).with_name("entry") / "app.py"
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
 Set = Callable[..., UiSettings]
 
@@ -144,8 +144,8 @@ def test_while_the_models_load_the_page_says_so_and_takes_questions(
 ) -> None:
     settings(ingested)
     loaded = threading.Event()
-    make = engines()._make
-    monkeypatch.setattr(engines(), "_make", lambda *a: loaded.wait(60) and make(*a))
+    make = engines()._load
+    monkeypatch.setattr(engines(), "_load", lambda *a: loaded.wait(60) and make(*a))
     page = opened()
     assert "The models are being loaded" in texts(page)
     assert not page.chat_input(key="question").disabled
@@ -157,7 +157,7 @@ def test_models_that_cannot_be_loaded_are_a_sentence_and_can_be_tried_again(
     settings: Set, ingested: Path, browsers: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings(ingested)
-    monkeypatch.setattr(engines(), "_make", lambda *a: 1 / 0)
+    monkeypatch.setattr(engines(), "_load", lambda *a: 1 / 0)
     page = opened()
     engine_of(page)
     page.run()

@@ -97,7 +97,7 @@ def test_the_documents_and_what_is_known_of_one(ingested: Path, settings: Set) -
 
 def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested: Path, settings: Set) -> None:
     now = settings(ingested)
-    pipeline = engines().get(ingested, "test").pipeline(60)
+    pipeline = engines().get(ingested, "test").knowledge_base(60)
     page = upload(opened(), ("../Gull & Co.txt", b"A gull called Ferdinand sits on the mast."), ("empty.txt", b""))
     assert "Gull & Co.txt (41 bytes) was taken." in texts(page)
     assert "empty.txt: The file is empty." in texts(page)

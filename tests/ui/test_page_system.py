@@ -176,7 +176,7 @@ def test_no_password_is_shown() -> None:
 def test_models_by_what_they_are_for() -> None:
     cpu = load_config("cpu").config
     assert [role for role, *_ in models_of(cpu)] == ["embedder", "reader"]
-    assert [role for role, *_ in models_of(load_config("cpu", ("generator.type=hybrid",)).config)] == [
+    assert [role for role, *_ in models_of(load_config("cpu", ("generator.type=vllm",)).config)] == [
         "embedder", "reader", "writer",
     ]  # fmt: skip
     [_, reader] = model_rows(cpu)

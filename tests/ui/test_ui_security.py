@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -15,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rag.errors import UsageError
+from ui.components.frame import STYLE
 from ui.server import launch as server
 from ui.server.launch import Login, check_host, check_port, configured_login
 from ui.server.login import COOKIE as LOGIN
@@ -292,12 +292,12 @@ def test_what_stands_on_the_primary_colour_is_readable_and_nothing_is_written_in
     for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
         for tint in (0.1, 0.2):  # what is chosen of several, and the same below the mouse
             assert contrast(theme["textColor"], faded(theme["primaryColor"], ground, tint)) >= 4.5
-    style = Path(server.__file__).with_name("style.css").read_text()
+    style = STYLE.read_text()
     for written in ("stSliderThumbValue", "button[data-selected]", ":hover"):
         assert written in style[: style.index("color: inherit !important")]
 
 
 def test_marked_words_are_readable_and_the_style_sheet_has_these_colours() -> None:
     assert contrast(MARK["textColor"], MARK["backgroundColor"]) >= 4.5
-    style = Path(server.__file__).with_name("style.css").read_text()
+    style = STYLE.read_text()
     assert MARK["backgroundColor"] in style and MARK["textColor"] in style

@@ -25,6 +25,7 @@ from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.factory import make_retriever, open_index
+from rag.generation.cached import CachedCompleter, CachedExtractor
 from rag.ops.serialize import notes_json
 from rag.retrieval.retriever import Retrieved
 from rag.types import Answer, Note, Passage
@@ -159,10 +160,13 @@ class Open:
 
 
 def answer_each(answerer: Answerer, found: Sequence[Retrieved]) -> list[Answer]:
-    """Answer in one batch; where one question cannot be asked at all, that one fails and the others are answered.
+    """Answer in one batch. A question that cannot be asked fails alone, the others are answered.
 
-    The seconds that a generator or its tokenizer takes to start belong to no question, and are taken out.
+    The seconds in which a cached generator starts belong to no question and are subtracted.
     """
+    generator = answerer.generator
+    cached = generator if isinstance(generator, CachedCompleter | CachedExtractor) else None
+    started = cached.starting_s if cached else 0.0
     try:
         answers = answerer.answer_batch(found)
     except (PromptTooLongError, PromptRefusedError) as error:
@@ -170,6 +174,16 @@ def answer_each(answerer: Answerer, found: Sequence[Retrieved]) -> list[Answer]:
             return [_failed(found[0], error)]
         half = len(found) // 2
         return answer_each(answerer, found[:half]) + answer_each(answerer, found[half:])
+    return _without_start(answers, cached.starting_s - started if cached else 0.0)
+
+
+def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
+    """Subtract the start from the first stage that is long enough to contain it."""
+    for n, answer in enumerate(answers if seconds > 0 else ()):
+        for stage in ("prompt", "generate"):
+            if answer.timings.get(stage, 0.0) >= seconds:
+                answers[n] = replace(answer, timings={**answer.timings, stage: answer.timings[stage] - seconds})
+                return answers
     return answers
 
 

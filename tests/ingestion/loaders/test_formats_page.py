@@ -37,8 +37,8 @@ def test_every_limit_is_on_the_page_with_its_default() -> None:
 def test_every_reason_is_on_the_page() -> None:
     code = "".join(
         path.read_text(encoding="utf-8")
-        for part in ("loaders", "parsing")
-        for path in (ROOT / "rag" / part).glob("*.py")
+        for part in ("loaders", "sandbox")
+        for path in (ROOT / "rag" / "ingestion" / part).glob("*.py")
     )
     reasons = set(re.findall(r'(?:DocumentError|_refusal)\(\s*"([a-z ]+)"', code))
     assert {"bomb", "timeout", "killed", "memory"} <= reasons
