@@ -46,24 +46,19 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Comparison": "comparison",
-    "Dataset": "datasets",
-    "EvalError": "errors",
-    "Prediction": "predictions",
-    "Question": "datasets",
-    "RunData": "records",
-    "compare": "comparison",
-    "evaluate": "run",
-    "exact_match": "metrics",
-    "f1": "metrics",
-    "load_dataset": "datasets",
-    "load_run": "records",
-    "sample": "datasets",
-    "write_report": "report",
+    "comparison": ("Comparison", "compare"),
+    "datasets": ("Dataset", "Question", "load_dataset", "sample"),
+    "errors": ("EvalError",),
+    "metrics": ("exact_match", "f1"),
+    "predictions": ("Prediction",),
+    "records": ("RunData", "load_run"),
+    "report": ("write_report",),
+    "run": ("evaluate",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

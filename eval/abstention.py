@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from eval.statistics import wilson
 
 __all__ = [
     "Calibration",
-    "area_under_risk_coverage",
     "auroc",
     "calibrate",
     "no_answer_rates",
@@ -60,10 +59,6 @@ class Calibration:
     f1_before: float
     f1: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON."""
-        return asdict(self)
-
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
     """Return the probability that a positive scores above a negative; a tie counts half (Mann and Whitney 1947).
@@ -93,18 +88,6 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[Float64, F
     last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) if len(order) else np.empty(0, dtype=np.int64)
     answered = last + 1
     return answered / max(1, len(values)), 1 - np.cumsum(right[order])[last] / answered
-
-
-def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float:
-    """Return the mean risk over all coverages (Geifman, Uziel and El-Yaniv 2019); lower is better.
-
-    Without ties it is the mean of the risks after each question; tied questions count with the risk after the last.
-    Raises ``ValueError`` without a question.
-    """
-    coverage, risk = risk_coverage(confidence, correct)
-    if not len(coverage):
-        raise ValueError("there is no question")
-    return float((np.diff(coverage, prepend=0.0) * risk).sum())
 
 
 def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, float | None]:

@@ -57,14 +57,6 @@ class Comparison:
     flipped: list[dict[str, Any]] = field(default_factory=list)
     worse: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON."""
-        return {
-            **{key: value for key, value in vars(self).items() if key not in {"differences", "mcnemar"}},
-            "differences": {name: difference.as_dict() for name, difference in self.differences.items()},
-            "mcnemar": self.mcnemar.as_dict() if self.mcnemar else None,
-        }
-
 
 def compare(
     run_a: RunData | Path | str, run_b: RunData | Path | str, *, samples: int = 10_000, seed: int = 0

@@ -201,7 +201,7 @@ def _metrics(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, dict[str
     intervals = {}
     for columns in by_length.values():  # columns of one length share their resampling
         intervals.update(bootstrap_means(columns, seed=seed))
-    return {name: intervals[name].as_dict() for name in names}
+    return {name: asdict(intervals[name]) for name in names}
 
 
 def _official(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:

@@ -8,8 +8,7 @@ questions is not the mean that the caller asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,10 +40,6 @@ class Interval:
     high: float
     n: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -58,10 +53,6 @@ class Difference:
     p: float
     n: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
@@ -70,10 +61,6 @@ class McNemar:
     only_a: int
     only_b: int
     p: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON."""
-        return asdict(self)
 
 
 def bootstrap_mean(values: ArrayLike, *, samples: int = 2000, seed: int = 0, level: float = 0.95) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_the_dictionary_is_json_and_the_draws_are_seeded() -> None:
     a, b = run_of("a"), run_of("b", right=0.58, seed=1)
     found = compare(a, b, samples=500, seed=3)
     assert found == compare(a, b, samples=500, seed=3)
-    tree = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    tree = json.loads(json.dumps(asdict(found), allow_nan=False))
     assert tree["differences"]["em"]["n"] == 400
     assert (tree["samples"], tree["seed"], tree["mcnemar"]["only_a"]) == (500, 3, found.mcnemar.only_a)  # type: ignore[union-attr]
 
@@ -204,7 +205,7 @@ def test_questions_that_were_in_flight_together_have_no_latency_to_compare() -> 
     assert "latency_s" in compare(alone, alone).differences
     found = compare(alone, together)
     assert "latency_s" not in found.differences and not found.own_times
-    assert "Latency is not compared" in to_markdown(found) and found.as_dict()["own_times"] is False
+    assert "Latency is not compared" in to_markdown(found) and asdict(found)["own_times"] is False
 
 
 @pytest.mark.parametrize("broken", [[1], "x", 3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,7 +26,7 @@ def test_an_interval_holds_its_mean_and_stays_within_the_values(values: list[flo
 def test_one_value_only_has_no_width(values: list[float]) -> None:
     found = bootstrap_mean(values)
     assert found.low == found.mean == found.high == values[0]
-    assert found.as_dict() == {"mean": values[0], "low": values[0], "high": values[0], "n": len(values)}
+    assert asdict(found) == {"mean": values[0], "low": values[0], "high": values[0], "n": len(values)}
 
 
 def test_the_width_is_that_of_the_normal_approximation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def calibrate(
     if not Store.exists(index):
         raise IndexMissingError(index)
     fitted = fit(data.rows, max_false_answer=share, seed=seed)
-    report = fitted.as_dict()
+    report = asdict(fitted)
     path = save_calibration(index, config, fitted.threshold, run.name, report)
     if as_json:
         out_json({"file": str(path), **report})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def compare(
 
     result = comparison.compare(run_a, run_b, samples=samples, seed=seed)
     if as_json:
-        out_json(result.as_dict())
+        out_json(asdict(result))
     else:
         out(comparison.to_markdown(result))
     missing = [name for name in GUARDED if name in result.not_compared]
