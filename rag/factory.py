@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from indexes import Index
 from indexes.search.dense_faiss import FaissOptions
 from rag.config import Config
-from rag.embedding.base import Embedder, fingerprint
+from rag.embedding.base import Embedder, EmbedderSettings, fingerprint
 from rag.embedding.fake import FakeEmbedder
 from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
@@ -74,17 +74,21 @@ def make_embedder(config: Config) -> Embedder:
     part = config.embedding
     if part.model == "fake":
         return FakeEmbedder()
-    common = part.model_dump(include={"revision", "batch_size", "query_prefix", "passage_prefix"})
+    settings = _embedder_settings(config)
     if through_graph(config):
         from rag.embedding.openvino_embedder import OpenVinoEmbedder
 
         try:
-            return OpenVinoEmbedder(part.model, int8=part.dtype == "auto", **common)
+            return OpenVinoEmbedder(settings)
         except (OSError, ModelError):
             if part.engine == "openvino":
                 raise
-            # No place to keep the graph, for example: torch gives the same vectors, some seconds later.
-    return SentenceTransformerEmbedder(part.model, device=part.device, dtype=part.dtype, **common)
+            # The cache folder cannot be written, for example: torch computes the same vectors, some seconds later.
+    return SentenceTransformerEmbedder(settings)
+
+
+def _embedder_settings(config: Config) -> EmbedderSettings:
+    return EmbedderSettings(**config.embedding.model_dump(exclude={"engine"}))
 
 
 def through_graph(config: Config) -> bool:
@@ -105,10 +109,10 @@ def through_graph(config: Config) -> bool:
 
 def embedder_is_prepared(config: Config) -> bool:
     """Tell whether loading the embedder takes a second, and not the minute in which its graph is made."""
-    from rag.embedding.openvino_embedder import graph_is_made
+    from rag.embedding.openvino_embedder import graph_is_cached
 
     part = config.embedding
-    return part.model == "fake" or not through_graph(config) or graph_is_made(part.model, part.revision)
+    return part.model == "fake" or not through_graph(config) or graph_is_cached(part.model, part.revision)
 
 
 def make_parser_pool(config: Config) -> ParserPool:
@@ -193,7 +197,7 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
     fingerprint_now = FakeEmbedder.fingerprint
     if part.model != "fake":
         local = resolve_model(part.model, part.revision, weights=False)
-        fingerprint_now = fingerprint(part.model, local.fingerprint, part.query_prefix, part.passage_prefix)
+        fingerprint_now = fingerprint(_embedder_settings(config), local.fingerprint)
     recorded = made_with(folder)
     settings = _settings(config, fingerprint_now, recorded.get("embedding.dimension"))
     if settings != recorded:

@@ -175,10 +175,11 @@ def _embedder() -> Embed:
     loaded: list[Any] = []
 
     def embed(texts: Sequence[str]) -> Any:
+        from rag.embedding.base import EmbedderSettings
         from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 
         if not loaded:
-            loaded.append(SentenceTransformerEmbedder("bundled:minilm"))
+            loaded.append(SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm")))
         return loaded[0].embed_passages(texts)
 
     return embed

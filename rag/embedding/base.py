@@ -1,6 +1,6 @@
-"""The embedder protocol: texts to unit vectors, and what every embedder has in common.
+"""The embedder protocol, its settings, and what every embedder has in common.
 
-An embedder counts the tokens of a text and says how many it reads, so that the chunker never gives it more.
+An embedder counts the tokens of a text and states how many it reads, so that the chunker never gives it more.
 """
 
 from __future__ import annotations
@@ -15,18 +15,31 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Embedder", "EmbeddingWork", "choose_devices", "choose_dtype", "fingerprint"]
+__all__ = ["Embedder", "EmbedderSettings", "EmbeddingWork", "choose_devices", "choose_dtype", "fingerprint"]
 
-_TEXT_FORM = "legible"  # part of every fingerprint: how texts are prepared
+_TEXT_FORM = "legible"  # part of every fingerprint: the version of how texts are prepared
 
 Float32 = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedderSettings:
+    """Which model to load and how it reads. A prefix is put before each text of its kind."""
+
+    model: str
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int = 32
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
 @dataclass(slots=True)
 class EmbeddingWork:
-    """What an embedder did since it was made: the tokens that it read, and the seconds it took to make them of texts.
+    """The tokens that an embedder has read, and the seconds it took to make them of texts.
 
-    An estimate where several threads embed.
+    If several threads embed at once, the figures are estimates.
     """
 
     tokens: int = 0
@@ -41,7 +54,7 @@ class EmbeddingWork:
 
 
 class Embedder(Protocol):
-    """What the pipeline needs of an embedder."""
+    """What ingestion and retrieval need of an embedder."""
 
     @property
     def fingerprint(self) -> str:
@@ -66,20 +79,20 @@ class Embedder(Protocol):
         """Return unit vectors (n, dimension)."""
 
     def embed_queries(self, texts: Sequence[str]) -> Float32:
-        """Return unit vectors (n, dimension)."""
+        """Return unit vectors (n, dimension). A text longer than ``max_tokens`` is truncated."""
 
     def close(self) -> None:
-        """Free what the embedder holds beside its weights."""
+        """Free everything but the weights. The embedder can be used again."""
 
 
-def fingerprint(model: str, weights: str, query_prefix: str, passage_prefix: str) -> str:
-    """Return the fingerprint of an embedder, for which it need not be loaded: its files decide everything else."""
-    parts = (weights, query_prefix, passage_prefix, _TEXT_FORM)
-    return f"{model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+def fingerprint(settings: EmbedderSettings, weights: str) -> str:
+    """Return the fingerprint of an embedder without loading it. ``weights`` is the fingerprint of the model's files."""
+    parts = (weights, settings.query_prefix, settings.passage_prefix, _TEXT_FORM)
+    return f"{settings.model}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
 def choose_devices(device: str, torch: Any) -> list[str]:
-    """Return the devices to encode on: ``auto`` is every CUDA GPU, else Apple's, else the CPU."""
+    """Return the devices to encode on: ``auto`` is every CUDA GPU, else Apple's GPU, else the CPU."""
     if device != "auto":
         return [part.strip() for part in device.split(",")]
     if torch.cuda.is_available():
@@ -90,7 +103,7 @@ def choose_devices(device: str, torch: Any) -> list[str]:
 
 
 def choose_dtype(dtype: str, device: str, torch: Any) -> str:
-    """Return the dtype's name: ``auto`` is bf16 (fp16 before Ampere) on a CUDA GPU, fp32 elsewhere."""
+    """Return the name of the dtype: ``auto`` is bf16 (fp16 before Ampere) on a CUDA GPU, else fp32."""
     if dtype != "auto":
         return dtype
     if device.startswith("cuda"):

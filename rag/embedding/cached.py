@@ -1,7 +1,7 @@
-"""An embedder that remembers its vectors in one SQLite file, keyed by text and by what made them.
+"""An embedder that caches its vectors in one SQLite file, keyed by text and embedder.
 
-For evaluations: a sweep over chunk sizes embeds a text that several of its indexes share once, and the same ten
-thousand questions are not embedded for every setting. A product index needs none of this: it keeps its own vectors.
+For evaluations: a sweep over chunk sizes embeds a text that several of its indexes have only once, and the same ten
+thousand questions are not embedded for every setting. An index does not need this: it stores its own vectors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB
 
 
 class CachedEmbedder:
-    """Wraps an embedder. ``made`` counts the vectors that were not remembered."""
+    """Wraps an embedder. ``embedded`` counts the texts that were not in the cache."""
 
     def __init__(self, embedder: Embedder, file: Path) -> None:
         self._real = embedder
@@ -33,7 +33,7 @@ class CachedEmbedder:
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
         self.max_tokens = embedder.max_tokens
-        self.made = 0
+        self.embedded = 0
 
     @property
     def work(self) -> EmbeddingWork:
@@ -69,9 +69,9 @@ class CachedEmbedder:
             else:
                 vectors[n] = np.frombuffer(row[0], dtype="<f4")
         if new:
-            made = embed([texts[n] for n in new.values()])
-            self.made += len(new)
-            by_key = dict(zip(new, made, strict=True))
+            computed = embed([texts[n] for n in new.values()])
+            self.embedded += len(new)
+            by_key = dict(zip(new, computed, strict=True))
             rows = [(key, np.asarray(vector, dtype="<f4").tobytes()) for key, vector in by_key.items()]
             with self._lock, self._database:
                 self._database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)

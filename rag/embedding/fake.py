@@ -15,7 +15,7 @@ __all__ = ["FakeEmbedder"]
 
 
 class FakeEmbedder:
-    """Hashed bags of words: deterministic, instant, and no model. Texts that share words are near each other."""
+    """Hashes bags of words: deterministic, instant, and without a model. Texts that share words are near each other."""
 
     fingerprint = "fake:1"
     dimension = 64
@@ -47,7 +47,7 @@ class FakeEmbedder:
         return self.embed_passages(texts)
 
     def close(self) -> None:
-        """Hold nothing, free nothing."""
+        """Do nothing: there is nothing to free."""
 
 
 @lru_cache(maxsize=1 << 16)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from rag.errors import ModelError
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 
 __all__ = ["RELEVANCE_FILE", "Scores", "SpanReader", "encoder_config"]
 
@@ -80,7 +80,7 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        with held_back():
+        with quiet_libraries():
             self.qa.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
         if self.relevance is not None:
@@ -103,7 +103,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
         )
     hf_logging.disable_progress_bar()
     try:
-        with held_back():
+        with quiet_libraries():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
         raise ModelError(f"{name} has no configuration that can be read: {_told(error)}", _REMEDY) from error
@@ -119,7 +119,7 @@ def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool)
 
     config = encoder_config(folder, name, dropout)
     try:
-        with held_back():
+        with quiet_libraries():
             qa, report = AutoModelForQuestionAnswering.from_pretrained(
                 folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 
 __all__ = ["TOKENIZER_FILE", "load_plain", "load_tokenizer"]
 
@@ -33,7 +33,7 @@ def load_plain(folder: Path, name: str) -> tuple[Any, int]:
 def load_tokenizer(folder: Path, name: str) -> Any:
     """Return a fast tokenizer of transformers. Raises :class:`~rag.errors.ModelError`."""
     try:
-        with held_back():
+        with quiet_libraries():
             from transformers import AutoTokenizer
 
             tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.generation.base import Prompt
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
 
 __all__ = ["TokenizerCounter"]
@@ -20,7 +20,7 @@ class TokenizerCounter:
 
     def __init__(self, model: str, *, revision: str | None = None, limit: int | None = None) -> None:
         path = resolve_model(model, revision).path
-        with held_back():
+        with quiet_libraries():
             from transformers import AutoConfig, AutoTokenizer
 
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path)

@@ -23,7 +23,7 @@ from rag.config import VllmConfig
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
 from rag.text import error_line
 from rag.types import Usage
@@ -86,7 +86,7 @@ class VllmCompleter:
 
     def _own_engine(self, arguments: dict[str, Any], started: queue.SimpleQueue[BaseException | None]) -> None:
         try:
-            with held_back():
+            with quiet_libraries():
                 from vllm.engine.arg_utils import EngineArgs
                 from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -209,7 +209,7 @@ class VllmCompleter:
         self._thread.join(timeout=30)
         shutdown = getattr(getattr(self._engine, "engine_core", None), "shutdown", None)
         if shutdown is not None:
-            with held_back():
+            with quiet_libraries():
                 shutdown()
         atexit.unregister(self.close)
 

@@ -1,1 +1,4 @@
-"""Models on this machine: resolve a name to checked files, and cache what is built from them."""
+"""Model files: where they are, whether they are the right ones, and what is made of them once for this machine.
+
+Nothing here knows what a model is for. Only :mod:`rag.models.resolve` downloads, and only safetensors.
+"""

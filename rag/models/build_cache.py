@@ -1,6 +1,6 @@
-"""Folders that are made from something else and kept under the user's cache, with checksums: made anew when damaged.
+"""Folders that are built from something else, cached with checksums, and rebuilt when they are damaged.
 
-What is in them and how it is made, the caller knows.
+The caller knows what is in a folder and how to build it.
 """
 
 from __future__ import annotations
@@ -15,42 +15,49 @@ from typing import Any
 
 from filelock import FileLock
 
-__all__ = ["fill", "keep"]
+__all__ = ["cached_folder", "sha256_file", "write_folder"]
 
 
-def keep(target: Path, record: str, make: Callable[[Path], None]) -> Path:
-    """Return the folder, made by ``make`` where it is not there or not whole; ``record`` names its file of checksums.
+def cached_folder(target: Path, record: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder ``target``. ``build`` builds it if it is missing or damaged.
 
-    Its source is at hand: making it anew is surer than asking somebody to.
+    ``record`` names the file with its checksums, which :func:`write_folder` writes.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):  # two processes would otherwise make it at once
+    with FileLock(target.with_suffix(".lock")):  # two processes would otherwise build it at once
         if not target.is_dir():
-            make(target)
-        try:
-            sums = json.loads((target / record).read_text(encoding="utf-8"))["sums"]
-            whole = all(_sha256(target / name) == told for name, told in sums.items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            whole = False
-        if not whole:
+            build(target)
+        if not _is_whole(target, record):
             shutil.rmtree(target, ignore_errors=True)
-            make(target)
+            build(target)
     return target
 
 
-def fill(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> None:
-    """Make the folder in one step: ``write`` fills a temporary one, and what it returns is recorded with checksums."""
+def _is_whole(folder: Path, record: str) -> bool:
+    try:
+        sums = json.loads((folder / record).read_text(encoding="utf-8"))["sums"]
+        return all(sha256_file(folder / name) == expected for name, expected in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # AttributeError, TypeError: other JSON
+        return False
+
+
+def write_folder(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> None:
+    """Build the folder in one step.
+
+    ``write`` fills a temporary folder; what it returns is recorded with the checksums of the files.
+    """
     temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
-        told = write(temporary)
-        told["sums"] = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
-        (temporary / record).write_text(json.dumps(told, indent=1), encoding="utf-8")
+        values = write(temporary)
+        values["sums"] = {path.name: sha256_file(path) for path in sorted(temporary.iterdir())}
+        (temporary / record).write_text(json.dumps(values, indent=1), encoding="utf-8")
         temporary.rename(target)
-    except BaseException:
+    except BaseException:  # an interruption too leaves nothing behind
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _sha256(path: Path) -> str:
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal digits."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

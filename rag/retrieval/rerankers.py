@@ -54,7 +54,7 @@ class CrossEncoderReranker:
     """Any sentence-transformers CrossEncoder with one output."""
 
     def __init__(self, model: str, *, revision: str | None = None, device: str = "auto", weight: float = 1.0) -> None:
-        from rag.models.quiet import held_back
+        from rag.models.quiet import quiet_libraries
         from rag.models.resolve import resolve_model
 
         local = resolve_model(model, revision)
@@ -66,7 +66,7 @@ class CrossEncoderReranker:
         from rag.embedding.base import choose_devices
 
         try:
-            with held_back():
+            with quiet_libraries():
                 self._model = CrossEncoder(
                     str(local.path),
                     device=choose_devices(device, torch)[0],

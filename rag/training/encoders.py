@@ -8,7 +8,7 @@ from typing import Any
 from rag.errors import ModelError, UsageError
 from rag.extractive_qa.model import encoder_config
 from rag.extractive_qa.tokenizer import load_tokenizer
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 
 __all__ = ["load_cross_encoder", "save_cross_encoder"]
 
@@ -35,7 +35,7 @@ def load_cross_encoder(folder: Path, name: str, *, length: int, dropout: float |
         raise UsageError(f"length = {length} is more than {name} reads, which is {longest}", "lower it")
     changed = {key: value for key, value in config.to_dict().items() if "dropout" in key} if dropout is not None else {}
     try:
-        with held_back():
+        with quiet_libraries():
             _check_whole(folder, name)
             from sentence_transformers import CrossEncoder
 
@@ -57,7 +57,7 @@ def load_cross_encoder(folder: Path, name: str, *, length: int, dropout: float |
 
 def save_cross_encoder(model: Any, folder: Path) -> None:
     """Write what :class:`rag.retrieval.rerankers.CrossEncoderReranker` reads, without a model card."""
-    with held_back():
+    with quiet_libraries():
         model.cpu().save_pretrained(str(folder), create_model_card=False)
 
 

@@ -11,14 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.config import load_config
-from rag.embedding.base import (
-    Embedder,
-    FakeEmbedder,
-    SentenceTransformerEmbedder,
-    choose_devices,
-    choose_dtype,
-)
-from rag.embedding.legible import legible
+from rag.embedding.base import Embedder, EmbedderSettings, choose_devices, choose_dtype
+from rag.embedding.fake import FakeEmbedder
+from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.factory import index_settings
 from rag.models.resolve import resolve_model
@@ -76,7 +71,7 @@ def test_minilm_reads_a_long_text_up_to_its_limit(minilm: Embedder) -> None:
 
 def test_counting_does_not_change_how_another_thread_encodes() -> None:
     # Encoding sets the tokenizer's truncation and padding, then uses them: counting in between must leave them alone.
-    through_torch = SentenceTransformerEmbedder("bundled:minilm", device="cpu")
+    through_torch = SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm", device="cpu"))
     backend = through_torch._model.tokenizer.backend_tokenizer
     through_torch.embed_queries(["fog " * 300, "mast"])
     before = (backend.truncation, backend.padding)
@@ -106,11 +101,11 @@ UNSPACED = {
 def test_a_run_of_letters_is_not_one_unknown_token(minilm: Embedder, script: str) -> None:
     text = UNSPACED[script]
     counter = minilm._counter  # type: ignore[attr-defined]
-    assert len(counter.encode(text).ids) <= 42, "as the tokenizer alone counts"
+    assert len(counter.tokenizer.encode(text).ids) <= 42, "as the tokenizer alone counts"
     assert minilm.count_tokens([text])[0] >= len(text) // 6
-    ((read, encoding),) = legible(counter, [text])
+    ((read, encoding),) = counter.encode([text])
     assert read.replace(" ", "") == text
-    unknown = counter.token_to_id("[UNK]")
+    unknown = counter.tokenizer.token_to_id("[UNK]")
     assert all(end - start == 1 for i, (start, end) in zip(encoding.ids, encoding.offsets, strict=True) if i == unknown)
 
 
@@ -126,7 +121,7 @@ def test_the_vector_of_a_run_of_letters_depends_on_its_letters(minilm: Embedder,
 def test_an_unknown_character_does_not_take_its_word_with_it(minilm: Embedder) -> None:
     counter = minilm._counter  # type: ignore[attr-defined]
     texts = ["The fog😀sensor is here.", "Nothing unknown.", "", "😀", "a 😀 b"]
-    read = [text for text, _ in legible(counter, texts)]
+    read = [text for text, _ in counter.encode(texts)]
     assert read == ["The fog 😀 sensor is here.", *texts[1:]]
 
 

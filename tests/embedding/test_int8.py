@@ -11,6 +11,7 @@ import pytest
 from rag.config import load_config
 from rag.embedding import int8 as embedding_int8
 from rag.embedding import openvino_embedder as embedding_graph
+from rag.embedding.base import EmbedderSettings
 from rag.embedding.int8 import int8_graph, int8_obstacle, multiplies_bytes
 from rag.embedding.openvino_embedder import OpenVinoEmbedder
 from rag.errors import ModelError
@@ -24,7 +25,7 @@ needs_int8 = pytest.mark.skipif(bool(int8_obstacle()), reason=int8_obstacle())
 
 @pytest.fixture(scope="module")
 def exact() -> OpenVinoEmbedder:
-    return OpenVinoEmbedder("bundled:minilm", int8=False)
+    return OpenVinoEmbedder(EmbedderSettings("bundled:minilm", dtype="float32"))
 
 
 @needs_int8
@@ -46,8 +47,8 @@ def test_fp32_may_be_asked_for(exact: OpenVinoEmbedder) -> None:
 
 
 @needs_int8
-def test_a_damaged_graph_is_made_anew(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = int8_graph(exact._graph, exact._recorded, cache_folder(), exact._rows)
+def test_a_damaged_graph_is_rebuilt(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = int8_graph(exact._graph, exact._record, cache_folder(), exact._token_ids)
     weights = graph.with_suffix(".bin")
     whole, made = weights.read_bytes(), []
 
@@ -62,33 +63,34 @@ def test_a_damaged_graph_is_made_anew(exact: OpenVinoEmbedder, monkeypatch: pyte
     description = graph.read_bytes()
     monkeypatch.setattr(embedding_int8, "_make", remake)
     weights.write_bytes(whole[:-1])
-    assert int8_graph(exact._graph, exact._recorded, cache_folder(), exact._rows) == graph
+    assert int8_graph(exact._graph, exact._record, cache_folder(), exact._token_ids) == graph
     assert made == [(90, graph.parent)]
     assert weights.read_bytes() == whole
 
 
 def test_where_int8_cannot_be_made_passages_are_fp32(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Path:
-        raise ModelError("no int8 graph can be made of the embedder: broken", "…")
+        raise ModelError("the embedder cannot be converted to int8: broken", "…")
 
     monkeypatch.setattr(embedding_graph, "int8_obstacle", lambda: "")
     monkeypatch.setattr(embedding_graph, "int8_graph", fail)
-    np.testing.assert_array_equal(OpenVinoEmbedder("bundled:minilm").embed_passages(TEXTS), exact.embed_passages(TEXTS))
+    default = OpenVinoEmbedder(EmbedderSettings("bundled:minilm"))
+    np.testing.assert_array_equal(default.embed_passages(TEXTS), exact.embed_passages(TEXTS))
 
 
 def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: OpenVinoEmbedder, tmp_path: Path) -> None:
     for name in ("embedder.xml", "embedder.bin"):
         (tmp_path / name).write_bytes(b"no graph")
-    with pytest.raises(ModelError, match="no int8 graph can be made of the embedder") as caught:
-        int8_graph(tmp_path / "embedder.xml", b"", tmp_path / "cache", exact._rows)
+    with pytest.raises(ModelError, match="the embedder cannot be converted to int8") as caught:
+        int8_graph(tmp_path / "embedder.xml", b"", tmp_path / "cache", exact._token_ids)
     assert "embedding.dtype=float32" in caught.value.remedy
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
 def test_many_threads_embed_at_once(exact: OpenVinoEmbedder) -> None:
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(exact.embed_passages, [TEXTS[n : n + 10] for n in range(0, 40, 10)]))
-    np.testing.assert_allclose(np.concatenate(told), exact.embed_passages(TEXTS), atol=1e-5)
+        parts = list(pool.map(exact.embed_passages, [TEXTS[n : n + 10] for n in range(0, 40, 10)]))
+    np.testing.assert_allclose(np.concatenate(parts), exact.embed_passages(TEXTS), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The embedder as a graph: the model's own vectors without torch, made once, made anew where it is damaged."""
+"""The embedder as a graph: the model's own vectors without torch, built once, rebuilt if damaged."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from rag.cli.loading import loading
 from rag.config import load_config
 from rag.embedding import openvino_embedder as module
+from rag.embedding.base import EmbedderSettings
 from rag.embedding.openvino_embedder import OpenVinoEmbedder, embedding_graph
 from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import MissingPackageError, ModelError, UsageError
@@ -33,11 +34,11 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def graph() -> OpenVinoEmbedder:
-    return OpenVinoEmbedder("bundled:minilm", batch_size=3, int8=False)
+    return OpenVinoEmbedder(EmbedderSettings("bundled:minilm", batch_size=3, dtype="float32"))
 
 
 def test_vectors_and_counts_are_those_of_the_model(graph: OpenVinoEmbedder) -> None:
-    torch_one = SentenceTransformerEmbedder("bundled:minilm", device="cpu")
+    torch_one = SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm", device="cpu"))
     assert (graph.fingerprint, graph.dimension, graph.max_tokens) == (
         torch_one.fingerprint, torch_one.dimension, torch_one.max_tokens,
     )  # fmt: skip
@@ -51,7 +52,9 @@ def test_vectors_and_counts_are_those_of_the_model(graph: OpenVinoEmbedder) -> N
 
 
 def test_a_prefix_counts_and_is_embedded(graph: OpenVinoEmbedder) -> None:
-    with_prefix = OpenVinoEmbedder("bundled:minilm", query_prefix="query: ", passage_prefix="passage: ")
+    with_prefix = OpenVinoEmbedder(
+        EmbedderSettings("bundled:minilm", query_prefix="query: ", passage_prefix="passage: ")
+    )
     assert with_prefix.fingerprint != graph.fingerprint
     assert with_prefix.count_tokens(["nine"]) == graph.count_tokens(["passage: nine"])
     np.testing.assert_allclose(with_prefix.embed_queries(["nine"]), graph.embed_queries(["query: nine"]), atol=1e-6)
@@ -70,7 +73,7 @@ def copied_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(own, tmp_path / own.name))
 
 
-def test_a_damaged_graph_is_made_anew(copied_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_graph_is_rebuilt(copied_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
 
     def remake(local: LocalModel, target: Path) -> None:
@@ -116,7 +119,7 @@ def test_a_conversion_that_fails_leaves_nothing_and_says_what_to_do(
     monkeypatch.setenv("RAG_CACHE", str(tmp_path))
     empty = tmp_path / "model"
     empty.mkdir()
-    with pytest.raises(ModelError, match="no graph can be made of the embedder broken") as caught:
+    with pytest.raises(ModelError, match="the embedder broken cannot be converted to a graph") as caught:
         embedding_graph(LocalModel("broken", empty, "1"))
     assert "embedding.engine=torch" in caught.value.remedy
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
@@ -165,7 +168,7 @@ def test_a_question_is_embedded_without_torch() -> None:
 
 
 def test_the_compiled_graph_is_cached() -> None:
-    OpenVinoEmbedder("bundled:minilm")
+    OpenVinoEmbedder(EmbedderSettings("bundled:minilm"))
     assert list((cache_folder() / "openvino").glob("*.blob"))
 
 

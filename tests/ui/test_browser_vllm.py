@@ -55,7 +55,7 @@ def _endless(folder: Path) -> Path:
             told = json.loads(file.read_text(encoding="utf-8"))
             kept = {key: value for key, value in told.items() if not key.startswith("eos_token")}
             (folder / file.name).write_text(json.dumps(kept), encoding="utf-8")
-        elif file.name != "checksums.json":
+        elif file.name != "converted.json":
             (folder / file.name).symlink_to(file)
     return folder
 
