@@ -143,7 +143,7 @@ def test_one_that_does_not_listen_is_ended_all_the_same(tmp_path: Path, started:
     evaluations.start(Request("q.jsonl"), tmp_path, tmp_path / "notes")
     while until(evaluations, tmp_path, "answering").done != 3:
         time.sleep(0.02)
-    next(iter(evaluations._running.values())).cancel(grace_s=0.2, wait=True)
+    next(iter(evaluations._jobs.values())).process.cancel(grace_s=0.2, wait=True)
     assert until(evaluations, tmp_path, "cancelled").done == 3
 
 

@@ -1,43 +1,37 @@
-"""Evaluations that the page started: each a process of its own, ``rag eval run`` or ``sweep``, followed by its stderr.
+"""Evaluations started from the page: each runs ``rag eval run`` or ``rag eval sweep`` as a :class:`JobProcess`.
 
-A crash, a cancel or the end of the page costs nothing: the run's folder stays, what was answered is remembered in
-``runs/memory/``, and the request is kept so that it can be given again. One runs at a time; a second would make both
-slow and measure neither. It knows no widgets.
+A crash, a cancellation or the end of the page loses nothing: the run's folder stays, the answers are cached in
+``runs/memory/``, and the request is stored so that it can be repeated. Only one runs at a time: two would slow each
+other down. It knows no widgets.
 """
 
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from rag.errors import UsageError
+from ui.jobs.process import JobProcess
 
 __all__ = ["Evaluation", "Evaluations", "Request", "evaluations"]
 
 Status = Literal["running", "done", "failed", "cancelled"]
-_GRACE_S = 8.0
-_KEPT_LINES = 40
-_REMEDY = "`rag eval` in a terminal shows all that it says"
+_REMEDY = "run `rag eval` in a terminal to see its whole output"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What ``rag eval run`` is asked. ``index`` is searched in open mode; None: the file's own paragraphs are.
+    """The arguments of ``rag eval run``. In open mode ``index`` is searched; None means the file's own paragraphs.
 
-    ``sweep`` is a file for ``rag eval sweep`` that says the rest.
+    ``sweep`` is a file for ``rag eval sweep`` with all other settings.
     """
 
     questions: str
@@ -72,9 +66,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How far a started evaluation is. ``error`` and ``remedy`` are what the command said where it failed.
+    """The state of an evaluation. ``error`` and ``remedy`` come from the command if it failed.
 
-    Of a sweep, ``point`` of ``points`` is being tried, called ``label``; at its end, ``sweep`` is its folder.
+    In a sweep, ``point`` of ``points`` is running, named ``label``; at the end ``sweep`` is its folder.
     """
 
     request: Request
@@ -95,7 +89,7 @@ class Evaluation:
 
     @property
     def share(self) -> float:
-        """How much of the stage is done, of a sweep how much of its points, 0 to 1."""
+        """The share of the stage, or of a sweep's points, that is done, 0 to 1."""
         stage = min(1.0, self.done / self.total) if self.total > 0 else 0.0
         if self.points <= 0:
             return stage
@@ -104,54 +98,54 @@ class Evaluation:
 
 
 class Evaluations:
-    """The evaluation that runs, or ran last, for one folder of runs. Any thread may call."""
+    """The evaluation that is running, or ran last, for each folder of runs. Any thread may call."""
 
     def __init__(self, command: Sequence[str] | None = None) -> None:
         self._command = list(command or _low_priority([sys.executable, "-P", "-m", "rag"]))
         self._lock = threading.Lock()
-        self._running: dict[Path, _Process] = {}
+        self._jobs: dict[Path, _Job] = {}
         atexit.register(self.stop)
 
     def start(self, request: Request, runs: Path, notes: Path) -> None:
-        """Start it; ``notes`` is the folder where the request is kept for :meth:`request_of`.
+        """Start an evaluation. ``notes`` is the folder where the request is stored for :meth:`request_of`.
 
-        Raises :class:`~rag.errors.UsageError` while another one runs.
+        Raises :class:`~rag.errors.UsageError` while another one is running.
         """
         with self._lock:
-            if any(process.now().status == "running" for process in self._running.values()):
+            if any(job.now().status == "running" for job in self._jobs.values()):
                 raise UsageError("another evaluation is running", "wait for its end, or cancel it")
             runs.mkdir(parents=True, exist_ok=True)
-            self._running[runs] = _Process([*self._command, *request.arguments(runs)], request, notes)
+            self._jobs[runs] = _Job([*self._command, *request.arguments(runs)], request, notes)
 
     def now(self, runs: Path) -> Evaluation | None:
-        """Return how far the last evaluation over this folder is, None where none was started or it was dismissed."""
+        """Return the state of the last evaluation over this folder, None if there was none or it was dismissed."""
         with self._lock:
-            process = self._running.get(runs)
-        return process.now() if process else None
+            job = self._jobs.get(runs)
+        return job.now() if job else None
 
     def cancel(self, runs: Path) -> None:
-        """Stop it; what was answered is kept."""
+        """Stop the evaluation. Its answers are not lost."""
         with self._lock:
-            process = self._running.get(runs)
-        if process is not None:
-            process.cancel()
+            job = self._jobs.get(runs)
+        if job is not None:
+            job.process.cancel()
 
     def dismiss(self, runs: Path) -> None:
-        """Forget one that has ended."""
+        """Forget an evaluation that has ended."""
         with self._lock:
-            if runs in self._running and self._running[runs].now().status != "running":
-                del self._running[runs]
+            if runs in self._jobs and self._jobs[runs].now().status != "running":
+                del self._jobs[runs]
 
     def stop(self) -> None:
-        """Stop all: the page ends."""
+        """Stop all evaluations: the page ends."""
         with self._lock:
-            processes = list(self._running.values())
-        for process in processes:
-            process.cancel(grace_s=1.0, wait=True)
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.process.cancel(grace_s=1.0, wait=True)
 
     @staticmethod
     def request_of(run: str, notes: Path) -> Request | None:
-        """Return what the page was asked when it started this run; None where it did not."""
+        """Return the request with which the page started this run, None if it did not."""
         try:
             tree = json.loads((notes / f"{run}.json").read_text(encoding="utf-8"))
             return Request(**(tree | {"settings": tuple(tree["settings"])}))
@@ -159,110 +153,65 @@ class Evaluations:
             return None
 
 
-class _Process:
-    """One process and the thread that reads it."""
+class _Job:
+    """One evaluation: its process and its state."""
 
     def __init__(self, command: list[str], request: Request, notes: Path) -> None:
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._now = Evaluation(request, "running", 0.0)
         self._notes = notes
-        self._cancelled = False
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-            start_new_session=True,  # so that its own children end with it
-        )
-        threading.Thread(target=self._follow, name="evaluation", daemon=True).start()
+        self.process = JobProcess(command, self._take, self._end, events_on="stderr")
 
     def now(self) -> Evaluation:
+        """Return the state, with the seconds so far."""
         with self._lock:
             running = self._now.status == "running"
-            return dataclasses.replace(self._now, seconds=time.monotonic() - self._began) if running else self._now
+            return replace(self._now, seconds=time.monotonic() - self._began) if running else self._now
 
-    def cancel(self, *, grace_s: float = _GRACE_S, wait: bool = False) -> None:
-        if self._process.poll() is not None:
-            return
-        self._cancelled = True
-        stopper = threading.Thread(target=self._stop, args=(grace_s,), name="evaluation-stop", daemon=True)
-        stopper.start()
-        if wait:
-            stopper.join(3 * grace_s)
-
-    def _stop(self, grace_s: float) -> None:
-        """Interrupt it, and be firmer with one that does not listen."""
-        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, sign)
-            except ProcessLookupError:
-                return
-            try:
-                self._process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                continue
-            return
-
-    def _follow(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 - it was asked for
-        with self._process.stderr as stream:
-            for raw in stream:
-                self._take(raw.decode("utf-8", "replace").strip())
-        code = self._process.wait()
+    def _end(self, code: int, cancelled: bool, lines: Sequence[str]) -> None:
+        status: Status = "done" if code == 0 else "cancelled" if cancelled else "failed"
+        error = remedy = ""
+        if status == "failed":
+            error, remedy = _complaint(lines) or (f"the evaluation ended with code {code}", _REMEDY)
         with self._lock:
-            status: Status = "done" if code == 0 else "cancelled" if self._cancelled else "failed"
             seconds = time.monotonic() - self._began
-            self._now = dataclasses.replace(self._now, status=status, seconds=seconds)
-            if status == "failed":
-                error, remedy = _complaint(self._lines) or (f"the evaluation ended with code {code}", _REMEDY)
-                self._now = dataclasses.replace(self._now, error=error, remedy=remedy)
+            self._now = replace(self._now, status=status, seconds=seconds, error=error, remedy=remedy)
 
-    def _take(self, line: str) -> None:
-        event = _event(line)
-        if event is None:
-            self._lines.append(line)
-            return
-        name = event["event"]
+    def _take(self, name: str, event: dict[str, Any]) -> None:
         with self._lock:
-            if name == "run":
-                run = Path(str(event.get("run") or "")).name
-                self._now = dataclasses.replace(self._now, run=run)
-                self._keep(run)
-            elif name == "sweep":
-                self._now = dataclasses.replace(self._now, sweep=Path(str(event.get("sweep") or "")).name)
-            elif name == "point":
-                which = {k: event[k] for k in ("point", "points") if _is_count(event.get(k))}
-                begun = dataclasses.replace(self._now, stage="starting", done=0, total=0, em=None, f1=None)
-                self._now = dataclasses.replace(begun, label=str(event.get("label")), **which)
-            elif name == "stage":
-                self._now = dataclasses.replace(self._now, stage=str(event.get("stage")), done=0, total=0)
-            elif name in ("documents", "questions"):
-                counts = {k: event[k] for k in ("done", "total") if _is_count(event.get(k))}
-                scores = {k: event[k] for k in ("em", "f1") if _is_share(event.get(k))}
-                self._now = dataclasses.replace(self._now, **counts, **scores)
+            self._now = _after(self._now, name, event)
+            run = self._now.run
+        if name == "run":
+            self._store(run)
 
-    def _keep(self, run: str) -> None:
-        """Write the request down; only its user may read it, for an address in it may hold a password."""
+    def _store(self, run: str) -> None:
+        """Write the request to a file that only its user may read: an address in it may hold a password."""
         try:
             self._notes.mkdir(parents=True, exist_ok=True)
             path = self._notes / f"{run}.json"
             path.touch(mode=0o600)
-            path.write_text(json.dumps(dataclasses.asdict(self._now.request)), encoding="utf-8")
-        except (OSError, ValueError):  # or a name that no file can have
-            return  # it only costs the button that resumes
+            path.write_text(json.dumps(asdict(self._now.request)), encoding="utf-8")
+        except (OSError, ValueError):  # ValueError: a name that no file can have
+            return  # without it the page has no button to resume
 
 
-def _event(line: str) -> dict[str, Any] | None:
-    if not line.startswith("{"):
-        return None
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):  # nested deeper than Python reads
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("event"), str) else None
+def _after(now: Evaluation, name: str, event: Mapping[str, Any]) -> Evaluation:
+    """Return the state after one event. Values of a wrong type are ignored."""
+    if name == "run":
+        return replace(now, run=Path(str(event.get("run") or "")).name)
+    if name == "sweep":
+        return replace(now, sweep=Path(str(event.get("sweep") or "")).name)
+    if name == "point":
+        begun = replace(now, stage="starting", done=0, total=0, em=None, f1=None, label=str(event.get("label")))
+        return replace(begun, **{k: event[k] for k in ("point", "points") if _is_count(event.get(k))})
+    if name == "stage":
+        return replace(now, stage=str(event.get("stage")), done=0, total=0)
+    if name in ("documents", "questions"):
+        counts = {k: event[k] for k in ("done", "total") if _is_count(event.get(k))}
+        scores = {k: event[k] for k in ("em", "f1") if _is_share(event.get(k))}
+        return replace(now, **counts, **scores)
+    return now
 
 
 def _is_count(value: object) -> bool:
@@ -274,7 +223,7 @@ def _is_share(value: object) -> bool:
 
 
 def _complaint(lines: Sequence[str]) -> tuple[str, str] | None:
-    """Return the last ``error:`` line and the remedy behind it, None where there is none."""
+    """Return the last ``error:`` line and the remedy after it, None if there is none."""
     for number in range(len(lines) - 1, -1, -1):
         if lines[number].startswith("error: "):
             return lines[number].removeprefix("error: "), lines[number + 1] if number + 1 < len(lines) else ""
@@ -282,7 +231,7 @@ def _complaint(lines: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _low_priority(command: list[str]) -> list[str]:
-    """Put ``nice`` in front where there is one: answers on the page come first."""
+    """Run under ``nice`` if it exists: answers on the page come first."""
     nice = shutil.which("nice")
     return [nice, "-n", "10", *command] if nice else command
 
@@ -292,7 +241,7 @@ _making = threading.Lock()
 
 
 def evaluations() -> Evaluations:
-    """Return those of this process."""
+    """Return the evaluations of this process."""
     global _evaluations  # noqa: PLW0603 - one per process, made when the first page asks
     with _making:
         _evaluations = _evaluations or Evaluations()

@@ -1,33 +1,33 @@
-"""Ingestions of this process's page: each in a process of its own, one at a time for a collection, seen by everybody.
+"""Ingestions started from the page: each is a :class:`JobProcess` (:mod:`ui.jobs.ingest_job`), one per collection.
 
-A job belongs to its collection, not to the session that began it: every session may watch and cancel it. What a job
-does is told by :mod:`ui.jobs.ingest_job`; here its words are kept for whoever asks.
+A job belongs to its collection, not to the session that started it: every session may watch and cancel it. Later jobs
+of the same collection wait.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ui.jobs.process import JobProcess
+
 __all__ = ["Failed", "Ingestion", "Ingestions", "Work", "ingestions"]
 
 Status = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled", "crashed"]
-_PATIENCE_S = 20.0  # between asking a job to stop and ending it
-_KEPT = 20  # finished ones
+_GRACE_S = 20.0  # between the signals that end a job: its last batch may be committing
+_FINISHED = 20  # finished jobs that are remembered
 
 
 @dataclass(frozen=True)
 class Work:
-    """What to ingest: files with the names they get in the index, or paths to be walked; ``reread`` also unchanged."""
+    """What to ingest: files with their names in the index, or paths to walk. ``reread`` reads unchanged files too."""
 
     index: Path
     config: str
@@ -37,7 +37,7 @@ class Work:
     reread: bool = False
 
     def message(self) -> str:
-        """Return the line that begins the job."""
+        """Return the job as the line that its process reads."""
         return json.dumps(
             {
                 "index": str(self.index),
@@ -62,8 +62,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ingestion:
-    """Where a job stands, at one moment. ``files`` maps the sources to be read to ``waiting``, ``parsing``, ``read``,
-    ``failed`` or ``done``; ``progress`` is the ingestor's, ``report`` its counts. ``message`` says why a job failed.
+    """The state of a job. ``files`` maps each source to ``waiting``, ``parsing``, ``read``, ``failed`` or ``done``.
+
+    ``progress`` is the ingestor's, ``report`` its counts. ``message`` says why a job failed.
     """
 
     number: int
@@ -82,7 +83,7 @@ class Ingestion:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the job has ended."""
         return self.status in ("done", "failed", "cancelled", "crashed")
 
 
@@ -93,48 +94,39 @@ class Ingestions:
         self._command = list(command or (sys.executable, "-P", "-m", "ui.jobs.ingest_job"))
         self._lock = threading.Lock()
         self._jobs: dict[int, Ingestion] = {}
-        self._processes: dict[int, subprocess.Popen[str]] = {}
+        self._processes: dict[int, JobProcess] = {}
+        self._began: dict[int, float] = {}
         self._numbers = itertools.count(1)
 
     def begin(self, work: Work) -> Ingestion:
-        """Start a job, or let it wait for the one that runs in its collection."""
+        """Start a job, or queue it behind the one that is running in its collection."""
         with self._lock:
             number = next(self._numbers)
             job = self._jobs[number] = Ingestion(number, work)
-            for old in [n for n, j in self._jobs.items() if j.over][:-_KEPT]:
+            for old in [n for n, j in self._jobs.items() if j.over][:-_FINISHED]:
                 del self._jobs[old]
             self._start_next(work.index)
         return job
 
     def of(self, index: Path) -> list[Ingestion]:
-        """Return the jobs of a collection, the oldest first; the last finished ones among them."""
+        """Return the jobs of a collection, oldest first, including the last finished ones."""
         with self._lock:
             here = [job for job in self._jobs.values() if job.work.index == index]
             return [replace(job, files=dict(job.files)) for job in here]
 
     def running(self, index: Path) -> Ingestion | None:
-        """Return the job that is at work in a collection, or the next that waits."""
+        """Return the running job of a collection, or the next one in its queue."""
         return next((job for job in self.of(index) if not job.over), None)
 
     def cancel(self, number: int) -> None:
-        """Ask a job to stop; what is committed stays. One that does not listen is ended."""
+        """Stop a job. Committed documents stay."""
         with self._lock:
             job, process = self._jobs.get(number), self._processes.get(number)
             if job is None or job.over:
                 return
-            if process is None:
-                self._jobs[number] = replace(job, status="cancelled")
-                return
-            self._jobs[number] = replace(job, status="cancelling")
-        try:
-            if process.stdin:
-                process.stdin.write("cancel\n")
-                process.stdin.flush()
-        except (OSError, ValueError):  # it has just ended
-            return
-        timer = threading.Timer(_PATIENCE_S, process.kill)
-        timer.daemon = True
-        timer.start()
+            self._jobs[number] = replace(job, status="cancelled" if process is None else "cancelling")
+        if process is not None:
+            process.cancel(grace_s=_GRACE_S)
 
     def dismiss(self, number: int) -> None:
         """Forget a finished job."""
@@ -143,7 +135,7 @@ class Ingestions:
                 del self._jobs[number]
 
     def wait(self, number: int, timeout: float = 120.0) -> Ingestion | None:
-        """Wait for a job's end and return how it ended; for tests. Raises ``TimeoutError``."""
+        """Wait for a job's end and return it; for tests. Raises ``TimeoutError``."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             with self._lock:
@@ -151,80 +143,60 @@ class Ingestions:
             if job is None or job.over:
                 return job
             time.sleep(0.05)
-        raise TimeoutError(f"ingestion {number} goes on")
+        raise TimeoutError(f"ingestion {number} is still running")
 
     def _start_next(self, index: Path) -> None:
-        """Start the job that has waited longest, unless one is at work. The lock is held."""
+        """Start the job that has waited longest, unless one is running. The lock is held."""
         here = [job for job in self._jobs.values() if job.work.index == index]
-        if any(job.status in ("running", "cancelling") for job in here):
-            return
         waiting = next((job for job in here if job.status == "waiting"), None)
-        if waiting is not None:
-            self._jobs[waiting.number] = replace(waiting, status="running")
-            threading.Thread(target=self._run, args=(waiting.number, waiting.work), daemon=True).start()
-
-    def _run(self, number: int, work: Work) -> None:
-        started, code = time.monotonic(), -1
-        try:
-            with subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
-            ) as process:
-                assert process.stdin and process.stdout  # noqa: S101 - pipes, as asked for
-                with self._lock:
-                    self._processes[number] = process
-                try:
-                    process.stdin.write(work.message() + "\n")
-                    process.stdin.flush()
-                except OSError:  # it died at once: its code tells, and what was not written is let go of
-                    with suppress(OSError):
-                        process.stdin.close()
-                for line in process.stdout:
-                    self._hear(number, line, time.monotonic() - started)
-                code = process.wait()
-        except OSError as error:  # no process can be made
-            self._change(number, message=str(error))
-        finally:
-            with self._lock:
-                self._processes.pop(number, None)
-                job = self._jobs[number]
-                if not job.over:
-                    ended: Status = "cancelled" if job.status == "cancelling" else "crashed"
-                    self._jobs[number] = replace(job, status=ended, message=job.message or f"exit code {code}")
-                self._start_next(work.index)
-
-    def _hear(self, number: int, line: str, seconds: float) -> None:
-        try:
-            told = json.loads(line)
-            event = told.pop("event")
-        except (ValueError, KeyError, AttributeError, TypeError):  # a library printed something
+        if waiting is None or any(job.status in ("running", "cancelling") for job in here):
             return
+        number, self._began[waiting.number] = waiting.number, time.monotonic()
+        self._jobs[number] = replace(waiting, status="running")
+        try:
+            self._processes[number] = JobProcess(
+                self._command,
+                lambda event, values: self._take(number, event, values),
+                lambda code, cancelled, _: self._end(number, code, cancelled),
+                message=waiting.work.message(),
+            )
+        except OSError as error:  # no process can be started
+            self._jobs[number] = replace(waiting, status="crashed", message=str(error))
+
+    def _take(self, number: int, event: str, values: dict[str, Any]) -> None:
         with self._lock:
-            self._jobs[number] = replace(_after(self._jobs[number], event, told), seconds=seconds)
+            job = _after(self._jobs[number], event, values)
+            self._jobs[number] = replace(job, seconds=time.monotonic() - self._began[number])
 
-    def _change(self, number: int, **values: Any) -> None:
+    def _end(self, number: int, code: int, cancelled: bool) -> None:
         with self._lock:
-            self._jobs[number] = replace(self._jobs[number], **values)
+            del self._processes[number]
+            job = self._jobs[number]
+            if not job.over:
+                ended: Status = "cancelled" if cancelled else "crashed"
+                self._jobs[number] = replace(job, status=ended, message=f"exit code {code}")
+            self._start_next(job.work.index)
 
 
-def _after(job: Ingestion, event: str, told: Mapping[str, Any]) -> Ingestion:
-    """Return where a job stands after one of its events."""
+def _after(job: Ingestion, event: str, values: Mapping[str, Any]) -> Ingestion:
+    """Return the state of a job after one event."""
     if event == "stage":
-        return replace(job, stage=told["stage"])
+        return replace(job, stage=values["stage"])
     if event == "planned":
-        return replace(job, files=dict.fromkeys(told["sources"], "waiting"))
+        return replace(job, files=dict.fromkeys(values["sources"], "waiting"))
     if event == "file":
-        job.files[told["source"]] = told["state"]  # in place: there may be very many; whoever asks gets a copy
+        job.files[values["source"]] = values["state"]  # in place: there may be very many; `of` returns copies
         return job
     if event == "progress":
-        return replace(job, stage=told["stage"], progress=told)
+        return replace(job, stage=values["stage"], progress=values)
     if event == "done":
-        failures = tuple(Failed(*failure) for failure in told["failures"])
+        failures = tuple(Failed(*failure) for failure in values["failures"])
         files = {source: "done" if state != "failed" else state for source, state in job.files.items()}
         return replace(
-            job, status="done", files=files, failures=failures, report=told["report"], skipped=told["skipped"]
+            job, status="done", files=files, failures=failures, report=values["report"], skipped=values["skipped"]
         )
     if event == "failed":
-        return replace(job, status="failed", message=told["message"], remedy=told["remedy"], kind=told["kind"])
+        return replace(job, status="failed", message=values["message"], remedy=values["remedy"], kind=values["kind"])
     if event == "cancelled":
         return replace(job, status="cancelled")
     return job
