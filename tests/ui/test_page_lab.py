@@ -9,7 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from ui_project import ingest
 
+from rag.config import RetrievalConfig
 from rag.retrieval.filters import Filter
+from rag.retrieval.retriever import Retriever
 from ui.jobs.engines import Engines, engines
 from ui.settings import UiSettings
 
@@ -76,6 +78,27 @@ def test_the_retrievers_side_by_side(ingested: Path, settings: Set) -> None:
     assert "<mark>fog</mark> <mark>sensor</mark>" in first
     assert "<mark>The</mark>" not in first
     assert any("↑" in card for card in cards(page))
+
+
+def test_every_retrieval_setting_reaches_every_column(
+    ingested: Path, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+    retrieve = Retriever.retrieve
+    monkeypatch.setattr(
+        Retriever, "retrieve", lambda self, *a, **k: used.append(self.settings) or retrieve(self, *a, **k)
+    )
+    own = {
+        "k": 3, "candidates": 17, "fusion": "rrf", "dense_weight": 0.3, "rrf_k": 7, "collapse_duplicates": "near",
+        "rerank_candidates": 9, "rerank_weight": 0.5, "cross_encoder": "some/model", "min_relevance": 0.01,
+    }  # fmt: skip
+    assert set(own) == set(RetrievalConfig.model_fields) - {"rerank"}
+    settings(ingested, *(f"retrieval.{key}={value}" for key, value in own.items()))
+    opened("How much does the fog sensor weigh?")
+    assert [s.fusion for s in used] == ["dense", "lexical", "rrf", "rrf"]
+    assert [s.rerank for s in used] == ["off", "off", "off", "reader"]
+    for found in used:
+        assert {**found.model_dump(), **{k: own[k] for k in ("fusion",)}, "rerank": "off"} == {**own, "rerank": "off"}
 
 
 def test_moving_a_slider_loads_nothing(ingested: Path, settings: Set) -> None:

@@ -68,6 +68,41 @@ def test_a_deeper_search_is_made_on_request(index: Path) -> None:
     assert column(app.dataframe[0], "rank")[0] == 1
 
 
+def scripted(index, answer, assignments, glob):  # type: ignore[no-untyped-def]  # its source is run alone
+    from rag.retrieval.filters import Filter
+    from ui.components.frame import Here
+    from ui.components.why import show_why
+    from ui.i18n import Texts
+    from ui.settings import UiSettings
+
+    here = Here(UiSettings(index=index, config="test"), Texts("en"), index)
+    show_why(here, answer.question, answer, "a", lambda: here.engine(*assignments), Filter(sources=(glob,)))
+
+
+def test_a_deeper_search_applies_the_filter_of_the_question(index: Path) -> None:
+    answer = ask(index, QUESTION)
+    source = answer.passages[-1].source
+    given = {"index": index, "answer": replace(answer, passages=()), "assignments": (), "glob": source}
+    app = AppTest.from_function(scripted, kwargs=given, default_timeout=60)
+    app.session_state["a-why"] = True
+    app.session_state["a-why-deeper"] = True
+    app.run()
+    assert not app.exception
+    assert {passage.source for passage in app.session_state["a-why-found"]} == {source}
+
+
+def test_the_engine_that_answered_is_asked_again(index: Path) -> None:
+    answer = ask(index, QUESTION)
+    given = {"index": index, "answer": answer, "assignments": ("prompt.max_tokens=1",), "glob": "*"}
+    app = AppTest.from_function(scripted, kwargs=given, default_timeout=60)
+    app.session_state["a-why"] = True
+    app.run()
+    app.button(key="a-why-leave-out").click().run()
+    assert not app.exception
+    again = app.session_state["a-why-without"]
+    assert again and all(len(other.without.split()) == 1 or other.abstained for other in again)
+
+
 def test_it_answers_again_without_each_passage(index: Path) -> None:
     answer = ask(index, QUESTION)
     app = opened(index, answer)

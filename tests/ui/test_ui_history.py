@@ -35,7 +35,7 @@ def kept(chats: Chats, owner: str, *questions: str) -> Chat:
         failure=st.none() | st.builds(Failure, TEXT, TEXT, st.integers(0, 9)),
         clock=st.builds(Clock, done=st.floats(0, 9)),
         answer=st.none() | st.builds(Answer, TEXT, TEXT, st.booleans(), st.just(0.5)), absence=TEXT, config=TEXT,
-        only=TEXT,
+        filter=st.lists(TEXT, max_size=2).map(tuple),
     )
 )  # fmt: skip
 def test_a_turn_comes_back_as_it_was(turn: Turn, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -49,13 +49,24 @@ def test_a_turn_comes_back_as_it_was(turn: Turn, tmp_path_factory: pytest.TempPa
     assert {**vars(back), "shown": ""} == {**vars(turn), "shown": ""}
 
 
-def test_a_chat_that_was_kept_before_filters_were_opens(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("json_remove(value, '$.filter')", ()),
+        ("json_set(json_remove(value, '$.filter'), '$.only', '')", ()),
+        (
+            "json_set(json_remove(value, '$.filter'), '$.only', 'source=a* and type=pdf')",
+            ("source=a*", "type=pdf"),
+        ),
+    ],
+)
+def test_a_chat_of_an_earlier_version_opens(tmp_path: Path, change: str, expected: tuple[str, ...]) -> None:
     chats = Chats(tmp_path)
     chat = kept(chats, "me", "one")
     with sqlite3.connect(tmp_path / FILE) as db:
-        assert db.execute("UPDATE turns SET value = json_remove(value, '$.only')").rowcount == 1
+        assert db.execute(f"UPDATE turns SET value = {change}").rowcount == 1
     found = chats.load("me", chat.id)
-    assert found is not None and found.turns[0].only == ""
+    assert found is not None and found.turns[0].filter == expected
 
 
 def test_halves_of_characters_are_kept(tmp_path: Path) -> None:

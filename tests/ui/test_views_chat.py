@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from rag.answering import query_rewriting as followup
 from rag.config import load_config
 from rag.errors import Failure
+from rag.retrieval.filters import Filter
 from rag.types import Answer, Citation, Note, Passage, Sentence
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, Outcome
@@ -154,12 +155,14 @@ def test_no_confidence_is_told_where_nothing_was_answered() -> None:
 
 def test_an_abstention_says_which_filter_was_on_when_it_was_asked() -> None:
     silent = replace(answer("no"), abstained=True)
-    told = to_turn("?", Outcome(silent, None, False, "", Clock(), only="type=pdf"), load_config("cpu").config)
+    told = to_turn(
+        "?", Outcome(silent, None, False, "", Clock(), filter=Filter.parse(["type=pdf"])), load_config("cpu").config
+    )
     assert no_answer(told, Texts("en"))[2:] == ["A filter was on: only documents with type=pdf were searched."]
     assert (
         "type\\=pdf" in exported(told) and json.loads(to_json(Chat(turns=[told])))["turns"][0]["filter"] == "type=pdf"
     )
-    for turn in (replace(told, only=""), replace(told, absence="unlearned"), replace(told, absence="empty")):
+    for turn in (replace(told, filter=()), replace(told, absence="unlearned"), replace(told, absence="empty")):
         assert len(no_answer(turn, Texts("en"))) == 2
 
 

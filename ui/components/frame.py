@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from rag.config import Config
+from rag.config import Config, Resolved
 from rag.errors import Failure
 from ui.i18n import LANGUAGES, Texts
 from ui.jobs.engines import Engine, configured, engines
@@ -43,6 +43,13 @@ class Here:
         Raises :class:`~rag.errors.UsageError`.
         """
         return configured(self.settings.config, self.settings.assignments).config
+
+    def resolved(self, *assignments: str) -> Resolved:
+        """Return the configuration of :meth:`engine`, with the index's calibrated threshold. Nothing is loaded.
+
+        Raises :class:`~rag.errors.UsageError`.
+        """
+        return engines().open(self.index, self.settings.config, (*self.settings.assignments, *assignments)).config
 
     def engine(self, *assignments: str) -> Engine:
         """Return the engine that answers here, its loading begun; ``assignments`` come last (``generator.type=vllm``).

@@ -1,13 +1,13 @@
 """Why this answer: the candidates at every stage, the prompt, the time, and the answer without each passage.
 
-Everything stands in data frames of plain text: their cells are drawn, not rendered. A deeper search and the answers
-without each passage cost time, and are made when asked for.
+Everything is in data frames of plain text, whose cells are not rendered. A deeper search and the answers without each
+passage take time and run on request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -19,26 +19,50 @@ from ui.views.why import candidates, facts, left_out, notes, shares, without
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution
+    from rag.retrieval.filters import Filter
     from rag.types import Passage
+    from ui.jobs.engines import Engine
 
 __all__ = ["show_why"]
 
 _DEEPER = 30
 
 
-def show_why(here: Here, question: str, answer: Answer, key: str) -> None:
-    """Offer the explanation of an answer, closed; ``question`` is what was retrieved for, ``key`` the answer's own."""
-    _show(here, question, answer, key)
+@dataclass(frozen=True)
+class _Shown:
+    """An answer with what it was asked with: the engine, which is loaded only when it is needed, and the filter."""
+
+    answer: Answer
+    question: str
+    key: str
+    engine: Callable[[], Engine]
+    filter: Filter | None
+
+
+def show_why(
+    here: Here,
+    question: str,
+    answer: Answer,
+    key: str,
+    engine: Callable[[], Engine] | None = None,
+    only: Filter | None = None,
+) -> None:
+    """Offer the explanation of an answer, closed at first.
+
+    ``question`` is the one that was searched for and ``key`` identifies the answer. ``engine`` returns the engine that
+    answered, by default the page's; ``only`` is the filter that was on.
+    """
+    _show(here, _Shown(answer, question, key, engine or here.engine, only))
 
 
 @st.fragment
-def _show(here: Here, question: str, answer: Answer, key: str) -> None:
-    t = here.t
+def _show(here: Here, shown: _Shown) -> None:
+    t, answer, key = here.t, shown.answer, shown.key
     opened = st.expander(t("why.title"), key=f"{key}-why", on_change="rerun")
     if not opened.open:
         return
     with opened, told():
-        found = _deeper(here, question, key)
+        found = _deeper(here, shown)
         rows = candidates(t, answer, found)
         _frame([asdict(row) for row in rows], _candidate_columns(t, any(row.reranked is not None for row in rows)))
         _lines(left_out(t, answer))
@@ -47,30 +71,32 @@ def _show(here: Here, question: str, answer: Answer, key: str) -> None:
         names = {"name": t("why.what"), "value": t("why.value")}
         _frame([{names["name"]: name, names["value"]: value} for name, value in facts(t, answer)], {})
         _lines(notes(t, answer))
-        _without(here, answer, key)
+        _without(here, shown)
 
 
-def _deeper(here: Here, question: str, key: str) -> Sequence[Passage]:
+def _deeper(here: Here, shown: _Shown) -> Sequence[Passage]:
+    key = shown.key
     if not st.toggle(here.t("why.deeper", n=_DEEPER), key=f"{key}-why-deeper"):
         return ()
     slot = f"{key}-why-found"
     if slot not in st.session_state:
         with st.spinner(here.t("why.searching")):
-            pipeline = here.engine().knowledge_base()
-            st.session_state[slot] = pipeline.retriever.retrieve(question, k=_DEEPER).passages
+            knowledge_base = shown.engine().knowledge_base()
+            st.session_state[slot] = knowledge_base.search(shown.question, k=_DEEPER, filter=shown.filter)
     found: Sequence[Passage] = st.session_state[slot]
     return found
 
 
-def _without(here: Here, answer: Answer, key: str) -> None:
-    t, slot = here.t, f"{key}-why-without"
+def _without(here: Here, shown: _Shown) -> None:
+    t, answer, key = here.t, shown.answer, shown.key
+    slot = f"{key}-why-without"
     if answer.abstained or not answer.passages:
         return
     if st.button(t("why.leave_out", n=len(answer.passages)), key=f"{key}-why-leave-out"):
         from rag.ops.explain import leave_one_out
 
         with st.spinner(t("why.answering")):
-            st.session_state[slot] = leave_one_out(here.engine().knowledge_base().answerer, answer)
+            st.session_state[slot] = leave_one_out(shown.engine().knowledge_base().answerer, answer)
     attributions: list[Attribution] | None = st.session_state.get(slot)
     if attributions is not None:
         st.caption(t("why.without_told"))

@@ -93,7 +93,7 @@ class Engines:
 
         Raises :class:`~rag.errors.UsageError` for a configuration that is none.
         """
-        knowledge_base = KnowledgeBase(index, configured(config, assignments), self.models)
+        knowledge_base = self.open(index, config, assignments)
         key = (index.absolute(), knowledge_base.config.config.digest())
         with self._lock:
             engine = self._engines.get(key)
@@ -102,6 +102,13 @@ class Engines:
                 note = knowledge_base.notes[0] if knowledge_base.notes else None
                 engine = self._engines[key] = Engine(knowledge_base.config, making, note)
             return engine
+
+    def open(self, index: Path, config: str, assignments: tuple[str, ...] = ()) -> KnowledgeBase:
+        """Return a knowledge base that shares the models of this process. Nothing is loaded.
+
+        Raises :class:`~rag.errors.UsageError`.
+        """
+        return KnowledgeBase(index, configured(config, assignments), self.models)
 
     def reranker(self, config: Config) -> Reranker | None:
         """Return the reranker of a configuration, loaded once; None if it asks for none."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from rag.config import Config
+from rag.retrieval.filters import Filter
 from ui.components import chat_list
 from ui.components.evidence import show_answer
 from ui.components.feedback import show_feedback
@@ -109,6 +110,14 @@ def _address(now: Conversation) -> None:
 
 def _ways(here: Here) -> dict[str, tuple[str, ...]]:
     return {way.name: way.assignments for way in view.choices(here.engine_config())}
+
+
+def _engine_of(here: Here, turn: Turn) -> Engine:
+    """Return the engine that answered a turn; the chosen one if its settings are no longer offered."""
+    for assignments in _ways(here).values():
+        if here.resolved(*assignments).config.digest() == turn.config:
+            return here.engine(*assignments)
+    return here.engine(*_way(here))
 
 
 def _way(here: Here) -> tuple[str, ...]:
@@ -258,7 +267,8 @@ def _show_answer(here: Here, turn: Turn) -> None:
         show_failure(turn.failure)
     if answer is not None:
         _show_account(here, turn)
-        show_why(here, answer.question, answer, f"turn-{turn.id}")
+        only = Filter.parse(turn.filter) if turn.filter else None
+        show_why(here, answer.question, answer, f"turn-{turn.id}", lambda: _engine_of(here, turn), only)
         show_feedback(here, answer.question, answer, f"turn-{turn.id}")
 
 

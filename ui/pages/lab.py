@@ -54,13 +54,13 @@ def show(here: Here) -> None:
             return
         engine = here.engine()
         with st.spinner(t("app.starting", seconds=round(engine.state.seconds))):
-            pipeline = engine.knowledge_base()
+            knowledge_base = engine.knowledge_base()
             reranker = _reranker(here, changed)
-            found = _search(pipeline, check_question(question), changed, reranker)
+            found = _search(knowledge_base, check_question(question), changed, reranker)
         if expected:
             with st.container(border=True):
-                _draw_why(here, pipeline, question, expected, page, changed)
-        _draw_columns(here, pipeline, found, changed.retrieval.k, expected, page)
+                _draw_why(here, knowledge_base, question, expected, page, changed)
+        _draw_columns(here, knowledge_base, found, changed.retrieval.k, expected, page)
 
 
 def _draw_settings(here: Here, config: Config) -> tuple[str, Config]:
@@ -126,7 +126,9 @@ def _with(here: Here, config: Config, *assignments: str) -> Config:
     return load_config(here.settings.config, (*here.settings.assignments, *now, *assignments)).config
 
 
-def _search(pipeline: KnowledgeBase, question: str, config: Config, reranker: Reranker | None) -> dict[str, Retrieved]:
+def _search(
+    knowledge_base: KnowledgeBase, question: str, config: Config, reranker: Reranker | None
+) -> dict[str, Retrieved]:
     """Ask every retriever, all over the same reader and embedder."""
     found, only = {}, chosen_filter()
     fusion = config.retrieval.fusion if config.retrieval.fusion in ("zscore", "rrf") else "zscore"
@@ -136,16 +138,21 @@ def _search(pipeline: KnowledgeBase, question: str, config: Config, reranker: Re
         reranks = config.retrieval.rerank if config.retrieval.rerank != "off" else "reader"
         update = {"fusion": kind, "rerank": reranks if name == "reranked" else "off"}
         part = config.retrieval.model_copy(update=update)
-        varied = pipeline.retriever.with_settings(part, reranker)
+        varied = knowledge_base.retriever.with_settings(part, reranker)
         found[name] = varied.retrieve(question, only=only, k=max(_DEPTH, part.k))
     return found
 
 
 def _draw_columns(
-    here: Here, pipeline: KnowledgeBase, found: dict[str, Retrieved], k: int, expected: str | None, page: int | None
+    here: Here,
+    knowledge_base: KnowledgeBase,
+    found: dict[str, Retrieved],
+    k: int,
+    expected: str | None,
+    page: int | None,
 ) -> None:
     t = here.t
-    lexical = pipeline.retriever.reader.snapshot().lexical
+    lexical = knowledge_base.retriever.reader.snapshot().lexical
     asked = asked_terms(next(iter(found.values())).question, lexical.terms)
     for place, column in zip(st.columns(len(found)), columns(found, k), strict=True):
         with place:
@@ -160,7 +167,7 @@ def _draw_columns(
 
 
 def _draw_why(
-    here: Here, pipeline: KnowledgeBase, question: str, expected: str, page: int | None, config: Config
+    here: Here, knowledge_base: KnowledgeBase, question: str, expected: str, page: int | None, config: Config
 ) -> None:
     from rag.factory import make_packer
     from rag.ops.explain import why
@@ -170,7 +177,7 @@ def _draw_why(
     try:
         found = why(
             check_question(question), expected, page, config,
-            pipeline.retriever, make_packer, only,
+            knowledge_base.retriever, make_packer, only,
         )  # fmt: skip
     except FAILURES as error:
         show_failure(failure_of(error))

@@ -47,11 +47,11 @@ class HistoryError(RagError):
 
 @dataclass(frozen=True)
 class Turn:
-    """One question and what came of it, whole enough to be shown again.
+    """One question and its result, complete enough to be shown again.
 
-    ``shown`` is the streamed text, kept where there is no answer. ``band`` is the confidence in a word; ``absence``
-    says why there is no answer in the documents. ``config`` is the digest of the settings that answered, ``only`` the
-    filter that was on, in words.
+    ``shown`` is the streamed text, stored if there is no answer. ``band`` is the confidence in a word; ``absence`` says
+    why there is no answer in the documents. ``config`` is the digest of the settings that answered, ``filter``
+    the texts of the filter.
     """
 
     question: str
@@ -65,7 +65,7 @@ class Turn:
     absence: str = ""
     clock: Clock = field(default_factory=Clock)
     config: str = ""
-    only: str = ""
+    filter: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
@@ -240,7 +240,7 @@ def _storable(text: str) -> str:
 
 
 def _text(turn: Turn) -> str:
-    value = {name: getattr(turn, name) for name in ("id", "asked", "stopped", "band", "absence", "config", "only")}
+    value = {name: getattr(turn, name) for name in ("id", "asked", "stopped", "band", "absence", "config", "filter")}
     value |= {
         "question": turn.question,
         "shown": turn.shown if turn.answer is None else "",
@@ -265,5 +265,11 @@ def _turn(value: Mapping[str, Any]) -> Turn:
         absence=value["absence"],
         clock=Clock(**value["clock"]),
         config=value["config"],
-        only=value.get("only", ""),  # not told in chats that were kept before it was
+        filter=tuple(value["filter"] if "filter" in value else _older_filter(value)),
     )
+
+
+def _older_filter(value: Mapping[str, Any]) -> list[str]:
+    """Return the filter of a turn from when it was stored as one text, or not at all."""
+    only: str = value.get("only", "")
+    return only.split(" and ") if only else []

@@ -120,7 +120,7 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
         absence=absence(answer, outcome.nothing_in) if answer is not None else "",
         clock=outcome.clock,
         config=config.digest(),
-        only=outcome.only,
+        filter=tuple(outcome.filter.texts()),
     )
 
 
@@ -179,8 +179,8 @@ def no_answer(turn: Turn, t: Texts) -> list[str]:
     """Say that there is no answer in the documents, and why: a title, then sentences."""
     title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent")
     told = [title, t(f"chat.{turn.absence or 'silent'}")]
-    if turn.only and turn.absence not in ("unlearned", "empty"):  # these are so whatever the filter lets through
-        told.append(t("chat.absent_filter", filter=one_line(turn.only, 300)))
+    if turn.filter and turn.absence not in ("unlearned", "empty"):  # these do not depend on the filter
+        told.append(t("chat.absent_filter", filter=one_line(" and ".join(turn.filter), 300)))
     return told
 
 

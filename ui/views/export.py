@@ -103,7 +103,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "stopped": turn.stopped,
         "failure": None if turn.failure is None else turn.failure.message,
         "absence": turn.absence or None,
-        "filter": turn.only or None,
+        "filter": " and ".join(turn.filter) or None,
         "shown": turn.said,
         "confidence": told_band(turn) or None,
         "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
