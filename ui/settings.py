@@ -36,7 +36,7 @@ class UiSettings:
 
     @property
     def evaluations(self) -> Path:
-        """The folder where requests for evaluations are kept."""
+        """The folder of requests for evaluations."""
         return self.state / "evaluations"
 
 

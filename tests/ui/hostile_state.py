@@ -20,7 +20,7 @@ from ui.jobs.ingest_job import run_job
 from ui.settings import UiSettings
 from ui.storage.conversation import Conversation
 from ui.storage.history import Chat, Chats, Turn
-from ui.storage.uploads import Incoming, Kept, Uploads
+from ui.storage.uploads import Incoming, StoredUpload, Uploads
 
 __all__ = ["OWNER", "answer_of", "build", "names", "settings_of"]
 
@@ -77,7 +77,7 @@ def _documents(folder: Path, index: Path, texts: Sequence[str]) -> None:
     (documents / "cells.csv").write_text(f"text,word\n{cells}\n", encoding="utf-8")
     uploads = Uploads(folder / "state" / "uploads" / index.name)
     kept = [uploads.keep(Incoming(f"{text}.txt", f"Beta, upload {n}.".encode())) for n, text in enumerate(texts[:6])]
-    files = [(str(uploads.folder / one.path), one.source) for one in kept if isinstance(one, Kept)]
+    files = [(str(uploads.folder / one.path), one.source) for one in kept if isinstance(one, StoredUpload)]
     assert _ingest(index, paths=[str(documents)]) == {"added": len(legal) + 3, "failed": _BROKEN}
     assert _ingest(index, files=files) == {"added": len(files), "failed": 0}
 

@@ -10,12 +10,12 @@ import pytest
 import ui.jobs.background
 from eval.errors import EvalError
 from rag.errors import UsageError
-from ui.jobs.background import Behind
+from ui.jobs.background import Background
 from ui.text.failures import failure_of
 
 
 def test_many_who_ask_get_one_task() -> None:
-    behind, go, calls = Behind(threads=2), threading.Event(), []
+    behind, go, calls = Background(threads=2), threading.Event(), []
 
     def work() -> int:
         calls.append(1)
@@ -33,7 +33,7 @@ def test_many_who_ask_get_one_task() -> None:
 
 
 def test_only_the_last_are_kept_and_none_that_is_being_done() -> None:
-    behind, go = Behind(threads=1, most=2), threading.Event()
+    behind, go = Background(threads=1, most=2), threading.Event()
     slow = behind.get("slow", lambda: go.wait(30))
     for n in range(4):
         behind.get(n, lambda: 1)
@@ -46,7 +46,7 @@ def test_only_the_last_are_kept_and_none_that_is_being_done() -> None:
 
 
 def test_a_failure_is_explained_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    behind, outcomes = Behind(), [ZeroDivisionError("no"), 3]
+    behind, outcomes = Background(), [ZeroDivisionError("no"), 3]
 
     def work() -> int:
         outcome = outcomes.pop(0)

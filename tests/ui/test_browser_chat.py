@@ -40,7 +40,7 @@ def test_a_chat_is_deleted_after_a_question_and_its_menu_closes(page: Page) -> N
     page.get_by_role("button", name="This chat").click()
     delete = page.get_by_role("button", name="Delete for good")
     page.locator("summary", has_text="Delete this chat").click()
-    page.get_by_text("cannot be brought back").wait_for()
+    page.get_by_text("for good").wait_for()
     assert page.locator(".text", has_text=ANSWER).is_visible()
     delete.click()
     page.get_by_text("Ask a question, and the answer comes").wait_for()
@@ -85,14 +85,14 @@ def test_the_stop_button_ends_the_answer_and_keeps_what_came(page: Page) -> None
     ask(page, QUESTION)
     page.locator(".rag-text", has_text="sensor weighs").wait_for()
     page.get_by_test_id("stChatInputStopButton").click()
-    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.get_by_text("Stopped. This is the text so far.").wait_for()
     page.locator(".text", has_text="sensor weighs").wait_for()
     kept = page.locator(".text", has_text="sensor weighs").inner_text()
     assert "by the sea" not in kept
     page.wait_for_timeout(1500)  # five words' time
     assert page.locator(".text", has_text="sensor weighs").inner_text() == kept
     page.reload()
-    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.get_by_text("Stopped. This is the text so far.").wait_for()
 
 
 def test_a_chat_that_is_left_while_it_answers_keeps_what_came(page: Page) -> None:
@@ -101,7 +101,7 @@ def test_a_chat_that_is_left_while_it_answers_keeps_what_came(page: Page) -> Non
     page.get_by_role("button", name="New chat").click()
     page.get_by_test_id("stChatMessage").first.wait_for(state="detached")
     page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).first.click()
-    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.get_by_text("Stopped. This is the text so far.").wait_for()
     page.locator(".text", has_text="sensor weighs").wait_for()
 
 
@@ -182,7 +182,7 @@ def test_escape_stops_too(page: Page) -> None:
     page.locator(".rag-text", has_text="sensor weighs").wait_for()
     page.get_by_test_id("stChatMessage").first.click()  # away from the field: a disabled one swallows all keys
     page.keyboard.press("Escape")
-    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.get_by_text("Stopped. This is the text so far.").wait_for()
 
 
 def test_a_closed_tab_stops_the_answer_and_keeps_what_came(context: BrowserContext, server: Server) -> None:
@@ -192,7 +192,7 @@ def test_a_closed_tab_stops_the_answer_and_keeps_what_came(context: BrowserConte
     page.close()
     again = open_page(context, server)
     again.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).click()
-    again.get_by_text("Stopped. This is what there was.").wait_for()
+    again.get_by_text("Stopped. This is the text so far.").wait_for()
 
 
 def test_another_browser_sees_none_of_it(page: Page, server: Server) -> None:

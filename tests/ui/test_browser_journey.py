@@ -106,7 +106,7 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     goto(page, bundled, "chat")
     answer(page, "Who built the tide gauge at Norvik?")
     page.get_by_text("Not in your documents").wait_for()
-    page.get_by_text("There are no documents here yet").wait_for()
+    page.get_by_text("This collection has no documents yet").wait_for()
 
 
 def downloaded(page: Page, image: Locator) -> bytes:

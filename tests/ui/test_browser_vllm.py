@@ -69,7 +69,7 @@ def test_the_engine_is_stopped_and_answers_again(context: BrowserContext, writin
     begin(page)
     busy = processor_seconds(page, writing)
     page.get_by_test_id("stChatInputStopButton").click()
-    page.get_by_text("Stopped. This is what there was.").wait_for()
+    page.get_by_text("Stopped. This is the text so far.").wait_for()
     page.wait_for_timeout(500)
     kept = page.get_by_test_id("stChatMessage").last.inner_text()
     idle = processor_seconds(page, writing)
@@ -77,7 +77,7 @@ def test_the_engine_is_stopped_and_answers_again(context: BrowserContext, writin
     assert page.get_by_test_id("stChatMessage").last.inner_text() == kept
     begin(page)
     page.get_by_role("button", name="Stop").last.click()
-    page.get_by_text("Stopped. This is what there was.").nth(1).wait_for()
+    page.get_by_text("Stopped. This is the text so far.").nth(1).wait_for()
 
 
 def begin(page: Page) -> None:

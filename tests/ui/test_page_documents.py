@@ -79,7 +79,7 @@ def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def test_no_index_and_an_empty_one_say_what_to_do(tmp_path: Path, settings: Set) -> None:
     settings(tmp_path / "none" / ".rag")
-    assert "holds no document yet" in texts(opened())
+    assert "has no documents yet" in texts(opened())
 
 
 def test_the_documents_and_what_is_known_of_one(ingested: Path, settings: Set) -> None:
@@ -99,7 +99,7 @@ def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested
     now = settings(ingested)
     pipeline = engines().get(ingested, "test").knowledge_base(60)
     page = upload(opened(), ("../Gull & Co.txt", b"A gull called Ferdinand sits on the mast."), ("empty.txt", b""))
-    assert "Gull & Co.txt (41 bytes) was taken." in texts(page)
+    assert "Gull & Co.txt (41 bytes) was added." in texts(page)
     assert "empty.txt: The file is empty." in texts(page)
     wait_for_ingestion(ingested)
     page.run()
@@ -124,7 +124,7 @@ def test_limits_are_ours_where_they_are_not_streamlits(ingested: Path, settings:
     files = [("big.txt", b"x" * (2**20 + 1)), ("a.txt", b"one"), ("b.txt", b"two"), ("c.txt", b"three")]
     told = texts(upload(opened(), *files))
     assert "big.txt is larger than 1 MB" in told
-    assert "c.txt was not taken: 2 files at once" in told
+    assert "c.txt was not added: the limit is 2 files at once" in told
     wait_for_ingestion(ingested)
     assert [source for source in sources(ingested) if source.startswith("upload://")] == [
         "upload://a.txt",
@@ -161,7 +161,7 @@ def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingeste
     page.run()
     source = "upload://broken.pdf"
     assert "3 documents ready · 1 failed · 3 chunks" in texts(page)
-    assert "broken.pdf (16 bytes) was taken." in texts(page)
+    assert "broken.pdf (16 bytes) was added." in texts(page)
     assert uploads_of(now, ingested).path(source) is not None
     next(b for b in page.button if b.key and b.key.startswith("remove_")).click().run()
     assert not page.exception
@@ -192,7 +192,7 @@ def test_reading_again_a_file_that_changed_and_one_that_is_gone(ingested: Path, 
     page.run()
     page.multiselect(key="documents_chosen").set_value(["mast.txt", "upload://u.txt"]).run()
     page.button(key="documents_reread").click().run()
-    assert "u.txt: its file is not here any more" in texts(page)
+    assert "u.txt: its file no longer exists" in texts(page)
     wait_for_ingestion(ingested)
     with closing(open_index(ingested, load_config("test").config).store) as store:
         assert "32 metres" in store.text("mast.txt")
@@ -247,7 +247,7 @@ def test_an_ingestion_that_runs_can_be_seen_and_cancelled_by_another_session(
     page.button(key=f"cancel_{number}").click().run()
     ingestions().wait(number)
     page.run()
-    assert "What had been committed is kept" in texts(page)
+    assert "Committed documents stay" in texts(page)
     page.button(key=f"dismiss_{number}").click().run()
     assert "was cancelled" not in texts(page)
 
@@ -281,7 +281,7 @@ def test_an_index_that_another_process_writes(ingested: Path, settings: Set) -> 
     settings(ingested)
     with writer_lock(ingested, "rag ingest"):
         page = opened()
-        assert "being written by another process: rag ingest" in texts(page)
+        assert "Another process is writing this collection: rag ingest" in texts(page)
         page.multiselect(key="documents_chosen").set_value(["fog.md"]).run()
         page.button(key="documents_delete").click().run()
         assert not page.exception
@@ -330,9 +330,9 @@ def test_the_filter_is_kept_for_other_pages(ingested: Path, settings: Set) -> No
     page.multiselect(key="filter_types_0").set_value(["markdown"]).run()
     assert page.session_state["filter"] == Filter(types=("markdown",))
     assert list(page.dataframe[0].value["Name"]) == ["fog.md"]
-    assert "lets 1 of 3 documents through" in texts(page)
+    assert "matches 1 of 3 documents" in texts(page)
     page.text_input(key="filter_source_0").set_value("canteen").run()
-    assert "No document passes the filter." in texts(page)
+    assert "No document matches the filter." in texts(page)
     page.button(key="filter_clear").click().run()
     assert page.session_state["filter"].empty
     assert len(page.dataframe[0].value) == 3
@@ -352,9 +352,9 @@ def test_collections_are_made_switched_to_and_deleted(ingested: Path, settings: 
     assert not page.sidebar.selectbox
     page.text_input(key="collection_name").set_value("Second")
     next(b for b in page.button if b.label == "Create").click().run()
-    assert "was created and chosen" in texts(page)
+    assert "was created and selected" in texts(page)
     assert page.sidebar.selectbox(key="collection").value == "Second"
-    assert "holds no document yet" in texts(page)
+    assert "has no documents yet" in texts(page)
     page.text_input(key="collection_confirm").set_value("second").run()
     assert page.button(key="collection_delete").disabled
     page.text_input(key="collection_confirm").set_value("Second").run()
@@ -377,7 +377,7 @@ def test_a_collection_that_vanished_gives_way_to_the_first(ingested: Path, setti
     made = create(now, "Second")
     create(now, "Third")
     page = opened(collection="Second")
-    assert "holds no document yet" in texts(page)
+    assert "has no documents yet" in texts(page)
     shutil.rmtree(made.folder)
     page.run()
     assert "3 documents" in texts(page)
@@ -386,7 +386,7 @@ def test_a_collection_that_vanished_gives_way_to_the_first(ingested: Path, setti
 def test_two_sessions_look_at_two_collections(ingested: Path, settings: Set) -> None:
     create(settings(ingested), "Second")
     one, other = opened(collection="Second"), opened()
-    assert "holds no document yet" in texts(one)
+    assert "has no documents yet" in texts(one)
     assert "3 documents" in texts(other)
 
 

@@ -144,7 +144,7 @@ def test_a_doctor_that_does_not_answer_is_a_sentence(indexed: Path, monkeypatch:
 
 
 def test_the_record_is_bounded_and_sums_up() -> None:
-    metrics = Metrics(kept=10)
+    metrics = Metrics(size=10)
     assert metrics.live().answers == 0 and metrics.live().stages == () and metrics.live().tokens_per_s is None
     for n in range(25):
         metrics.record(

@@ -110,7 +110,7 @@ def test_it_answers_again_without_each_passage(index: Path) -> None:
     app.button(key="a-why-leave-out").click().run()
     assert not app.exception
     assert len(app.dataframe) == before + 1
-    assert len(column(app.dataframe[before], "kept")) == len(answer.passages)
+    assert len(column(app.dataframe[before], "similarity")) == len(answer.passages)
 
 
 def test_an_abstention_cannot_be_answered_again(index: Path) -> None:

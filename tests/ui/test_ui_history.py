@@ -122,7 +122,7 @@ def test_a_chat_of_another_owner_is_as_good_as_not_there(tmp_path: Path) -> None
     assert chats.load("you", chat.id) is None
     chats.rename("you", chat.id, "taken")
     chats.delete("you", chat.id)
-    with pytest.raises(HistoryError, match="somebody else"):
+    with pytest.raises(HistoryError, match="another user"):
         chats.put("you", Chat("", id=chat.id), Turn("taken"))
     found = chats.load("me", chat.id)
     assert found is not None and (found.title, len(found.turns)) == ("canary-7f3a", 1)
@@ -146,7 +146,7 @@ def test_a_browser_is_known_by_its_cookie_and_a_user_by_who_the_provider_says() 
 def test_a_chat_goes_on_unsaved_where_the_file_is_none(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is no database, and long enough to be looked at" * 100)
     now = Conversation(Chats(tmp_path), "me")
-    now.keep(Turn("one", shown="1"), now.chat)
+    now.store(Turn("one", shown="1"), now.chat)
     assert [turn.question for turn in now.chat.turns] == ["one"]
     assert now.unsaved is not None and FILE in now.unsaved.message and now.unsaved.remedy
     with pytest.raises(HistoryError):
@@ -156,7 +156,7 @@ def test_a_chat_goes_on_unsaved_where_the_file_is_none(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_the_chat_goes_on(tmp_path: Path) -> None:
     chats = Chats(tmp_path)
     now = Conversation(chats, "me")
-    now.keep(Turn("one", shown="1"), now.chat)
+    now.store(Turn("one", shown="1"), now.chat)
     with sqlite3.connect(tmp_path / FILE) as db:
         pages = db.execute("PRAGMA page_count").fetchone()[0]
 
@@ -165,11 +165,11 @@ def test_a_full_disk_is_said_and_the_chat_goes_on(tmp_path: Path) -> None:
             db.execute(f"PRAGMA max_page_count = {pages}")
 
     now.chats = Full(tmp_path)
-    now.keep(Turn("two", shown="2" * 100_000), now.chat)
+    now.store(Turn("two", shown="2" * 100_000), now.chat)
     assert now.unsaved is not None and "full" in now.unsaved.message
     assert len(now.chat.turns) == 2
     now.chats = chats
-    now.keep(Turn("three", shown="3"), now.chat)
+    now.store(Turn("three", shown="3"), now.chat)
     assert now.unsaved is None
     found = chats.load("me", now.chat.id)
     assert found is not None and [turn.question for turn in found.turns] == ["one", "three"]
@@ -232,17 +232,17 @@ def test_many_sessions_write_at_once(tmp_path: Path) -> None:
 
 def test_without_an_owner_nothing_is_written(tmp_path: Path) -> None:
     now = Conversation(Chats(tmp_path / "state"), None)
-    now.keep(Turn("one"), now.chat)
+    now.store(Turn("one"), now.chat)
     assert (now.rows(""), now.open(now.chat.id), len(now.chat.turns)) == ([], False, 1)
     assert not (tmp_path / "state").exists()
 
 
 def test_asking_again_keeps_the_old_answer_where_none_came(tmp_path: Path) -> None:
     now = Conversation(Chats(tmp_path), "me")
-    now.keep(Turn("one", shown="old"), now.chat)
-    now.keep(again(Turn("one", stopped=True), now.chat.turns[0]), now.chat)
+    now.store(Turn("one", shown="old"), now.chat)
+    now.store(again(Turn("one", stopped=True), now.chat.turns[0]), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["old"]
-    now.keep(again(Turn("one", shown="new"), now.chat.turns[0]), now.chat)
+    now.store(again(Turn("one", shown="new"), now.chat.turns[0]), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["new"]
 
 
@@ -252,7 +252,7 @@ def test_a_turn_goes_to_the_chat_it_was_asked_in(tmp_path: Path) -> None:
     asked_in = now.chat
     now.want("")
     now.turn_over("docs")
-    now.keep(Turn("one", shown="1"), asked_in)
+    now.store(Turn("one", shown="1"), asked_in)
     assert now.chat.turns == [] and now.chat.collection == "docs"
     found = chats.load("me", asked_in.id)
     assert found is not None and [turn.question for turn in found.turns] == ["one"]
@@ -267,12 +267,12 @@ def test_a_turn_goes_to_the_chat_it_was_asked_in(tmp_path: Path) -> None:
 def test_a_chat_that_was_deleted_elsewhere_does_not_come_back(tmp_path: Path) -> None:
     chats = Chats(tmp_path)
     now = Conversation(chats, "me")
-    now.keep(Turn("one", shown="1"), now.chat)
+    now.store(Turn("one", shown="1"), now.chat)
     other = Conversation(chats, "me")
     assert other.open(now.chat.id)
     other.delete("docs")
     for question in ("two", "three"):
-        now.keep(Turn(question, shown="2"), now.chat)
+        now.store(Turn(question, shown="2"), now.chat)
         assert now.unsaved is not None and "deleted in another window" in now.unsaved.message
         assert chats.list("me") == []
     assert [turn.question for turn in now.chat.turns] == ["one", "two", "three"]
@@ -282,10 +282,10 @@ def test_turns_of_a_chat_that_could_not_be_kept_at_first_are_kept_with_the_next(
     state = tmp_path / "state"
     state.write_text("a file where the folder should be")
     now = Conversation(Chats(state), "me")
-    now.keep(Turn("one", shown="1"), now.chat)
+    now.store(Turn("one", shown="1"), now.chat)
     assert now.unsaved is not None
     state.unlink()
-    now.keep(Turn("two", shown="2"), now.chat)
+    now.store(Turn("two", shown="2"), now.chat)
     found = now.chats.load("me", now.chat.id)
     assert now.unsaved is None and found is not None and [turn.question for turn in found.turns] == ["one", "two"]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rag.ingestion.discovery import find_sources
 from ui.storage import uploads as uploads_module
-from ui.storage.uploads import Incoming, Kept, Refused, Uploads, check, clean_name
+from ui.storage.uploads import Incoming, Refused, StoredUpload, Uploads, check, clean_name
 
 MB = 2**20
 
@@ -27,9 +27,9 @@ def uploads(tmp_path: Path) -> Uploads:
     return Uploads(tmp_path / "state" / "uploads" / ".rag")
 
 
-def keep(uploads: Uploads, name: str, data: bytes = b"A lamp.") -> Kept:
+def keep(uploads: Uploads, name: str, data: bytes = b"A lamp.") -> StoredUpload:
     kept = uploads.keep(Incoming(name, data))
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, StoredUpload)
     return kept
 
 

@@ -254,10 +254,10 @@ def test_an_export_and_a_copy_say_what_no_source_supports() -> None:
 def test_an_export_says_what_was_understood_and_that_an_answer_is_not_whole() -> None:
     assert "Understood as" not in exported(Turn("?", answer=answer()))
     assert "Understood as\\: “?”." in exported(Turn("And that?", answer=answer()))
-    assert "Stopped before an answer came" in exported(Turn("?", stopped=True))
-    assert "This is what there was" in exported(Turn("?", shown="half", stopped=True))
+    assert "Stopped before there was an answer" in exported(Turn("?", stopped=True))
+    assert "This is the text so far" in exported(Turn("?", shown="half", stopped=True))
     broken = exported(Turn("?", shown="half", failure=Failure("dead", "ask again", 1)))
-    assert "broke off" in broken and "*dead*" in broken and "*ask again*" in broken
+    assert "ends here" in broken and "*dead*" in broken and "*ask again*" in broken
     noted = exported(Turn("?", answer=replace(answer(), notes=(Note("Two passages differ."),))))
     assert "*Two passages differ.*" in noted
 

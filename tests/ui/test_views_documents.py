@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from indexes import ChunkRow, DocumentRow
 from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion, Work
-from ui.storage.uploads import Kept, Refused
+from ui.storage.uploads import Refused, StoredUpload
 from ui.views.documents import (
     WINDOW,
     done_line,
-    kept_line,
     line,
     name_of,
     preview,
@@ -25,6 +24,7 @@ from ui.views.documents import (
     refused_line,
     sentence,
     standing,
+    stored_line,
     summary,
     window_of,
 )
@@ -114,9 +114,9 @@ def test_every_refusal_says_what_and_what_to_do(t: Texts, why: str) -> None:
 
 @pytest.mark.parametrize("before", ["nothing", "other", "same"])
 def test_what_happened_to_an_upload(before: str) -> None:
-    kept = Kept("upload://a.txt", "0" * 32, 10, "", "", before)  # type: ignore[arg-type]
-    assert "a.txt" in kept_line(kept, EN)
-    assert len({kept_line(kept, EN), kept_line(kept, RU)}) == 2
+    kept = StoredUpload("upload://a.txt", "0" * 32, 10, "", "", before)  # type: ignore[arg-type]
+    assert "a.txt" in stored_line(kept, EN)
+    assert len({stored_line(kept, EN), stored_line(kept, RU)}) == 2
 
 
 def test_where_an_ingestion_stands(work: Work) -> None:

@@ -105,7 +105,7 @@ def test_the_place_before_reranking_and_the_one_after_it_are_told_apart() -> Non
     standing = Standing(read_again, 3, None, True, 6, False, True, None)
     lines = why_lines(Why("q", standing, None, ()), 5, 100, None, EN)
     assert lines[2:4] == [
-        "Together it stands at place: 9", "Read again by a model it stands at place: 6; the first 5 are read",
+        "Fused rank: 9", "Reranked: 6; the first 5 are read",
     ]  # fmt: skip
 
 

@@ -86,4 +86,4 @@ def test_a_note_of_another_version_is_its_english_sentence() -> None:
 
 def test_what_is_left_without_a_passage() -> None:
     rows = without(t, [Attribution(passage(), "June", False, 0.1), Attribution(passage(), "x", True, 0.0)])
-    assert [(row.kept, row.answer) for row in rows] == [(0.1, "June"), (0.0, "Not in your documents")]
+    assert [(row.similarity, row.answer) for row in rows] == [(0.1, "June"), (0.0, "Not in your documents")]

@@ -12,14 +12,14 @@ from rag.ops.index_folders import writer_of
 from ui.components.frame import Here, say_failure
 from ui.jobs.ingesting import Ingestion, Work, ingestions
 from ui.storage.collections import uploads_of
-from ui.storage.uploads import Incoming, Kept, Refused, check
+from ui.storage.uploads import Incoming, Refused, StoredUpload, check
 from ui.text.safe import one_line
-from ui.views.documents import done_line, kept_line, name_of, reason, refused_line, sentence, standing
+from ui.views.documents import done_line, name_of, reason, refused_line, sentence, standing, stored_line
 
-__all__ = ["begin", "draw_adding", "draw_ingestions", "forget_told"]
+__all__ = ["begin", "draw_adding", "draw_ingestions", "forget_messages"]
 
 _EVERY_S = 1.0
-_TOLD = "documents_by_state"
+_MESSAGES = "documents_by_state"
 
 
 def begin(
@@ -56,14 +56,16 @@ def draw_adding(here: Here) -> None:
                     _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
         # It stays until the next files come or its document is deleted: the page runs again when the ingestion ends,
         # seconds later.
-        for _, told in st.session_state.get(_TOLD, {}).get(here.index, ()):
-            st.text(told)
+        for _, message in st.session_state.get(_MESSAGES, {}).get(here.index, ()):
+            st.text(message)
 
 
-def forget_told(here: Here, sources: Sequence[str]) -> None:
+def forget_messages(here: Here, sources: Sequence[str]) -> None:
     """Say no longer of documents that were deleted that their files were taken."""
-    found = st.session_state.get(_TOLD, {}).get(here.index, ())
-    st.session_state[_TOLD] = {here.index: [(source, told) for source, told in found if source not in sources]}
+    found = st.session_state.get(_MESSAGES, {}).get(here.index, ())
+    st.session_state[_MESSAGES] = {
+        here.index: [(source, message) for source, message in found if source not in sources]
+    }
 
 
 def _take(here: Here, files: Sequence[Incoming]) -> None:
@@ -71,21 +73,21 @@ def _take(here: Here, files: Sequence[Incoming]) -> None:
     settings, t = here.settings, here.t
     taken, refused = check(files, most_bytes=settings.upload_mb * 2**20, most_files=settings.upload_files)
     uploads = uploads_of(settings, here.index)
-    kept: list[Kept] = []
+    stored: list[StoredUpload] = []
     for file in taken:
         outcome = uploads.keep(file)
         if isinstance(outcome, Refused):
             refused.append(outcome)
         else:
-            kept.append(outcome)
-    if kept:
+            stored.append(outcome)
+    if stored:
         # The last one of a name is what lies there now.
-        paths = {one.source: uploads.folder / one.path for one in kept}
+        paths = {one.source: uploads.folder / one.path for one in stored}
         begin(here, files=[(path, source) for source, path in paths.items()])
     limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
-    told = [(one.source, kept_line(one, t)) for one in kept]
-    told += [("", refused_line(one, t, **limits)) for one in refused]
-    st.session_state[_TOLD] = {here.index: told}
+    messages = [(one.source, stored_line(one, t)) for one in stored]
+    messages += [("", refused_line(one, t, **limits)) for one in refused]
+    st.session_state[_MESSAGES] = {here.index: messages}
 
 
 def _draw_path(here: Here) -> None:
@@ -154,15 +156,15 @@ def _draw_over(here: Here, job: Ingestion) -> None:
             if alike := (job.report.get("same") or 0) + (job.report.get("near") or 0):
                 st.text(t("documents.alike", n=alike))
             for failed in job.failures[:10]:
-                told, remedy = reason(t, failed)
-                st.text(f"{name_of(failed.source)}: {told} {remedy}")
+                message, remedy = reason(t, failed)
+                st.text(f"{name_of(failed.source)}: {message} {remedy}")
             if job.skipped:
-                told = ", ".join(f"{count} {one_line(what, 40)}" for what, count in sorted(job.skipped.items()))
-                st.text(t("documents.skipped", told=told))
+                message = ", ".join(f"{count} {one_line(what, 40)}" for what, count in sorted(job.skipped.items()))
+                st.text(t("documents.skipped", message=message))
         elif job.status == "cancelled":
             st.text(t("documents.cancelled"))
         elif job.status == "crashed":
-            st.text(t("documents.crashed", told=one_line(job.message, 200)))
+            st.text(t("documents.crashed", message=one_line(job.message, 200)))
         else:
             say_failure(Failure(sentence(job.message), sentence(job.remedy), 1, job.kind))
         with st.container(horizontal=True):

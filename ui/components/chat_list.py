@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.storage.conversation import Conversation
 from ui.text.safe import inert, one_line
 from ui.views.export import file_name, to_json, to_markdown
@@ -17,7 +17,7 @@ MOST_ROWS = 40
 def show(here: Here, now: Conversation) -> None:
     """Draw the list into the sidebar."""
     t = here.t
-    with st.sidebar, told():
+    with st.sidebar, showing_failures():
         st.button(
             t("chat.new"), key="new_chat", icon=":material/add:", shortcut="Mod+Shift+O", width="stretch",
             on_click=now.want, args=("",),
@@ -45,7 +45,7 @@ def show_menu(here: Here, now: Conversation) -> None:
     t, chat = here.t, now.chat
     # Another chat has another menu: that of one that was deleted does not stay open.
     menu = st.popover(t("chat.open_chat"), icon=":material/more_horiz:", disabled=not chat.turns, key=f"menu_{chat.id}")
-    with menu, told():
+    with menu, showing_failures():
         if not chat.turns:
             return
         if now.owner is not None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.storage.collections import create, delete
 
 __all__ = ["draw_collections"]
 
-_TOLD = "collections_told"
+_MESSAGES = "collections_help"
 
 
 def draw_collections(here: Here) -> None:
     """Draw what is done with collections; a deletion wants the name typed."""
     t = here.t
     with st.expander(t("documents.collections"), icon=":material/library_books:"):
-        st.caption(t("documents.collections_told"))
-        if key := st.session_state.pop(_TOLD, ""):
+        st.caption(t("documents.collections_help"))
+        if key := st.session_state.pop(_MESSAGES, ""):
             st.text(t(key))
         with st.form("collection_create", border=False, clear_on_submit=True):
             name = st.text_input(t("documents.collection_name"), key="collection_name", max_chars=60)
@@ -28,13 +28,13 @@ def draw_collections(here: Here) -> None:
             typed = st.text_input(t("documents.collection_confirm"), key="collection_confirm")
             sure = typed.strip() == here.index.name
             if st.button(t("documents.collection_button"), disabled=not sure, type="primary", key="collection_delete"):
-                with told():
+                with showing_failures():
                     delete(here.settings, here.index)
                     _switch_to(here.settings.index.name, "documents.collection_deleted")
 
 
 def _create(here: Here, name: str) -> None:
-    with told():
+    with showing_failures():
         made = create(here.settings, name)
         _switch_to(made.name, "documents.collection_created")
 
@@ -42,5 +42,5 @@ def _create(here: Here, name: str) -> None:
 def _switch_to(name: str, what: str) -> None:
     # The widget of the sidebar is drawn already in this run: its choice is made at the beginning of the next.
     st.session_state["collection_next"] = name
-    st.session_state[_TOLD] = what
+    st.session_state[_MESSAGES] = what
     st.rerun()

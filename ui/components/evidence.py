@@ -108,8 +108,8 @@ def _list(here: Here, answer: Answer, found: list[Source], key: str) -> None:
     for source in found:
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             name = f"{key}-source-{source.number}"
-            told = here.t("evidence.open", n=source.number)
-            st.button(str(source.number), key=name, help=told, on_click=_toggle, args=(key, source.number))
+            message = here.t("evidence.open", n=source.number)
+            st.button(str(source.number), key=name, help=message, on_click=_toggle, args=(key, source.number))
             where = place(here.t, source.passage)
             st.html(block(short_name(source.passage.source), "name") + (block(where, "place") if where else ""))
 
@@ -138,8 +138,8 @@ def _original(here: Here, source: Source) -> Original | None:
     from rag.ingestion.source_files import find_original
 
     try:
-        kept = uploads_of(here.settings, here.index).path(source.passage.source)
-        return find_original(here.index, source.passage, kept)
+        upload = uploads_of(here.settings, here.index).path(source.passage.source)
+        return find_original(here.index, source.passage, upload)
     except FAILURES:  # no index, a damaged one: the page says that elsewhere, and the words are in the answer
         st.caption(here.t("evidence.unknown"))
         return None
@@ -158,8 +158,8 @@ def _page(here: Here, source: Source, original: Original) -> None:
         st.text(error.message)
         return
     st.image(image.png, width="stretch")
-    told = t("evidence.boxed") if image.boxes else t("evidence.unboxed")
-    st.caption(f"{t('evidence.page_of', page=passage.page, pages=original.pages)} {told}")
+    message = t("evidence.boxed") if image.boxes else t("evidence.unboxed")
+    st.caption(f"{t('evidence.page_of', page=passage.page, pages=original.pages)} {message}")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

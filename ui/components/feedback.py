@@ -12,7 +12,7 @@ import streamlit as st
 
 from rag.errors import InputError
 from rag.types import Answer
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.storage.feedback import Case, FeedbackStore, Rating, find_words
 from ui.text.safe import distinct, one_line
 from ui.views.places import place, short_name
@@ -36,7 +36,7 @@ def _show(here: Here, question: str, answer: Answer, key: str) -> None:
     thumb = st.feedback("thumbs", key=f"{key}-thumb")
     if thumb is None:
         return
-    with told():
+    with showing_failures():
         store = FeedbackStore(here.settings.state)
         if st.session_state.get(f"{key}-rated") != thumb:
             store.rate(_rating(question, answer, key, up=bool(thumb)))
@@ -82,13 +82,13 @@ def _correction(here: Here, store: FeedbackStore, question: str, answer: Answer,
             words = st.text_area(t("feedback.words"), max_chars=4000, key=f"{key}-words")
         if not st.button(t("feedback.save"), type="primary", key=f"{key}-save"):
             return
-        with told():
+        with showing_failures():
             case = _case(here, question, answer, where, passage, words)
             store.rate(_rating(question, answer, key, up=False, reason=reason or "", comment=comment))
             if case is None:
                 st.caption(t("feedback.thanks"))
             else:
-                st.caption(t("feedback.kept", n=store.add(case)))
+                st.caption(t("feedback.saved", n=store.add(case)))
                 st.code(
                     shlex.join(["rag", "eval", str(store.cases_file), "--mode", "gold"]), language=None, wrap_lines=True
                 )

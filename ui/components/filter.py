@@ -1,6 +1,6 @@
 """The filter: which documents the list shows and the questions are asked of.
 
-What is chosen is kept as one :class:`~rag.retrieval.filters.Filter` under ``filter`` in the session, which other pages
+The choice is stored as one :class:`~rag.retrieval.filters.Filter` under ``filter`` in the session, which other pages
 read; the widgets here are filled from it, because Streamlit forgets them when another page is shown.
 """
 
@@ -34,11 +34,11 @@ def draw_filter(t: Texts) -> None:
 
 
 def draw_fields(t: Texts) -> None:
-    """Draw the filter's widgets; a change is kept before the page is drawn."""
+    """Draw the filter's widgets. A change is stored before the page is drawn."""
     now = chosen_filter() or Filter()
-    number = st.session_state.get(_NUMBER, 0)  # another one makes the widgets anew, from the record
+    number = st.session_state.get(_NUMBER, 0)  # another number creates new widgets from the record
     shared: dict[str, Any] = {"on_change": _keep, "args": (number,)}
-    st.caption(t("documents.filter_told"))
+    st.caption(t("documents.filter_help"))
     left, right = st.columns(2)
     left.text_input(
         t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,

@@ -23,7 +23,7 @@ from ui.storage.collections import listed
 from ui.text.failures import FORESEEN, failure_of, traced
 from ui.text.safe import distinct
 
-__all__ = ["Here", "say_failure", "say_unexpected", "show_failure", "sidebar", "told"]
+__all__ = ["Here", "say_failure", "say_unexpected", "show_failure", "showing_failures", "sidebar"]
 
 STYLE = Path(__file__).with_name("style.css")
 
@@ -71,7 +71,7 @@ def sidebar(settings: UiSettings) -> Here:
             bind="query-params",
         )  # fmt: skip
         t = Texts(language or own)
-        known = not settings.oidc or bool(st.user.is_logged_in)  # a stranger is not told what collections there are
+        known = not settings.oidc or bool(st.user.is_logged_in)  # a stranger does not see the collections
         index = _collection(settings, t) if known else settings.index
         if settings.oidc and known:
             st.button(t("login.log_out"), key="log_out", icon=":material/logout:", on_click=st.logout)
@@ -97,7 +97,7 @@ def _collection(settings: UiSettings, t: Texts) -> Path:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def showing_failures() -> Iterator[None]:
     """Show a failure inside as a sentence with its remedy instead of a traceback."""
     try:
         yield
@@ -106,20 +106,20 @@ def told() -> Iterator[None]:
 
 
 def say_unexpected(error: Exception) -> bool:
-    """Say that a defect of ours or of a library ended a page, and trace it in the terminal; return that it is told."""
+    """Show that an unexpected error ended a page and log it in the terminal; return True: it is handled."""
     traced("drawing a page", error)
     st.text(Texts(st.session_state.get("language") or "en")("app.unexpected", kind=type(error).__name__))
     return True
 
 
 def show_failure(failure: Failure) -> None:
-    """Show a failure in a frame of its own, see :func:`say_failure`."""
+    """Show a failure in a frame; see :func:`say_failure`."""
     with st.container(border=True):
         say_failure(failure)
 
 
 def say_failure(failure: Failure) -> None:
-    """Say of what kind it is in the user's language, and in English what happened exactly and what mends it."""
+    """Show the kind of a failure in the user's language, and its message and remedy in English."""
     t = Texts(st.session_state.get("language") or "en")
     if f"failures.{failure.kind}" in t:
         st.markdown(f"**{t(f'failures.{failure.kind}')}**")

@@ -5,7 +5,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector("div");
   if (data.asks && !root.asks) {
     setTimeout(reveal, 2 * EVERY_MS);
-    root.told = false;
+    root.asked = false;
   }
   root.asks = data.asks;
   root.watch ??= setInterval(() => look(root, () => setTriggerValue("ended", true)), EVERY_MS);
@@ -21,9 +21,9 @@ function look(root, ask) {
   const ended = app && app.dataset.testScriptState === "notRunning";
   root.quiet = ended ? (root.quiet ?? 0) + 1 : 0;
   if (root.quiet < 2) return; // between two runs it may be so for a moment
-  if (isWhole()) root.told = false;
-  else if (!root.told) {
-    root.told = true; // a page that cannot be drawn is not asked for again and again
+  if (isWhole()) root.asked = false;
+  else if (!root.asked) {
+    root.asked = true; // a page that cannot be drawn is not asked for again and again
     ask();
   }
 }

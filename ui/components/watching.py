@@ -1,6 +1,6 @@
 """What the browser looks after: that an answer that comes is in sight, and that the page is drawn to its end.
 
-Streamlit's stop button ends the script and draws nothing, so that somebody has to ask for the page. A fragment that
+Streamlit's stop button ends the script and draws nothing, so the page must be requested again. A fragment that
 asks by the clock would do so while the script runs too: such a request waits for its end, and where the browser hears
 of both ends at once, the chat's field stays locked. The browser knows when the script has ended, and asks only then.
 What it does not see is a script that was stopped before it came to the call of :func:`watch_answer`.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from rag.types import Answer
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.text.safe import escape
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
@@ -61,7 +61,7 @@ def _show(here: Here, shown: _Shown) -> None:
     opened = st.expander(t("why.title"), key=f"{key}-why", on_change="rerun")
     if not opened.open:
         return
-    with opened, told():
+    with opened, showing_failures():
         found = _deeper(here, shown)
         rows = candidates(t, answer, found)
         _frame([asdict(row) for row in rows], _candidate_columns(t, any(row.reranked is not None for row in rows)))
@@ -99,10 +99,12 @@ def _without(here: Here, shown: _Shown) -> None:
             st.session_state[slot] = leave_one_out(shown.engine().knowledge_base().answerer, answer)
     attributions: list[Attribution] | None = st.session_state.get(slot)
     if attributions is not None:
-        st.caption(t("why.without_told"))
+        st.caption(t("why.without_help"))
         columns = {
             "document": st.column_config.TextColumn(t("why.document")),
-            "kept": st.column_config.ProgressColumn(t("why.kept"), min_value=0.0, max_value=1.0, format="percent"),
+            "similarity": st.column_config.ProgressColumn(
+                t("why.similarity"), min_value=0.0, max_value=1.0, format="percent"
+            ),
             "answer": st.column_config.TextColumn(t("why.answer_without")),
             "place": st.column_config.TextColumn(t("why.place"), width="medium"),
         }

@@ -1,7 +1,7 @@
-"""Work that a page waits for without standing still: done in a thread, shared by all sessions, kept while it is new.
+"""Background work for pages: runs in a thread, is shared by all sessions, and is cached while it is recent.
 
-A task is known by its key, which says everything that its result depends on (a file with its time and size, say).
-What is kept are readings of files and of the machine, never anything that a session typed.
+A task's key contains everything that its result depends on, for example a file with its time and size. Results are
+readings of files and of the machine, never text that a session typed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any, Generic, TypeVar
 from rag.errors import Failure
 from ui.text.failures import failure_of, traced
 
-__all__ = ["Behind", "Task"]
+__all__ = ["Background", "Task"]
 
 T = TypeVar("T")
 _RETRY_S = 5.0
 
 
 class Task(Generic[T]):
-    """Something that is being done or was."""
+    """A running or finished piece of work."""
 
     def __init__(self, future: Future[T]) -> None:
         self._future = future
@@ -38,7 +38,7 @@ class Task(Generic[T]):
             traced("work behind the page", future.exception())
 
     def wait(self, seconds: float) -> bool:
-        """Wait a little; tell whether it is done."""
+        """Wait up to ``seconds``; return whether it is done."""
         return bool(wait_for([self._future], seconds).done)
 
     @property
@@ -48,11 +48,11 @@ class Task(Generic[T]):
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on, or took."""
+        """The seconds it has taken so far, or took."""
         return (self._ended or time.monotonic()) - self._started
 
     def stale(self, seconds: float) -> bool:
-        """Tell whether it failed, and so long ago that another attempt may do better."""
+        """Return whether it failed more than ``seconds`` ago, so that another attempt may succeed."""
         ended = self._ended or time.monotonic()
         return self.done and self._future.exception() is not None and time.monotonic() - ended > seconds
 
@@ -67,17 +67,17 @@ class Task(Generic[T]):
         return self._future.result(timeout)
 
 
-class Behind:
-    """Does tasks on ``threads`` threads and keeps the ``most`` last asked for. Any thread may call."""
+class Background:
+    """Runs tasks on ``threads`` threads and caches the last ``most`` of them. Any thread may call."""
 
     def __init__(self, *, threads: int = 1, most: int = 16) -> None:
         self._lock = threading.Lock()
         self._tasks: OrderedDict[Hashable, Task[Any]] = OrderedDict()
         self._most = most
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="behind")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="background")
 
     def get(self, key: Hashable, make: Callable[[], T]) -> Task[T]:
-        """Return the task of this key, begun by whoever asks first. One that failed is soon tried again."""
+        """Return the task of this key, started by the first caller. A failed task is soon tried again."""
         with self._lock:
             task = self._tasks.get(key)
             if task is None or task.stale(_RETRY_S):
@@ -88,11 +88,11 @@ class Behind:
             return task
 
     def known(self, key: Hashable) -> Task[Any] | None:
-        """Return the task of this key if anybody asked for it."""
+        """Return the task of this key, None if there is none."""
         with self._lock:
             return self._tasks.get(key)
 
     def forget(self, key: Hashable) -> None:
-        """Let the next one who asks do it anew."""
+        """Forget a task, so that the next caller starts it again."""
         with self._lock:
             self._tasks.pop(key, None)

@@ -2,7 +2,7 @@
 
 An :class:`Engine` answers over one index with one configuration. Embedders and generators are shared between engines
 whose configurations agree on them, so that switching the collection loads no model again, and no rerun of a script
-loads anything. What one session asks is never kept here: an engine holds models and indexes, not chats.
+loads anything. It stores nothing of a session: an engine holds models and indexes, not chats.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Engine:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it is time to make it anew: its making failed a while ago, or its generator has died since."""
+        """Whether to load it again: loading failed a while ago, or its generator has stopped since."""
         if self.state.status == "ready":
             return not self._making.result().answerer.generator.alive
         # Not at once: a page that is drawn again because loading failed must not begin it again for ever.
@@ -57,7 +57,7 @@ class Engine:
 
     @property
     def state(self) -> State:
-        """Tell how far it is, at once."""
+        """The current state, without waiting."""
         making = self._making
         if not making.done:
             return State("starting", making.seconds)

@@ -14,7 +14,7 @@ from ui.components import chat_list
 from ui.components.evidence import show_answer
 from ui.components.feedback import show_feedback
 from ui.components.filter import chosen_filter, draw_fields
-from ui.components.frame import Here, show_failure, told
+from ui.components.frame import Here, show_failure, showing_failures
 from ui.components.watching import watch_answer
 from ui.components.why import show_why
 from ui.i18n import Texts
@@ -37,7 +37,7 @@ def show(here: Here) -> None:
     """Draw the page. The field comes first: a visitor waits for it.
 
     A run with a question asks it before it draws anything, then draws its answer. What stood on the page before stands
-    there still: its places are kept, and it is drawn again only where the answer takes longer than ``STANDS_FOR_S``. A
+    there still: its places stay, and it is drawn again only where the answer takes longer than ``STANDS_FOR_S``. A
     run that ends with ``st.rerun`` takes away nothing that it has not drawn. One that is stopped does, and widgets
     lose their state with it, until the page is drawn again.
     """
@@ -46,7 +46,7 @@ def show(here: Here) -> None:
     replaced = _to_ask_again(now)
     asked = question or (replaced.question if replaced else "")
     watch_answer(asks=bool(asked))
-    with told():
+    with showing_failures():
         engine = here.engine(*_way(here))
         if asked:
             with _asked(now, engine, asked, replaced) as asking:
@@ -65,7 +65,7 @@ class _Page:
         self._here, self._now = here, now
         self._choices = st.container(horizontal=True, vertical_alignment="bottom")
         with st.container():
-            if not coming:  # a question that comes tells it too, and a timer's requests would stand behind it
+            if not coming:  # a coming question shows this too, and a timer's requests would queue behind it
                 _show_loading(here, engine)
         if now.unsaved is not None:
             show_failure(now.unsaved)
@@ -77,7 +77,7 @@ class _Page:
         """Fill the places, the newest turn's first: it is the one that is waited for."""
         for turn, question, answer in reversed(self._turns):
             question.html(f'<div class="rag-text">{escape(turn.question)}</div>')
-            with answer, told():  # what cannot be shown takes nothing else with it
+            with answer, showing_failures():  # a turn that cannot be shown does not affect the others
                 _show_answer(self._here, turn)
                 _show_actions(self._here, turn, last=turn is self._now.chat.turns[-1])
         with self._choices:
@@ -91,11 +91,11 @@ def _conversation(here: Here) -> Conversation:
     if now is None:
         now = st.session_state["conversation"] = Conversation(Chats(here.settings.state), here.owner)
         now.begin(str(here.index))
-        with told():
+        with showing_failures():
             now.open(st.query_params.get("chat", ""))
     if now.asking.acquire(timeout=LAST_RUN_ENDS_WITHIN_S):
         now.asking.release()
-    with told():
+    with showing_failures():
         now.turn_over(str(here.index))
     return now
 
@@ -123,7 +123,7 @@ def _engine_of(here: Here, turn: Turn) -> Engine:
 def _way(here: Here) -> tuple[str, ...]:
     """Return what the chosen way to answer sets. Its widget is drawn later, and its state is there already.
 
-    It is kept beside the widget's own state, which goes with a run that is stopped before the widget is drawn.
+    It is stored beside the widget's own state, which goes with a run that is stopped before the widget is drawn.
     """
     ways = _ways(here)
     chosen = st.session_state.get("way") or st.session_state.get("chosen_way")
@@ -134,7 +134,7 @@ def _way(here: Here) -> tuple[str, ...]:
 def _draw_choices(here: Here, now: Conversation) -> None:
     """Draw the line of choices."""
     t, ways = here.t, list(_ways(here))
-    st.session_state["way"] = st.session_state["chosen_way"]  # told to the browser too, which may have lost it
+    st.session_state["way"] = st.session_state["chosen_way"]  # also for the browser, which may have lost it
     st.segmented_control(
         t("chat.answer_by"), ways, format_func=lambda name: t(f"chat.{name}"), key="way", required=True,
         help=t("chat.answer_by_help"),
@@ -186,7 +186,7 @@ def _to_ask_again(now: Conversation) -> Turn | None:
 
 @contextmanager
 def _asked(now: Conversation, engine: Engine, question: str, replaced: Turn | None) -> Iterator[Asking]:
-    """Ask at once. However the script ends inside, the engine is stopped and what came is kept."""
+    """Ask at once. However the script ends inside, the engine is stopped and the text so far is stored."""
     config, chat = engine.resolved.config, now.chat
     with now.asking:
         asking = Asking(engine, question, only=chosen_filter(), history=view.history(chat.turns, replaced))
@@ -201,7 +201,7 @@ def _keep(now: Conversation, chat: Chat, asking: Asking, question: str, config: 
     turn = view.to_turn(question, asking.outcome(), config)
     if turn.answer is not None:
         record(turn.answer, first_piece_s=turn.clock.first_text, stopped=turn.stopped)
-    now.keep(turn if replaced is None else again(turn, replaced), chat)
+    now.store(turn if replaced is None else again(turn, replaced), chat)
 
 
 def _draw_coming(here: Here, now: Conversation, engine: Engine, asking: Asking) -> None:
@@ -222,9 +222,9 @@ def _draw_events(here: Here, engine: Engine, asking: Asking, page: _Page) -> Non
         shown += event.text
         if event.text:
             place.html(f'<div class="rag-text">{escape(shown)}</div>')
-        told_now = _status(here, engine, event) or said
-        if told_now != said:
-            said = told_now
+        status_now = _status(here, engine, event) or said
+        if status_now != said:
+            said = status_now
             status.html(f'<p class="rag-quiet">{escape(said)}</p>')
         if stale_at is not None and time.monotonic() > stale_at:
             stale_at = None

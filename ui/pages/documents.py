@@ -13,10 +13,10 @@ from rag.config import Config, load_config
 from rag.factory import open_index
 from rag.ingestion.discovery import is_upload, source_path
 from rag.ops.index_folders import holds_index, remove_documents
-from ui.components.adding import begin, draw_adding, draw_ingestions, forget_told
+from ui.components.adding import begin, draw_adding, draw_ingestions, forget_messages
 from ui.components.collection import draw_collections
 from ui.components.filter import chosen_filter, draw_filter
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.jobs.ingesting import Failed
 from ui.storage.collections import uploads_of
 from ui.text.safe import distinct, one_line
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _MOST_PROBLEMS = 50
-_TOLD = "documents_done"
+_MESSAGES = "documents_done"
 
 
 def show(here: Here) -> None:
@@ -38,9 +38,9 @@ def show(here: Here) -> None:
     st.header(t("app.documents"))
     draw_adding(here)
     draw_ingestions(here)
-    if message := st.session_state.pop(_TOLD, ""):
+    if message := st.session_state.pop(_MESSAGES, ""):
         st.text(message)
-    with told():
+    with showing_failures():
         config = load_config(here.settings.config, here.settings.assignments).config
         if holds_index(here.index):
             _draw_documents(here, config)
@@ -114,15 +114,15 @@ def _draw_actions(here: Here, config: Config, chosen: Sequence[str]) -> None:
 
 
 def _delete(here: Here, config: Config, sources: Sequence[str]) -> None:
-    """Take documents out of the index, and uploaded files off the disk; then draw the page anew."""
-    with told():
+    """Take documents out of the index, and uploaded files off the disk; then draw the page again."""
+    with showing_failures():
         remove_documents(here.index, config, lambda _: sources, "deleting documents on the page")
         uploads = uploads_of(here.settings, here.index)
         for source in sources:
             if is_upload(source):
                 uploads.forget(source)
-        forget_told(here, sources)
-        st.session_state[_TOLD] = here.t("documents.deleted", n=len(sources))
+        forget_messages(here, sources)
+        st.session_state[_MESSAGES] = here.t("documents.deleted", n=len(sources))
         st.rerun()
 
 
@@ -139,7 +139,7 @@ def _reread(here: Here, sources: Sequence[str]) -> None:
             files.append((path, source))
     if files:
         begin(here, files=files, reread=True)
-    st.session_state[_TOLD] = "\n".join(missing)
+    st.session_state[_MESSAGES] = "\n".join(missing)
 
 
 def _draw_one(here: Here, config: Config, row: DocumentRow) -> None:
@@ -169,7 +169,7 @@ def _draw_one(here: Here, config: Config, row: DocumentRow) -> None:
 
 def _draw_preview(here: Here, row: DocumentRow, text: str, chunks: Sequence[ChunkRow]) -> None:
     t, part = here.t, 1
-    st.caption(t("documents.preview_told"))
+    st.caption(t("documents.preview_help"))
     parts = -(-len(text) // WINDOW)
     if parts > 1:
         part = int(st.number_input(t("documents.preview_go"), 1, parts, 1, key=f"part_{row.id}"))

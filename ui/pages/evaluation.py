@@ -12,8 +12,8 @@ import streamlit as st
 from eval.comparison import Comparison, compare
 from eval.records import RunData, load_run
 from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
-from ui.components.frame import Here, told
-from ui.jobs.background import Behind, Task
+from ui.components.frame import Here, showing_failures
+from ui.jobs.background import Background, Task
 from ui.pages.evaluation_running import show_running
 from ui.pages.waiting import ready
 
@@ -21,9 +21,9 @@ __all__ = ["Desk", "show"]
 
 _VIEWS = ("runs", "compare", "sweeps", "new")
 # Readings of files, the same for every session: a few runs stay in memory, so that opening a question reads nothing.
-_lists = Behind(threads=1, most=4)
-_read = Behind(threads=2, most=4)
-_drawn = Behind(threads=1, most=24)
+_lists = Background(threads=1, most=4)
+_read = Background(threads=2, most=4)
+_drawn = Background(threads=1, most=24)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def show(here: Here) -> None:
     """Draw the page."""
     t = here.t
     st.header(t("app.evaluation"))
-    with told():
+    with showing_failures():
         st.session_state.setdefault("evaluation_view", _VIEWS[0])  # no default beside it: what ended sets it too
         view = st.segmented_control(
             t("evaluation.view"),

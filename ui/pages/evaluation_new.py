@@ -12,7 +12,7 @@ import streamlit as st
 
 from rag.config import load_config, preset_names
 from rag.factory import made_with
-from ui.components.frame import Here, told
+from ui.components.frame import Here, showing_failures
 from ui.i18n import Texts
 from ui.jobs.evaluations import Request, evaluations
 from ui.pages.evaluation_running import show_running
@@ -25,7 +25,7 @@ __all__ = ["show"]
 
 _GRID = "grid:\n  retrieval.k: [4, 8]\n  retrieval.dense_weight: [0.4, 0.6]\n"
 _EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
-_KEPT: Literal["session"] = "session"  # what was set is there again when the form is
+_PERSIST: Literal["session"] = "session"  # what was set is there again when the form is
 _UPLOADED = "new_uploaded"
 T = TypeVar("T")
 
@@ -33,12 +33,12 @@ T = TypeVar("T")
 def show(here: Here) -> None:
     """Draw the choices and the button; in the button's place, what was started with it."""
     asked = None
-    with told():
+    with showing_failures():
         asked = _form(here)
     if show_running(here) or asked is None:
         return
     if st.button(here.t("evaluation.start"), type="primary", key="evaluation_start"):
-        with told():
+        with showing_failures():
             _start(here, *asked)
             st.rerun()
 
@@ -74,7 +74,7 @@ def _grid(t: Texts) -> str:
         help=t("evaluation.new_grid_help"),
         height=160,
         max_chars=4000,
-        persist_state=_KEPT,
+        persist_state=_PERSIST,
     )
 
 
@@ -108,15 +108,15 @@ def _questions(here: Here) -> Questions | None:
     if source == "feedback":
         return look(str(state / FEEDBACK))
     if source == "path":
-        told = t("evaluation.new_path_help")
-        given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=told, persist_state=_KEPT)
+        message = t("evaluation.new_path_help")
+        given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=message, persist_state=_PERSIST)
         return look(str(_spelled(given.strip()))) if given.strip() else None
     path = _upload(here)
     return look(str(path)) if path else None
 
 
 def _upload(here: Here) -> Path | None:
-    """Let the user upload a file; return where it, or the one of before, is kept."""
+    """Let the user upload a file; return its path, or that of the previous one."""
     t, state = here.t, st.session_state
     uploaded = st.file_uploader(
         t("evaluation.new_file"), type=["json", "jsonl"], key="new_file", on_change=state.pop, args=(_UPLOADED, None)
@@ -158,23 +158,23 @@ def _request(here: Here, questions: Questions) -> Request:
             index = index if where == "collection" else None
     with right:
         limit = st.number_input(
-            t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit", persist_state=_KEPT
+            t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit", persist_state=_PERSIST
         )
         seed = st.number_input(
-            t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed", persist_state=_KEPT
+            t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed", persist_state=_PERSIST
         )
         configs = list(dict.fromkeys([settings.config, *preset_names()]))
         config = st.selectbox(
-            t("evaluation.config"), configs, key="new_config", format_func=one_line, persist_state=_KEPT
+            t("evaluation.config"), configs, key="new_config", format_func=one_line, persist_state=_PERSIST
         )
-        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, persist_state=_KEPT)
+        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, persist_state=_PERSIST)
         st.text_area(
             t("evaluation.new_settings"),
             key="new_settings",
             placeholder=_EXAMPLE,
             height=90,
             max_chars=4000,
-            persist_state=_KEPT,
+            persist_state=_PERSIST,
         )
     return Request(
         questions=questions.path,
@@ -191,8 +191,8 @@ def _radio(name: str, options: Sequence[T], t: Texts, *, key: str, **more: Any) 
     """Draw a radio whose choice stays when the language changes."""
     state, drawn = st.session_state, f"{key}_language"
     if key in state and state.get(drawn) != t.language:
-        state[key] = state[key]  # the browser knows an option by its label, and is told the new one only of a value set
-    chosen: T = st.radio(name, options, key=key, persist_state=_KEPT, **more)
+        state[key] = state[key]  # the browser knows options by label and learns a new label only with a set value
+    chosen: T = st.radio(name, options, key=key, persist_state=_PERSIST, **more)
     state[drawn] = t.language
     return chosen
 

@@ -16,7 +16,7 @@ __all__ = ["show_running"]
 
 
 def show_running(here: Here) -> bool:
-    """Show it until it is dismissed; tell whether it runs."""
+    """Show it until it is dismissed; return whether it is running."""
     now = evaluations().now(here.settings.runs)
     if now is None:
         return False

@@ -10,7 +10,7 @@ import streamlit as st
 from eval.records import RunData
 from eval.runs import RunEntry
 from rag.errors import Failure
-from ui.components.frame import show_failure, told
+from ui.components.frame import show_failure, showing_failures
 from ui.i18n import Texts
 from ui.jobs.evaluations import evaluations
 from ui.pages import evaluation_questions
@@ -68,7 +68,7 @@ def _unusable(desk: Desk, entry: RunEntry, *, running: bool) -> None:
         evaluations().request_of(entry.name, desk.here.settings.evaluations) if entry.state == "incomplete" else None
     )
     if request is not None and st.button(t("evaluation.resume"), type="primary"):
-        with told():
+        with showing_failures():
             evaluations().start(request, desk.here.settings.runs, desk.here.settings.evaluations)
             st.rerun()
 

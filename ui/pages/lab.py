@@ -13,7 +13,7 @@ from rag.factory import open_index
 from rag.ops.index_folders import holds_index
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
 from ui.components.filter import chosen_filter
-from ui.components.frame import Here, show_failure, told
+from ui.components.frame import Here, show_failure, showing_failures
 from ui.jobs.engines import engines
 from ui.text.failures import failure_of
 from ui.text.safe import distinct, escape, one_line
@@ -39,7 +39,7 @@ def show(here: Here) -> None:
     t = here.t
     st.html(STYLE)
     st.header(t("app.lab"))
-    with told():
+    with showing_failures():
         if not holds_index(here.index):
             st.text(t("documents.empty"))
             return
@@ -66,7 +66,7 @@ def show(here: Here) -> None:
 def _draw_settings(here: Here, config: Config) -> tuple[str, Config]:
     """Draw question and sliders; return the question and the configuration that they make."""
     t, part, state = here.t, config.retrieval, st.session_state
-    # Values are given to the widgets, not set in their state: another number in a key makes one anew with its value.
+    # Values are passed to the widgets, not set in their state: another number in a key creates a new widget.
     values = state.setdefault(_VALUES, {"lab_k": min(part.k, _MOST_K), "lab_weight": part.dense_weight})
     number = state.get(_NUMBER, 0)
     question = st.text_input(
@@ -76,7 +76,7 @@ def _draw_settings(here: Here, config: Config) -> tuple[str, Config]:
     k = left.slider(t("lab.k"), 1, _MOST_K, int(values["lab_k"]), key=f"lab_k_{number}")
     weight = right.slider(
         t("lab.weight"), 0.0, 1.0, float(values["lab_weight"]), 0.05, key=f"lab_weight_{number}",
-        help=t("lab.weight_told"),
+        help=t("lab.weight_help"),
     )  # fmt: skip
     state[_VALUES] = {"lab_k": k, "lab_weight": weight}  # for when the page is shown again
     assignments = (*here.settings.assignments, f"retrieval.k={k}", f"retrieval.dense_weight={weight:.2f}")
@@ -157,7 +157,7 @@ def _draw_columns(
     for place, column in zip(st.columns(len(found)), columns(found, k), strict=True):
         with place:
             st.markdown(f"#### {t(f'lab.{column.name}')}")
-            st.caption(f"{t(f'lab.told_{column.name}')} · {t('lab.seconds', ms=round(1000 * column.seconds))}")
+            st.caption(f"{t(f'lab.about_{column.name}')} · {t('lab.seconds', ms=round(1000 * column.seconds))}")
             if not column.cards:
                 st.text(t("lab.nothing"))
             for card in column.cards:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from rag.ops.environment import hardware, memory
 from rag.ops.index_stats import index_stamp, index_stats, measure_recall
-from ui.components.frame import Here, show_failure, told
+from ui.components.frame import Here, show_failure, showing_failures
 from ui.i18n import Texts
-from ui.jobs.background import Behind
+from ui.jobs.background import Background
 from ui.pages.waiting import facts, ready, table
 from ui.server.health import ask_doctor
 from ui.server.metrics import metrics
@@ -22,15 +22,15 @@ __all__ = ["show"]
 _COLOURS: dict[str, Literal["red", "orange", "green"]] = {"fail": "red", "warn": "orange", "ok": "green"}
 _LIVE_EVERY_S = 3.0
 # Readings of the machine and of index folders, the same for every session.
-_checks = Behind(threads=1, most=8)
-_surveys = Behind(threads=2, most=16)
+_checks = Background(threads=1, most=8)
+_surveys = Background(threads=2, most=16)
 
 
 def show(here: Here) -> None:
     """Draw the page."""
     t = here.t
     st.header(t("app.system"))
-    with told():
+    with showing_failures():
         resolved = here.engine().resolved
         left, right = st.columns(2)
         with left:
@@ -38,7 +38,7 @@ def show(here: Here) -> None:
         with right:
             _index(here)
         _doctor(here)
-        with st.container(), told():
+        with st.container(), showing_failures():
             _models(here)
         st.subheader(t("system.configuration"))
         if here.engine().note:

@@ -41,5 +41,5 @@ def read_findings(out: str, err: str) -> list[Finding]:
     except (ValueError, TypeError):
         lines = [line.strip() for line in err.splitlines() if line.strip()]
         complaint = next((line for line in lines if line.startswith("error: ")), lines[-1] if lines else "it is silent")
-        told = complaint.removeprefix("error: ")
-        raise RagError(f"`rag doctor` could not be asked: {told}", "run it in a terminal") from None
+        message = complaint.removeprefix("error: ")
+        raise RagError(f"`rag doctor` could not be asked: {message}", "run it in a terminal") from None

@@ -1,4 +1,4 @@
-"""Starts the application: Streamlit's own server behind our checks, bound to this machine unless told otherwise."""
+"""Start the application: Streamlit's server behind our checks, bound to this machine by default."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def check_port(host: str, port: int) -> None:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        told = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror}"
-        raise UsageError(f"port {port} of {host} {told}", "choose another with --port, or correct --host") from error
+        message = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened at: {error.strerror}"
+        raise UsageError(f"port {port} of {host} {message}", "choose another with --port, or correct --host") from error
 
 
 def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
@@ -137,7 +137,7 @@ def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middlewar
 def _secrets() -> Any:
     """Return Streamlit's secrets, none where there is no file."""
     try:
-        import starlette  # noqa: F401 - named here, where its absence is told
+        import starlette  # noqa: F401 - imported here, where its absence is reported
         import streamlit as st
         from streamlit.errors import StreamlitSecretNotFoundError
     except ModuleNotFoundError as error:
@@ -149,4 +149,4 @@ def _secrets() -> Any:
     except StreamlitSecretNotFoundError as error:
         if "No secrets found" in str(error):
             return {}
-        raise UsageError(f".streamlit/secrets.toml cannot be read: {error}", "mend the file") from None
+        raise UsageError(f".streamlit/secrets.toml cannot be read: {error}", "fix the file") from None

@@ -1,10 +1,10 @@
 """One password for the whole page, checked before Streamlit sees a request: pages, uploads, media and WebSockets.
 
-The password is kept only as its scrypt hash. Whoever knows it gets a cookie with a random token; of the tokens, too,
-only hashes are kept, in memory, so that a restart logs everybody out. After a few wrong passwords an address has to
+The password is stored only as its scrypt hash. A user who enters it gets a cookie with a random token; only hashes of
+the tokens are stored, in memory, so a restart logs everyone out. After a few wrong passwords an address has to
 wait, longer each time; the passwords of all addresses are checked one after the other.
 
-A password is no name: chats belong to browsers, not to whoever logs in (:mod:`ui.server.owners`). For users with names
+A password is no identity: chats belong to browsers, not to users (:mod:`ui.server.owners`). For users with names
 there is OpenID Connect, which is Streamlit's own.
 """
 
@@ -39,13 +39,13 @@ _PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8">
 :root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }}
 main {{ max-width: 20rem; margin: 20vh auto 0; padding: 0 1rem }}
 input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .6rem; margin-top: .6rem }}
-</style></head><body><main><h1>{title}</h1><p role="status">{told}</p><form method="post" action="/login">
+</style></head><body><main><h1>{title}</h1><p role="status">{message}</p><form method="post" action="/login">
 <label>{label}<input type="password" name="password" autocomplete="current-password" required autofocus></label>
 <button>{button}</button></form></main></body></html>"""
 
 
 class Passwords:
-    """Checks the password and remembers who knew it. ``clock`` tells seconds. Safe to call from many threads."""
+    """Checks passwords and issues tokens. ``clock`` returns seconds. Safe to call from many threads."""
 
     def __init__(self, password: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._salt = secrets.token_bytes(16)
@@ -111,7 +111,7 @@ class PasswordLogin:
         elif kind not in ("http", "websocket") or self._passwords.knows(token):
             await self._app(scope, receive, send)
         elif kind == "http" and scope["method"] == "GET" and "text/html" in (header(scope, "accept") or ""):
-            await _form(scope, receive, send, "login.told", 401)
+            await _form(scope, receive, send, "login.protected", 401)
         else:
             await refuse(scope, receive, send, 401, "log in first")
 
@@ -137,12 +137,12 @@ class PasswordLogin:
             await _redirect(scope, receive, send, cookie(scope, COOKIE, token, SESSION_S))
 
 
-async def _form(scope: Scope, receive: Receive, send: Send, told: str, status: int) -> None:
+async def _form(scope: Scope, receive: Receive, send: Send, message: str, status: int) -> None:
     from starlette.responses import HTMLResponse
 
     wanted = (header(scope, "accept-language") or "en")[:2].lower()
     t = Texts(wanted if wanted in LANGUAGES else "en")
-    texts = {"title": t("app.title"), "told": t(told), "label": t("login.password"), "button": t("login.log_in")}
+    texts = {"title": t("app.title"), "message": t(message), "label": t("login.password"), "button": t("login.log_in")}
     page = _PAGE.format(language=t.language, **{name: escape(text) for name, text in texts.items()})
     await HTMLResponse(page, status, {"Cache-Control": "no-store"})(scope, receive, send)
 

@@ -17,7 +17,7 @@ from rag.types import Answer
 
 __all__ = ["Live", "Metrics", "Stage", "metrics", "record"]
 
-_KEPT = 500
+_SIZE = 500
 _MINUTES = 60.0
 
 
@@ -63,9 +63,9 @@ class Live:
 class Metrics:
     """The record. Any thread may write and read."""
 
-    def __init__(self, kept: int = _KEPT) -> None:
+    def __init__(self, size: int = _SIZE) -> None:
         self._lock = threading.Lock()
-        self._samples: deque[_Sample] = deque(maxlen=kept)
+        self._samples: deque[_Sample] = deque(maxlen=size)
 
     def record(self, answer: Answer, *, first_piece_s: float | None = None, stopped: bool = False) -> None:
         """Take note of an answer."""

@@ -1,7 +1,7 @@
 """Whose chats these are: a user who logged in, else the browser, by a cookie that nothing but this server reads.
 
-The cookie is 32 random bytes that the server sets with the first page (HttpOnly, same site only). Kept with the chats
-is its hash, so that whoever reads the file of chats cannot pass for a browser. A browser that takes no cookies has no
+The cookie is 32 random bytes that the server sets with the first page (HttpOnly, same site only). The chats store its
+hash, so that a reader of the chats' file cannot impersonate a browser. A browser that takes no cookies has no
 owner: its chats live as long as its tab.
 """
 
@@ -24,7 +24,7 @@ def new_token() -> str:
 
 
 def owner_of(user: Mapping[str, object], cookies: Mapping[str, str]) -> str | None:
-    """Return the owner of a session: 64 hex digits, or None where nothing tells it from others.
+    """Return the owner of a session: 64 hex digits, or None where nothing identifies it.
 
     ``user`` is what an OpenID provider said: its issuer and subject are who it is, whatever name or mail it shows.
     """

@@ -73,9 +73,9 @@ class KnownHosts:
         return self._any_address or address.is_loopback or name in self._names
 
     def _is_same(self, origin: str, host: str) -> bool:
-        """Tell whether a request comes from our own page. Behind a proxy its name may be one of those we were told."""
-        told = urlsplit(origin)
-        return told.netloc.lower() == host.lower() or _host_name(origin) in self._names - {"localhost"}
+        """Return whether a request comes from our own page. Behind a proxy it may have one of the configured names."""
+        parsed = urlsplit(origin)
+        return parsed.netloc.lower() == host.lower() or _host_name(origin) in self._names - {"localhost"}
 
 
 class SecurityHeaders:
@@ -94,8 +94,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ours = {name.lower().encode() for name in self._headers}
-                kept = [(n, v) for n, v in message.get("headers", ()) if n.lower() not in ours]
-                message["headers"] = [*kept, *((n.lower().encode(), v.encode()) for n, v in self._headers.items())]
+                others = [(n, v) for n, v in message.get("headers", ()) if n.lower() not in ours]
+                message["headers"] = [*others, *((n.lower().encode(), v.encode()) for n, v in self._headers.items())]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -217,9 +217,9 @@ def _is_page(message: Message) -> bool:
 
 def _host_name(address: str) -> str | None:
     try:
-        told = urlsplit(address)
-        if told.username is not None or told.path or told.query or told.fragment or told.port == 0:
+        parsed = urlsplit(address)
+        if parsed.username is not None or parsed.path or parsed.query or parsed.fragment or parsed.port == 0:
             return None
-        return told.hostname.lower().rstrip(".") if told.hostname else None
+        return parsed.hostname.lower().rstrip(".") if parsed.hostname else None
     except ValueError:  # no port, or no address
         return None

@@ -1,7 +1,7 @@
 """What the first visit would otherwise wait for, done in the background as soon as the server listens.
 
 Modules that a script run imports, the texts of both languages, and what Streamlit makes when its first widget is drawn.
-Models are not among it: they load once somebody is there (:mod:`ui.jobs.engines`).
+Models are not included: they load when the first visitor arrives (:mod:`ui.jobs.engines`).
 """
 
 from __future__ import annotations

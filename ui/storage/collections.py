@@ -78,7 +78,7 @@ def delete(settings: UiSettings, folder: Path) -> None:
     """Remove a collection: its index, its folder where nothing else is in it, and the files uploaded to it.
 
     Raises :class:`~rag.errors.InputError` for a folder that is no collection, and
-    :class:`~indexes.errors.IndexLockedError` while somebody writes.
+    :class:`~indexes.errors.IndexLockedError` while another process writes.
     """
     if folder not in [collection.folder for collection in listed(settings)]:
         raise InputError("there is no such collection any more", "choose one from the list")

@@ -1,7 +1,7 @@
-"""The chat that a session has open, and its keeping: what is on the page and what is in the store.
+"""The open chat of a session, on the page and in the store.
 
-A store that fails loses nothing on the page: the chat goes on, and ``unsaved`` says why it is not kept. Everything here
-works while Streamlit is ending the script, when no widget and no session state may be touched any more.
+A failing store loses nothing on the page: the chat continues, and ``unsaved`` says why it is not saved. Everything here
+works while Streamlit is ending the script, when widgets and session state must not be touched.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["Conversation", "again"]
 
 @dataclass
 class Conversation:
-    """``owner`` None keeps nothing. ``wanted`` is the chat to be opened next, an empty id a new one.
+    """With ``owner`` None nothing is stored. ``wanted`` is the chat to open next, an empty id a new one.
 
-    ``asking`` is held while an answer comes, until it is kept. A click in the middle begins a new script run before the
-    old one has ended: it waits for this lock, or it would draw the chat without what came. Its callbacks run before it
-    waits, so that they only say what is ``wanted``: the answer that ends has to find its own chat.
+    ``asking`` is held from a question until its answer is stored. A click in between starts a new script run before the
+    old one has ended: it waits for this lock, or it would draw the chat without the answer. Its callbacks run before it
+    waits, so they only set ``wanted``: the answer must still find its own chat.
     """
 
     chats: Chats
@@ -32,7 +32,7 @@ class Conversation:
     wanted: str | None = None
     asking: threading.Lock = field(default_factory=threading.Lock)
 
-    def keep(self, turn: Turn, chat: Chat) -> None:
+    def store(self, turn: Turn, chat: Chat) -> None:
         """Take a turn into the chat it was asked in, which may not be the open one any more.
 
         It comes at the end, or in place of the one with its id if it says something that one did not.
@@ -68,7 +68,7 @@ class Conversation:
         self.chat, self.unsaved = Chat(collection), None
 
     def open(self, chat_id: str) -> bool:
-        """Open a chat of this owner; tell whether there is one. Raises :class:`~ui.storage.history.HistoryError`."""
+        """Open a chat of this owner; return whether there is one. Raises :class:`~ui.storage.history.HistoryError`."""
         found = None if self.owner is None else self.chats.load(self.owner, chat_id)
         if found is not None:
             self.chat, self.unsaved = found, None

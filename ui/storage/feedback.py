@@ -1,4 +1,4 @@
-"""What users think of answers, kept beside the index: every thumb, and questions with the right words as test cases.
+"""Feedback on answers, stored beside the index: every thumb, and questions with their right answers as test cases.
 
 ``ratings.jsonl`` has a line for each thumb, the last one of an answer counts. ``feedback.json`` is a SQuAD v2.0 file
 that ``rag eval`` reads as it is: its contexts are passages, its answers stand in them letter by letter. Files are
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """The same for the same case, whoever gives it."""
+        """The same for the same case, from any user."""
         parts = (self.question, self.source, self.context, str(self.start), str(self.end))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:24]
 
@@ -124,8 +124,8 @@ class FeedbackStore:
                     assert isinstance(paragraph["context"], str)  # noqa: S101
                     assert all(isinstance(qa["id"], str) for qa in paragraph["qas"])  # noqa: S101
         except (ValueError, KeyError, TypeError, AssertionError):
-            told = f"{self.cases_file} is no feedback file any more, and is left as it is"
-            raise RagError(told, "rename it; a new one is begun then") from None
+            message = f"{self.cases_file} is no longer a feedback file and is left unchanged"
+            raise RagError(message, "rename it; a new one is created then") from None
         return dict(cases)
 
     def _replace(self, cases: dict[str, Any]) -> None:
@@ -158,9 +158,9 @@ class FeedbackStore:
         except Timeout:
             raise RagError("another program keeps the feedback locked", "wait a moment and press Save again") from None
         except OSError as error:
-            told = f"the feedback could not be saved in {self._folder}: {error.strerror}"
+            message = f"the feedback could not be saved in {self._folder}: {error.strerror}"
             raise RagError(
-                told, "make room on the disk or check the folder's permissions, and press Save again"
+                message, "make room on the disk or check the folder's permissions, and press Save again"
             ) from None
 
 

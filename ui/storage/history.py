@@ -1,7 +1,7 @@
 """Chats that survive a reload: one SQLite file in the page's own folder, every row with its owner.
 
-Every method takes the owner and touches nothing else: a chat of another owner is as good as not there, whoever knows
-its id. A connection is opened for each call and closed after it, so any number of sessions may share a store. It knows
+Every method takes the owner and touches nothing else: a chat of another owner does not exist for it, even by its id.
+ A connection is opened for each call and closed after it, so any number of sessions may share a store. It knows
 nothing of Streamlit or of the index, and it repairs nothing: a file that is damaged is named, and left alone.
 """
 
@@ -55,7 +55,7 @@ class Turn:
     """
 
     question: str
-    id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    id: str = field(default_factory=lambda: secrets.token_hex(9))  # `__` in a key would end a component's name
     asked: float = field(default_factory=time.time)
     answer: Answer | None = None
     shown: str = ""
@@ -75,13 +75,13 @@ class Turn:
 
 @dataclass
 class Chat:
-    """A chat as its session holds it. ``kept`` says that it was in the store when it was last looked at."""
+    """A chat as its session holds it. ``stored`` says that it was in the store at the last look."""
 
     collection: str = ""
     title: str = ""
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     turns: list[Turn] = field(default_factory=list)
-    kept: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,29 @@ class Chats:
         self._file = folder / FILE
 
     def put(self, owner: str, chat: Chat, turn: Turn) -> None:
-        """Keep a turn of a chat, with all its turns where none could be kept before: at its end, or in one's place.
+        """Store a turn of a chat, with all its turns if none could be stored before: at its end, or replacing one.
 
-        A chat that was kept and is gone was deleted elsewhere. It does not come back with what is asked in it since.
+        A stored chat that is gone was deleted elsewhere. It does not come back with what is asked in it since.
         """
         chat.title = chat.title or title_of(turn.question)
         with self._writing() as db:
             if not self._touch(db, owner, chat):
-                told = "this chat was deleted in another window" if chat.kept else "this chat belongs to somebody else"
-                raise HistoryError(f"{told}: what is asked in it is not kept", "begin a new one")
-            for one in [turn] if chat.kept else chat.turns or [turn]:
+                message = (
+                    "this chat was deleted in another window" if chat.stored else "this chat belongs to another user"
+                )
+                raise HistoryError(f"{message}: its questions are not stored", "begin a new one")
+            for one in [turn] if chat.stored else chat.turns or [turn]:
                 db.execute(
                     "INSERT INTO turns (chat, id, question, said, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT (chat, id) "
                     "DO UPDATE SET question = excluded.question, said = excluded.said, value = excluded.value",
                     (chat.id, one.id, _storable(one.question), _storable(one.said), _text(one)),
                 )
-        chat.kept = True
+        chat.stored = True
 
     def _touch(self, db: sqlite3.Connection, owner: str, chat: Chat) -> bool:
-        """Say that a chat was used just now, having made it if it was not kept; tell whether it is this owner's."""
+        """Say that a chat was used just now, and create it if it was not stored; return whether it is this owner's."""
         now = time.time()
-        if chat.kept:
+        if chat.stored:
             made = db.execute("UPDATE chats SET updated = ? WHERE id = ? AND owner = ?", (now, chat.id, owner))
         else:
             made = db.execute(
@@ -139,7 +141,7 @@ class Chats:
             if row is None:
                 return None
             values = db.execute("SELECT value FROM turns WHERE chat = ? ORDER BY number", (chat_id,)).fetchall()
-        return Chat(row[0], row[1], chat_id, [self._turn(value) for (value,) in values], kept=True)
+        return Chat(row[0], row[1], chat_id, [self._turn(value) for (value,) in values], stored=True)
 
     def list(self, owner: str, search: str = "") -> list[ChatRow]:
         """Return the owner's chats, the latest first: all, or those in which every word of ``search`` occurs.
@@ -152,7 +154,7 @@ class Chats:
             ).fetchall()
             words = search.casefold().split()
             if words:
-                told = db.execute(
+                message = db.execute(
                     "SELECT chat, question || ' ' || said FROM turns "
                     "WHERE chat IN (SELECT id FROM chats WHERE owner = ?)",
                     (owner,),
@@ -160,7 +162,7 @@ class Chats:
         if not words:
             return [ChatRow(*row) for row in rows]
         texts = {row[0]: row[1].casefold() for row in rows}  # SQLite's own lower() knows ASCII alone
-        for chat, text in told:
+        for chat, text in message:
             texts[chat] = f"{texts[chat]} {text.casefold()}"
         return [ChatRow(*row) for row in rows if all(word in texts[row[0]] for word in words)]
 
@@ -209,14 +211,14 @@ class Chats:
         except sqlite3.OperationalError as error:
             locked = "locked" in str(error)
             remedy = "another process holds it; try again" if locked else "check the disk's free space and permissions"
-            raise HistoryError(f"the chats in {self._file} cannot be kept: {error}", remedy) from None
+            raise HistoryError(f"the chats in {self._file} cannot be stored: {error}", remedy) from None
         except sqlite3.DatabaseError as error:
             raise HistoryError(
                 f"the chats in {self._file} cannot be read: {error}", "move that file away; new chats begin a new one"
             ) from None
         except OSError as error:
             raise HistoryError(
-                f"the chats cannot be kept in {error.filename or self._file}: {error.strerror}",
+                f"the chats cannot be stored in {error.filename or self._file}: {error.strerror}",
                 "check the disk's free space and permissions",
             ) from None
 

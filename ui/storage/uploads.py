@@ -1,10 +1,10 @@
-"""Files that came through the page: checked before anything reads them, kept under random names.
+"""Files that came through the page: checked before anything reads them, stored under random names.
 
 A file's own name never becomes a path. It is cleaned and becomes the document's source, ``upload://NAME``, which is
 what citations show; on the disk lie the bytes under a random name and a record named by the source's hash. The same
 name again replaces what was there, as a file in a folder would: one document, its newest version.
 
-Nothing is known here of the index: what is kept is ingested by :mod:`ui.jobs.ingesting`.
+Nothing is known here of the index: stored files are ingested by :mod:`ui.jobs.ingesting`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from rag.errors import DocumentError
 from rag.ingestion.discovery import UPLOAD, is_upload
 from rag.ingestion.loaders import sniff
 
-__all__ = ["Incoming", "Kept", "Refused", "Uploads", "check", "clean_name"]
+__all__ = ["Incoming", "Refused", "StoredUpload", "Uploads", "check", "clean_name"]
 
-_HEAD = 1 << 20  # bytes: what the kind of a text is told by; packages have their directory at the end
+_HEAD = 1 << 20  # bytes from which a text's kind is detected; packages have their directory at the end
 _WHOLE = (b"PK", b"\xd0\xcf\x11\xe0")
 _PART_CHARACTERS, _PARTS = 150, 12
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -54,7 +54,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredUpload:
     """A file that was taken. ``before`` says what stood under its name: nothing, another content, or the same."""
 
     source: str
@@ -68,7 +68,7 @@ class Kept:
 def clean_name(name: str) -> str:
     """Return a name that says the same and can do nothing: no way out of a folder, no hidden characters, no device.
 
-    Folders in it stay, because they tell documents apart.
+    Folders in it stay, because they distinguish documents.
     """
     parts = []
     for part in unicodedata.normalize("NFC", name).replace("\\", "/").split("/"):
@@ -105,46 +105,48 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, file: Incoming) -> Kept | Refused:
+    def keep(self, file: Incoming) -> StoredUpload | Refused:
         """Store a file. A disk that is full refuses it, and what stood under its name stays."""
         source = UPLOAD + clean_name(file.name)
         sha = hashlib.sha256(file.data).hexdigest()
         earlier = self.find(source)
         if earlier and earlier.sha256 == sha and (self.folder / earlier.path).is_file():
-            return Kept(**asdict(earlier) | {"before": "same"})
-        kept = Kept(source, secrets.token_hex(16), len(file.data), sha, datetime.now(UTC).isoformat(timespec="seconds"))
+            return StoredUpload(**asdict(earlier) | {"before": "same"})
+        stored = StoredUpload(
+            source, secrets.token_hex(16), len(file.data), sha, datetime.now(UTC).isoformat(timespec="seconds")
+        )
         try:
             self._make_folder()
-            _write(self.folder / kept.path, file.data)
-            _write(self._record(source), json.dumps(asdict(kept), ensure_ascii=False).encode())
+            _write(self.folder / stored.path, file.data)
+            _write(self._record(source), json.dumps(asdict(stored), ensure_ascii=False).encode())
         except OSError as error:
             with suppress(OSError):
-                (self.folder / kept.path).unlink()
+                (self.folder / stored.path).unlink()
             return Refused(file.name, "no room", message=error.strerror or str(error))
         if earlier:
             (self.folder / earlier.path).unlink(missing_ok=True)
-        return Kept(**asdict(kept) | {"before": "other" if earlier else "nothing"})
+        return StoredUpload(**asdict(stored) | {"before": "other" if earlier else "nothing"})
 
-    def find(self, source: str) -> Kept | None:
-        """Return what is kept under a source, None where nothing is or its record cannot be read."""
+    def find(self, source: str) -> StoredUpload | None:
+        """Return the stored file of a source, None if there is none or its record cannot be read."""
         try:
-            found = Kept(**json.loads(self._record(source).read_text(encoding="utf-8")))
+            found = StoredUpload(**json.loads(self._record(source).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         return found if re.fullmatch(r"[0-9a-f]{32}", str(found.path)) else None
 
     def path(self, source: str) -> Path | None:
         """Return where the bytes of a source lie, None where they are not here."""
-        kept = self.find(source) if is_upload(source) else None
-        return self.folder / kept.path if kept and (self.folder / kept.path).is_file() else None
+        stored = self.find(source) if is_upload(source) else None
+        return self.folder / stored.path if stored and (self.folder / stored.path).is_file() else None
 
     def forget(self, source: str) -> bool:
         """Remove a file from the disk; return whether there was one."""
-        kept = self.find(source)
-        if kept is None:
+        stored = self.find(source)
+        if stored is None:
             return False
         self._record(source).unlink(missing_ok=True)
-        (self.folder / kept.path).unlink(missing_ok=True)
+        (self.folder / stored.path).unlink(missing_ok=True)
         return True
 
     def forget_all(self) -> None:

@@ -1,4 +1,4 @@
-"""Every error in a sentence for the page, :mod:`eval`'s and those that nobody foresaw included."""
+"""Failures for the page: every error as a sentence, including those of :mod:`eval` and unexpected ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ FORESEEN = (EvalError, *FAILURES)
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Explain any error: what has a sentence by it, what has none by its kind."""
+    """Explain any error; an unexpected one by its class and message."""
     if isinstance(error, EvalError):
         return Failure(error.message, error.remedy, 1, type(error).__name__)
     if isinstance(error, FAILURES):
         return explain(error)
-    told = f"{type(error).__name__}: {error}"
-    return Failure(told, "see the terminal of `rag ui`, and `rag doctor`", 1, "unforeseen")
+    message = f"{type(error).__name__}: {error}"
+    return Failure(message, "see the terminal of `rag ui`, and `rag doctor`", 1, "unforeseen")
 
 
 def traced(what: str, error: BaseException | None) -> None:
-    """Trace a defect of ours, or of a library, in the terminal; what was foreseen has its sentence."""
+    """Log an unexpected error in the terminal; expected ones have their sentence."""
     if error is not None and not isinstance(error, FORESEEN):
         LOG.error("%s failed", what, exc_info=error)

@@ -67,7 +67,7 @@ def distinct(names: Iterable[str], show: Callable[[str], str] = one_line) -> Cal
     """Return what shows each of several names so that no two of them look the same.
 
     A widget knows an option by the text that it shows: of two that look the same, another than the chosen one would be
-    opened, or deleted. Names that ``show`` makes equal are shown whole, and numbered where that does not tell them
+    opened, or deleted. Names that ``show`` makes equal are shown whole, and numbered where that does not distinguish
     apart either.
     """
     found = list(dict.fromkeys(names))

@@ -37,9 +37,9 @@ __all__ = [
     "history",
     "no_answer",
     "plain_text",
+    "shown_band",
     "times",
     "to_turn",
-    "told_band",
     "was_rewritten",
     "with_doubts",
 ]
@@ -124,29 +124,29 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     )
 
 
-def told_band(turn: Turn) -> str:
-    """Return the confidence to tell, empty where nothing was answered: a stopped answer can be without a word."""
+def shown_band(turn: Turn) -> str:
+    """Return the confidence to show, empty where nothing was answered: a stopped answer may have no word."""
     return turn.band if turn.said.strip() else ""
 
 
 def confidence(turn: Turn, t: Texts) -> str:
-    """Say :func:`told_band` in the language of the page."""
-    known = told_band(turn)
+    """Return :func:`shown_band` in the language of the page."""
+    known = shown_band(turn)
     return t(f"chat.{known}") if known else ""
 
 
 def ending(turn: Turn, t: Texts) -> list[str]:
-    """Say that an answer is not whole: it was stopped, or it broke off with a failure that is told beside it."""
-    told = [t("chat.stopped") if turn.said else t("chat.stopped_early")] if turn.stopped else []
+    """Say that an answer is not whole: it was stopped, or it broke off with a failure, which is shown next to it."""
+    parts = [t("chat.stopped") if turn.said else t("chat.stopped_early")] if turn.stopped else []
     if turn.failure is not None and turn.said:
-        told.append(t("chat.cut_off"))
-    return told
+        parts.append(t("chat.cut_off"))
+    return parts
 
 
 def times(clock: Clock) -> list[Line]:
     """Return the waits that a reader may care about, each from the moment of asking.
 
-    Where the models had to load first, that wait is told, and the others are counted from its end.
+    Where the models had to load first, that wait is listed and the other times start after it.
     """
     if clock.done is None:
         return []
@@ -160,14 +160,14 @@ def times(clock: Clock) -> list[Line]:
 
 def history(turns: Sequence[Turn], replaced: Turn | None = None) -> list[followup.Turn]:
     """Return what was said before a question, or before the one that is asked again, for follow-ups."""
-    told = []
+    parts = []
     for turn in turns:
         if replaced is not None and turn.id == replaced.id:
             break
         answer = turn.answer
         said = "" if answer is None or answer.abstained else answer.text
-        told.append(followup.Turn(turn.question if answer is None else answer.question, said))
-    return told
+        parts.append(followup.Turn(turn.question if answer is None else answer.question, said))
+    return parts
 
 
 def was_rewritten(turn: Turn) -> bool:
@@ -178,10 +178,10 @@ def was_rewritten(turn: Turn) -> bool:
 def no_answer(turn: Turn, t: Texts) -> list[str]:
     """Say that there is no answer in the documents, and why: a title, then sentences."""
     title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent")
-    told = [title, t(f"chat.{turn.absence or 'silent'}")]
+    parts = [title, t(f"chat.{turn.absence or 'silent'}")]
     if turn.filter and turn.absence not in ("unlearned", "empty"):  # these do not depend on the filter
-        told.append(t("chat.absent_filter", filter=one_line(" and ".join(turn.filter), 300)))
-    return told
+        parts.append(t("chat.absent_filter", filter=one_line(" and ".join(turn.filter), 300)))
+    return parts
 
 
 def with_doubts(answer: Answer, t: Texts) -> str:

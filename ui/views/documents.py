@@ -18,15 +18,29 @@ from rag.ingestion.report import AFTER_READING
 from rag.retrieval.filters import type_of
 from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion
-from ui.storage.uploads import Kept, Refused
+from ui.storage.uploads import Refused, StoredUpload
 from ui.text.safe import escape, one_line
 
 if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow
 
 __all__ = [
-    "STYLE", "WINDOW", "Standing", "changed", "done_line", "kept_line", "line", "moment", "name_of", "preview",
-    "reason", "refused_line", "sentence", "standing", "summary", "window_of",
+    "STYLE",
+    "WINDOW",
+    "Standing",
+    "changed",
+    "done_line",
+    "line",
+    "moment",
+    "name_of",
+    "preview",
+    "reason",
+    "refused_line",
+    "sentence",
+    "standing",
+    "stored_line",
+    "summary",
+    "window_of",
 ]  # fmt: skip
 
 WINDOW = 20_000  # characters of a text that are shown at once
@@ -66,11 +80,11 @@ def name_of(source: str, most: int = 80) -> str:
 def summary(rows: Sequence[DocumentRow], generation: int, t: Texts) -> str:
     """Say what a collection holds: its documents by their states, of which failed ones are none that can be asked."""
     states = Counter(row.state for row in rows)
-    told = [t("documents.summary_ready", n=states["ready"])]
-    told += [t(f"documents.summary_{state}", n=states[state]) for state in ("stale", "failed") if states[state]]
-    told.append(t("documents.summary_chunks", n=sum(row.chunks for row in rows)))
-    told += [t.size(sum(row.size for row in rows)), t("documents.summary_generation", generation=generation)]
-    return " · ".join(told)
+    parts = [t("documents.summary_ready", n=states["ready"])]
+    parts += [t(f"documents.summary_{state}", n=states[state]) for state in ("stale", "failed") if states[state]]
+    parts.append(t("documents.summary_chunks", n=sum(row.chunks for row in rows)))
+    parts += [t.size(sum(row.size for row in rows)), t("documents.summary_generation", generation=generation)]
+    return " · ".join(parts)
 
 
 def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
@@ -87,9 +101,9 @@ def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
     }
 
 
-def moment(told: str) -> dt.datetime:
+def moment(text: str) -> dt.datetime:
     """Return a moment that the index wrote down, in this machine's time zone."""
-    return dt.datetime.fromisoformat(told).astimezone()
+    return dt.datetime.fromisoformat(text).astimezone()
 
 
 def changed(modified_ns: int) -> dt.datetime:
@@ -98,14 +112,14 @@ def changed(modified_ns: int) -> dt.datetime:
 
 
 def reason(t: Texts, failed: Failed | Refused) -> tuple[str, str]:
-    """Say why a file cannot be read and what mends it: in the interface's words where it has some for this reason."""
+    """Return why a file cannot be read and what to do, in the user's language if this reason is in the catalogue."""
     key = f"documents.why_{failed.reason.replace(' ', '_')}"
     try:
-        told, remedy = t(key), t(f"{key}_remedy")
+        title, remedy = t(key), t(f"{key}_remedy")
     except KeyError:
         return sentence(failed.message), sentence(failed.remedy)
     detail = one_line(failed.message, 300) if failed.reason in _DETAILED else ""
-    return f"{told} ({detail})." if detail else f"{told}.", remedy
+    return f"{title} ({detail})." if detail else f"{title}.", remedy
 
 
 def sentence(text: str) -> str:
@@ -114,20 +128,20 @@ def sentence(text: str) -> str:
     return f"{line[:1].upper()}{line[1:]}{'' if line.endswith(('.', '!', '?', '…')) or not line else '.'}"
 
 
-def kept_line(kept: Kept, t: Texts) -> str:
+def stored_line(stored: StoredUpload, t: Texts) -> str:
     """Say what happened to an uploaded file, as plain text."""
-    return t(f"documents.kept_{kept.before}", name=name_of(kept.source), size=t.size(kept.size))
+    return t(f"documents.stored_{stored.before}", name=name_of(stored.source), size=t.size(stored.size))
 
 
 def refused_line(refused: Refused, t: Texts, *, megabytes: int, files: int) -> str:
     """Say why an uploaded file was not taken, as plain text."""
     name = one_line(refused.name, 80)
     if refused.why == "kind":
-        told, remedy = reason(t, refused)
-        return f"{name}: {told} {remedy}"
+        message, remedy = reason(t, refused)
+        return f"{name}: {message} {remedy}"
     key = refused.why.replace(" ", "_")
     return t(f"documents.refused_{key}", name=name, size=t.size(megabytes * 10**6), total=t.size(megabytes * 10**7),
-             files=files, told=one_line(refused.message))  # fmt: skip
+             files=files, message=one_line(refused.message))  # fmt: skip
 
 
 def done_line(job: Ingestion, t: Texts) -> str:

@@ -16,7 +16,7 @@ from rag.ops.serialize import answer_json
 from ui.i18n import Texts
 from ui.storage.history import Chat, Turn
 from ui.text.safe import readable
-from ui.views.chat import confidence, ending, no_answer, told_band, was_rewritten, with_doubts
+from ui.views.chat import confidence, ending, no_answer, shown_band, was_rewritten, with_doubts
 from ui.views.places import full_place
 from ui.views.words import noted
 
@@ -28,7 +28,7 @@ def to_markdown(chat: Chat, t: Texts) -> str:
     lines = [f"# {readable(chat.title)}", ""]
     for turn in chat.turns:
         lines += [f"## {readable(turn.question)}", "", *_understood(turn, t), *_answer(turn, t), *_sources(turn, t)]
-        for remark in (*_ending(turn, t), *_notes(turn, t), _told(turn, t)):
+        for remark in (*_ending(turn, t), *_notes(turn, t), _details(turn, t)):
             lines += [f"*{readable(remark)}*", ""]
     return "\n".join(lines)
 
@@ -87,13 +87,13 @@ def _sources(turn: Turn, t: Texts) -> list[str]:
     return [*lines, ""]
 
 
-def _told(turn: Turn, t: Texts) -> str:
-    told = [t.date(dt.datetime.fromtimestamp(turn.asked, dt.UTC)) + " UTC"]
+def _details(turn: Turn, t: Texts) -> str:
+    parts = [t.date(dt.datetime.fromtimestamp(turn.asked, dt.UTC)) + " UTC"]
     if turn.answer is not None and turn.answer.generator:
-        told.append(turn.answer.generator)
+        parts.append(turn.answer.generator)
     if sure := confidence(turn, t):
-        told.append(sure)
-    return " · ".join(told)
+        parts.append(sure)
+    return " · ".join(parts)
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
@@ -105,6 +105,6 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "absence": turn.absence or None,
         "filter": " and ".join(turn.filter) or None,
         "shown": turn.said,
-        "confidence": told_band(turn) or None,
+        "confidence": shown_band(turn) or None,
         "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
     }

@@ -14,7 +14,7 @@ __all__ = ["Placed", "full_place", "place", "short_name"]
 
 
 class Placed(Protocol):
-    """What has a place: a passage, or what a run has kept of one."""
+    """Anything with a place: a passage, or a run's record of one."""
 
     @property
     def source(self) -> str:

@@ -1,6 +1,6 @@
 """The questions of a run: which to show, and one of them with its passages and where the gold answers stand in them.
 
-Everything in the records is text as it came: whoever shows it escapes it.
+The records hold unescaped text: escape it before showing it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs and their comparison as tables: what the evaluation page shows, without widgets.
 
 Values come from manifests that anybody may have written: whatever is missing or of another type is left blank. Texts in
-the records are plain; whoever shows them escapes them.
+the records are plain text: escape them before showing them.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ def sweep_of(request: Request, text: str) -> Sweep:
     made = made_with(Path(request.index)) if request.index else {}
 
     def check(settings: Mapping[str, Any]) -> None:
-        told = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
-        refuse_unfit(made, load_config(request.config, told), SweepError)
+        parts = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
+        refuse_unfit(made, load_config(request.config, parts), SweepError)
 
     return parse_sweep(text, "the sweep", "sweep", form, check)
 

@@ -92,7 +92,7 @@ def _short(path: Path) -> str:
 
 
 def memory_rows(memory: Memory, t: Texts) -> list[tuple[str, str]]:
-    """Return what is taken and what there is, as the system tells it."""
+    """Return used and available memory, as the system reports it."""
     facts = [("process", memory.process), ("available", memory.available), ("machine", memory.machine)]
     return [(t(f"system.memory_{name}"), t.size(value)) for name, value in facts if value is not None]
 

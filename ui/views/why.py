@@ -49,11 +49,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Without:
-    """What is answered when one passage is left out; ``kept`` is how much of the answer stays, 0 to 1."""
+    """The answer without one passage; ``similarity`` to the answer with it is 0 to 1."""
 
     document: str
     place: str
-    kept: float
+    similarity: float
     answer: str
 
 
@@ -82,9 +82,9 @@ def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[
 
 def shares(t: Texts, answer: Answer) -> list[Share]:
     """Return the time of each stage, in the order they ran."""
-    told = [(stage, answer.timings[stage]) for stage in _STAGES if stage in answer.timings]
-    total = sum(seconds for _, seconds in told)
-    return [Share(t(f"why.{stage}"), 1000 * seconds, seconds / total if total else 0.0) for stage, seconds in told]
+    parts = [(stage, answer.timings[stage]) for stage in _STAGES if stage in answer.timings]
+    total = sum(seconds for _, seconds in parts)
+    return [Share(t(f"why.{stage}"), 1000 * seconds, seconds / total if total else 0.0) for stage, seconds in parts]
 
 
 def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:

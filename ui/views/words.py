@@ -22,5 +22,5 @@ def noted(t: Texts, note: Note) -> str:
     try:
         values = {name: v if isinstance(v, int | float) else one_line(str(v), 300) for name, v in note.values.items()}
         return t(f"notes.{note.kind}", **values)
-    except (KeyError, TypeError, ValueError, ArithmeticError):  # of no kind, or kept by who has other kinds or values
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # no kind, or the kinds and values of another version
         return one_line(note.text, 500)
