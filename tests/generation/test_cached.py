@@ -133,5 +133,5 @@ def test_a_query_is_not_a_passage(tmp_path: Path) -> None:
     embedder = CachedEmbedder(FakeEmbedder(), tmp_path / "vectors.sqlite")
     embedder.embed_passages(["red mast"])
     embedder.embed_queries(["red mast"])
-    assert embedder.made == 2
+    assert embedder.embedded == 2
     embedder.close()
