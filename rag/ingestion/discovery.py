@@ -1,9 +1,8 @@
 """Which files a path stands for, and what each is called in the index.
 
 A document's source is its path relative to the folder that holds the index, so that project and index can move
-together; a file elsewhere keeps its absolute path. In folders, what :mod:`rag.ingestion.ignoring` names is passed
-over, and so
-is every file whose ending is not a known document's, and every link to a folder (it could lead round in a circle);
+together; a file elsewhere keeps its absolute path. In folders, what :class:`IgnoreRules` exclude is passed
+over, and so is every file whose ending is not a known document's, and every link to a folder (it could lead round in a circle);
 what is named itself, file or link, is always read. A folder that cannot be listed is a failure, and the others go on.
 
 A document that came through the page is called ``upload://NAME``, which no path can be: where its file lies is the
@@ -17,16 +16,21 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag.errors import DocumentError, InputError
-from rag.ingestion.ignoring import IGNORE_FILE, Rules, is_foreign_folder
 from rag.ingestion.loaders import SUFFIXES
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 __all__ = [
     "IGNORED",
+    "IGNORE_FILE",
     "LINKED_FOLDER",
     "UPLOAD",
     "Found",
+    "IgnoreRules",
     "Root",
     "SourceFile",
     "find_sources",
@@ -34,9 +38,11 @@ __all__ = [
     "source_path",
 ]
 
+IGNORE_FILE = ".ragignore"
 LINKED_FOLDER = "linked folder"
 IGNORED = f"ignored by {IGNORE_FILE}"
 UPLOAD = "upload://"
+_FOREIGN = frozenset({"node_modules", "__pycache__", "__MACOSX", "CVS", "_darcs", "site-packages"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
         found.roots.append(given_root)
         if given_root.folder and given_root.there:
             folder = path.resolve()
-            _walk(_Place(str(folder), given_root.source, path), Rules.for_folder(folder, top), found, seen)
+            _walk(_Place(str(folder), given_root.source, path), IgnoreRules.for_folder(folder, top), found, seen)
         elif given_root.there:
             seen.setdefault(given_root.source, SourceFile(path, given_root.source, _status(path)))
     found.files = [seen[source] for source in sorted(seen)]
@@ -165,7 +171,7 @@ class _Place:
     given: Path | None = None
 
 
-def _walk(place: _Place, rules: Rules, found: Found, seen: dict[str, SourceFile]) -> None:
+def _walk(place: _Place, rules: IgnoreRules, found: Found, seen: dict[str, SourceFile]) -> None:
     """Add the documents below a folder. Plain strings, because there may be very many."""
     waiting = [(place, rules)]
     while waiting:
@@ -188,7 +194,9 @@ def _walk(place: _Place, rules: Rules, found: Found, seen: dict[str, SourceFile]
         waiting += [(_Place(entry.path, f"{here.prefix}{_told(entry.name)}/"), rules) for entry in reversed(folders)]
 
 
-def _look_at(entry: os.DirEntry[str], here: _Place, rules: Rules, found: Found, seen: dict[str, SourceFile]) -> bool:
+def _look_at(
+    entry: os.DirEntry[str], here: _Place, rules: IgnoreRules, found: Found, seen: dict[str, SourceFile]
+) -> bool:
     """Take in or pass over one thing in a folder; return whether it is a folder to be walked."""
     name, is_folder = entry.name, _is_dir(entry)
     source = f"{here.prefix}{_told(name)}"
@@ -204,7 +212,7 @@ def _look_at(entry: os.DirEntry[str], here: _Place, rules: Rules, found: Found, 
         if entry.is_symlink():
             found.pass_over(LINKED_FOLDER)
             return False
-        if not brought_back and is_foreign_folder(entry.path, name):
+        if not brought_back and _is_foreign_folder(entry.path, name):
             found.pass_over(f"{name}/")
             return False
         return True
@@ -227,3 +235,60 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link whose target may not be looked at: reading it says so
         return False
+
+
+class IgnoreRules:
+    """The ``.ragignore`` files that speak for one folder, the outermost first."""
+
+    def __init__(self, files: tuple[tuple[str, GitIgnoreSpec], ...] = ()) -> None:
+        self._files = files
+
+    @classmethod
+    def for_folder(cls, folder: Path, top: Path) -> IgnoreRules:
+        """Read the files from ``top`` down to the folder above ``folder``; :meth:`inside` reads its own.
+
+        A folder that is itself passed over by them was asked for all the same: they do not count in it then.
+        """
+        rules = cls()
+        if folder == top or not folder.is_relative_to(top):
+            return rules
+        for parent in [p for p in reversed(folder.parents) if p.is_relative_to(top)]:
+            rules = rules.inside(str(parent))
+        steps = [p for p in (*reversed(folder.parents), folder) if p != top and p.is_relative_to(top)]
+        return cls() if any(rules.verdict(str(step), folder=True) for step in steps) else rules
+
+    def inside(self, folder: str) -> IgnoreRules:
+        """Return the rules for what is in a folder. Raises :class:`~rag.errors.InputError` for an unreadable file."""
+        path = Path(folder, IGNORE_FILE)
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (FileNotFoundError, NotADirectoryError):
+            return self
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise InputError(f"{path} cannot be read: {why}", "mend it, or remove it") from None
+        from pathspec import GitIgnoreSpec
+
+        try:
+            spec = GitIgnoreSpec.from_lines(lines)
+        except ValueError as error:
+            raise InputError(f"{path} is not in gitignore's syntax: {error}", "mend the line") from None
+        return IgnoreRules((*self._files, (folder.rstrip(os.sep) + os.sep, spec)))
+
+    def verdict(self, path: str, *, folder: bool) -> bool | None:
+        """Tell whether a path is to be passed over: True, False (brought back), or None where no line speaks of it."""
+        for base, spec in reversed(self._files):
+            if path.startswith(base):
+                told = spec.check_file(path[len(base) :] + ("/" if folder else "")).include
+                if told is not None:
+                    return bool(told)
+        return None
+
+
+def _is_foreign_folder(path: str, name: str) -> bool:
+    """Tell whether a folder is one that a tool fills: packages, caches, a virtual environment, an index of ours."""
+    return name in _FOREIGN or any(_holds(path, mark) for mark in ("pyvenv.cfg", "rag.db"))
+
+
+def _holds(path: str, name: str) -> bool:
+    return os.path.exists(f"{path}/{name}")  # noqa: PTH110 - asked of every folder

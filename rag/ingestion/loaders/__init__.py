@@ -16,9 +16,10 @@ from dataclasses import replace
 from functools import partial
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders.book import load_epub
 from rag.ingestion.loaders.code import load_code
-from rag.ingestion.loaders.delimited import load_delimited
+from rag.ingestion.loaders.csv_data import load_delimited
+from rag.ingestion.loaders.docx import load_docx, load_odt
+from rag.ingestion.loaders.epub import load_epub
 from rag.ingestion.loaders.html import load_html
 from rag.ingestion.loaders.json_data import load_json, load_json_lines
 from rag.ingestion.loaders.latex import load_latex
@@ -26,14 +27,13 @@ from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.ingestion.loaders.mail import load_mail, load_mhtml
 from rag.ingestion.loaders.markdown import load_markdown
 from rag.ingestion.loaders.notebook import load_notebook
-from rag.ingestion.loaders.office import load_docx, load_odt
 from rag.ingestion.loaders.pdf import load_pdf
+from rag.ingestion.loaders.pptx import load_pptx
 from rag.ingestion.loaders.rst import load_rst
-from rag.ingestion.loaders.sheets import load_xlsx
-from rag.ingestion.loaders.slides import load_pptx
 from rag.ingestion.loaders.sniff import CODE, SUFFIXES, sniff
 from rag.ingestion.loaders.subtitles import load_srt, load_vtt
 from rag.ingestion.loaders.text import load_text, title_from
+from rag.ingestion.loaders.xlsx import load_xlsx
 from rag.ingestion.loaders.xml_data import load_xml
 from rag.ingestion.loaders.zip_safety import check_package
 from rag.types import Document

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.nested_data import Branch, add_branches
 from rag.ingestion.loaders.text import decode, title_from
-from rag.ingestion.loaders.tree import Branch, add_branches
 from rag.types import Document
 
 __all__ = ["is_notebook", "load_json", "load_json_lines", "parse_json", "parse_json_lines"]

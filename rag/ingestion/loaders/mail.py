@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.types import Document

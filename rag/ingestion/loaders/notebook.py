@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.json_data import parse_json
 from rag.ingestion.loaders.markdown import Path, heading_marks
 from rag.ingestion.loaders.text import decode, normalise, title_from

@@ -6,7 +6,7 @@ import io
 import re
 from typing import Any
 
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.text import decode, title_from
 from rag.types import Document
 

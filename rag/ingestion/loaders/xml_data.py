@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.nested_data import Branch, add_branches
 from rag.ingestion.loaders.text import title_from
-from rag.ingestion.loaders.tree import Branch, add_branches
 from rag.types import Document
 
 if TYPE_CHECKING:

@@ -244,7 +244,7 @@ _TABLE = st.integers(2, 5).flatmap(
 
 @given(_TABLE, st.sampled_from(",;\t|"))
 def test_the_rows_of_a_table_come_back(rows: list[list[str]], delimiter: str) -> None:
-    from rag.ingestion.loaders.delimited import delimiter_of
+    from rag.ingestion.loaders.csv_data import delimiter_of
     from rag.ingestion.loaders.text import normalise
 
     made = io.StringIO()

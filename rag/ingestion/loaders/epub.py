@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.types import Document
 

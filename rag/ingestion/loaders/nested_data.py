@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.ingestion.loaders.building import DocumentBuilder
+from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.tables import table_parts
 
 __all__ = ["Branch", "add_branches"]

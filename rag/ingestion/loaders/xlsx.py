@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from rag.ingestion.loaders.building import DocumentBuilder, row_range
+from rag.ingestion.loaders.document_builder import DocumentBuilder, row_range
 from rag.types import Document
 
 __all__ = ["load_xlsx"]
