@@ -1,12 +1,12 @@
-"""Which files a path stands for, and what each is called in the index.
+"""Discovery: which files a path stands for, and the name of each in the index.
 
-A document's source is its path relative to the folder that holds the index, so that project and index can move
-together; a file elsewhere keeps its absolute path. In folders, what :class:`IgnoreRules` exclude is passed
-over, and so is every file whose ending is not a known document's, and every link to a folder (it could lead round in a circle);
-what is named itself, file or link, is always read. A folder that cannot be listed is a failure, and the others go on.
+A document's source is its path relative to the folder that contains the index, so that project and index can move
+together. A file elsewhere keeps its absolute path. A document from the page is called ``upload://NAME``, which no path
+can be: the page knows where its file is.
 
-A document that came through the page is called ``upload://NAME``, which no path can be: where its file lies is the
-page's own business, and no look at the disk tells that it is gone.
+In folders, three things are skipped: what :class:`IgnoreRules` exclude, files whose extension is of no known format,
+and links to folders, which could lead in a circle. A file or link that is named itself is always read. A folder that
+cannot be listed is a failure; the run continues with the others.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ __all__ = [
     "SourceFile",
     "find_sources",
     "is_upload",
+    "source_name",
     "source_path",
+    "status_of",
 ]
 
 IGNORE_FILE = ".ragignore"
@@ -47,37 +49,43 @@ _FOREIGN = frozenset({"node_modules", "__pycache__", "__MACOSX", "CVS", "_darcs"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file on disk, its name in the index, and what it looked like when it was found; None where that is unknown."""
+    """A file on disk, its name in the index, and its status when it was found, None if that is unknown."""
 
     path: Path
     source: str
     status: os.stat_result | None = None
 
+    @property
+    def size(self) -> int:
+        """Its size in bytes, 0 if it is unknown."""
+        return self.status.st_size if self.status else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A path that was given. ``source`` is its name in the index; a folder's is what its files' names begin with."""
+    """A given path. ``source`` is its name in the index; a folder's is the prefix of its files' names."""
 
     path: Path
     source: str
     folder: bool
-    there: bool = True
+    exists: bool = True
 
-    def holds(self, source: str) -> bool:
-        """Tell whether a source is this file, or below this folder."""
-        if self.there and not self.folder:
+    def contains(self, source: str) -> bool:
+        """Return whether a source is this file, or below this folder."""
+        if self.exists and not self.folder:
             return source == self.source
-        # Of a path that is not there nobody knows whether it was a file or a folder.
+        # A path that does not exist may have been a file or a folder.
         below = source.startswith(self.source) if self.folder else source.startswith(f"{self.source}/")
         return (below and not (self.source == "" and source.startswith("/"))) or source == self.source
 
 
 @dataclass
 class Found:
-    """The files to read, sorted and each once, how many others were passed over, by ending, and unreadable folders.
+    """The files to read, sorted by name.
 
-    ``excluded`` are sources that a ``.ragignore`` excludes, and ``empty`` the folders that hold nothing at all; a
-    folder's name in the index ends in a slash.
+    ``skipped`` counts others by extension or reason, ``unreadable`` are folders that cannot be listed, ``excluded`` the
+    sources that a ``.ragignore`` excludes, ``empty`` the folders that contain nothing at all. The name of a folder ends
+    in a slash.
     """
 
     files: list[SourceFile] = field(default_factory=list)
@@ -87,61 +95,72 @@ class Found:
     excluded: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
-    def pass_over(self, what: str) -> None:
-        """Count one more of a kind that is not read."""
+    def skip(self, what: str) -> None:
+        """Count one more file of a kind that is not read."""
         self.skipped[what] = self.skipped.get(what, 0) + 1
 
 
 def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False) -> Found:
-    """Walk the paths; ``root`` is the folder that holds the index.
+    """Walk the paths. ``root`` is the folder that contains the index.
 
-    Raises :class:`~rag.errors.InputError` for a path that does not exist (unless it may be gone) or cannot be listed
-    itself, and where nothing at all is found to read (unless all of it may be gone).
+    Raises :class:`~rag.errors.InputError` for a path that cannot be listed, and unless it ``may_be_gone``, for a path
+    that does not exist and if there is nothing to read.
     """
-    found = Found()
-    seen: dict[str, SourceFile] = {}
+    walk = _Walk()
     given, top = list(paths), root.resolve()
     for path in given:
         given_root = _root(path, top, may_be_gone)
-        found.roots.append(given_root)
-        if given_root.folder and given_root.there:
+        walk.found.roots.append(given_root)
+        if given_root.folder and given_root.exists:
             folder = path.resolve()
-            _walk(_Place(str(folder), given_root.source, path), IgnoreRules.for_folder(folder, top), found, seen)
-        elif given_root.there:
-            seen.setdefault(given_root.source, SourceFile(path, given_root.source, _status(path)))
-    found.files = [seen[source] for source in sorted(seen)]
+            walk.add_folder(_Folder(str(folder), given_root.source, path), IgnoreRules.for_folder(folder, top))
+        elif given_root.exists:
+            walk.files.setdefault(given_root.source, SourceFile(path, given_root.source, status_of(path)))
+    found = walk.found
+    found.files = [walk.files[source] for source in sorted(walk.files)]
     if not found.files and not found.unreadable and not may_be_gone:
-        told = ", ".join(str(path) for path in given)
-        raise InputError(f"there is no document to read in {told}", f"documents end in {', '.join(sorted(SUFFIXES))}")
+        names = ", ".join(str(path) for path in given)
+        raise InputError(f"there is no document in {names}", f"documents end in {', '.join(sorted(SUFFIXES))}")
     return found
 
 
 def is_upload(source: str) -> bool:
-    """Tell whether a document came through the page."""
+    """Return whether a document came through the page."""
     return source.startswith(UPLOAD)
 
 
 def source_path(source: str, root: Path) -> Path:
-    """Return where the file of a source is; an absolute source stays what it is."""
+    """Return the path of a source's file. ``root`` is the folder that contains the index."""
     return root / source
+
+
+def source_name(path: Path, root: Path) -> str:
+    """Return a file's name in the index, with forward slashes; undecodable bytes become escapes.
+
+    A link has its own name, not its target's.
+    """
+    return _printable(_relative(path.absolute().parent.resolve() / path.name, root.resolve()))
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """Return the status of a file, None if it cannot be read. Reading the file then reports what is wrong."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _root(path: Path, top: Path, may_be_gone: bool) -> Root:
     if not path.exists():
         if path.is_symlink():
-            raise InputError(f"{path} is a link to {path.readlink()}, which does not exist", "mend the link")
+            raise InputError(f"{path} is a link to {path.readlink()}, which does not exist", "correct the link")
         if not may_be_gone:
             raise InputError(f"{path} does not exist", "check the path")
-        return Root(path, source_name(path, top), folder=False, there=False)
+        return Root(path, source_name(path, top), folder=False, exists=False)
     if not path.is_dir():
         return Root(path, source_name(path, top), folder=False)
-    name = _told(_relative(path.resolve(), top))
+    name = _printable(_relative(path.resolve(), top))
     return Root(path, "" if name == "." else f"{name.rstrip('/')}/", folder=True)
-
-
-def source_name(path: Path, root: Path) -> str:
-    """Return a file's name in the index, with forward slashes; undecodable bytes become escapes."""
-    return _told(_relative(path.absolute().parent.resolve() / path.name, root.resolve()))  # a link by its own name
 
 
 def _relative(absolute: Path, root: Path) -> str:
@@ -151,103 +170,129 @@ def _relative(absolute: Path, root: Path) -> str:
         return absolute.as_posix()
 
 
-def _told(name: str) -> str:
+def _printable(name: str) -> str:
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except OSError:  # a link to nothing, a folder that may not be searched: reading it says what is wrong
-        return None
+# Walking a folder ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder on the walk: its real path, what its files' names in the index begin with, and how it was given."""
+class _Folder:
+    """A folder on the walk: its real path, the prefix of its files' names, and the path if it was given itself."""
 
     path: str
     prefix: str
     given: Path | None = None
 
 
-def _walk(place: _Place, rules: IgnoreRules, found: Found, seen: dict[str, SourceFile]) -> None:
-    """Add the documents below a folder. Plain strings, because there may be very many."""
-    waiting = [(place, rules)]
-    while waiting:
-        here, rules = waiting.pop()
+class _Walk:
+    """Collects the documents below folders. Paths are strings, because there may be very many."""
+
+    def __init__(self) -> None:
+        self.found = Found()
+        self.files: dict[str, SourceFile] = {}
+        self._suffixes = frozenset(SUFFIXES)
+
+    def add_folder(self, folder: _Folder, rules: IgnoreRules) -> None:
+        """Add every document below a folder. Raises :class:`~rag.errors.InputError` if it cannot be listed itself."""
+        waiting = [(folder, rules)]
+        while waiting:
+            here, rules = waiting.pop()
+            entries = self._entries(here)
+            if any(entry.name == IGNORE_FILE for entry in entries):
+                rules = rules.inside(here.path)
+            folders = [entry for entry in entries if self._add(entry, here, rules)]
+            waiting += [
+                (_Folder(entry.path, f"{here.prefix}{_printable(entry.name)}/"), rules) for entry in reversed(folders)
+            ]
+
+    def _entries(self, folder: _Folder) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(here.path) as listing:
+            with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            if here.given is not None:
-                raise InputError(f"{here.given} cannot be read: {error.strerror}", "check its permissions") from None
-            told = f"the folder cannot be read: {error.strerror}"
-            name = here.prefix.rstrip("/")
-            found.unreadable.append((name, DocumentError("unreadable", told, "check its permissions")))
-            continue
+            if folder.given is not None:
+                raise InputError(f"{folder.given} cannot be read: {error.strerror}", "check its permissions") from None
+            message = f"the folder cannot be read: {error.strerror}"
+            failure = DocumentError("unreadable", message, "check its permissions")
+            self.found.unreadable.append((folder.prefix.rstrip("/"), failure))
+            return []
         if not entries:
-            found.empty.append(here.prefix)
-        if any(entry.name == IGNORE_FILE for entry in entries):
-            rules = rules.inside(here.path)
-        folders = [entry for entry in entries if _look_at(entry, here, rules, found, seen)]
-        waiting += [(_Place(entry.path, f"{here.prefix}{_told(entry.name)}/"), rules) for entry in reversed(folders)]
+            self.found.empty.append(folder.prefix)
+        return entries
 
-
-def _look_at(
-    entry: os.DirEntry[str], here: _Place, rules: IgnoreRules, found: Found, seen: dict[str, SourceFile]
-) -> bool:
-    """Take in or pass over one thing in a folder; return whether it is a folder to be walked."""
-    name, is_folder = entry.name, _is_dir(entry)
-    source = f"{here.prefix}{_told(name)}"
-    verdict = rules.verdict(entry.path, folder=is_folder)
-    if verdict:
-        found.excluded.append(f"{source}/" if is_folder else source)
-        found.pass_over(IGNORED)
-        return False
-    brought_back = verdict is False
-    if name.startswith(".") and not brought_back:
-        return False
-    if is_folder:
-        if entry.is_symlink():
-            found.pass_over(LINKED_FOLDER)
+    def _add(self, entry: os.DirEntry[str], here: _Folder, rules: IgnoreRules) -> bool:
+        """Add or skip one entry of a folder. Return whether it is a folder to walk."""
+        is_folder = _is_dir(entry)
+        source = f"{here.prefix}{_printable(entry.name)}"
+        ignored = rules.ignored(entry.path, folder=is_folder)
+        if ignored:
+            self.found.excluded.append(f"{source}/" if is_folder else source)
+            self.found.skip(IGNORED)
             return False
-        if not brought_back and _is_foreign_folder(entry.path, name):
-            found.pass_over(f"{name}/")
+        included = ignored is False
+        if entry.name.startswith(".") and not included:
+            return False
+        if is_folder:
+            return self._is_walked(entry, included=included)
+        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for every file is slow
+        if suffix in self._suffixes:
+            self.files.setdefault(source, SourceFile(Path(entry.path), source, _regular_status(entry)))
+        else:
+            self.found.skip(suffix or entry.name)
+        return False
+
+    def _is_walked(self, entry: os.DirEntry[str], *, included: bool) -> bool:
+        if entry.is_symlink():
+            self.found.skip(LINKED_FOLDER)
+            return False
+        if not included and _is_foreign_folder(entry.path, entry.name):
+            self.found.skip(f"{entry.name}/")
             return False
         return True
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - of every file
-    if suffix not in SUFFIXES:
-        found.pass_over(suffix or name)
-        return False
+
+
+def _regular_status(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
-        status: os.stat_result | None = entry.stat()
-    except OSError:  # a link to nothing: reading it says so
-        status = None
-    if status is not None and not stat.S_ISREG(status.st_mode):
-        status = None
-    seen.setdefault(source, SourceFile(Path(entry.path), source, status))
-    return False
+        status = entry.stat()
+    except OSError:  # a link to a missing file: reading it reports that
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link whose target may not be looked at: reading it says so
+    except OSError:  # a link whose target is not accessible: reading it reports that
         return False
 
 
+def _is_foreign_folder(path: str, name: str) -> bool:
+    """Return whether a tool fills this folder: packages, caches, a virtual environment, an index of this project."""
+    marks = ("pyvenv.cfg", "rag.db")
+    return name in _FOREIGN or any(os.path.exists(f"{path}/{mark}") for mark in marks)  # noqa: PTH110 - see above
+
+
+# .ragignore ------------------------------------------------------------------------------------------------------
+
+
 class IgnoreRules:
-    """The ``.ragignore`` files that speak for one folder, the outermost first."""
+    """The ``.ragignore`` files that apply to one folder, the outermost first.
+
+    A ``.ragignore`` has gitignore's syntax, may be in any folder, and applies to everything below it. Deeper files and
+    later lines override. A line that begins with ``!`` includes what is skipped otherwise, also hidden files and
+    folders that tools fill.
+    """
 
     def __init__(self, files: tuple[tuple[str, GitIgnoreSpec], ...] = ()) -> None:
         self._files = files
 
     @classmethod
     def for_folder(cls, folder: Path, top: Path) -> IgnoreRules:
-        """Read the files from ``top`` down to the folder above ``folder``; :meth:`inside` reads its own.
+        """Read the files from ``top`` down to the parent of ``folder``; :meth:`inside` reads the folder's own.
 
-        A folder that is itself passed over by them was asked for all the same: they do not count in it then.
+        They do not apply if they exclude the folder itself, which was named by the user.
         """
         rules = cls()
         if folder == top or not folder.is_relative_to(top):
@@ -255,10 +300,10 @@ class IgnoreRules:
         for parent in [p for p in reversed(folder.parents) if p.is_relative_to(top)]:
             rules = rules.inside(str(parent))
         steps = [p for p in (*reversed(folder.parents), folder) if p != top and p.is_relative_to(top)]
-        return cls() if any(rules.verdict(str(step), folder=True) for step in steps) else rules
+        return cls() if any(rules.ignored(str(step), folder=True) for step in steps) else rules
 
     def inside(self, folder: str) -> IgnoreRules:
-        """Return the rules for what is in a folder. Raises :class:`~rag.errors.InputError` for an unreadable file."""
+        """Return the rules for the content of a folder. Raises :class:`~rag.errors.InputError` for a bad file."""
         path = Path(folder, IGNORE_FILE)
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -266,29 +311,20 @@ class IgnoreRules:
             return self
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise InputError(f"{path} cannot be read: {why}", "mend it, or remove it") from None
+            raise InputError(f"{path} cannot be read: {why}", "correct it, or remove it") from None
         from pathspec import GitIgnoreSpec
 
         try:
             spec = GitIgnoreSpec.from_lines(lines)
         except ValueError as error:
-            raise InputError(f"{path} is not in gitignore's syntax: {error}", "mend the line") from None
+            raise InputError(f"{path} is not in gitignore's syntax: {error}", "correct the line") from None
         return IgnoreRules((*self._files, (folder.rstrip(os.sep) + os.sep, spec)))
 
-    def verdict(self, path: str, *, folder: bool) -> bool | None:
-        """Tell whether a path is to be passed over: True, False (brought back), or None where no line speaks of it."""
+    def ignored(self, path: str, *, folder: bool) -> bool | None:
+        """Return whether a path is ignored: True, False (included by a line with ``!``), None if no line matches."""
         for base, spec in reversed(self._files):
             if path.startswith(base):
-                told = spec.check_file(path[len(base) :] + ("/" if folder else "")).include
-                if told is not None:
-                    return bool(told)
+                include = spec.check_file(path[len(base) :] + ("/" if folder else "")).include
+                if include is not None:
+                    return bool(include)
         return None
-
-
-def _is_foreign_folder(path: str, name: str) -> bool:
-    """Tell whether a folder is one that a tool fills: packages, caches, a virtual environment, an index of ours."""
-    return name in _FOREIGN or any(_holds(path, mark) for mark in ("pyvenv.cfg", "rag.db"))
-
-
-def _holds(path: str, name: str) -> bool:
-    return os.path.exists(f"{path}/{name}")  # noqa: PTH110 - asked of every folder

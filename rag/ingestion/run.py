@@ -7,7 +7,6 @@ not know the configuration, nor who follows the run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from indexes.store.store import Store
 from rag.embedding.base import Embedder
 from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker
-from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path
+from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path, status_of
 from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_in
 from rag.ingestion.report import IngestReport, Progress, StageClock
@@ -109,7 +108,7 @@ def ingest_files(
     """Read files into the index under the given names. Raises what :func:`ingest_paths` raises, but for wrong paths."""
     stages = StageClock()
     with stages.stage("find"):
-        found = Found([SourceFile(path, source, _status(path)) for source, path in files.items()])
+        found = Found([SourceFile(path, source, status_of(path)) for source, path in files.items()])
     return _Run(parts, folder, found, options, observer or IngestObserver(), stages).run(purpose)
 
 
@@ -133,13 +132,6 @@ def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
     with closing(Store.open(folder)) as store:
         failed = sorted(source for source in store.failures() if not is_upload(source))
     return Found([SourceFile(source_path(source, root), source) for source in failed])
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except OSError:  # reading the file reports what is wrong
-        return None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""What has to be done so that the index equals the files that were found: the plan of a run, made before any of it.
+"""The plan of a run: what has to be done so that the index matches the files that were found. It changes nothing.
 
-A file is known to be unchanged by its stamp (:mod:`rag.ingestion.file_stamps`), else by the hash of its content. A
-file with content
-that a document whose own file is gone was made of was moved, and its document is only renamed, unless the name is part
-of what was embedded and indexed. Removal happens only where it was asked for, below the paths that were given, and
-never because something could not be looked at.
+A file is unchanged if its stamp is (:mod:`rag.ingestion.file_stamps`), or else the hash of its content. A new file with
+the content of a document whose own file is gone was moved: the document is only renamed, unless the name is part of
+what was embedded and indexed. Documents are removed only on request, only below the given paths, and never because
+something could not be read.
 
-Nothing is changed here; :mod:`rag.ingestion.ingestor` carries a plan out.
+:mod:`rag.ingestion.ingestor` carries a plan out.
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from indexes import DocumentRow, FailedDocument
 from indexes.store.store import Store
 from rag.errors import DocumentError, InputError
 from rag.ingestion.discovery import Found, SourceFile, is_upload, source_path
-from rag.ingestion.file_stamps import read_file, same_size, stamp_of
+from rag.ingestion.file_stamps import FileContent, read_file, same_size, stamp_of
 from rag.ingestion.loaders.text import title_from
+from rag.text import counted, one_line
 
 __all__ = ["DEFAULT_OPTIONS", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
 
 Known = dict[str, tuple[str, bytes | None, bytes | None]]
+"""For each source: its state, the hash of the content that answers, and the hash of the content that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,10 @@ DEFAULT_OPTIONS = IngestOptions()
 
 @dataclass(frozen=True, slots=True)
 class ToRead:
-    """A file to be read: ``what`` is ``added``, ``changed`` or ``moved``.
+    """A file to read: ``what`` is ``added``, ``changed`` or ``moved``.
 
-    ``instead_of`` is the source under which the content of a moved one was known. What is ``forced`` is read although
-    it has not changed.
+    ``instead_of`` is the source under which the content of a moved file is known. A ``forced`` file is read although it
+    has not changed.
     """
 
     file: SourceFile
@@ -64,7 +65,7 @@ class ToRead:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A document whose file has another name now, and whose content is the same."""
+    """A document whose file has a new name and the same content."""
 
     old: str
     new: str
@@ -72,13 +73,12 @@ class Move:
 
 @dataclass
 class Plan:
-    """What a run has to do. ``size`` counts the bytes to be read and parsed.
+    """What a run has to do. ``size`` counts the bytes to read.
 
-    ``failures`` are files that could not be read before and have not changed: they are told, not tried again.
-    ``stamps`` are what was learned of files that were hashed. ``gone`` counts documents below the paths given whose
-    files are not there any more and that stay, because nobody asked for their removal; ``spared`` counts, by folder,
-    those that stay because their folder is empty, as it would be if a disk were not mounted there.
-    ``bytes_per_second`` is the speed of the last runs, None if it is unknown.
+    ``failures`` are files that failed before and have not changed: they are reported, not tried again. ``stamps`` are
+    those of files that were hashed. ``gone`` counts documents below the given paths that stay although their files are
+    gone, because removal was not requested; ``spared`` counts, by folder, those that stay because their folder is
+    empty, as if a disk were not mounted. ``bytes_per_second`` is the speed of the last runs, None if it is unknown.
     """
 
     to_read: list[ToRead] = field(default_factory=list)
@@ -99,12 +99,12 @@ class Plan:
 
     @property
     def moved(self) -> int:
-        """How many documents have another name now, read again or not."""
-        return len(self.moves) + sum(work.what == "moved" for work in self.to_read)
+        """How many documents get a new name, read again or not."""
+        return len(self.moves) + sum(item.what == "moved" for item in self.to_read)
 
 
 def make_plan(store: Store | None, found: Found, root: Path, options: IngestOptions = DEFAULT_OPTIONS) -> Plan:
-    """Compare files with the index. ``root`` is the folder that holds the index; ``store`` is None before it exists.
+    """Compare files with the index. ``root`` is the folder that contains the index; ``store`` is None before it exists.
 
     Raises :class:`~rag.errors.InputError` for a path that does not exist, and when ``options`` ask to remove the
     documents of a folder that is empty or missing, which may be a disk that is not mounted, without ``force``.
@@ -123,10 +123,10 @@ def make_plan(store: Store | None, found: Found, root: Path, options: IngestOpti
         moved = _find_moves(new, known, gone, store, plan)
         _find_removed([s for s in missing if s not in moved], gone, found, plan, options)
     for given in found.roots:
-        if not given.there and not any(given.holds(source) for source in plan.removed):
+        if not given.exists and not any(given.contains(source) for source in plan.removed):
             raise InputError(f"{given.path} does not exist", "check the path")
-    plan.to_read.sort(key=lambda work: work.file.source)
-    plan.size = sum(work.file.status.st_size for work in plan.to_read if work.file.status)
+    plan.to_read.sort(key=lambda item: item.file.source)
+    plan.size = sum(item.file.size for item in plan.to_read)
     return plan
 
 
@@ -139,9 +139,9 @@ def _compare(
     *,
     reread: bool,
 ) -> list[SourceFile]:
-    """Sort known files into those to read and those that have not changed; return the ones that are not known.
+    """Sort known files into unchanged ones and those to read; return the files that are not known.
 
-    ``failures`` are those that are only told of a file that has not changed; what failed otherwise is read again.
+    An unchanged file that is among ``failures`` is only reported; other failed files are read again.
     """
     new = []
     for file in files:
@@ -149,10 +149,10 @@ def _compare(
         if not state:
             new.append(file)
             continue
-        last = sha if state == "ready" else failed_sha  # what was seen at the last reading
+        last_read = sha if state == "ready" else failed_sha
         if reread:
             plan.to_read.append(replace(_again(file, state), forced=True))
-        elif last is None or not _unchanged(file, last, stamps.get(file.source), plan):
+        elif last_read is None or not _unchanged(file, last_read, stamps.get(file.source), plan):
             plan.to_read.append(_again(file, state))
         elif state == "ready":
             plan.unchanged += 1
@@ -167,25 +167,33 @@ def _again(file: SourceFile, state: str) -> ToRead:
     return ToRead(file, "added" if state == "failed" else "changed")
 
 
-def _unchanged(file: SourceFile, sha: bytes, known: tuple[str, bytes] | None, plan: Plan) -> bool:
-    if known is not None and known[1] == sha and file.status is not None:
-        if known[0] == stamp_of(file.status):
+def _unchanged(file: SourceFile, sha: bytes, stamp: tuple[str, bytes] | None, plan: Plan) -> bool:
+    if stamp is not None and stamp[1] == sha and file.status is not None:
+        if stamp[0] == stamp_of(file.status):
             return True
-        if not same_size(known[0], file.status):
+        if not same_size(stamp[0], file.status):
             return False
-    try:
-        content = read_file(file.path)
-    except DocumentError:
+    content = _content(file)
+    if content is None or content.sha256 != sha:
         return False
-    if content.sha256 != sha:
-        return False
-    if content.stamp is not None:
-        plan.stamps[file.source] = (content.stamp, sha)
+    _keep_stamp(file, content, plan)
     return True
 
 
+def _content(file: SourceFile) -> FileContent | None:
+    try:
+        return read_file(file.path)
+    except DocumentError:
+        return None
+
+
+def _keep_stamp(file: SourceFile, content: FileContent, plan: Plan) -> None:
+    if content.stamp is not None:
+        plan.stamps[file.source] = (content.stamp, content.sha256)
+
+
 def _find_moves(new: list[SourceFile], known: Known, gone: set[str], store: Store, plan: Plan) -> set[str]:
-    """Find among the new files those that documents without a file were made of; return these documents' sources.
+    """Find new files with the content of documents whose files are gone; return these documents' sources.
 
     Only a file of the right size is hashed.
     """
@@ -211,18 +219,15 @@ def _find_moves(new: list[SourceFile], known: Known, gone: set[str], store: Stor
 
 
 def _moved_from(file: SourceFile, by_size: dict[int, dict[bytes, list[str]]], plan: Plan) -> str | None:
+    """Return the source that a new file was moved from, and take it out of the candidates."""
     candidates = by_size.get(file.status.st_size) if file.status else None
     if not candidates:
         return None
-    try:
-        content = read_file(file.path)
-    except DocumentError:
+    content = _content(file)
+    sources = candidates.get(content.sha256) if content else None
+    if content is None or not sources:
         return None
-    sources = candidates.get(content.sha256)
-    if not sources:
-        return None
-    if content.stamp is not None:
-        plan.stamps[file.source] = (content.stamp, content.sha256)
+    _keep_stamp(file, content, plan)
     name = PurePath(file.source).name
     best = next((source for source in sources if PurePath(source).name == name), sources[0])
     sources.remove(best)
@@ -230,31 +235,31 @@ def _moved_from(file: SourceFile, by_size: dict[int, dict[bytes, list[str]]], pl
 
 
 def _same_under(row: DocumentRow, new: str) -> bool:
-    """Tell whether a document would be the same under another name.
+    """Return whether a document would be the same under another name.
 
-    The ending helps to choose a loader, and a document that names itself nowhere is called after its file: that title
-    is embedded and indexed.
+    The extension helps to choose a loader, and the title of a document without one, which is embedded and indexed,
+    comes from the file's name.
     """
-    old_title, new_title = (" ".join(title_from(name).split()) for name in (row.source, new))
-    same_kind = PurePath(row.source).suffix.lower() == PurePath(new).suffix.lower()
-    return same_kind and (old_title == new_title or row.title != old_title)
+    old_title, new_title = (one_line(title_from(name)) for name in (row.source, new))
+    same_suffix = PurePath(row.source).suffix.lower() == PurePath(new).suffix.lower()
+    return same_suffix and (old_title == new_title or row.title != old_title)
 
 
 def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, options: IngestOptions) -> None:
-    """Plan the removal of documents whose files are gone or excluded, below the roots, and below nothing unreadable."""
-    sealed = tuple(f"{source}/" for source, _ in found.unreadable)
+    """Plan the removal of documents whose files are gone or excluded, below the roots and no unreadable folder."""
+    unreadable = _Below(f"{source}/" for source, _ in found.unreadable)
     excluded = set(found.excluded)
-    excluded_folders = tuple(source for source in excluded if source.endswith("/"))
-    below = [
+    excluded_folders = _Below(source for source in excluded if source.endswith("/"))
+    lost = [
         source for source in missing
-        if any(root.holds(source) for root in found.roots) and not source.startswith(sealed or ("\0",))
+        if any(root.contains(source) for root in found.roots) and source not in unreadable
+        and (source in gone or source in excluded or source in excluded_folders)
     ]  # fmt: skip
-    lost = [s for s in below if s in gone or s in excluded or s.startswith(excluded_folders or ("\0",))]
     if not options.prune:
         plan.gone = sum(source in gone for source in lost)
         return
     if not options.force:
-        _refuse_what_looks_unmounted(lost, found)
+        _refuse_unmounted(lost, found)
         for folder in found.empty:
             spared = [source for source in lost if source.startswith(folder)]
             if spared:
@@ -263,20 +268,31 @@ def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, 
     plan.removed = lost
 
 
-def _refuse_what_looks_unmounted(lost: list[str], found: Found) -> None:
+class _Below:
+    """The sources below any of some folders."""
+
+    def __init__(self, folders: Iterable[str]) -> None:
+        self._prefixes = tuple(folders)
+
+    def __contains__(self, source: str) -> bool:
+        return source.startswith(self._prefixes)
+
+
+def _refuse_unmounted(lost: list[str], found: Found) -> None:
+    """Raise :class:`~rag.errors.InputError` if a given folder, which had documents, has none now."""
     here = [file.source for file in found.files]
     for root in found.roots:
-        count = sum(root.holds(source) for source in lost)
-        if count and not any(root.holds(source) for source in here):
-            what = "holds no document" if root.there else "is not there"
+        count = sum(root.contains(source) for source in lost)
+        if count and not any(root.contains(source) for source in here):
+            what = "contains no document" if root.exists else "does not exist"
             raise InputError(
-                f"{root.path} {what}, and {count} document{'s' * (count > 1)} of the index came from there",
-                "mount the disk it is on; or remove them with --prune --force, if the files are meant to be gone",
+                f"{root.path} {what}, but the index has {counted(count, 'document')} from there",
+                "mount its disk; if the files are gone for good, remove the documents with --prune --force",
             )
 
 
 def _is_gone(path: Path) -> bool:
-    """Tell whether there is certainly no file of that name: an error that only forbids to look is no answer."""
+    """Return whether there is certainly no such file. An error that only forbids access does not count."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

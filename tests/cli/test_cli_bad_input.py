@@ -101,7 +101,7 @@ def test_an_empty_folder(work: Path, rag: Rag) -> None:
     ran = rag("ingest", "empty")
     assert ran.code == 1
     sentence, remedy = error_of(ran)
-    assert sentence == "there is no document to read in empty"
+    assert sentence == "there is no document in empty"
     assert ".md" in remedy
 
 
