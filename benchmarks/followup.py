@@ -1,12 +1,11 @@
-"""Does retrieval find what a follow-up asks for, as it was asked and as :mod:`rag.answering.query_rewriting` rewrites
-it?
+"""Compare retrieval and answers for follow-up questions: unchanged, and rewritten without a language model.
 
-    python -m benchmarks.followup                   # about 2 minutes on 2 cores
+    python -m benchmarks.followup                   # about 1 minute on 2 cores
 
 examples/docs is indexed with the cpu preset. Every conversation of benchmarks/followup.txt is asked twice: the
-follow-up alone, and rewritten by the rules with the first question and its answer. A passage counts as right if it is
-of the right document and holds the words that answer. Intervals are paired bootstraps over the conversations
-(seed 0). The last figures are in benchmarks/followup.md.
+follow-up alone, and rewritten without a language model from the first question. A passage is right if it is of the
+right document and holds the words that answer. Intervals are paired bootstraps over the conversations (seed 0). The
+last figures are in benchmarks/followup.md.
 """
 
 from __future__ import annotations
@@ -16,42 +15,33 @@ from pathlib import Path
 
 import numpy as np
 
+import rag
 from eval.statistics import bootstrap_mean, mcnemar, paired_bootstrap
 from rag.answering.query_rewriting import Turn, rewrite
-from rag.config import load_config
-from rag.factory import make_chunker, make_embedder, make_pipeline, open_or_create
-from rag.ingestion.ingestor import Ingestor
 from rag.types import Passage
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Print the rewritten questions and one row a measure."""
+    """Print the rewritten questions and one row per measure."""
     lines = (HERE / "followup.txt").read_text(encoding="utf-8").splitlines()
     conversations = [tuple(line.split(" | ")) for line in lines if not line.startswith("#")]
     asked = [follow for _, _, follow, _, _ in conversations]
     rewritten = [rewrite(follow, [Turn(first, answer)]) for first, answer, follow, _, _ in conversations]
     for one in rewritten:
         print(f"{one.original}  ->  {one.question if one.changed else '(' + one.how + ')'}")
-    with tempfile.TemporaryDirectory() as folder:
-        config = load_config("cpu").config
-        embedder = make_embedder(config)
-        index = open_or_create(Path(folder) / ".rag", config, embedder)
-        with index.writing("benchmarks.followup"):
-            Ingestor(index, embedder, make_chunker(config, embedder)).run([HERE.parent / "examples" / "docs"])
-        pipeline = make_pipeline(index, config, embedder=embedder)
-        columns: dict[str, list[list[float]]] = {"right passage first": [], "among the first 5": [], "answered": []}
+    columns: dict[str, list[list[float]]] = {"right passage first": [], "among the first 5": [], "answered": []}
+    with tempfile.TemporaryDirectory() as folder, rag.open(Path(folder) / ".rag") as kb:
+        kb.ingest(HERE.parent / "examples" / "docs")
         for questions in (asked, [one.question for one in rewritten]):
-            answers = pipeline.ask_batch(questions)
-            found = pipeline.retriever.retrieve_batch(questions, k=5)
+            answers = kb.ask_batch(questions)
+            found = kb.retriever.retrieve_batch(questions, k=5)
             rows = list(zip(answers, found, conversations, strict=True))
             right = [[_is_right(p, c[3], c[4]) for p in r.passages] for _, r, c in rows]
             columns["right passage first"].append([float(r[0]) for r in right])
             columns["among the first 5"].append([float(any(r)) for r in right])
             columns["answered"].append([float(c[4].casefold() in a.text.casefold()) for a, _, c in rows])
-        pipeline.close()
-        index.store.close()
     print(f"{len(conversations)} conversations")
     before, after = ({name: sides[n] for name, sides in columns.items()} for n in (0, 1))
     for name, gain in paired_bootstrap(before, after).items():
