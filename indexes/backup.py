@@ -23,7 +23,7 @@ from pathlib import Path
 from indexes.errors import IndexDamagedError, SnapshotError, StoreError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
-from indexes.store import schema
+from indexes.store import database
 from indexes.store.store import DATABASE, Store
 
 __all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "write_snapshot"]
@@ -152,8 +152,8 @@ def _unpack(file: Path, info: SnapshotInfo, target: Path) -> None:
 def _copy_over(source: Path, target: Path) -> None:
     """Replace a database's content by another's, in one transaction of SQLite's."""
     with (
-        closing(schema.connect(source)) as old,
-        closing(schema.connect(target, create=True, write=True)) as new,
+        closing(database.connect(source)) as old,
+        closing(database.connect(target, create=True, write=True)) as new,
     ):
         old.backup(new, pages=_PAGES_AT_ONCE, progress=lambda *_: fail_point("restore.copying"))
 

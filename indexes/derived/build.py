@@ -20,7 +20,7 @@ from indexes.derived import publish as derived
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.search.lexical_tantivy import TantivyIndex
 from indexes.search.protocols import DenseIndex
-from indexes.store.content import Changes, Content
+from indexes.store.queries import Changes, Queries
 from indexes.store.rows import ChunkRow, Float32, Int64
 
 __all__ = ["Builder", "Tell", "batches", "lexical_text", "scratch_copy", "silent"]
@@ -38,7 +38,7 @@ def silent(_part: str, _done: int, _total: int) -> None:
 class Builder:
     """Makes indexes of one store, of one type and one set of languages."""
 
-    def __init__(self, store: Content, options: FaissOptions, languages: tuple[str, ...]) -> None:
+    def __init__(self, store: Queries, options: FaissOptions, languages: tuple[str, ...]) -> None:
         self.store = store
         self.options = options
         self.languages = languages

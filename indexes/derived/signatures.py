@@ -15,7 +15,7 @@ from indexes.derived.build import Tell, silent
 from indexes.fail_points import fail_point
 from indexes.minhash import METHOD, Group, Signature, group, sign
 from indexes.store.checksums import SIGNATURE_COLUMNS, row_sha256
-from indexes.store.schema import connect
+from indexes.store.database import connect
 from indexes.store.store import Store
 
 __all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups"]

@@ -22,7 +22,7 @@ from indexes.search.dense_faiss import FaissIndex, load_faiss
 from indexes.search.dense_gpu import GpuIndex, gpu_count
 from indexes.search.lexical_tantivy import TantivyIndex
 from indexes.search.protocols import DenseIndex, LexicalIndex
-from indexes.store.content import Changes
+from indexes.store.queries import Changes
 from indexes.store.rows import ChunkRow, Int64
 from indexes.store.store import Store
 

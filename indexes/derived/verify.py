@@ -18,8 +18,7 @@ from indexes.store.checksums import (
     meta_sha256,
     row_sha256,
 )
-from indexes.store.database import Database
-from indexes.store.schema import connect
+from indexes.store.database import Database, connect
 from indexes.store.undo_log import RETIRED_COLUMNS
 
 __all__ = ["Problem", "check_store"]

@@ -12,7 +12,7 @@ from indexes.derived.build import Builder, batches, scratch_copy
 from indexes.derived.verify import Problem
 from indexes.search.dense_faiss import FaissIndex
 from indexes.search.lexical_tantivy import TantivyIndex
-from indexes.store.content import Content
+from indexes.store.queries import Queries
 from indexes.store.rows import Int64
 
 __all__ = ["check_derived"]
@@ -67,7 +67,7 @@ def _derived_fault(kind: str, folder: Path, builder: Builder) -> str:
     return f"{missing} chunks are missing and {extra} do not exist"
 
 
-def _in_history(folder: Path, store: Content) -> bool:
+def _in_history(folder: Path, store: Queries) -> bool:
     """Tell whether a verified folder is of a commit of this history that can be gone on from.
 
     Readers pass any other over, and the next writer removes it.

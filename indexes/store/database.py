@@ -1,8 +1,10 @@
-"""The database of an index folder as a file: made, opened, brought up to date, read and written in transactions.
+"""The database file of an index folder: connections, creation, migration, transactions and its log of commits.
 
-It knows the log of commits and the records about the folder as a whole, and nothing of documents, chunks and vectors:
-those are :mod:`indexes.store.content`'s to read and :mod:`indexes.store.store`'s to write. One may be shared by
-threads: each thread gets its own connection.
+Durability rests on two settings: ``synchronous=FULL``, and a rollback journal below SQLite 3.51.3, because write-ahead
+logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
+
+It knows nothing of documents, chunks and vectors: :mod:`indexes.store.queries` reads them, :mod:`indexes.store.store`
+writes them. It may be shared by threads: each gets its own connection.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from indexes.derived import publish as derived
 from indexes.errors import (
@@ -29,9 +31,107 @@ from indexes.lock import writer_lock
 from indexes.store import schema
 from indexes.store.checksums import seal_meta
 
-__all__ = ["DATABASE", "Database", "now", "set_meta"]
+__all__ = ["DATABASE", "Database", "connect", "journal_mode", "now", "set_meta"]
 
 DATABASE = "rag.db"
+WAL_IS_SOUND_FROM = (3, 51, 3)
+BUSY_TIMEOUT_S = 30.0
+
+
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor that calls a broken file damaged, wherever in a read that shows."""
+
+    def execute(self, *arguments: Any) -> Self:
+        try:
+            return super().execute(*arguments)
+        except _UNREADABLE as error:
+            _raise_named(error, self.connection)
+
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except _UNREADABLE as error:
+            _raise_named(error, self.connection)
+
+    def fetchone(self) -> Any:
+        try:
+            return super().fetchone()
+        except _UNREADABLE as error:
+            _raise_named(error, self.connection)
+
+    def fetchall(self) -> list[Any]:
+        return list(self)
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose cursors are :class:`_Cursor`; ``execute`` goes through them."""
+
+    path: Path
+
+    def cursor(self, *_: Any, **__: Any) -> Any:
+        return super().cursor(_Cursor)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+
+def _raise_named(error: sqlite3.DatabaseError | UnicodeDecodeError, connection: sqlite3.Connection) -> NoReturn:
+    """Raise IndexDamagedError for a broken file in SQLite's words or Python's, and any other error as it is."""
+    corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    garbled = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
+    if corrupt or garbled:
+        where = getattr(connection, "path", "the database")
+        raise IndexDamagedError(f"{where} is damaged: {error}") from error
+    raise error
+
+
+def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:
+    """Return the journal mode that is safe with this SQLite: ``delete``, or ``wal`` from 3.51.3 on."""
+    return "wal" if version >= WAL_IS_SOUND_FROM else "delete"
+
+
+def connect(path: Path, *, create: bool = False, write: bool = False) -> sqlite3.Connection:
+    """Open the database.
+
+    A reader gets a connection that may not change rows, but that can still roll back a journal which a killed
+    writer left; where the folder cannot be written at all, it falls back to a strictly read-only one.
+
+    Raises ``sqlite3.Error`` where the file cannot be opened.
+    """
+    mode = "rwc" if create else "rw"
+    try:
+        connection = _open(path, mode)
+    except sqlite3.OperationalError:
+        if create or write:
+            raise
+        connection = _open(path, "ro")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if write:
+        connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
+    else:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        factory=_Connection,
+    )
+    connection.path = path
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except (sqlite3.Error, IndexDamagedError):
+        connection.close()
+        raise
+    return connection
 
 
 class Database:
@@ -50,7 +150,7 @@ class Database:
         Raises :class:`~indexes.errors.StoreError` where one stands already.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        schema.connect(folder / DATABASE, create=True, write=True).close()
+        connect(folder / DATABASE, create=True, write=True).close()
         values = {
             "format_version": schema.FORMAT_VERSION,
             "store_id": uuid.uuid4().hex,
@@ -104,7 +204,7 @@ class Database:
         path = folder / DATABASE
         if not path.is_file():
             return False
-        connection = schema.connect(path)
+        connection = connect(path)
         try:
             return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
         finally:
@@ -114,7 +214,7 @@ class Database:
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = schema.connect(self.path, write=self._write)
+            connection = connect(self.path, write=self._write)
             self._local.connection = connection
         return connection
 

@@ -1,7 +1,4 @@
-"""The SQLite schema of an index folder, and how a connection to it is opened.
-
-Durability rests on two settings: ``synchronous=FULL``, and a rollback journal below SQLite 3.51.3, because
-write-ahead logging had a corruption bug before it (https://www.sqlite.org/wal.html, "WAL-reset bug").
+"""The SQLite schema of an index folder and its migrations.
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
 each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.store.checksums` makes it of the
@@ -19,10 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from pathlib import Path
-from typing import Any, NoReturn, Self
 
-from indexes.errors import IndexDamagedError
 from indexes.store.checksums import (
     DOCUMENT_COLUMNS,
     META_SEAL,
@@ -33,12 +27,10 @@ from indexes.store.checksums import (
     seal_meta,
 )
 
-__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "connect", "create_tables", "journal_mode", "migrate"]
+__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "create_tables", "migrate"]
 
 FORMAT_VERSION = 4
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
-WAL_IS_SOUND_FROM = (3, 51, 3)
-BUSY_TIMEOUT_S = 30.0
 
 SCHEMA = """
 CREATE TABLE meta (
@@ -157,56 +149,6 @@ CREATE TABLE signatures (
 """
 
 
-_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
-
-
-class _Cursor(sqlite3.Cursor):
-    """A cursor that calls a broken file damaged, wherever in a read that shows."""
-
-    def execute(self, *arguments: Any) -> Self:
-        try:
-            return super().execute(*arguments)
-        except _UNREADABLE as error:
-            _raise_named(error, self.connection)
-
-    def __next__(self) -> Any:
-        try:
-            return super().__next__()
-        except _UNREADABLE as error:
-            _raise_named(error, self.connection)
-
-    def fetchone(self) -> Any:
-        try:
-            return super().fetchone()
-        except _UNREADABLE as error:
-            _raise_named(error, self.connection)
-
-    def fetchall(self) -> list[Any]:
-        return list(self)
-
-
-class _Connection(sqlite3.Connection):
-    """A connection whose cursors are :class:`_Cursor`; ``execute`` goes through them."""
-
-    path: Path
-
-    def cursor(self, *_: Any, **__: Any) -> Any:
-        return super().cursor(_Cursor)
-
-    def execute(self, *arguments: Any) -> Any:
-        return self.cursor().execute(*arguments)
-
-
-def _raise_named(error: sqlite3.DatabaseError | UnicodeDecodeError, connection: sqlite3.Connection) -> NoReturn:
-    """Raise IndexDamagedError for a broken file in SQLite's words or Python's, and any other error as it is."""
-    corrupt = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-    garbled = isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
-    if corrupt or garbled:
-        where = getattr(connection, "path", "the database")
-        raise IndexDamagedError(f"{where} is damaged: {error}") from error
-    raise error
-
-
 def create_tables(db: sqlite3.Connection) -> None:
     """Make all tables, within the caller's transaction."""
     for statement in _statements(SCHEMA) + _statements(SINCE_3) + _statements(SINCE_4):
@@ -259,49 +201,3 @@ def _from_2_to_3(db: sqlite3.Connection) -> dict[str, int]:
 
 def _statements(script: str) -> list[str]:
     return script.strip().split(";\n")
-
-
-def journal_mode(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> str:
-    """Return the journal mode that is safe with this SQLite: ``delete``, or ``wal`` from 3.51.3 on."""
-    return "wal" if version >= WAL_IS_SOUND_FROM else "delete"
-
-
-def connect(path: Path, *, create: bool = False, write: bool = False) -> sqlite3.Connection:
-    """Open the database.
-
-    A reader gets a connection that may not change rows, but that can still roll back a journal which a killed
-    writer left; where the folder cannot be written at all, it falls back to a strictly read-only one.
-
-    Raises ``sqlite3.Error`` where the file cannot be opened.
-    """
-    mode = "rwc" if create else "rw"
-    try:
-        connection = _open(path, mode)
-    except sqlite3.OperationalError:
-        if create or write:
-            raise
-        connection = _open(path, "ro")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    if write:
-        connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
-    else:
-        connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-        factory=_Connection,
-    )
-    connection.path = path
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (sqlite3.Error, IndexDamagedError):
-        connection.close()
-        raise
-    return connection

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
-from indexes.store.schema import journal_mode
+from indexes.store.database import journal_mode
 from rag.config import Config
 from rag.embedding.int8 import int8_obstacle
 from rag.errors import NEW_FOLDER, RagError

@@ -14,7 +14,9 @@ from index_samples import document
 
 from indexes.derived import publish as derived
 from indexes.fail_points import fail_point
-from indexes.store.store import Store, schema, write_rows
+from indexes.store import database
+from indexes.store import store as store_module
+from indexes.store.store import Store
 
 __all__ = ["MUTANTS", "check", "put_one"]
 
@@ -58,7 +60,7 @@ def no_tombstones() -> None:
         for table in ("chunks", "sections", "texts"):
             db.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))
 
-    write_rows._remove_content = remove
+    store_module._remove_content = remove
 
 
 def manifest_first() -> None:
@@ -91,14 +93,14 @@ def no_hash() -> None:
 
 def no_sync() -> None:
     """Nobody waits for the disk."""
-    connect = schema.connect
+    connect = database.connect
 
     def careless(*arguments: Any, **options: Any) -> Any:
         connection = connect(*arguments, **options)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    schema.connect = careless
+    database.connect = careless
     derived._fsync = lambda path: None
 
 

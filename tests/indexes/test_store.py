@@ -21,8 +21,9 @@ from index_samples import DIMENSION, EMBEDDER, SETTINGS, document, key_of, new_s
 from indexes import FailedDocument, Index, IndexDamagedError, IndexMissingError, NewChunk, NewDocument, StoreError
 from indexes.errors import FormatTooNewError, FormatTooOldError
 from indexes.search.dense_faiss import FaissOptions
+from indexes.store.database import journal_mode
 from indexes.store.rows import ChunkRow, Section, Selection
-from indexes.store.schema import FORMAT_VERSION, journal_mode
+from indexes.store.schema import FORMAT_VERSION
 from indexes.store.store import DATABASE, Store
 
 

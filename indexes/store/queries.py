@@ -1,6 +1,7 @@
-"""What an index holds, read from its database: documents, their texts, chunks and vectors, and what changed when.
+"""Queries over an index: documents, texts, chunks, vectors, changes between generations, file stamps and commits.
 
-It writes nothing. What was noted of the files that documents were made of is :mod:`indexes.store.notes`'s.
+It writes nothing. A stamp is a hint of its owner, which knows its meaning: what a source looked like when its content
+had that hash. Damaged stamps are ignored; dropping all of them costs only time.
 """
 
 from __future__ import annotations
@@ -13,10 +14,21 @@ from typing import TypeVar
 import numpy as np
 
 from indexes.errors import IndexDamagedError
+from indexes.store.checksums import row_sha256
 from indexes.store.database import Database
-from indexes.store.rows import ChunkRow, DocumentRow, Float32, Int64, NewDocument, Section, Selection
+from indexes.store.rows import (
+    ChunkRow,
+    CommitRow,
+    DocumentRow,
+    FailedDocument,
+    Float32,
+    Int64,
+    NewDocument,
+    Section,
+    Selection,
+)
 
-__all__ = ["Changes", "Content"]
+__all__ = ["Changes", "Queries"]
 
 _DOCUMENTS = (
     "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
@@ -37,8 +49,46 @@ class Changes:
     removed: Int64
 
 
-class Content(Database):
+class Queries(Database):
     """The reading side of the store."""
+
+    def content_hashes(self) -> dict[str, tuple[str, bytes | None, bytes | None]]:
+        """Map each source to its state, the hash of the content that answers, and of the content that failed last."""
+        rows = self._db.execute("SELECT source, state, content_sha256, failed_sha256 FROM documents")
+        return {source: (state, sha, failed) for source, state, sha, failed in rows}
+
+    def sizes(self) -> dict[str, int]:
+        """Map each document that is ready to the size of the file it was made of."""
+        return dict(self._db.execute("SELECT source, size FROM documents WHERE state = 'ready'").fetchall())
+
+    def failures(self) -> dict[str, FailedDocument]:
+        """Map each document whose file could not be read last to what was wrong."""
+        rows = self._db.execute(
+            "SELECT source, reason, message, remedy, failed_sha256 FROM documents WHERE state <> 'ready'"
+        )
+        return {row[0]: FailedDocument(*row) for row in rows}
+
+    def stamps(self) -> dict[str, tuple[str, bytes]]:
+        """Map each source to its stamp and the content hash it stands for; a damaged one is left out."""
+        rows = self._db.execute("SELECT source, stamp, content_sha256, sha256 FROM stamps")
+        return {source: (stamp, sha) for source, stamp, sha, seal in rows if row_sha256(source, stamp, sha) == seal}
+
+    def commits(self, limit: int = 10) -> list[CommitRow]:
+        """Return the last commits, newest first."""
+        rows = self._db.execute(
+            "SELECT generation, committed_at, added, changed, removed, failed, run, milliseconds, bytes FROM commits "
+            "ORDER BY generation DESC LIMIT ?",
+            (limit,),
+        )
+        return [CommitRow(*row) for row in rows]
+
+    def throughput(self) -> float | None:
+        """Return the bytes of documents a second that the last commits took in, None where none was measured."""
+        row = self._db.execute(
+            "SELECT sum(bytes), sum(milliseconds) FROM "
+            "(SELECT bytes, milliseconds FROM commits WHERE bytes > 0 ORDER BY generation DESC LIMIT 50)"
+        ).fetchone()
+        return 1000 * row[0] / row[1] if row[1] else None
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of documents by state, of chunks and of vectors."""
