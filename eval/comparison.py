@@ -49,8 +49,8 @@ class Comparison:
     seed: int
     differences: dict[str, Difference]
     not_compared: list[str]
-    mcnemar: McNemar | None
     own_times: bool = True
+    mcnemar: McNemar | None = None
     wins: int = 0
     ties: int = 0
     losses: int = 0
@@ -69,48 +69,40 @@ def compare(
     """
     a, b = (run if isinstance(run, RunData) else load_run(Path(run)) for run in (run_a, run_b))
     _require_same_dataset(a, b)
-    by_id_a, by_id_b = _by_id(a), _by_id(b)
-    common = [key for key in by_id_a if key in by_id_b]
-    if not common:
-        raise EvalError(
-            f"{_name(a)} and {_name(b)} have no question in common", "evaluate both with the same --limit and --seed"
-        )
-    rows_a, rows_b = [by_id_a[key] for key in common], [by_id_b[key] for key in common]
-    columns_a, columns_b = _columns(rows_a, _name(a)), _columns(rows_b, _name(b))
-    timed = all(_has_own_times(run) for run in (a, b))
-    shared = {
-        name: list(columns_a[name])
-        for name in columns_a
-        if columns_a[name] and columns_a[name].keys() == columns_b[name].keys() and (timed or name != "latency_s")
-    }
-    if not shared:
+    rows_a, rows_b = _common_rows(a, b)
+    own_times = _has_own_times(a) and _has_own_times(b)
+    columns_a, columns_b = (_columns(rows, _name(run), own_times) for rows, run in ((rows_a, a), (rows_b, b)))
+    shared = {name: list(column) for name, column in columns_a.items() if column.keys() == columns_b[name].keys()}
+    differences = _differences(columns_a, columns_b, {name: ids for name, ids in shared.items() if ids}, samples, seed)
+    if not differences:
         raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
-    differences = _differences(columns_a, columns_b, shared, samples, seed)
-    em_a, em_b, f1_a, f1_b = (list(c[m].values()) for m in ("em", "f1") for c in (columns_a, columns_b))
-    answered = {"em", "f1"} <= shared.keys() and len(em_a) == len(common)
-    gain = np.subtract(f1_b, f1_a) if answered else np.empty(0)
+    answered = len(shared.get("em", ())) == len(shared.get("f1", ())) == len(rows_a)
     return Comparison(
         name_a=_name(a),
         name_b=_name(b),
-        n=len(common),
-        only_in_a=len(by_id_a) - len(common),
-        only_in_b=len(by_id_b) - len(common),
+        n=len(rows_a),
+        only_in_a=len(a.rows) - len(rows_a),
+        only_in_b=len(b.rows) - len(rows_b),
         samples=samples,
         seed=seed,
         differences=differences,
-        not_compared=[
-            name
-            for name in columns_a
-            if name not in shared and name != "latency_s" and (columns_a[name] or columns_b[name])
-        ],
-        mcnemar=mcnemar(np.array(em_a) > 0, np.array(em_b) > 0) if answered else None,
-        own_times=timed,
-        wins=int((gain > _TIE).sum()),
-        ties=int((np.abs(gain) <= _TIE).sum()),
-        losses=int((gain < -_TIE).sum()),
-        flipped=_flipped(rows_a, rows_b) if answered else [],
-        worse=[name for name in GUARDED if name in differences and verdict(name, differences[name]) == "worse"],
+        not_compared=[name for name in columns_a if name not in shared],
+        own_times=own_times,
+        worse=_guarded_with("worse", differences),
+        **(_compare_answers(rows_a, rows_b) if answered else {}),
     )
+
+
+def _compare_answers(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> dict[str, Any]:
+    """Return McNemar's test on EM, b's wins, ties and losses by F1, and the questions that flipped."""
+    gain = np.array([b["f1"] - a["f1"] for a, b in zip(rows_a, rows_b, strict=True)])
+    return {
+        "mcnemar": mcnemar(*(np.array([row["em"] for row in rows]) > 0 for rows in (rows_a, rows_b))),
+        "wins": int((gain > _TIE).sum()),
+        "ties": int((np.abs(gain) <= _TIE).sum()),
+        "losses": int((gain < -_TIE).sum()),
+        "flipped": _flipped(rows_a, rows_b),
+    }
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -120,7 +112,26 @@ def to_markdown(comparison: Comparison) -> str:
         f"# {_plain(c.name_b)} (b) against {_plain(c.name_a)} (a)",
         "",
         f"{c.n} question{'s' * (c.n != 1)}, paired; {c.samples} bootstrap samples, seed {c.seed}.",
+        *_omissions(c),
+        "",
+        "| metric | n | a | b | b - a | 95 % interval | p | |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+        *(_table_row(name, difference) for name, difference in c.differences.items()),
+        "",
     ]
+    if c.mcnemar is not None:
+        plural = "s" * (c.mcnemar.only_a != 1)
+        lines += [
+            f"Exact match: only a is right on {c.mcnemar.only_a} question{plural}, only b on {c.mcnemar.only_b} "
+            f"(McNemar, p = {_digits(c.mcnemar.p)}).",
+            f"By F1, b wins {c.wins}, ties {c.ties} and loses {c.losses}.",
+        ]
+    return "\n".join([*lines, *_conclusions(c)]) + "\n"
+
+
+def _omissions(c: Comparison) -> list[str]:
+    """Return a sentence for everything that was not compared."""
+    lines = []
     if c.only_in_a or c.only_in_b:
         lines.append(f"Left out because only one run asked them: {c.only_in_a} of a, {c.only_in_b} of b.")
     if c.not_compared:
@@ -129,24 +140,21 @@ def to_markdown(comparison: Comparison) -> str:
         lines.append(
             "Latency is not compared: questions in flight together share their time. `--window 1` asks each alone."
         )
-    lines += ["", "| metric | n | a | b | b - a | 95 % interval | p | |", "|---|---:|---:|---:|---:|---:|---:|---|"]
-    lines += [_table_row(name, difference) for name, difference in c.differences.items()]
-    lines.append("")
-    if c.mcnemar is not None:
-        plural = "s" * (c.mcnemar.only_a != 1)
-        lines += [
-            f"Exact match: only a is right on {c.mcnemar.only_a} question{plural}, only b on {c.mcnemar.only_b} "
-            f"(McNemar, p = {_digits(c.mcnemar.p)}).",
-            f"By F1, b wins {c.wins}, ties {c.ties} and loses {c.losses}.",
-        ]
+    return lines
+
+
+def _conclusions(c: Comparison) -> list[str]:
+    """Return a sentence about the significant differences in the guarded metrics."""
     guarded = [name for name in GUARDED if name in c.differences]
-    verdicts = {name: verdict(name, c.differences[name]) for name in guarded}
-    if guarded and not any(verdicts.values()):
-        lines.append(f"There is no significant difference in {', '.join(guarded)}.")
-    for word in ("better", "worse"):
-        if named := [name for name in guarded if verdicts[name] == word]:
-            lines.append(f"b is significantly {word} in {', '.join(named)}.")
-    return "\n".join(lines) + "\n"
+    named = {word: _guarded_with(word, c.differences) for word in ("better", "worse")}
+    if guarded and not any(named.values()):
+        return [f"There is no significant difference in {', '.join(guarded)}."]
+    return [f"b is significantly {word} in {', '.join(names)}." for word, names in named.items() if names]
+
+
+def _guarded_with(conclusion: str, differences: Mapping[str, Difference]) -> list[str]:
+    """Return the guarded metrics with this verdict."""
+    return [name for name in GUARDED if name in differences and verdict(name, differences[name]) == conclusion]
 
 
 def verdict(name: str, d: Difference) -> str:
@@ -198,6 +206,17 @@ def _require_same_dataset(a: RunData, b: RunData) -> None:
         raise EvalError(" and ".join(texts), "compare two runs over the same dataset file")
 
 
+def _common_rows(a: RunData, b: RunData) -> tuple[list[Row], list[Row]]:
+    """Return the rows of the questions that both runs asked, in the order of a."""
+    by_id_a, by_id_b = _by_id(a), _by_id(b)
+    common = [key for key in by_id_a if key in by_id_b]
+    if not common:
+        raise EvalError(
+            f"{_name(a)} and {_name(b)} have no question in common", "evaluate both with the same --limit and --seed"
+        )
+    return [by_id_a[key] for key in common], [by_id_b[key] for key in common]
+
+
 def _by_id(run: RunData) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for row in run.rows:
@@ -226,9 +245,10 @@ def _differences(
     return {name: differences[name] for name in shared}
 
 
-def _columns(rows: list[Row], name: str) -> _Columns:
+def _columns(rows: list[Row], name: str, own_times: bool) -> _Columns:
     """Return by metric the values of the questions to which it applies, by id, in the metric's unit."""
-    columns: _Columns = {metric: {} for metric, spec in METRICS.items() if spec.compared}
+    compared = [metric for metric, spec in METRICS.items() if spec.compared and (own_times or spec.family != "speed")]
+    columns: _Columns = {metric: {} for metric in compared}
     for row in rows:
         retrieval = row.get("retrieval")
         if not isinstance(retrieval, Mapping | None):
@@ -245,7 +265,7 @@ def _columns(rows: list[Row], name: str) -> _Columns:
     return columns
 
 
-def _flipped(rows_a: list[Row], rows_b: list[Row]) -> list[dict[str, Any]]:
+def _flipped(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {
             "id": a["id"],

@@ -76,21 +76,21 @@ def em_lost(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> l
     Wrong answers without a stage come last as ``unclassed``, so that points and EM add up to 100. Empty if nothing was
     asked or only retrieval was measured.
     """
-    counts = dict.fromkeys(STAGES, 0)
-    recorded = manifest.get("losses")
-    if isinstance(recorded, Mapping):
-        counts |= {str(stage): int(count or 0) for stage, count in recorded.items()}
-    else:
-        for row in rows:
-            if row.get("loss"):
-                counts[str(row["loss"])] = counts.get(str(row["loss"]), 0) + 1
     asked = len(rows) or int((manifest.get("dataset") or {}).get("asked") or 0)
     scores = [row["em"] for row in rows]
-    if not asked or (scores and None in scores):
+    if not asked or None in scores:
         return []
-    wrong = sum(1 for score in scores if score < 1)
-    unclassed = wrong - sum(counts.values())
+    counts = _counts(manifest.get("losses"), rows)
     lost = [(stage, STAGES.get(stage, stage), count, 100 * count / asked) for stage, count in counts.items()]
+    unclassed = sum(1 for score in scores if score < 1) - sum(counts.values())
     if unclassed > 0:
         lost.append(("unclassed", "Not classified", unclassed, 100 * unclassed / asked))
     return lost
+
+
+def _counts(recorded: object, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the questions lost by stage: as the manifest records them, else counted from the rows."""
+    counts = dict.fromkeys(STAGES, 0)
+    if isinstance(recorded, Mapping):
+        return counts | {str(stage): int(count or 0) for stage, count in recorded.items()}
+    return counts | Counter(str(row["loss"]) for row in rows if row.get("loss"))

@@ -96,7 +96,7 @@ class _Packer:
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         citations = [citation for citation in row.get("citations") or [] if isinstance(citation, Mapping)]
-        quotes = {str(c.get("source") or ""): str(c.get("quote") or "") for c in reversed(citations)}
+        quotes = _first_quotes(citations)
         passages = row.get("passages") or []
         self.shortened |= len(passages) > self.limits.passages
         packed = {
@@ -148,6 +148,11 @@ class _Packer:
             return text
         self.shortened = True
         return text[: self.limits.text_chars] + "…"
+
+
+def _first_quotes(citations: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return by source the first quote that is cited from it."""
+    return {str(c.get("source") or ""): str(c.get("quote") or "") for c in reversed(citations)}
 
 
 def _rounded(value: object) -> float | int | None:

@@ -128,9 +128,8 @@ def _abstention(manifest: Mapping[str, Any]) -> Section:
 
 
 def _latency(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Section:
-    timed = {key for row in rows for key in (row.get("timings") or {})}
-    stages = [*(key for key in _STAGES if key in timed), *sorted(timed - _STAGES.keys())]
     lines = []
+    stages = _timed_stages(rows)
     for label, seconds in [
         *((_STAGES.get(key, key), latencies(rows, key)) for key in stages),
         ("Total", latencies(rows)),
@@ -153,6 +152,12 @@ def _latency(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     return Section(
         "latency", "Latency", tuple(text), Table(("Stage", "p50 (ms)", "p95 (ms)", "Mean (ms)"), tuple(lines))
     )
+
+
+def _timed_stages(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the stages that were timed, in the order of the pipeline; unknown ones come last."""
+    timed = {key for row in rows for key in (row.get("timings") or {})}
+    return [*(key for key in _STAGES if key in timed), *sorted(timed - _STAGES.keys())]
 
 
 def _throughput(manifest: Mapping[str, Any]) -> Section:
@@ -184,22 +189,16 @@ def _official(manifest: Mapping[str, Any]) -> Section:
 
 
 def _made(manifest: Mapping[str, Any]) -> Section:
-    dataset, index, hardware = (manifest.get(key) or {} for key in ("dataset", "index", "hardware"))
+    index = manifest.get("index") or {}
     mode, seconds = str(manifest.get("mode") or ""), manifest.get("seconds")
-    questions, asked = dataset.get("questions"), dataset.get("asked")
-    both = isinstance(asked, int) and isinstance(questions, int)
-    machine = [hardware.get("cpu"), hardware.get("cores") and f"{hardware['cores']} cores"]
-    machine += [hardware.get("memory_gib") and f"{hardware['memory_gib']} GiB", hardware.get("gpu")]
     facts: list[tuple[str, object]] = [
-        ("Dataset", f"{dataset.get('name', '?')} (version {dataset.get('version', '?')})" if dataset else None),
-        ("Questions", f"{asked:,} of {questions:,}" if both else asked),
-        ("Dataset SHA-256", dataset.get("sha256")),
+        *_dataset_facts(manifest.get("dataset") or {}),
         ("Mode", _MODES.get(mode, mode)),
         ("Seed", manifest.get("seed")),
         ("Config digest", manifest.get("config_digest")),
         *((f"Model: {role}", name) for role, name in (manifest.get("models") or {}).items()),
         ("Index", f"generation {index.get('generation', '?')}; chunks: {index.get('chunks', '?')}" if index else None),
-        ("Hardware", ", ".join(str(part) for part in machine if part)),
+        ("Hardware", _hardware(manifest.get("hardware") or {})),
         ("Git commit", manifest.get("git_commit")),
         ("Packages", ", ".join(f"{name} {version}" for name, version in (manifest.get("packages") or {}).items())),
         ("Created", manifest.get("created")),
@@ -207,6 +206,28 @@ def _made(manifest: Mapping[str, Any]) -> Section:
     ]
     rows = tuple((label, str(value)) for label, value in facts if value not in (None, ""))
     return Section("made", "How it was made", (), Table(("Property", "Value"), rows, frozenset({0, 1})))
+
+
+def _dataset_facts(dataset: Mapping[str, Any]) -> list[tuple[str, object]]:
+    if not dataset:
+        return []
+    questions, asked = dataset.get("questions"), dataset.get("asked")
+    both = isinstance(asked, int) and isinstance(questions, int)
+    return [
+        ("Dataset", f"{dataset.get('name', '?')} (version {dataset.get('version', '?')})"),
+        ("Questions", f"{asked:,} of {questions:,}" if both else asked),
+        ("Dataset SHA-256", dataset.get("sha256")),
+    ]
+
+
+def _hardware(hardware: Mapping[str, Any]) -> str:
+    parts = [
+        hardware.get("cpu"),
+        hardware.get("cores") and f"{hardware['cores']} cores",
+        hardware.get("memory_gib") and f"{hardware['memory_gib']} GiB",
+        hardware.get("gpu"),
+    ]
+    return ", ".join(str(part) for part in parts if part)
 
 
 def _caveats(manifest: Mapping[str, Any]) -> Section:

@@ -69,17 +69,7 @@ def parse_sweep(
     ``form`` holds keys that were chosen elsewhere; the text must not repeat them. ``check`` gets the settings of every
     point and may raise an error of its own. Raises :class:`~eval.errors.SweepError`, which names the invalid key.
     """
-    tree = _tree(text, where)
-    known = [key for key in _KEYS if key not in (form or {})]
-    unknown = [key for key in tree if key not in known]
-    if unknown:
-        raise SweepError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
-    tree |= form or {}
-    if not isinstance(tree.get("dataset"), str):
-        raise SweepError(f"{where}: dataset must be a name or a path", _REMEDY)
-    mode = tree.get("mode", "open")
-    if mode not in _MODES:
-        raise SweepError(f"{where}: mode is {mode!r}", f"choose one of {', '.join(_MODES)}")
+    tree = _tree(text, where, form or {})
     points, common = _points(tree, where), _settings(tree.get("set"), f"{where}: set")
     for point in points:
         if check is not None:
@@ -90,7 +80,7 @@ def parse_sweep(
     return Sweep(
         name=str(tree.get("name") or stem),
         dataset=tree["dataset"],
-        mode=mode,
+        mode=tree["mode"],
         limit=_whole(tree, "limit", where),
         seed=_whole(tree, "seed", where) or 0,
         config=str(tree.get("config") or "cpu"),
@@ -99,7 +89,22 @@ def parse_sweep(
     )
 
 
-def _tree(text: str, where: str) -> dict[Any, Any]:
+def _tree(text: str, where: str, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of the text and the form, checked but for the settings."""
+    tree = _parse_yaml(text, where)
+    known = [key for key in _KEYS if key not in form]
+    unknown = [key for key in tree if key not in known]
+    if unknown:
+        raise SweepError(f"{where}: there is no key {unknown[0]!r}", f"the keys are {', '.join(known)}")
+    tree = {"mode": "open", **tree, **form}
+    if not isinstance(tree.get("dataset"), str):
+        raise SweepError(f"{where}: dataset must be a name or a path", _REMEDY)
+    if tree["mode"] not in _MODES:
+        raise SweepError(f"{where}: mode is {tree['mode']!r}", f"choose one of {', '.join(_MODES)}")
+    return tree
+
+
+def _parse_yaml(text: str, where: str) -> dict[Any, Any]:
     import yaml
 
     try:
