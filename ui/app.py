@@ -27,30 +27,28 @@ PAGES = (
 )
 
 
-def _opener(name: str, here: Here) -> Callable[[], None]:
-    def show() -> None:
-        importlib.import_module(f"ui.pages.{name}").show(here)
-
-    return show
-
-
 def main() -> None:
     """Run one script run."""
     st.set_page_config(page_title="rag", page_icon=str(ICON), layout="wide")
     here = sidebar(current())
     if not _is_let_in(here):
         return
+
+    def opener(name: str) -> Callable[[], None]:
+        return lambda: importlib.import_module(f"ui.pages.{name}").show(here)
+
+    titles = here.t.many(*(f"app.{name}" for name, _ in PAGES))
     pages = [
-        st.Page(_opener(name, here), title=here.t(f"app.{name}"), icon=icon, url_path=name, default=name == "chat")
-        for name, icon in PAGES
+        st.Page(opener(name), title=title, icon=icon, url_path=name, default=name == "chat")
+        for (name, icon), title in zip(PAGES, titles, strict=True)
     ]
     st.navigation(pages).run()
 
 
 def _is_let_in(here: Here) -> bool:
-    """Tell whether the page may be shown: where an OpenID provider is configured, only to who has logged in there.
+    """Return whether the page may be shown: with an OpenID provider configured, only to users who have logged in.
 
-    A password is asked before a request comes here (:mod:`ui.server.login`).
+    A password is checked before a request comes here (:mod:`ui.server.login`).
     """
     if not here.settings.oidc or st.user.is_logged_in:
         return True

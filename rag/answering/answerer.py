@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rag.answering.stream_filter import AbstentionFilter, is_abstention
-from rag.evidence.citations import Cited, MarkerFilter, cite, cite_spans, strip_markers
+from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
+from rag.evidence.citations import Cited, cite, cite_spans
 from rag.generation.base import (
     Completer,
     Completion,
@@ -355,24 +355,15 @@ class WrittenStream:
         self._seconds: float | None = None
 
     def __iter__(self) -> Iterator[str]:
-        filter_ = AbstentionFilter(ABSTENTION)
-        for piece in self._cleaned():
-            if text := filter_.feed(piece):
-                yield text
-        if text := filter_.finish(aborted=self._stream.completion.finish_reason == "abort"):
-            yield text
-        self._seconds = time.monotonic() - self._started
-
-    def _cleaned(self) -> Iterator[str]:
-        """Yield the pieces without the model's source numbers and without white space at both ends."""
-        markers = MarkerFilter(self.passages)
+        cleaned = AnswerFilter(self.passages)
         for piece in self._stream:
             if self._first_token_s is None:
                 self._first_token_s = time.monotonic() - self._started
-            if cleaned := markers.feed(piece):
-                yield cleaned
-        if cleaned := markers.finish():
-            yield cleaned
+            if text := cleaned.feed(piece):
+                yield text
+        if text := cleaned.finish(aborted=self._stream.completion.finish_reason == "abort"):
+            yield text
+        self._seconds = time.monotonic() - self._started
 
     def close(self) -> None:
         """Stop generating."""

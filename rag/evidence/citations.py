@@ -19,17 +19,12 @@ from dataclasses import dataclass
 from rag.evidence.token_match import content_stems, is_number
 from rag.types import Citation, Passage, Sentence
 
-__all__ = ["Cited", "MarkerFilter", "cite", "cite_spans", "sentence_spans", "strip_markers"]
+__all__ = ["Cited", "cite", "cite_spans", "sentence_spans"]
 
 # Lines up to a blank one or one that begins a list item, a heading or a table row.
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 _WHITE = re.compile(r"\s")
-_MARKER = r"\[\d{1,4}(?:\s*,\s*\d{1,4})*\]"
-_MARKERS = re.compile(rf"(?<!\s)\s*{_MARKER}(?:\s*{_MARKER})*")
-# An ending that may still become, or continue as, markers with the white space around them.
-_UNDECIDED = re.compile(rf"(?<!\s)\s*(?:{_MARKER}\s*)*(?:\[[\d\s,]*)?\Z")
-_CLAUSE_ENDS = frozenset(".,;:!?…)»”")
 
 
 @dataclass(frozen=True)
@@ -88,59 +83,6 @@ def cite_spans(answer: str, spans: Sequence[tuple[Passage, int, int]], confidenc
         begin = passage.start + start
         citations.append(Citation(passage, begin, begin + end - start, passage.text[start:end], around))
     return Cited((Sentence(0, len(answer), confidence, 0 if citations else None),), tuple(citations), confidence)
-
-
-class MarkerFilter:
-    """Removes the source numbers that a model wrote, such as ``[2]``, from a text that arrives in pieces.
-
-    A marker is at the end of a sentence or clause and names one of the passages shown. Other text in brackets stays:
-    ``buffer[12]``, or a number that a passage itself writes so. White space at both ends is removed. The result does
-    not depend on how the text was cut into pieces.
-    """
-
-    def __init__(self, passages: Sequence[Passage]) -> None:
-        self._texts = [passage.text for passage in passages]
-        self._pending = ""
-        self._before = ""  # the last character before the pending text, ignoring white space
-        self._begun = False
-
-    def feed(self, piece: str) -> str:
-        """Take a piece and return the text that is certain by now."""
-        text = self._pending + piece
-        undecided = _UNDECIDED.search(text)
-        end = undecided.start() if undecided else len(text)
-        self._pending = text[end:]
-        return self._clean(text[:end])
-
-    def finish(self) -> str:
-        """Return the text that was held back."""
-        text, self._pending = self._pending, ""
-        return self._clean(text).rstrip()
-
-    def _clean(self, text: str) -> str:
-        cleaned = _MARKERS.sub(lambda match: "" if self._is_marker(match) else match.group(), text)
-        self._before = (self._before + text).rstrip()[-1:]
-        if not self._begun:
-            cleaned = cleaned.lstrip()
-            self._begun = bool(cleaned)
-        return cleaned
-
-    def _is_marker(self, match: re.Match[str]) -> bool:
-        before = (self._before + match.string[: match.start()])[-1:]
-        after = match.string[match.end() :]
-        ends = not after.strip() or after.lstrip()[0] in _CLAUSE_ENDS or "\n" in after[: -len(after.lstrip())]
-        if not ends and before not in _CLAUSE_ENDS:
-            return False
-        numbers = [int(number) for number in re.findall(r"\d+", match.group())]
-        if not all(1 <= number <= len(self._texts) for number in numbers):
-            return False
-        return not any(marker in text for marker in re.findall(_MARKER, match.group()) for text in self._texts)
-
-
-def strip_markers(answer: str, passages: Sequence[Passage]) -> str:
-    """Return the answer without the source numbers that a model wrote. Checked citations replace them."""
-    markers = MarkerFilter(passages)
-    return markers.feed(answer) + markers.finish()
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:

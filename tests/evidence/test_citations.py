@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rag.evidence.citations import Cited, MarkerFilter, cite, sentence_spans, strip_markers
+from rag.answering.stream_filter import MarkerFilter, strip_markers
+from rag.evidence.citations import Cited, cite, sentence_spans
 from rag.types import Passage
 
 

@@ -18,7 +18,7 @@ from babel import Locale, dates, numbers, units
 
 __all__ = ["LANGUAGES", "Texts", "load"]
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if PyYAML was built with it
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 
@@ -38,8 +38,12 @@ class Texts:
         shown = {name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()}
         return str(found).format(**shown) if values else str(found)
 
+    def many(self, *keys: str) -> list[str]:
+        """Return several texts without values."""
+        return [self(key) for key in keys]
+
     def __contains__(self, key: str) -> bool:
-        """Tell whether there is a text ``page.entry``, for keys that come from elsewhere."""
+        """Return whether there is a text ``page.entry``, for keys from data."""
         page, _, entry = key.partition(".")
         return entry in _page(self.language, page)
 
@@ -71,7 +75,7 @@ class Texts:
 
 
 def load() -> None:
-    """Read all that is otherwise read when it is first asked for."""
+    """Read all texts, which are otherwise read on first use."""
     for language in LANGUAGES:
         for file in files("ui.i18n").joinpath(language).iterdir():
             _page(language, file.name.removesuffix(".yaml"))
