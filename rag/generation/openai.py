@@ -15,13 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rag.config import OpenAIConfig
 from rag.errors import GeneratorError, InputError, PromptRefusedError, RagError
 from rag.generation.base import Completion, Message, Prompt, Sampling
 from rag.text import error_line, without_userinfo
 from rag.types import Usage
+
+if TYPE_CHECKING:
+    from rag.config import OpenAIConfig
 
 __all__ = ["OpenAICompleter"]
 

@@ -17,9 +17,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rag.config import VllmConfig
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
@@ -27,6 +26,9 @@ from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
 from rag.text import error_line
 from rag.types import Usage
+
+if TYPE_CHECKING:
+    from rag.config import VllmConfig
 
 __all__ = ["VllmCompleter"]
 

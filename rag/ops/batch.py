@@ -15,14 +15,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
-from rag.knowledge_base import KnowledgeBase
 from rag.ops.serialize import answer_json
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import check_question
 from rag.types import Answer
+
+if TYPE_CHECKING:
+    from rag.knowledge_base import KnowledgeBase
 
 __all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]
 
