@@ -63,8 +63,8 @@ def write_snapshot(store: Store, file: Path, *, replace: bool = False) -> Snapsh
         info = SnapshotInfo(
             generation, datetime.now(UTC).isoformat(timespec="seconds"), copy.stat().st_size, sha, start=0
         )
-        told = {name: value for name, value in asdict(info).items() if name != "start"}
-        head = _MAGIC + json.dumps(told | {"self": _digest(told)}, sort_keys=True).encode() + b"\n"
+        header = {name: value for name, value in asdict(info).items() if name != "start"}
+        head = _MAGIC + json.dumps(header | {"self": _digest(header)}, sort_keys=True).encode() + b"\n"
         with partial.open("wb") as out, copy.open("rb") as handle:
             out.write(head)
             shutil.copyfileobj(handle, out, _BLOCK)
@@ -88,10 +88,10 @@ def check_snapshot(file: Path) -> SnapshotInfo:
     if magic != _MAGIC:
         raise SnapshotError(f"{file} is no snapshot of an index")
     try:
-        told = json.loads(line)
-        if told.pop("self") != _digest(told):
+        header = json.loads(line)
+        if header.pop("self") != _digest(header):
             raise ValueError
-        info = SnapshotInfo(start=start, **told)
+        info = SnapshotInfo(start=start, **header)
     except (ValueError, KeyError, TypeError, AttributeError):  # whatever is wrong with it, it is not what was written
         raise SnapshotError(f"{file} is damaged: its first lines are not what was written") from None
     if file.stat().st_size != start + info.size:
@@ -104,7 +104,7 @@ def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> Snap
 
     Raises :class:`~indexes.errors.SnapshotError` for a damaged file, :class:`~indexes.errors.StoreError` where an index
     stands in the folder, unless it may be replaced, and :class:`~indexes.errors.IndexLockedError`. A damaged database
-    that is replaced is kept beside the new one under another name.
+    that is replaced is stored beside the new one under another name.
     """
     info = check_snapshot(file)
     made = not folder.exists()
@@ -139,13 +139,13 @@ def _restore(file: Path, info: SnapshotInfo, folder: Path, *, replace: bool) -> 
 
 
 def _unpack(file: Path, info: SnapshotInfo, target: Path) -> None:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     with file.open("rb") as handle, target.open("wb") as out:
         handle.seek(info.start)
         while block := handle.read(_BLOCK):
-            told.update(block)
+            digest.update(block)
             out.write(block)
-    if told.hexdigest() != info.sha256:
+    if digest.hexdigest() != info.sha256:
         raise SnapshotError(f"{file} is damaged: its content does not match its checksum")
 
 
@@ -159,7 +159,7 @@ def _copy_over(source: Path, target: Path) -> None:
 
 
 def _put_aside(database: Path) -> None:
-    """Rename a damaged database; its journal goes first, lest it be played back into the next one."""
+    """Rename a damaged database; its journal goes first, or it would be applied to the next one."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     for ending in ("-journal", "-wal", "-shm", ""):
         path = database.with_name(database.name + ending)
@@ -167,5 +167,5 @@ def _put_aside(database: Path) -> None:
             path.rename(path.with_name(f"{database.name}.damaged-{stamp}{ending}"))
 
 
-def _digest(told: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _digest(header: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()

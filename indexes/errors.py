@@ -13,7 +13,7 @@
     ├── FormatTooOldError      written by an earlier one whose format is no longer read
     └── SettingsMismatchError  made with other settings than the ones asked for
 
-The messages say what happened. What to type next is added by whoever owns the command line.
+The messages say what happened. The command line adds what to do next.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ class SnapshotError(StoreError):
 
 
 class SettingsMismatchError(StoreError):
-    """The index was made with other settings. ``differences`` maps a name to (recorded, asked)."""
+    """The index was built with other settings. ``differences`` maps a name to (recorded, asked)."""
 
     def __init__(self, folder: Path, differences: Mapping[str, tuple[object, object]]) -> None:
-        told = "; ".join(f"{name} is {was!r} there and {now!r} here" for name, (was, now) in differences.items())
-        super().__init__(f"the index in {folder} was made with other settings: {told}")
+        differing = "; ".join(f"{name} is {was!r} there and {now!r} here" for name, (was, now) in differences.items())
+        super().__init__(f"the index in {folder} was built with other settings: {differing}")
         self.differences = dict(differences)

@@ -15,7 +15,7 @@ from typing import Any
 
 from indexes.derived import publish as derived
 from indexes.derived import signatures
-from indexes.derived.build import Builder, Tell, silent
+from indexes.derived.build import Builder, Report, silent
 from indexes.derived.snapshot_reader import IndexReader, Snapshot
 from indexes.derived.verify import Problem, check_store
 from indexes.derived.verify_derived import check_derived
@@ -114,10 +114,10 @@ class Index:
             "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options(), self.store.nonce),
         }
 
-    def sync(self, tell: Tell = silent) -> int:
+    def sync(self, report: Report = silent) -> int:
         """Publish the derived indexes at the store's generation, and return it; sign new texts.
 
-        The caller holds the writer lock, and ``tell`` is told how far it is. What is published already and current is
+        The caller holds the writer lock, and ``report`` gets the progress. What is published already and current is
         left alone. So is a dense index that differs by little: FAISS writes a file whole, and a reader takes a few
         chunks in faster than it is written.
         """
@@ -128,12 +128,12 @@ class Index:
             give_back()
             published = base[kind]
             if published is None or not (published.generation == generation or self._may_wait(kind, published)):
-                published = self._publish(kind, published, tell)
+                published = self._publish(kind, published, report)
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
         give_back()
-        signatures.complete(self.store, tell)  # last, because searches do without
+        signatures.complete(self.store, report)  # last, because searches do without
         fail_point("sync.done")
         return generation
 
@@ -144,7 +144,7 @@ class Index:
         chunks = self.store.counts()["chunks"]
         return FaissIndex.may_wait(base.folder, self.options, chunks, len(changes.added), len(changes.removed))
 
-    def _publish(self, kind: str, base: derived.Published | None, tell: Tell = silent) -> derived.Published:
+    def _publish(self, kind: str, base: derived.Published | None, report: Report = silent) -> derived.Published:
         """Make one derived index of the store's generation, out of ``base`` where there is one, and publish it.
 
         No transaction is held: under the writer lock nothing changes.
@@ -152,12 +152,12 @@ class Index:
         head = self.store.head()
         if kind == "dense":
             start = FaissIndex.load(base.folder, self.options) if base else None
-            index = self._builder.read_dense(start, base.generation if base else 0, at_once=False, tell=tell)()
+            index = self._builder.read_dense(start, base.generation if base else 0, at_once=False, report=report)()
             return derived.publish(self._root(kind), self._store_id, head, self._dense_options(), index.save)
         changes = self.store.changes_since(base.generation if base else 0)
 
         def fill(folder: Path) -> None:
-            self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, tell))
+            self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, report))
 
         return derived.publish(self._root(kind), self._store_id, head, self._lexical_options(), fill)
 
@@ -178,7 +178,7 @@ class Index:
         return problems
 
     def rebuild(self, parts: Collection[str] = _KINDS) -> int:
-        """Build derived indexes anew from the store, and only then remove what stood there before.
+        """Rebuild derived indexes from the store, and only then remove the old ones.
 
         ``parts`` may also name ``stamps``, ``signatures`` and ``history``, of which what is damaged is dropped. The
         caller holds the writer lock. Raises :class:`~indexes.errors.IndexWriteError`.
@@ -194,7 +194,7 @@ class Index:
         return self.sync()
 
     def compact(self) -> int:
-        """Drop what only the past needs, build the derived indexes anew, and give the space back.
+        """Drop what only the past needs, rebuild the derived indexes, and free the space.
 
         The caller holds the writer lock. Killed at any moment, what is left is whole, and a second run completes it.
         """

@@ -1,4 +1,4 @@
-"""The writer lock: one writer at a time, and the loser is told who holds it.
+"""The writer lock: one writer at a time, and the loser learns who holds it.
 
 The operating system drops the lock when its process dies, however it dies; the note beside it that names the
 holder is only a courtesy and is never consulted to decide anything.
@@ -63,7 +63,7 @@ def _is_dead(pid: int) -> bool:
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str, *, timeout_s: float = 0.0) -> Iterator[None]:
-    """Hold the folder's writer lock; ``purpose`` is shown to whoever is refused.
+    """Hold the folder's writer lock; ``purpose`` is shown to a process that is refused.
 
     Raises :class:`~indexes.errors.IndexLockedError` if another holder keeps it longer than ``timeout_s`` seconds.
     """

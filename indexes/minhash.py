@@ -5,7 +5,7 @@ runs of five words in a row. Two texts are duplicates where the Jaccard similari
 estimated, is at least :data:`THRESHOLD`: a signature only says which pairs are worth counting.
 
 The signature of a text is :data:`SIZE` numbers, whatever its length, and may be stored as long as :data:`METHOD` is
-the same. Nothing is known here of where texts are kept.
+the same. It does not know where texts are stored.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _embedder_settings(config: Config) -> EmbedderSettings:
 
 
 def through_graph(config: Config) -> bool:
-    """Tell whether the embedder is to be read through OpenVINO. Raises :class:`~rag.errors.UsageError`."""
+    """Return whether the embedder is to be read through OpenVINO. Raises :class:`~rag.errors.UsageError`."""
     from rag.embedding.openvino_embedder import suits_this_machine
 
     part = config.embedding
@@ -108,7 +108,7 @@ def through_graph(config: Config) -> bool:
 
 
 def embedder_is_prepared(config: Config) -> bool:
-    """Tell whether loading the embedder takes a second, and not the minute in which its graph is made."""
+    """Return whether loading the embedder takes a second, and not the minute in which its graph is made."""
     from rag.embedding.openvino_embedder import graph_is_cached
 
     part = config.embedding
@@ -173,7 +173,7 @@ def _settings(config: Config, fingerprint: str, dimension: object) -> dict[str, 
 
 
 def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *, write: bool = False) -> Index:
-    """Open an index; with an embedder, refuse one that was made with other settings.
+    """Open an index; with an embedder, refuse one that was built with other settings.
 
     Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold its vectors.
     """

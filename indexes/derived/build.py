@@ -23,16 +23,16 @@ from indexes.search.protocols import DenseIndex
 from indexes.store.queries import Changes, Queries
 from indexes.store.rows import ChunkRow, Float32, Int64
 
-__all__ = ["Builder", "Tell", "batches", "lexical_text", "scratch_copy", "silent"]
+__all__ = ["Builder", "Report", "batches", "lexical_text", "scratch_copy", "silent"]
 
-Tell = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 """A part of the work (``vectors``, ``words`` or ``signatures``), how much of it is done, and of how much."""
 
 _AT_ONCE = 20_000
 
 
 def silent(_part: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
+    """Report nobody."""
 
 
 class Builder:
@@ -44,7 +44,7 @@ class Builder:
         self.languages = languages
 
     def read_dense(
-        self, start: DenseIndex | None, at: int, *, at_once: bool, tell: Tell = silent
+        self, start: DenseIndex | None, at: int, *, at_once: bool, report: Report = silent
     ) -> Callable[[], DenseIndex]:
         """Read what a dense index of generation ``at`` needs to become one of the current generation.
 
@@ -53,11 +53,11 @@ class Builder:
         nothing changes.
         """
         if start is None:
-            return self._read_dense_whole(at_once=at_once, tell=tell)
+            return self._read_dense_whole(at_once=at_once, report=report)
         changes = self.store.changes_since(at)
         if start.needs_rebuild(len(changes.added), changes.removed):
-            return self._read_dense_whole(at_once=at_once, tell=tell)
-        index, parts = start, self._vectors(changes.added, at_once=at_once, tell=tell)
+            return self._read_dense_whole(at_once=at_once, report=report)
+        index, parts = start, self._vectors(changes.added, at_once=at_once, report=report)
 
         def change() -> DenseIndex:
             index.remove(changes.removed)
@@ -67,21 +67,21 @@ class Builder:
 
         return change
 
-    def _read_dense_whole(self, *, at_once: bool, tell: Tell) -> Callable[[], DenseIndex]:
+    def _read_dense_whole(self, *, at_once: bool, report: Report) -> Callable[[], DenseIndex]:
         ids, dimension = self.store.chunk_ids(), int(self.store.meta("dimension"))
-        parts = self._vectors(ids, at_once=at_once, tell=tell)
+        parts = self._vectors(ids, at_once=at_once, report=report)
         return lambda: FaissIndex.build_from(dimension, self.options, len(ids), parts)
 
-    def _vectors(self, ids: Int64, *, at_once: bool, tell: Tell) -> Iterator[tuple[Int64, Float32]]:
+    def _vectors(self, ids: Int64, *, at_once: bool, report: Report) -> Iterator[tuple[Int64, Float32]]:
         """Yield ids with their vectors, part by part; each part is let go once the next is asked for."""
         if not at_once:
-            return ((part, self.store.vectors(part)) for part in _counted(ids, "vectors", tell))
+            return ((part, self.store.vectors(part)) for part in _counted(ids, "vectors", report))
         read = deque((part, self.store.vectors(part)) for part in batches(ids))
         return (read.popleft() for _ in range(len(read)))
 
-    def lexical_texts(self, ids: Int64, tell: Tell = silent) -> Iterator[tuple[Int64, list[str]]]:
+    def lexical_texts(self, ids: Int64, report: Report = silent) -> Iterator[tuple[Int64, list[str]]]:
         """Read what the lexical index needs of these chunks, batch by batch."""
-        for part in _counted(ids, "words", tell):
+        for part in _counted(ids, "words", report):
             rows = self.store.chunks(part)
             yield part, [lexical_text(rows[i]) for i in part.tolist()]
 
@@ -138,10 +138,10 @@ def batches(ids: Int64) -> Iterator[Int64]:
         yield ids[start : start + _AT_ONCE]
 
 
-def _counted(ids: Int64, name: str, tell: Tell) -> Iterator[Int64]:
-    """Cut ids into such parts, and tell how many were passed before each of them."""
+def _counted(ids: Int64, name: str, report: Report) -> Iterator[Int64]:
+    """Cut ids into such parts, and report how many came before each of them."""
     done = 0
     for part in batches(ids):
-        tell(name, done, len(ids))
+        report(name, done, len(ids))
         yield part
         done += len(part)

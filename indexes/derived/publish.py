@@ -5,7 +5,7 @@ generation it reflects, the store it belongs to, the options it was built with, 
 folder is filled under a temporary name, every file and the folder itself are fsynced, and only then is it renamed into
 place and its parent fsynced: a kill or a full disk at any moment leaves the last good one untouched.
 
-Only folders with names that :func:`publish` gives are ever looked at or deleted: an index folder may be somebody's
+Only folders with names that :func:`publish` gives are ever looked at or deleted: an index folder may be a user's
 project folder, with a folder ``dense`` of their own in it.
 
 Nothing here is the truth. What does not verify is passed over, and the caller builds it again from the store.
@@ -203,8 +203,8 @@ def _is_leftover(path: Path) -> bool:
 def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        told = manifest.pop("self")
-        return manifest if manifest["version"] == _VERSION and told == _digest(manifest) else None
+        digest = manifest.pop("self")
+        return manifest if manifest["version"] == _VERSION and digest == _digest(manifest) else None
     except (
         OSError,
         ValueError,

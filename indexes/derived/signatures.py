@@ -1,7 +1,7 @@
 """Signatures of the stored texts (:mod:`indexes.minhash`), beside them in the database, and derived from them.
 
 A signature goes with its text: when a document is replaced or removed, so is it. A text that has none, or one of
-another method, gets its own at the next :func:`complete`; whoever only reads makes it for himself. So losing them costs
+another method, gets its own at the next :func:`complete`; a reader computes it for itself. So losing them costs
 time and nothing else.
 """
 
@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from indexes.derived.build import Tell, silent
+from indexes.derived.build import Report, silent
 from indexes.fail_points import fail_point
 from indexes.minhash import METHOD, Group, Signature, group, sign
 from indexes.store.checksums import SIGNATURE_COLUMNS, row_sha256
@@ -31,7 +31,7 @@ _ALL = (
 )
 
 
-def complete(store: Store, tell: Tell = silent) -> int:
+def complete(store: Store, report: Report = silent) -> int:
     """Sign every text that has no signature of the present method; return how many. The caller holds the lock."""
     with closing(connect(store.path)) as db:
         unsigned = [row[0] for row in db.execute(_UNSIGNED, (METHOD,)).fetchall()]
@@ -39,7 +39,7 @@ def complete(store: Store, tell: Tell = silent) -> int:
             part = unsigned[start : start + _AT_ONCE]
             signed = [(n, made) for n in part if (made := _signature(db, n)) is not None]
             rows = [(n, METHOD, signature.words, signature.minima) for n, signature in signed]
-            tell("signatures", start + len(signed), len(unsigned))
+            report("signatures", start + len(signed), len(unsigned))
             with store.transaction() as out:
                 out.executemany(
                     "INSERT OR REPLACE INTO signatures (document_id, method, words, minima, sha256) "
@@ -67,7 +67,7 @@ def duplicate_groups(store: Store) -> list[Group]:
 
 
 def drop_damaged(store: Store) -> None:
-    """Drop signatures that are not what their checksums say, or not of their text; :func:`complete` makes them anew."""
+    """Drop signatures with a wrong checksum or of another text; :func:`complete` computes them again."""
     with closing(connect(store.path)) as db:
         wrong = [(n,) for n in _wrong(db)]
     with store.transaction() as out:
@@ -84,9 +84,9 @@ def _wrong(db: sqlite3.Connection) -> Iterator[int]:
     """Yield the documents whose signature of the present method is not that of their text."""
     rows = db.execute(f"SELECT sha256, {', '.join(SIGNATURE_COLUMNS)} FROM signatures").fetchall()  # noqa: S608
     for sha, n, method, words, minima in rows:
-        told = Signature(words, minima)
+        stored = Signature(words, minima)
         sound = row_sha256(n, method, words, minima) == sha
-        if not sound or (method == METHOD and _signature(db, n) not in (told, None)):
+        if not sound or (method == METHOD and _signature(db, n) not in (stored, None)):
             yield n
 
 

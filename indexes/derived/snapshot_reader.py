@@ -145,7 +145,7 @@ class IndexReader:
         return None, 0, None
 
     def _in_history(self, snapshot: Snapshot) -> bool:
-        """Tell whether a snapshot's commit is in the store: not so once the database was put back from a copy."""
+        """Return whether a snapshot's commit is in the store: not so once the database was put back from a copy."""
         return self.store.nonce(snapshot.head[0]) == snapshot.head[1]
 
     def _lexical(

@@ -68,7 +68,7 @@ def _derived_fault(kind: str, folder: Path, builder: Builder) -> str:
 
 
 def _in_history(folder: Path, store: Queries) -> bool:
-    """Tell whether a verified folder is of a commit of this history that can be gone on from.
+    """Return whether a verified folder is of a commit of this history that can be gone on from.
 
     Readers pass any other over, and the next writer removes it.
     """

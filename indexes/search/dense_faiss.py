@@ -63,7 +63,7 @@ def load_faiss() -> Any:
     """Import FAISS, and torch before it where the order matters.
 
     Each brings an OpenMP runtime, and on macOS loading torch's second can crash (faiss issue 3401). On Linux both bring
-    copies of GNU's under names of their own, which do not meet, and whoever needs no torch is spared its seconds. This
+    copies of GNU's under names of their own, which do not meet, and a process without torch saves its seconds. This
     is the only place where FAISS is imported, so the order holds everywhere.
     """
     if sys.platform != "linux" and "torch" not in sys.modules and find_spec("torch") is not None:
@@ -155,7 +155,7 @@ class FaissIndex:
         self._set_nprobe()
 
     def _reserve(self, count: int) -> None:
-        """Have a flat index take the room for its vectors once, lest it double it and copy them as it grows."""
+        """Have a flat index take the room for its vectors once, so that it does not double and copy as it grows."""
         if self.built_type == "flat":
             codes = self.inner.codes
             codes.resize(count * self.inner.code_size)
@@ -207,9 +207,9 @@ class FaissIndex:
 
     @staticmethod
     def may_wait(folder: Path, options: FaissOptions, chunks: int, added: int, removed: int) -> bool:
-        """Tell whether a change is so small that readers may replay it on what :meth:`save` wrote there.
+        """Return whether a change is so small that readers may replay it on what :meth:`save` wrote there.
 
-        ``chunks`` are there after the change. An index that would have to be built anew may not wait: each reader would
+        ``chunks`` are there after the change. An index that would have to be rebuilt may not wait: each reader would
         have to build it.
         """
         state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
@@ -258,11 +258,11 @@ class FaissIndex:
         total = int(self._index.ntotal)
         fetch = total if allowed is not None else min(total, k + len(self._removed))
         scores, ids = self._index.search(queries, fetch)
-        kept = []
+        found = []
         for row_ids, row_scores in zip(ids, scores, strict=True):
             keep = ~np.isin(row_ids, self._removed) if allowed is None else np.isin(row_ids, allowed)
-            kept.append(_found(row_ids[keep], row_scores[keep], k))
-        return kept
+            found.append(_found(row_ids[keep], row_scores[keep], k))
+        return found
 
     def _search_exactly(self, queries: Float32, k: int, allowed: Int64) -> list[Hits]:
         positions = self.position_ids()

@@ -47,7 +47,7 @@ class GpuIndex:
 
     @classmethod
     def supports(cls, cpu: FaissIndex) -> bool:
-        """Tell whether FAISS can hold this type of index on a GPU."""
+        """Return whether FAISS can hold this type of index on a GPU."""
         return cpu.built_type in _GPU_TYPES
 
     def __len__(self) -> int:

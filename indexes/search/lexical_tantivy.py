@@ -85,7 +85,7 @@ class TantivyIndex:
         return list(self._analyzer.analyze(text))
 
     def has_words(self, text: str) -> bool:
-        """Tell whether anything of a text is indexed."""
+        """Return whether anything of a text is indexed."""
         return bool(self.terms(text))
 
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:

@@ -57,7 +57,7 @@ class DenseIndex(Protocol):
         """Return a private copy that may be changed."""
 
     def needs_rebuild(self, added: int = 0, removed: Int64 | None = None) -> bool:
-        """Tell whether, after that change, building anew from all vectors would give a better index than going on."""
+        """Return whether, after that change, a rebuild from all vectors would give a better index."""
 
     def save(self, folder: Path) -> None:
         """Write the index into an existing, empty folder."""

@@ -48,12 +48,12 @@ META_SEAL = "sha256"
 
 def row_sha256(*values: Value) -> bytes:
     """Return the SHA-256 of a row: of each value's kind, length and bytes, so that no two rows read the same."""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for value in values:
         data = value if isinstance(value, bytes) else str(value).encode("utf-8")
-        told.update(f"{type(value).__name__} {len(data)} ".encode())
-        told.update(data)
-    return told.digest()
+        digest.update(f"{type(value).__name__} {len(data)} ".encode())
+        digest.update(data)
+    return digest.digest()
 
 
 def seal_document(db: sqlite3.Connection, document_id: int) -> None:

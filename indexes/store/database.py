@@ -200,7 +200,7 @@ class Database:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        """Tell whether the folder holds an index; a database that was never filled does not count."""
+        """Return whether the folder holds an index; a database that was never filled does not count."""
         path = folder / DATABASE
         if not path.is_file():
             return False
@@ -328,5 +328,5 @@ def _migrate(folder: Path) -> None:
 
 
 def now() -> str:
-    """Return the time as the log of commits tells it."""
+    """Return the time in the form of the log of commits."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

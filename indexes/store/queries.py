@@ -99,7 +99,7 @@ class Queries(Database):
         return counts
 
     def unused_vectors(self) -> int:
-        """Return how many vectors no chunk of the index needs now: they are kept, should their text come back."""
+        """Return how many vectors no chunk of the index needs now: they are stored in case their text returns."""
         row = self._db.execute(
             "SELECT count(*) FROM vectors v WHERE v.embedder <> ? "
             "OR NOT EXISTS (SELECT 1 FROM chunks c WHERE c.vector_key = v.key)",
@@ -181,7 +181,7 @@ class Queries(Database):
         for part in _slices(wanted):
             marks = ",".join("?" * len(part))
             rows = self._db.execute(
-                # CROSS JOIN is SQLite's way to be told the order: left to itself it goes through every vector there is
+                # CROSS JOIN fixes the order in SQLite: by itself it goes through every vector there is
                 # for each slice of ids.
                 "SELECT c.id, v.vector FROM chunks c CROSS JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "  # noqa: S608
                 f"WHERE c.id IN ({marks})",

@@ -64,7 +64,7 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class FailedDocument:
-    """A document that could not be read: why, and what would mend it."""
+    """A document that could not be read: why, and what to do about it."""
 
     source: str
     reason: str

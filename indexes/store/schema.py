@@ -1,11 +1,10 @@
 """The SQLite schema of an index folder and its migrations.
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. Every ``sha256`` is of its whole row, as :mod:`indexes.store.checksums` makes it of the
-columns
-that it names; a text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` tells it
-from one of the same number in another history, after a database was put back from a copy; its ``run`` is the
-generation that the run it belongs to began with.
+each copy checks the other. Every ``sha256`` covers the columns of its row that :mod:`indexes.store.checksums` names; a
+text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` distinguishes it from one of
+the same number in another history, after a database was restored from a copy; its ``run`` is the generation with which
+its run began.
 
 ``retired`` holds what documents were before the last runs changed them (:mod:`indexes.store.undo_log`). ``stamps`` is a
 hint of its owner's, which knows what it means: what a source looked like when its content had that hash.

@@ -27,7 +27,7 @@ from indexes.store.checksums import Value, row_sha256, seal_commit, seal_documen
 from indexes.store.database import DATABASE, now, set_meta
 from indexes.store.queries import Queries
 from indexes.store.rows import FailedDocument, Float32, NewDocument
-from indexes.store.undo_log import first_kept, read_past, remember
+from indexes.store.undo_log import first_retained, read_past, remember
 
 __all__ = ["DATABASE", "Store"]
 
@@ -224,11 +224,11 @@ def _begin_commit(db: sqlite3.Connection, run: int) -> int:
     generation = int(cursor.lastrowid or 0)
     if not run:
         db.execute("UPDATE commits SET run = generation WHERE generation = ?", (generation,))
-        kept = first_kept(db)
-        if kept:
-            db.execute("DELETE FROM retired WHERE generation < ?", (kept,))
+        retained = first_retained(db)
+        if retained:
+            db.execute("DELETE FROM retired WHERE generation < ?", (retained,))
             (known,) = db.execute("SELECT value FROM meta WHERE key = 'history_from'").fetchone()
-            set_meta(db, {"history_from": max(kept - 1, int(known))})
+            set_meta(db, {"history_from": max(retained - 1, int(known))})
     return generation
 
 

@@ -4,7 +4,7 @@ A commit writes down, for each source that it touches, the whole document that s
 go back to a generation is then a commit like any other, that puts each source touched since back to what its first
 record after that generation says: history only grows, and going back can itself be undone.
 
-Vectors are not kept here: they outlive their chunks until :meth:`indexes.store.store.Store.compact`, which forgets
+Vectors are not stored here: they outlive their chunks until :meth:`indexes.store.store.Store.compact`, which forgets
 these records too. Every function takes the connection of an open transaction; none begins or ends one.
 """
 
@@ -18,9 +18,9 @@ from typing import Any
 from indexes.store.checksums import row_sha256
 from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section
 
-__all__ = ["RETIRED_COLUMNS", "RUNS_KEPT", "Past", "first_kept", "read_past", "remember"]
+__all__ = ["RETIRED_COLUMNS", "RUNS_RETAINED", "Past", "first_retained", "read_past", "remember"]
 
-RUNS_KEPT = 5
+RUNS_RETAINED = 5
 RETIRED_COLUMNS = ("generation", "source", "record")
 _DOCUMENT = ("content_sha256", "media_type", "title", "size", "modified_ns", "pages")
 _FAILURE = ("reason", "message", "remedy", "failed_sha256")
@@ -47,28 +47,28 @@ def _record(db: sqlite3.Connection, source: str) -> bytes | None:
     if row is None:
         return None
     document_id, state, *values = row
-    told: dict[str, Any] = {"state": state}
-    told |= {
+    fields: dict[str, Any] = {"state": state}
+    fields |= {
         name: value.hex() if isinstance(value, bytes) else value
         for name, value in zip((*_DOCUMENT, *_FAILURE), values, strict=True)
     }
     if state != "failed":
-        told["text"] = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()[0]
-        told["sections"] = [
+        fields["text"] = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()[0]
+        fields["sections"] = [
             [start, end, page, json.loads(headings)]
             for start, end, page, headings in db.execute(
                 "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
         ]
-        told["chunks"] = [
+        fields["chunks"] = [
             [start, end, page, json.loads(headings), key.hex()]
             for start, end, page, headings, key in db.execute(
                 "SELECT start, end, page, headings, vector_key FROM chunks WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
         ]
-    return zlib.compress(json.dumps(told, ensure_ascii=False).encode(), 1)
+    return zlib.compress(json.dumps(fields, ensure_ascii=False).encode(), 1)
 
 
 def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
@@ -84,28 +84,28 @@ def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
 def _read(source: str, record: bytes | None) -> Past:
     if record is None:
         return None, None
-    told = json.loads(zlib.decompress(record))
-    failed_sha = told["failed_sha256"]
+    fields = json.loads(zlib.decompress(record))
+    failed_sha = fields["failed_sha256"]
     failure = FailedDocument(
-        source, told["reason"] or "", told["message"] or "", told["remedy"] or "",
+        source, fields["reason"] or "", fields["message"] or "", fields["remedy"] or "",
         bytes.fromhex(failed_sha) if failed_sha else None,
     )  # fmt: skip
-    if told["state"] == "failed":
+    if fields["state"] == "failed":
         return None, failure
-    text = told["text"]
+    text = fields["text"]
     document = NewDocument(
-        source, bytes.fromhex(told["content_sha256"]), told["media_type"], told["title"], told["size"],
-        told["modified_ns"], told["pages"], text,
-        tuple(Section(start, end, page, tuple(headings)) for start, end, page, headings in told["sections"]),
+        source, bytes.fromhex(fields["content_sha256"]), fields["media_type"], fields["title"], fields["size"],
+        fields["modified_ns"], fields["pages"], text,
+        tuple(Section(start, end, page, tuple(headings)) for start, end, page, headings in fields["sections"]),
         tuple(
             NewChunk(start, end, text[start:end], bytes.fromhex(key), page, tuple(headings))
-            for start, end, page, headings, key in told["chunks"]
+            for start, end, page, headings, key in fields["chunks"]
         ),
     )  # fmt: skip
-    return document, failure if told["state"] == "stale" else None
+    return document, failure if fields["state"] == "stale" else None
 
 
-def first_kept(db: sqlite3.Connection) -> int:
-    """Return the first generation of the oldest run whose records are to be kept, 0 where all of them are."""
-    runs = db.execute("SELECT DISTINCT run FROM commits ORDER BY run DESC LIMIT ?", (RUNS_KEPT,)).fetchall()
-    return int(runs[-1][0]) if len(runs) == RUNS_KEPT else 0
+def first_retained(db: sqlite3.Connection) -> int:
+    """Return the first generation of the oldest run whose records are retained, 0 if all are."""
+    runs = db.execute("SELECT DISTINCT run FROM commits ORDER BY run DESC LIMIT ?", (RUNS_RETAINED,)).fetchall()
+    return int(runs[-1][0]) if len(runs) == RUNS_RETAINED else 0

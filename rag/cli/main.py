@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _goes_on(words: Sequence[str]) -> bool:
-    """Tell whether a command that is interrupted goes on from there when it is given again."""
+    """Return whether a command that is interrupted goes on from there when it is given again."""
     if words[:1] == ["ask"]:
         return any(word.split("=")[0] == "--batch" for word in words)
     return words[:1] in RESUMABLE or words[:2] in RESUMABLE

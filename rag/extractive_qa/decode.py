@@ -40,7 +40,7 @@ class SpanScore:
 
 
 def word_edges(passage: str, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32]) -> tuple[Bool, Bool]:
-    """Tell of each token whether a span may begin, and may end, with it: two arrays (tokens,).
+    """Return for each token whether a span may begin, and may end, with it: two arrays (tokens,).
 
     ``starts`` and ``ends`` (tokens,) are characters of the passage. A token that stands for nothing does neither.
     """

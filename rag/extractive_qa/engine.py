@@ -58,7 +58,7 @@ class SpanEngine:
         self._lock = threading.Lock()
 
     def with_record(self, record: ReaderRecord) -> SpanEngine:
-        """Return the same reader with other weights for its scores. What was read already is kept."""
+        """Return the same reader with other weights for its scores. Cached readings are shared."""
         other = SpanEngine(self.windower, self._scorer, record)
         other._known = self._known.copy()
         return other

@@ -64,11 +64,13 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
 
     def forward(self, **inputs: torch.Tensor) -> Scores:
         """Score windows: ``input_ids``, ``attention_mask`` and, where the encoder has them, ``token_type_ids``."""
-        told = self.qa(**inputs, output_hidden_states=self.relevance is not None)
+        output = self.qa(**inputs, output_hidden_states=self.relevance is not None)
         if self.relevance is None:
-            return Scores(told.start_logits, told.end_logits, told.start_logits.new_zeros(len(told.start_logits)))
-        first = told.hidden_states[-1][:, 0]
-        return Scores(told.start_logits, told.end_logits, self.relevance(first).squeeze(-1))
+            return Scores(
+                output.start_logits, output.end_logits, output.start_logits.new_zeros(len(output.start_logits))
+            )
+        first = output.hidden_states[-1][:, 0]
+        return Scores(output.start_logits, output.end_logits, self.relevance(first).squeeze(-1))
 
     def freeze_embeddings(self) -> None:
         """Leave the embeddings as they are: of tokens, and of places and kinds where they stand together with them."""
@@ -106,7 +108,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
         with quiet_libraries():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
-        raise ModelError(f"{name} has no configuration that can be read: {_told(error)}", _REMEDY) from error
+        raise ModelError(f"{name} has no configuration that can be read: {_message(error)}", _REMEDY) from error
     if not _is_encoder(config):
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
     if dropout is not None:
@@ -125,7 +127,7 @@ def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool)
             )
     except Exception as error:  # as above
         raise ModelError(
-            f"{name} cannot be read as an encoder with a question-answering head: {_told(error)}", _REMEDY
+            f"{name} cannot be read as an encoder with a question-answering head: {_message(error)}", _REMEDY
         ) from error
     lost = sorted(key for key in report["missing_keys"] if key.startswith(f"{qa.base_model_prefix}."))
     if lost:  # transformers fills them with noise, and says so only in a warning
@@ -139,9 +141,9 @@ def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool)
 
 
 def _is_encoder(config: Any) -> bool:
-    """Tell whether an architecture reads a text from both sides: it is one that masked words are guessed with.
+    """Return whether an architecture reads a text from both sides: it is one that masked words are guessed with.
 
-    The question-answering classes alone do not tell: there are some for decoders, which see what is left of a token.
+    The question-answering classes alone do not decide: there are some for decoders, which see what is left of a token.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -169,9 +171,9 @@ def _fill(head: nn.Linear, saved: Path, name: str) -> None:
         head.load_state_dict(load_file(saved))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the head for relevance of {name} cannot be read: {_told(error)}", "train it again, or copy it again"
+            f"the head for relevance of {name} cannot be read: {_message(error)}", "train it again, or copy it again"
         ) from error
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(str(error).split())[:200]

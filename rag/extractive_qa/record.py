@@ -44,7 +44,7 @@ class Calibration:
     """A logistic function from what speaks for the best answer to the chance that it is right.
 
     That is its lead over the next answer, its span's margin over "no answer", and its passage's relevance. The lead is
-    for choosing, the others tell whether there is an answer at all. ``threshold`` does best where a fifth of the
+    for choosing, the others decide whether there is an answer. ``threshold`` does best where a fifth of the
     questions have no answer, ``strict`` where half of them have none. Without fitting it is the margin alone: the share
     of the span in the softmax of span and "no answer".
     """
@@ -115,6 +115,6 @@ def _check_numbers(tree: dict[str, Any]) -> None:
 
 
 def is_latin(text: str) -> bool:
-    """Tell whether at least half of a text's letters are Latin ones, which is so where it has none."""
+    """Return whether at least half of a text's letters are Latin ones, which is so where it has none."""
     letters = [unicodedata.name(c, "").startswith("LATIN") for c in text if c.isalpha()]
     return 2 * sum(letters) >= len(letters)

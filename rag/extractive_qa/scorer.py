@@ -68,9 +68,9 @@ class TorchScorer:
             if not self._types:
                 arrays.pop("token_type_ids")
             with torch.inference_mode():
-                told = self._model(**{k: torch.from_numpy(v).to(self._device) for k, v in arrays.items()})
-            start, end = told.start.float().cpu().numpy(), told.end.float().cpu().numpy()
-            relevance = told.relevance.float().cpu().numpy()
+                output = self._model(**{k: torch.from_numpy(v).to(self._device) for k, v in arrays.items()})
+            start, end = output.start.float().cpu().numpy(), output.end.float().cpu().numpy()
+            relevance = output.relevance.float().cpu().numpy()
             for row, n in enumerate(chosen):
                 size = len(windows[n].ids)
                 scores[n] = WindowScores(start[row, :size], end[row, :size], float(relevance[row]))
@@ -109,7 +109,7 @@ def _checked_inputs(compiled: Any, path: Path) -> list[str]:
 
 
 def has_relevance(folder: Path) -> bool:
-    """Tell whether a reader's folder has the head for relevance."""
+    """Return whether a reader's folder has the head for relevance."""
     return (folder / "relevance.safetensors").is_file()
 
 

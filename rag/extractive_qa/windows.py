@@ -138,7 +138,7 @@ def _fast(tokenizer: Any) -> Any:
         return tokenizer.backend_tokenizer
     if not hasattr(tokenizer, "encode_batch"):
         raise ModelError(
-            f"the tokenizer {type(tokenizer).__name__} is not a fast one and cannot tell where its tokens stand",
+            f"the tokenizer {type(tokenizer).__name__} is not a fast one and gives no token offsets",
             "choose an encoder whose folder holds a tokenizer.json",
         )
     return tokenizer

@@ -21,7 +21,7 @@ _DERIVED = ("dense", "lexical")
 
 
 def holds_index(folder: Path) -> bool:
-    """Tell whether the folder holds an index, whole or damaged."""
+    """Return whether the folder holds an index, whole or damaged."""
     if not (folder / DATABASE).is_file():
         return False
     try:

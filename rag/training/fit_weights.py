@@ -50,7 +50,7 @@ class Asked:
     altered: str | None = None
 
     def meets(self, source: str, start: int, end: int) -> bool:
-        """Tell whether characters of a source and the sentence have any in common."""
+        """Return whether characters of a source and the sentence have any in common."""
         return source == self.source and start < self.end and self.start < end
 
 

@@ -56,7 +56,7 @@ class TrainedFolder:
 
 
 def is_first() -> bool:
-    """Tell whether this process is the one that writes; ``torchrun`` sets the variable."""
+    """Return whether this process is the one that writes; ``torchrun`` sets the variable."""
     return os.environ.get("RANK", "0") == "0"
 
 

@@ -239,7 +239,7 @@ def test_an_index_made_with_other_chunks(indexed: Path, rag: Rag, arguments: tup
     ran = rag(*arguments, "--set", "chunking.size=64")
     assert ran.code == 1
     sentence, remedy = error_of(ran)
-    assert sentence.endswith("was made with other settings: chunking.size is 200 there and 64 here")
+    assert sentence.endswith("was built with other settings: chunking.size is 200 there and 64 here")
     assert "`rag index reembed`" in remedy
 
 

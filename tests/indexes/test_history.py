@@ -17,7 +17,7 @@ from indexes.lock import writer_lock
 from indexes.store.checksums import row_sha256, seal_meta
 from indexes.store.schema import FORMAT_VERSION
 from indexes.store.store import DATABASE, Store
-from indexes.store.undo_log import RUNS_KEPT
+from indexes.store.undo_log import RUNS_RETAINED
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ def test_commits_of_one_run_are_undone_together(store: Store) -> None:
 
 
 def test_only_the_last_runs_are_kept(store: Store) -> None:
-    for number in range(RUNS_KEPT + 3):
+    for number in range(RUNS_RETAINED + 3):
         put(store, document("a", f"version {number}"))
-    assert len(store.runs()) == RUNS_KEPT
+    assert len(store.runs()) == RUNS_RETAINED
     oldest = store.runs()[-1]
     with pytest.raises(HistoryForgottenError, match=f"generations {oldest} to"):
         store.roll_back(oldest - 1)

@@ -172,7 +172,7 @@ def test_a_reranker_that_cannot_be_loaded_leaves_three_columns(
 
 def test_a_damaged_index_and_an_engine_that_cannot_start_are_sentences(ingested: Path, settings: Set) -> None:
     settings(ingested, "chunking.size=99")
-    assert "was made with other settings" in texts(opened("fog"))
+    assert "was built with other settings" in texts(opened("fog"))
     (ingested / "rag.db").write_bytes(b"not a database" * 1000)
     settings(ingested)
     assert "is damaged" in texts(opened())

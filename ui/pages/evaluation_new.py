@@ -198,7 +198,7 @@ def _radio(name: str, options: Sequence[T], t: Texts, *, key: str, **more: Any) 
 
 
 def _is_local() -> bool:
-    """Tell whether only this machine reaches the page: then a path is the user's own."""
+    """Return whether only this machine reaches the page: then a path is the user's own."""
     address = str(st.get_option("server.address") or "")
     try:
         return ipaddress.ip_address(address).is_loopback

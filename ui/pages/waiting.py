@@ -16,7 +16,7 @@ _AT_ONCE_S = 0.3  # what is done by then is shown without a word about waiting
 
 
 def ready(here: Here, task: Task[Any], text: str) -> bool:
-    """Tell whether a task has its result; else show that it is being done, or why it failed."""
+    """Return whether a task has its result; else show that it is being done, or why it failed."""
     if task.wait(_AT_ONCE_S):
         failure = task.failure
         if failure is not None:

@@ -82,7 +82,7 @@ class Passwords:
             del self._wrong[next(iter(self._wrong))]
 
     def knows(self, token: str) -> bool:
-        """Tell whether a session's token is good."""
+        """Return whether a session's token is good."""
         return self._sessions.get(_key(token), 0.0) > self._clock()
 
     def log_out(self, token: str) -> None:

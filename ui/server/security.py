@@ -156,7 +156,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, status: int, text: 
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
+    """Return whether only this machine reaches an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -85,7 +85,7 @@ def band(answer: Answer, *, marked: bool, strict: float) -> Band:
 
 
 def _adds_words(answer: Answer) -> bool:
-    """Tell whether a sentence says what was neither marked nor asked: the chance is that of the marked words alone."""
+    """Return whether a sentence says more than was extracted or asked: the confidence covers only those words."""
     known = content_stems(" ".join([answer.question, *(citation.quote for citation in answer.citations)]))
     return not content_stems(answer.text) <= known
 
@@ -171,7 +171,7 @@ def history(turns: Sequence[Turn], replaced: Turn | None = None) -> list[followu
 
 
 def was_rewritten(turn: Turn) -> bool:
-    """Tell whether another question was answered than was typed."""
+    """Return whether another question was answered than was typed."""
     return turn.answer is not None and turn.answer.question.split() != turn.question.split()
 
 

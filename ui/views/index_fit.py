@@ -1,4 +1,4 @@
-"""Whether a configuration can search an index that was made with other settings. It knows no widgets and no index."""
+"""Whether a configuration can search an index that was built with other settings. It knows no widgets and no index."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def progress_words(now: Evaluation, t: Texts) -> str:
 
 
 def has_answers(now: Evaluation) -> bool:
-    """Tell whether questions were asked: then there is a run to open, or a point of a sweep that is remembered."""
+    """Return whether questions were asked: then there is a run to open, or a point of a sweep that is remembered."""
     return now.point > 1 or now.em is not None or now.stage in ("questions", "report")
 
 

@@ -49,7 +49,7 @@ def parse_json_lines(text: str) -> list[Any] | None:
 
 
 def is_notebook(value: Any) -> bool:
-    """Tell whether a JSON value is a Jupyter notebook."""
+    """Return whether a JSON value is a Jupyter notebook."""
     return isinstance(value, dict) and "nbformat" in value and ("cells" in value or "worksheets" in value)
 
 
@@ -95,7 +95,7 @@ def _list(name: str, values: Sequence[Any], word: str) -> Branch:
 
 
 def _is_table(values: Sequence[Any]) -> bool:
-    """Tell whether all are records with the same few keys and no values below values."""
+    """Return whether all are records with the same few keys and no values below values."""
     if len(values) < 2 or not isinstance(values[0], dict) or not 1 < len(values[0]) <= _WIDEST_TABLE:
         return False
     keys = values[0].keys()

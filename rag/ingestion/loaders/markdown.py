@@ -93,7 +93,7 @@ def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path
 
 
 def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ...]) -> bool:
-    """Tell whether a section is a bare heading whose words live on in the heading path of the section below it."""
+    """Return whether a section is a bare heading whose words live on in the heading path of the section below it."""
     bare = bool(headings) and len([line for line in text.splitlines() if line.strip()]) == 1
     return bare and len(deeper) > len(headings) and deeper[: len(headings)] == headings
 

@@ -17,7 +17,7 @@ _NEVER_IN_TEXT = bytes(range(0x07)) + bytes(range(0x0E, 0x1B))
 
 
 def looks_binary(data: bytes) -> bool:
-    """Tell whether bytes are no text: control characters that text never has, outside UTF-16 and UTF-32."""
+    """Return whether bytes are no text: control characters that text never has, outside UTF-16 and UTF-32."""
     if data.startswith(_BOMS):
         return False
     sample = data[:65536]

@@ -83,7 +83,7 @@ def negatives(
 
 
 def near(corpus: Corpus, sentence: int, other: int, reach: int) -> bool:
-    """Tell whether two sentences stand close together in one paragraph."""
+    """Return whether two sentences stand close together in one paragraph."""
     return corpus.paragraphs[sentence] == corpus.paragraphs[other] and abs(sentence - other) <= reach
 
 

@@ -79,7 +79,7 @@ class _Phrase:
     shape: str
 
     def takes(self, other: _Phrase) -> bool:
-        """Tell whether the other can stand in this one's place: a number of the same kind, or words that end alike."""
+        """Return whether the other can replace this one: a number of the same kind, or words that end alike."""
         if self.shape != "word":
             return other.shape == self.shape
         alike = other.shape == "word" and other.after == self.after and len(other.words) == len(self.words)
@@ -207,7 +207,7 @@ def _ending(word: str) -> str:
 
 
 def _same(words: Sequence[str], others: Sequence[str]) -> bool:
-    """Tell whether phrases are spellings of one another: Beyonce and Beyoncé, Scout and Scout's."""
+    """Return whether phrases are spellings of one another: Beyonce and Beyoncé, Scout and Scout's."""
     return all(word[:4] == other[:4] for word, other in zip(words, others, strict=True))
 
 
