@@ -571,7 +571,7 @@ def test_a_model_folder_that_holds_no_model(corpus: Path, rag: Rag) -> None:
     [
         ("bundled:nothing", "there is no bundled model 'bundled:nothing'"),
         ("./nowhere", "the model folder ./nowhere does not exist"),
-        ("a/b/c", "'a/b/c' is no model folder and no Hugging Face id"),
+        ("a/b/c", "'a/b/c' is neither a model folder nor a Hugging Face id"),
     ],
 )
 def test_a_wrong_model_name(corpus: Path, rag: Rag, model: str, told: str) -> None:

@@ -107,7 +107,7 @@ def test_files_that_are_gone_are_told_of(indexed: Path, rag: Rag) -> None:
     assert rag("ingest", "docs", "--prune").err == ""
     shutil.rmtree(indexed / "docs")
     sentence, remedy = error_of(rag("ingest", "docs", "--prune"))
-    assert sentence == "docs is not there, and 2 documents of the index came from there"
+    assert sentence == "docs does not exist, but the index has 2 documents from there"
     assert "--prune --force" in remedy
     assert rag("ingest", "docs", "--prune", "--force").code == 0
     assert names(rag) == []
