@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rag_project import Project
@@ -12,7 +14,8 @@ from rag_project import Project
 from eval import evaluate, load_dataset
 from rag.config import load_config
 from rag.factory import make_generator
-from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders import load_bytes, sniff
+from rag.ingestion.loaders.text import load_text
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = re.findall(r"^### ((?:Add|Change) .+)$", PAGE, re.MULTILINE)
@@ -54,8 +57,9 @@ def test_a_task_names_at_most_three_files(title: str) -> None:
 
 
 def test_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    add("Add a file format", "rag.ingestion.loaders", "LOADERS", monkeypatch)
-    monkeypatch.setattr("rag.ingestion.loaders.sniff", lambda data, name: "application/toml")
+    add("Add a file format", "rag.ingestion.loaders.formats", "FORMATS", monkeypatch)
+    monkeypatch.setitem(sys.modules, "rag.ingestion.loaders.toml", SimpleNamespace(load_toml=load_text))
+    assert sniff(b"rent = 2350\n", "a.toml") == "application/toml"
     assert load_bytes(b"rent = 2350\n", "a.toml").text == "rent = 2350\n"
 
 

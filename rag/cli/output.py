@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rag.errors import UsageError
-from rag.places import has_slides
+from rag.ingestion.loaders.formats import has_slides
 from rag.types import Answer, Citation, Duplicate, Passage
 
 if TYPE_CHECKING:

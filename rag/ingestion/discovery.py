@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import DocumentError, InputError
-from rag.ingestion.loaders import SUFFIXES
+from rag.ingestion.loaders.formats import extensions
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -120,7 +120,7 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     found.files = [walk.files[source] for source in sorted(walk.files)]
     if not found.files and not found.unreadable and not may_be_gone:
         names = ", ".join(str(path) for path in given)
-        raise InputError(f"there is no document in {names}", f"documents end in {', '.join(sorted(SUFFIXES))}")
+        raise InputError(f"there is no document in {names}", f"documents end in {', '.join(sorted(extensions()))}")
     return found
 
 
@@ -192,7 +192,7 @@ class _Walk:
     def __init__(self) -> None:
         self.found = Found()
         self.files: dict[str, SourceFile] = {}
-        self._suffixes = frozenset(SUFFIXES)
+        self._suffixes = frozenset(extensions())
 
     def add_folder(self, folder: _Folder, rules: IgnoreRules) -> None:
         """Add every document below a folder. Raises :class:`~rag.errors.InputError` if it cannot be listed itself."""

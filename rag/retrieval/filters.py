@@ -14,36 +14,10 @@ from typing import Any
 
 from indexes.store.rows import Selection
 from rag.errors import UsageError
+from rag.ingestion.loaders.formats import filter_named, filter_types
 
-__all__ = ["TYPES", "Filter", "type_of"]
+__all__ = ["Filter"]
 
-_OFFICE = "application/vnd.openxmlformats-officedocument"
-TYPES: dict[str, tuple[str, ...]] = {
-    "code": ("text/x-code",),
-    "csv": ("text/csv",),
-    "docx": (f"{_OFFICE}.wordprocessingml.document",),
-    "epub": ("application/epub+zip",),
-    "html": ("text/html", "multipart/related"),
-    "json": ("application/json", "application/jsonl"),
-    "latex": ("text/x-latex",),
-    "mail": ("message/rfc822",),
-    "markdown": ("text/markdown",),
-    "notebook": ("application/x-ipynb+json",),
-    "odt": ("application/vnd.oasis.opendocument.text",),
-    "pdf": ("application/pdf",),
-    "pptx": (f"{_OFFICE}.presentationml.presentation",),
-    "rst": ("text/x-rst",),
-    "subtitles": ("application/x-subrip", "text/vtt"),
-    "text": ("text/plain",),
-    "xlsx": (f"{_OFFICE}.spreadsheetml.sheet",),
-    "xml": ("application/xml",),
-}
-"""The names that ``type=`` accepts, with their media types. A media type, or a pattern of one, is accepted too."""
-
-_SYNONYMS = {
-    "md": "markdown", "txt": "text", "eml": "mail", "email": "mail", "htm": "html", "tex": "latex", "ipynb": "notebook",
-    "srt": "subtitles", "vtt": "subtitles", "word": "docx", "excel": "xlsx", "powerpoint": "pptx", "jsonl": "json",
-}  # fmt: skip
 _DATES = {"since": "since", "until": "until", "ingested-since": "ingested_since", "ingested-until": "ingested_until"}
 _LARGEST = 2**63 - 1  # SQLite's largest integer: the years 1677 to 2262, in nanoseconds
 _FORMS = "source=GLOB, type=TYPE, since=DATE, until=DATE, ingested-since=DATE and ingested-until=DATE"
@@ -100,7 +74,8 @@ class Filter:
 
     def selection(self) -> Selection:
         """Return the store's form of this filter."""
-        media_types = tuple(media_type for name in self.types for media_type in TYPES.get(name, (name,)))
+        types = filter_types()
+        media_types = tuple(media_type for name in self.types for media_type in types.get(name, (name,)))
         return Selection(
             sources=self.sources,
             media_types=media_types,
@@ -111,17 +86,13 @@ class Filter:
         )
 
 
-def type_of(media_type: str) -> str:
-    """Return the short name of a media type, or the media type if it has none."""
-    return next((name for name, media_types in TYPES.items() if media_type in media_types), media_type)
-
-
 def _type(value: str) -> str:
-    name = value.lower().removeprefix(".")
-    name = _SYNONYMS.get(name, name)
-    if name in TYPES or "/" in name:
+    name = filter_named(value)
+    if name is not None:
         return name
-    raise UsageError(f"there is no type {value!r} to filter by", f"choose one of {', '.join(TYPES)}")
+    if "/" in value:
+        return value.lower().removeprefix(".")
+    raise UsageError(f"there is no type {value!r} to filter by", f"choose one of {', '.join(filter_types())}")
 
 
 def _day(key: str, value: str) -> dt.date:

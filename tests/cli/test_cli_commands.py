@@ -21,7 +21,7 @@ from cli_runner import ENTRY_POINT, EXAMPLES, Rag, environment
 from indexes import Index
 from rag import __version__
 from rag.cli.main import app
-from rag.ingestion.loaders import SUFFIXES
+from rag.ingestion.loaders import extensions
 
 KEY = "Where does the spare key of the pump house hang?"
 GLASS = "How is the lantern glass wiped with vinegar?"
@@ -170,7 +170,7 @@ def test_in_folders_the_ending_decides_and_a_file_that_is_named_is_read(corpus: 
     assert (ran.out[:7], ran.err) == ("3 added", "passed over, not a kind of document: 1 .tide\n")
     assert rag("ingest", "docs/tides.tide").out.startswith("1 added")
     named = set(re.findall(r" (\.[a-z]+)", rag("ingest", "--help").out)) - {".ragignore", ".rag"}
-    assert named <= set(SUFFIXES), "the help names what is read"
+    assert named <= set(extensions()), "the help names what is read"
     assert len(named) >= 8
 
 

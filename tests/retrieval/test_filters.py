@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rag_project import Project
 
 from rag.errors import UsageError
-from rag.ingestion.loaders import sniff
-from rag.retrieval.filters import TYPES, Filter, type_of
+from rag.ingestion.loaders import FORMATS, sniff
+from rag.ingestion.loaders.formats import filter_of, filter_types
+from rag.retrieval.filters import Filter
 
 MANY_TYPES = {
     "a.md": "# Lamp\n\nThe lamp is green.\n",
@@ -87,7 +88,7 @@ globs = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lam
 filters = st.builds(
     Filter,
     sources=st.lists(globs, max_size=3).map(tuple),
-    types=st.lists(st.sampled_from(sorted(TYPES)), max_size=3).map(tuple),
+    types=st.lists(st.sampled_from(sorted(filter_types())), max_size=3).map(tuple),
     since=st.none() | st.dates(),
     until=st.none() | st.dates(),
     ingested_since=st.none() | st.dates(),
@@ -102,9 +103,22 @@ def test_a_filter_is_read_from_its_own_texts(one: Filter) -> None:
     one.selection()  # whatever the days
 
 
-def test_every_type_that_loaders_tell_has_a_name() -> None:
-    from rag.ingestion.loaders import LOADERS
+def test_every_format_has_a_filter() -> None:
+    assert [media_type for media_type in FORMATS if filter_of(media_type) == media_type] == []
+    assert filter_of(sniff(b"plain words", "a.txt")) == "text"
+    assert filter_of("application/x-unheard-of") == "application/x-unheard-of"
 
-    assert not [t for t in (*LOADERS, "application/pdf", "message/rfc822") if type_of(t) == t]
-    assert type_of(sniff(b"plain words", "a.txt")) == "text"
-    assert type_of("application/x-unheard-of") == "application/x-unheard-of"
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("md", "markdown"), (".EML", "mail"), ("excel", "xlsx"), ("jsonl", "json"), ("py", "code"), ("TEXT", "text")],
+)
+def test_a_type_may_be_named_by_extension_or_program(name: str, expected: str) -> None:
+    assert Filter.parse([f"type={name}"]).types == (expected,)
+
+
+def test_the_filter_for_code_accepts_every_language(project: Project) -> None:
+    project.write(
+        {"lamp.py": "# The lamp is green.\n", "lamp.sh": "echo lamp\n", "lamp.rst": "The lamp is red.\n"}
+    ).ingest()
+    assert passing(project, "type=code") == ["lamp.py", "lamp.sh"]

@@ -11,7 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from rag.retrieval.filters import TYPES, Filter
+from rag.ingestion.loaders.formats import filter_types
+from rag.retrieval.filters import Filter
 from ui.i18n import Texts
 
 __all__ = ["FILTER", "chosen_filter", "draw_fields", "draw_filter"]
@@ -46,8 +47,9 @@ def draw_fields(t: Texts) -> None:
         label["source"], " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
         placeholder=label["source_hint"], **shared,
     )  # fmt: skip
-    known = [name for name in now.types if name in TYPES]
-    right.multiselect(label["types"], list(TYPES), known, key=_key("types", number), **shared)
+    types = list(filter_types())
+    known = [name for name in now.types if name in types]
+    right.multiselect(label["types"], types, known, key=_key("types", number), **shared)
     for place, name in zip(st.columns(4), _DAYS, strict=True):
         place.date_input(
             label[name], getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",

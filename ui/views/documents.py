@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rag.ingestion.discovery import UPLOAD
+from rag.ingestion.loaders.formats import filter_of
 from rag.ingestion.report import AFTER_READING
-from rag.retrieval.filters import type_of
 from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion
 from ui.storage.uploads import Refused, StoredUpload
@@ -92,7 +92,7 @@ def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
     return {
         t("documents.column_name"): name_of(row.source),
         t("documents.column_state"): t(f"documents.state_{row.state}"),
-        t("documents.column_type"): type_of(row.media_type),
+        t("documents.column_type"): filter_of(row.media_type),
         t("documents.column_pages"): "" if row.pages is None else t.number(row.pages),
         t("documents.column_chunks"): row.chunks,
         t("documents.column_size"): t.size(row.size),

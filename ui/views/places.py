@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from rag.places import has_slides
+from rag.ingestion.loaders.formats import has_slides
 from ui.i18n import Texts
 from ui.text.safe import one_line
 

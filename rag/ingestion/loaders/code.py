@@ -1,4 +1,4 @@
-"""Source code: the text as it stands; the media type tells the language, so that chunks can begin at definitions."""
+"""Source code: the unchanged text. The media type names the language, so that chunks can begin at definitions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePath
 from rag.ingestion.loaders.text import decode
 from rag.types import Document, Section
 
-__all__ = ["CODE_SUFFIXES", "language_of", "language_of_script", "load_code"]
+__all__ = ["CODE_SUFFIXES", "LANGUAGES", "language_of", "language_of_script", "load_code"]
 
 _PREFIX = "text/x-"
 CODE_SUFFIXES = {
@@ -18,6 +18,8 @@ CODE_SUFFIXES = {
     ".proto": "proto", ".sol": "sol", ".cob": "cobol", ".sh": "shell", ".bash": "shell", ".sql": "sql",
     ".css": "css", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini",
 }  # fmt: skip
+LANGUAGES = tuple(sorted(set(CODE_SUFFIXES.values())))
+"""The languages of source code, by langchain's name if it knows them."""
 
 _PROGRAMS = {
     "python": "python", "node": "js", "ruby": "ruby", "perl": "perl", "lua": "lua", "sh": "shell", "bash": "shell",
@@ -26,7 +28,7 @@ _PROGRAMS = {
 
 
 def load_code(data: bytes, source: str) -> Document:
-    """Read source code as one section, called by its file name."""
+    """Read source code as one section, titled by its file name."""
     path = PurePath(source)
     text = decode(data)
     language = CODE_SUFFIXES.get(path.suffix.lower()) or language_of_script(text) or "code"
@@ -34,7 +36,7 @@ def load_code(data: bytes, source: str) -> Document:
 
 
 def language_of(media_type: str) -> str | None:
-    """Return the language of source code by langchain's name for it, where it has one; None for anything else."""
+    """Return the language of source code; None for other media types."""
     return media_type.removeprefix(_PREFIX) if media_type.startswith(_PREFIX) else None
 
 

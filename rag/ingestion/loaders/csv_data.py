@@ -1,4 +1,4 @@
-"""Comma-, semicolon- and tab-separated values: a Markdown table in parts, the first row its header in each."""
+"""Comma-, semicolon- and tab-separated values: a Markdown table in parts, each with the first row as its header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.text import decode, title_from
 from rag.types import Document
 
-__all__ = ["delimiter_of", "load_delimited"]
+__all__ = ["delimiter_of", "load_csv"]
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARACTERS = 65_536
@@ -19,20 +19,20 @@ _SAMPLE_ROWS = 50
 _LONGEST_FIELD = 2**31 - 1
 
 
-def load_delimited(data: bytes, source: str) -> Document:
+def load_csv(data: bytes, source: str) -> Document:
     """Read a table. Rows are counted as a spreadsheet counts them, so the header is row 1."""
     csv.field_size_limit(_LONGEST_FIELD)
     text = decode(data)
     rows = _rows(text, delimiter_of(text) or ",")
-    built = DocumentBuilder()
-    built.add_table(next(rows, (1, []))[1], rows)
-    return built.document(source, "text/csv", title_from(source))
+    builder = DocumentBuilder()
+    builder.add_table(next(rows, (1, []))[1], rows)
+    return builder.document(source, "text/csv", title_from(source))
 
 
 def delimiter_of(text: str) -> str | None:
-    """Return the delimiter under which the most rows have the same number of columns, two at least, or None."""
+    """Return the delimiter by which most rows have the same number of columns, at least two; None if there is none."""
     sample = text[:_SAMPLE_CHARACTERS]
-    if len(text) > len(sample):  # its last row is cut off
+    if len(text) > len(sample):  # the last row is cut off
         sample = sample[: sample.rfind("\n") + 1]
     best, best_score = None, (0.5, 0)
     for delimiter in _DELIMITERS:

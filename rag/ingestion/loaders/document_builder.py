@@ -1,4 +1,4 @@
-"""Texts put together piece by piece into a document whose sections' offsets index the whole."""
+"""Builds a document piece by piece; the offsets of its sections index the whole text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GAP = "\n\n"
 
 
 class DocumentBuilder:
-    """Collects sections in order. Blank ones are left out."""
+    """Collects sections in order. Blank sections are left out."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -32,9 +32,9 @@ class DocumentBuilder:
     def add_table(
         self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
     ) -> None:
-        """Append a table, a section for each part below its rows' numbers; without rows, its header as text."""
+        """Append a numbered table, one section for each part, headed by its row numbers; without rows, its header."""
         numbers: list[int] = []
-        for first, last, text in table_parts(header, _noting(rows, numbers)):
+        for first, last, text in table_parts(header, _with_numbers(rows, numbers)):
             self.add(text, None, (*headings, row_range(numbers[first], numbers[last])))
         if not numbers:
             self.add(" ".join(header), None, headings)
@@ -48,7 +48,7 @@ class DocumentBuilder:
         self._append(document.text)
 
     def document(self, source: str, media_type: str, title: str, pages: int | None = None) -> Document:
-        """Return what was put together."""
+        """Return the document."""
         text = _GAP.join(self._texts)
         return Document(
             source, media_type, normalise(title).strip() or title_from(source), text, tuple(self._sections), pages
@@ -60,11 +60,11 @@ class DocumentBuilder:
 
 
 def row_range(first: int, last: int) -> str:
-    """Name rows, the first and the last included."""
+    """Return a name for rows from the first to the last."""
     return f"row {first}" if first == last else f"rows {first}-{last}"
 
 
-def _noting(rows: Iterable[tuple[int, Sequence[str]]], numbers: list[int]) -> Iterator[Sequence[str]]:
+def _with_numbers(rows: Iterable[tuple[int, Sequence[str]]], numbers: list[int]) -> Iterator[Sequence[str]]:
     for number, row in rows:
         numbers.append(number)
         yield row

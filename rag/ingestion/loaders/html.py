@@ -1,4 +1,4 @@
-"""HTML: the main text as Markdown, with headings and tables; scripts, styles, navigation and hidden parts dropped."""
+"""HTML: the main text as Markdown, with headings and tables, without scripts, styles, navigation and hidden parts."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _DROPPED = [
 
 
 def load_html(data: bytes, source: str) -> Document:
-    """Read an HTML page: its ``main`` or only ``article`` where it has one, else its body."""
+    """Read an HTML page: its ``main`` or only ``article`` if it has one, else its body."""
     return html_document(data, source, "text/html")
 
 
 def html_document(
     data: bytes | str, source: str, media_type: str, title: str = "", *, infer_header: bool = False
 ) -> Document:
-    """Read HTML; also what other formats are read through once they are HTML.
+    """Read HTML. Other formats are converted to HTML and read by this, too.
 
-    ``infer_header`` takes a table's first row for its header where none is marked as one.
+    With ``infer_header``, the first row of a table without a marked header is its header.
     """
     from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a short page is not a file name
-        soup = BeautifulSoup(data, "lxml")  # finds the encoding itself: byte order mark, meta tag, then the bytes
+        soup = BeautifulSoup(data, "lxml")  # detects the encoding by byte order mark, meta tag, then bytes
     title = title or (soup.title.get_text(" ", strip=True) if soup.title else "")
     for node in soup(_DROPPED):
         node.decompose()
@@ -60,19 +60,19 @@ def _converter(*, infer_header: bool) -> Any:
     from markdownify import MarkdownConverter
 
     class Converter(MarkdownConverter):
-        """Text as it stands, but for what would turn a paragraph into a heading or a rule."""
+        """Leaves text unescaped, except where a paragraph would become a heading or a rule."""
 
         def escape(self, text: str, parent_tags: object) -> str:
-            """Put a backslash before marks at the beginning of a text node."""
+            """Escape marks at the beginning of a text node."""
             del parent_tags
             return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
 
         def convert_td(self, el: Any, text: str, parent_tags: Any) -> Any:
-            """Keep a bar inside a cell from ending it."""
-            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # no types there
+            """Escape bars inside a cell."""
+            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # markdownify has no types
 
         def convert_th(self, el: Any, text: str, parent_tags: Any) -> Any:
-            """Keep a bar inside a header from ending it."""
-            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # no types there
+            """Escape bars inside a header."""
+            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # markdownify has no types
 
     return Converter(heading_style="ATX", strip=["a", "img"], bullets="-", table_infer_header=infer_header)

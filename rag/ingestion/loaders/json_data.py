@@ -1,6 +1,6 @@
-"""JSON and JSON lines: names and values as lines of text, under the path of keys; lists of like records as tables.
+"""JSON and JSON lines: names and values as lines of text, under the path of keys; lists of similar records as tables.
 
-Numbers stay as they are written. A notebook is JSON too, and is told apart here by what it holds.
+Numbers stay as they are written. A notebook is JSON too; :func:`is_notebook` detects it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WIDEST_TABLE = 20
 
 
 class _Number(str):
-    """A number, spelled as in the file."""
+    """A number, written as in the file."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ def parse_json(text: str) -> Any:
 
 
 def parse_json_lines(text: str) -> list[Any] | None:
-    """Return the values of JSON lines, or None for what is something else: one value, or no objects and lists."""
+    """Return the values of JSON lines, or None for another text: one value, or lines that are not objects and lists."""
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) < 2:
         return None
@@ -59,17 +59,17 @@ def load_json(data: bytes, source: str) -> Document:
 
 
 def load_json_lines(data: bytes, source: str) -> Document:
-    """Read a JSON value a line."""
+    """Read one JSON value per line."""
     return _document(_list("", parse_json_lines(decode(data)) or [], "line"), source, "application/jsonl")
 
 
 def _document(root: Branch, source: str, media_type: str) -> Document:
-    built = DocumentBuilder()
+    builder = DocumentBuilder()
     if root.rows:
-        built.add_table(root.rows[0], enumerate(root.rows[1:], start=1))
+        builder.add_table(root.rows[0], enumerate(root.rows[1:], start=1))
     else:
-        add_branches(built, root.below or [root])
-    return built.document(source, media_type, title_from(source))
+        add_branches(builder, root.below or [root])
+    return builder.document(source, media_type, title_from(source))
 
 
 def _branch(name: str, value: Any) -> Branch:
@@ -95,7 +95,7 @@ def _list(name: str, values: Sequence[Any], word: str) -> Branch:
 
 
 def _is_table(values: Sequence[Any]) -> bool:
-    """Return whether all are records with the same few keys and no values below values."""
+    """Return whether all are records with the same few keys and without nested values."""
     if len(values) < 2 or not isinstance(values[0], dict) or not 1 < len(values[0]) <= _WIDEST_TABLE:
         return False
     keys = values[0].keys()

@@ -1,6 +1,6 @@
-"""LaTeX through pylatexenc: headings, lists and tables become Markdown; formulas and keys of references stay.
+"""LaTeX, through pylatexenc: headings, lists and tables become Markdown; formulas and keys of references stay.
 
-What a file inputs is not followed, and macros that it defines are not expanded: their arguments are read as text.
+Inputs are not followed, and the file's own macros are not expanded: their arguments are read as text.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.tables import table_parts
 from rag.ingestion.loaders.text import decode, normalise
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_latex"]
@@ -28,10 +29,9 @@ def load_latex(data: bytes, source: str) -> Document:
 
     converter = LatexNodes2Text(latex_context=_context(), math_mode="verbatim")
     nodes, _, _ = LatexWalker(decode(data), tolerant_parsing=True).get_latex_nodes()
-    told = normalise(converter.nodelist_to_text(nodes)).replace("\xa0", " ")
-    text = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", told).strip() + "\n"
-    title = getattr(converter, "_doc_title", "")  # where pylatexenc puts what \title says
-    return markdown_document(text, source, "text/x-latex", " ".join(title.split()))
+    text = normalise(converter.nodelist_to_text(nodes)).replace("\xa0", " ")
+    text = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", text).strip() + "\n"
+    return markdown_document(text, source, "text/x-latex", _title_of(converter))
 
 
 @lru_cache(maxsize=1)
@@ -56,12 +56,16 @@ def _context() -> Any:
     return context
 
 
-# pylatexenc tells by a parameter's name what to pass: hence ``l2tobj``.
+def _title_of(converter: Any) -> str:
+    return one_line(getattr(converter, "_doc_title", ""))  # pylatexenc sets this attribute at \title
+
+
+# pylatexenc passes arguments by the names of the parameters, hence ``l2tobj``.
 
 
 def _heading(level: int) -> Any:
     def heading(node: Any, l2tobj: Any) -> str:
-        words = " ".join(l2tobj.nodelist_to_text([node.nodeargd.argnlist[-1]]).split())
+        words = one_line(l2tobj.nodelist_to_text([node.nodeargd.argnlist[-1]]))
         return f"\n\n{'#' * level} {words}\n\n"
 
     return heading
@@ -69,7 +73,7 @@ def _heading(level: int) -> Any:
 
 def _title(node: Any, l2tobj: Any) -> str:
     del node
-    title = " ".join(getattr(l2tobj, "_doc_title", "").split())
+    title = _title_of(l2tobj)
     return f"\n\n# {title}\n\n" if title else ""
 
 
@@ -85,7 +89,7 @@ def _keys(node: Any, l2tobj: Any) -> str:
 
 def _listing(node: Any, l2tobj: Any) -> str:
     del l2tobj
-    arguments = node.nodeargd  # None where the file ends inside
+    arguments = node.nodeargd  # None if the file ends inside
     text = arguments.verbatim_text.strip("\n") if arguments else ""
     return f"\n\n```\n{text}\n```\n\n"
 

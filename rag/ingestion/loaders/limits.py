@@ -1,4 +1,4 @@
-"""How much one file may unpack to: what a loader checks by itself, before and while it reads."""
+"""How much one file may unpack to: what the loaders check themselves, before and while they read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most a file may hold. ``ratio`` is inflated to packed size, asked of packages above one mebibyte only."""
+    """The most that a file may contain.
+
+    ``ratio`` is unpacked to packed size, checked for packages that unpack to more than one mebibyte.
+    ``attachment_depth`` is how many messages may be inside each other, the outermost included.
+    """
 
     unpacked_mb: int = 512
     entries: int = 10_000

@@ -1,8 +1,8 @@
-"""Markdown: the text as it stands, cut into sections at its headings, each with its heading path.
+"""Markdown: the unchanged text, split into sections at its headings, each with its heading path.
 
-Headings are found by a real parser (markdown-it), so a ``#`` inside a code block is not one. YAML front matter is
-left out of the sections, and its ``title`` becomes the document's if it is text, a number or a date. Front matter is
-somebody else's YAML: what is longer than a few screens, or uses aliases, can take for ever and is not looked into.
+A parser (markdown-it) finds the headings, so a ``#`` inside a code block is none. YAML front matter belongs to no
+section; its ``title`` becomes the document's if it is text, a number or a date. Untrusted YAML can take for ever to
+parse, so front matter that is longer than a few screens or uses aliases is not parsed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rag.types import Document, Section
 __all__ = ["heading_marks", "load_markdown", "markdown_document"]
 
 Path = tuple[tuple[int, str], ...]
-"""Headings above a place, each with its depth."""
+"""The headings above a place, each with its depth."""
 
 _LONGEST_FRONT_MATTER = 16_384
 _TITLE_TYPES = (str, int, float, date)
@@ -44,19 +44,19 @@ def load_markdown(data: bytes, source: str) -> Document:
 
 
 def markdown_document(text: str, source: str, media_type: str, title: str = "") -> Document:
-    """Cut Markdown text into sections; also what other formats are read through once they are Markdown."""
-    own = media_type == "text/markdown"  # the text is a file's own, not one that a loader made
-    if not own:
+    """Split Markdown text into sections. Other formats are converted to Markdown and read by this, too."""
+    is_original = media_type == "text/markdown"  # not converted from another format
+    if not is_original:
         text = split_tables(text)
-    tokens = _parser(front_matter=own).parse(text)
+    tokens = _parser(front_matter=is_original).parse(text)
     begin = 0
     if tokens and tokens[0].type == "front_matter":
-        found = _title_in(tokens[0].content)
-        if found is None:  # only text between two rules
+        own_title = _title_in(tokens[0].content)
+        if own_title is None:  # only text between two rules
             tokens = _parser(front_matter=False).parse(text)
         else:
             begin = _line_starts(text)[tokens[0].map[1]]
-            title = title or found
+            title = title or own_title
     marks = [(begin, ()), *((start, tuple(n for _, n in path)) for start, path in _marks(text, tokens, ()))]
     ends = [start for start, _ in marks[1:]] + [len(text)]
     sections = tuple(
@@ -69,16 +69,16 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
 
 
 def heading_marks(text: str, above: Path) -> list[tuple[int, Path]]:
-    """Return where the sections of a Markdown text begin that stands below other headings, and their heading paths."""
+    """Return where the sections of a Markdown text begin, and their heading paths, below the headings ``above``."""
     return [(0, above), *_marks(text, _parser(front_matter=False).parse(text), above)]
 
 
 def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path]]:
-    """Yield where a section begins: at a heading, and at a table that goes on after another."""
+    """Yield where a section begins: at a heading, and at a table that directly follows another."""
     lines = _line_starts(text)
     before = ""
     for token, inline in pairwise([*tokens, None]):
-        # Only what stands at the top level cuts the text: a heading inside a quote or a list belongs to it.
+        # Only headings at the top level begin a section; one inside a quote or a list belongs to it.
         if token.level != 0:
             continue
         if token.type == "heading_open":
@@ -93,7 +93,7 @@ def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path
 
 
 def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ...]) -> bool:
-    """Return whether a section is a bare heading whose words live on in the heading path of the section below it."""
+    """Return whether a section is a heading without text, which the heading path of the next section contains."""
     bare = bool(headings) and len([line for line in text.splitlines() if line.strip()]) == 1
     return bare and len(deeper) > len(headings) and deeper[: len(headings)] == headings
 
@@ -106,7 +106,7 @@ def _plain(inline: Any) -> str:
 
 
 def _line_starts(text: str) -> list[int]:
-    """Return the offset at which each line begins, and one more: the text's end."""
+    """Return the offset at which each line begins, and the end of the text."""
     starts = [0]
     for line in text.split("\n"):
         starts.append(min(starts[-1] + len(line) + 1, len(text)))
@@ -114,18 +114,18 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _title_in(front_matter: str) -> str | None:
-    """Return the title that front matter gives, if any, or None for what merely stands between two rules."""
-    looks_it = re.match(r"\s*[\w-]+:", front_matter) is not None
+    """Return the title in front matter, an empty string if it has none; None if it is only text between two rules."""
+    looks_like_yaml = re.match(r"\s*[\w-]+:", front_matter) is not None
     try:
         if len(front_matter) > _LONGEST_FRONT_MATTER or _has_aliases(front_matter):
-            return "" if looks_it else None
+            return "" if looks_like_yaml else None
         values = yaml.safe_load(front_matter)
         if not isinstance(values, dict):
             return None
         title = values.get("title")
         return str(title).strip() if isinstance(title, _TITLE_TYPES) and not isinstance(title, bool) else ""
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: no such date, or too long a number
-        return "" if looks_it else None
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an impossible date or a too long number
+        return "" if looks_like_yaml else None
 
 
 def _has_aliases(content: str) -> bool:

@@ -1,4 +1,4 @@
-"""Nested data to sections: what fits together stays together, under the path of names that leads to it."""
+"""Nested data to sections: small neighbours share a section, under the path of names that leads to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECTION_CHARACTERS = 800
 
 @dataclass(slots=True)
 class Branch:
-    """A name with a text, or with branches below it, or with a table (rows, the header first)."""
+    """A name with a text, with branches below it, or with a table (rows, the header first)."""
 
     name: str
     text: str = ""
@@ -28,15 +28,15 @@ class Branch:
         self.size = len(self.name) + len(self.text) + cells + sum(branch.size + 2 for branch in self.below)
 
 
-def add_branches(built: DocumentBuilder, branches: Sequence[Branch], path: tuple[str, ...] = ()) -> None:
-    """Add branches as sections: small neighbours together, a large branch by itself and cut up in its turn."""
-    together: list[Branch] = []
+def add_branches(builder: DocumentBuilder, branches: Sequence[Branch], path: tuple[str, ...] = ()) -> None:
+    """Add branches as sections: small neighbours together; a large branch by itself, split in the same way."""
+    small: list[Branch] = []
     size = 0
 
     def flush() -> None:
         nonlocal size
-        built.add("\n".join(line for branch in together for line in _lines(branch, 0)), None, path)
-        together.clear()
+        builder.add("\n".join(line for branch in small for line in _lines(branch, 0)), None, path)
+        small.clear()
         size = 0
 
     for branch in branches:
@@ -44,15 +44,15 @@ def add_branches(built: DocumentBuilder, branches: Sequence[Branch], path: tuple
         if large or size + branch.size > _SECTION_CHARACTERS:
             flush()
         if not large:
-            together.append(branch)
+            small.append(branch)
             size += branch.size
             continue
         below = (*path, branch.name) if branch.name else path
         if branch.text:
-            built.add(branch.text, None, below)
+            builder.add(branch.text, None, below)
         if branch.rows:
-            built.add_table(branch.rows[0], enumerate(branch.rows[1:], start=1), below)
-        add_branches(built, branch.below, below)
+            builder.add_table(branch.rows[0], enumerate(branch.rows[1:], start=1), below)
+        add_branches(builder, branch.below, below)
     flush()
 
 

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: Markdown, code and printed results cell by cell, below the headings of the cells before."""
+"""Jupyter notebooks: Markdown, code and printed results cell by cell, below the headings of earlier cells."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from rag.types import Document
 
 __all__ = ["load_notebook"]
 
-_MOST_OUTPUT = 5_000  # characters of one cell's results; more is a log, not an explanation
+_MOST_OUTPUT = 5_000  # characters of one cell's results; longer ones are logs
 _BARE_HEADING = re.compile(r"\s*#{1,6} [^\n]*\s*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def load_notebook(data: bytes, source: str) -> Document:
-    """Read a notebook. The last part of a section's heading path is its cell, counted from 1."""
+    """Read a notebook. The last part of a section's heading path is its cell, from 1."""
     notebook = parse_json(decode(data))
     language = _language(notebook)
-    built = DocumentBuilder()
+    builder = DocumentBuilder()
     path: Path = ()
     title = ""
     cells = list(_cells(notebook))
     for number, cell in enumerate(cells, start=1):
         kind = cell.get("cell_type")
         text = normalise(_text(cell.get("source", cell.get("input", ""))))
-        if kind == "heading":  # of format 3
+        if kind == "heading":  # in format 3
             kind, text = "markdown", f"{'#' * int(cell.get('level', 1))} {text}"
         if kind != "markdown":
-            built.add(_code(text, cell, language if kind == "code" else ""), None, (*_names(path), f"cell {number}"))
+            builder.add(_code(text, cell, language if kind == "code" else ""), None, (*_names(path), f"cell {number}"))
             continue
         marks = heading_marks(text, path)
         for (start, path), (end, _) in pairwise([*marks, (len(text), ())]):
-            if number == len(cells) or not _BARE_HEADING.fullmatch(text[start:end]):  # its words live on in the path
-                built.add(text[start:end], None, (*_names(path), f"cell {number}"))
+            if number == len(cells) or not _BARE_HEADING.fullmatch(text[start:end]):  # a bare heading is in the path
+                builder.add(text[start:end], None, (*_names(path), f"cell {number}"))
         title = title or next(iter(_names(path)), "")
-    return built.document(source, "application/x-ipynb+json", title or title_from(source))
+    return builder.document(source, "application/x-ipynb+json", title or title_from(source))
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def _code(text: str, cell: dict[str, Any], language: str) -> str:
 
 
 def _result(output: dict[str, Any]) -> str:
-    """Return what a person reads of a result: printed text, plain values, an error's name; no pictures."""
+    """Return the text of a result: printed text, plain values, an error's name; no pictures."""
     if output.get("output_type") == "error" or "ename" in output:
         return f"{output.get('ename', '')}: {output.get('evalue', '')}"
     data = output.get("data", output)

@@ -1,4 +1,4 @@
-"""PDF through pdfium: one section a page, so that every chunk knows its page. Text only: a scan has none."""
+"""PDF, through pdfium: one section per page, so that every chunk knows its page. A scan has no text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.text import normalise, title_from
+from rag.text import one_line
 from rag.types import Document, Section
 
 __all__ = ["load_pdf"]
@@ -16,10 +17,10 @@ _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _PAGE_BREAK = "\n\n"
 
 
-def load_pdf(data: bytes, source: str, most: int = Bounds().pages) -> Document:
-    """Read a PDF page by page, if it has ``most`` pages at most.
+def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
+    """Read a PDF page by page.
 
-    Raises :class:`~rag.errors.DocumentError` for an encrypted, a broken and a text-less one.
+    Raises :class:`~rag.errors.DocumentError` for a PDF that is encrypted or broken, has no text, or too many pages.
     """
     import pypdfium2
 
@@ -28,11 +29,12 @@ def load_pdf(data: bytes, source: str, most: int = Bounds().pages) -> Document:
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD_ERROR:
             raise DocumentError("encrypted", "the PDF needs a password", "save a copy without one") from None
-        told = f"the PDF cannot be opened: {_reason(error)}"
-        raise DocumentError("broken", told, "export or download it again") from None
+        message = f"the PDF cannot be opened: {_reason(error)}"
+        raise DocumentError("broken", message, "export or download it again") from None
     try:
-        if len(pdf) > most:
-            raise DocumentError("too large", f"it claims {len(pdf)} pages, and {most} are read", "split it")
+        if len(pdf) > bounds.pages:
+            message = f"it has {len(pdf)} pages; at most {bounds.pages} are read"
+            raise DocumentError("too large", message, "split it")
         pages = [_page_text(pdf, number) for number in range(len(pdf))]
         title = normalise(pdf.get_metadata_value("Title")).strip()
     except pypdfium2.PdfiumError as error:
@@ -50,10 +52,10 @@ def load_pdf(data: bytes, source: str, most: int = Bounds().pages) -> Document:
 
 
 def _reason(error: Exception) -> str:
-    """Return pdfium's own words: of ``Failed to load document (PDFium: Data format error).``, those in the middle."""
-    told = " ".join(str(error).split())
-    inner = re.search(r"\(PDFium: (.+?)\)\.?$", told)
-    return (inner.group(1) if inner else told).rstrip(".")
+    """Return pdfium's own words: ``Data format error`` of ``Failed to load document (PDFium: Data format error).``"""
+    message = one_line(str(error))
+    inner = re.search(r"\(PDFium: (.+?)\)\.?$", message)
+    return (inner.group(1) if inner else message).rstrip(".")
 
 
 def _page_text(pdf: Any, number: int) -> str:
@@ -64,7 +66,7 @@ def _page_text(pdf: Any, number: int) -> str:
     finally:
         textpage.close()
         page.close()
-    # pdfium marks a hyphen that only breaks a line with U+FFFE (or U+0002): the word goes on.
+    # pdfium marks a hyphen at the end of a line, within a word, with U+FFFE or U+0002.
     joined = re.sub("[\ufffe\x02]\r?\n?", "", raw)
     return normalise(joined).strip()
 

@@ -1,8 +1,8 @@
-"""A page of a PDF as an image, and where words stand on it.
+"""A page of a PDF as an image, with boxes around given words.
 
 The words are found by their characters alone: white space, hyphens at line ends and composed letters differ between
-what pdfium says of a page and what was stored of it. It knows nothing of documents and citations, and it reads a
-stranger's file: run it through :mod:`rag.ingestion.sandbox`.
+the page's text and the stored text. This module does not know documents and citations. It reads untrusted files: run
+it through :mod:`rag.ingestion.sandbox`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Box", "PageImage", "compact", "render_page"]
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the image."""
 
-_LAYOUT = "\ufffe\x02\ufeff\x00\ufffd\u00ad"  # soft hyphens, and what was replaced in the stored text
+_LAYOUT = "\ufffe\x02\ufeff\x00\ufffd\u00ad"  # soft hyphens, and characters replaced in the stored text
 _WIDE, _MOST_PIXELS, _MOST_ZOOM = 1200, 4_000_000, 4.0
 _FILL, _LINE = (255, 196, 0, 70), (180, 83, 9, 255)
 _PADDING = 3
@@ -28,7 +28,7 @@ _PADDING = 3
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page as a PNG, and a box around each line of the words; none where they were not found on it."""
+    """A page as a PNG, with a box around each line of the words; no boxes if they were not found on it."""
 
     png: bytes
     width: int
@@ -37,15 +37,15 @@ class PageImage:
 
 
 def compact(text: str) -> str:
-    """Return the characters that a page and its stored text agree on."""
+    """Return the characters that a page and its stored text have in common."""
     return _compact(text)[0]
 
 
 def render_page(data: bytes, number: int, quote: str = "", before: int = 0) -> PageImage:
-    """Draw page ``number``, which counts from 1, with boxes around ``quote``.
+    """Draw page ``number``, from 1, with boxes around ``quote``.
 
-    ``before`` is the length of :func:`compact` of what stands before it on the page; of several places the nearest to
-    that is taken. Raises :class:`~rag.errors.DocumentError`.
+    ``before`` is the length of :func:`compact` of the page's text before the quote. Of several places the nearest to
+    it is chosen. Raises :class:`~rag.errors.DocumentError`.
     """
     import pypdfium2
 
@@ -81,7 +81,7 @@ def _draw(page: Any, quote: str, before: int) -> PageImage:
 
 
 def _scale(width: float, height: float) -> float:
-    """Return pixels a point: a page fills a wide image, and no page takes more pixels than a screen can use."""
+    """Return pixels per point, so that a page fills a wide image and has no more pixels than a screen can use."""
     if not (math.isfinite(width) and math.isfinite(height)) or width < 1 or height < 1:
         raise DocumentError("broken", "the page has no size", "export or download it again")
     return min(_WIDE / width, math.sqrt(_MOST_PIXELS / (width * height)), _MOST_ZOOM)
@@ -92,17 +92,17 @@ def _rectangles(page: Any, quote: str, before: int) -> list[tuple[float, float, 
     import pypdfium2.raw as pdfium
 
     words = page.get_textpage()
-    found = _find(words.get_text_range(), quote, before)
-    if found is None:
+    span = _find(words.get_text_range(), quote, before)
+    if span is None:
         return []
-    first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(words, place) for place in found)
+    first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(words, place) for place in span)
     if first < 0 or last < first:
         return []
     return [words.get_rect(n) for n in range(words.count_rects(first, last - first + 1))]
 
 
 def _find(text: str, quote: str, before: int) -> tuple[int, int] | None:
-    """Return the first and the last character of the quote in a page's text."""
+    """Return the places of the first and last character of the quote in a page's text, None if it is not there."""
     page, places = _compact(text)
     wanted = compact(quote)
     if not wanted:
@@ -113,7 +113,7 @@ def _find(text: str, quote: str, before: int) -> tuple[int, int] | None:
         start = page.find(wanted, start + 1)
     if not starts:
         return None
-    nearest = min(starts, key=lambda found: abs(found - before))
+    nearest = min(starts, key=lambda place: abs(place - before))
     return places[nearest], places[nearest + len(wanted) - 1]
 
 
@@ -130,7 +130,7 @@ def _compact(text: str) -> tuple[str, list[int]]:
 
 def _on_image(place: Any, rectangle: tuple[float, float, float, float], size: tuple[int, int]) -> Box:
     left, bottom, right, top = rectangle
-    corners = [place.to_bitmap(x, y) for x in (left, right) for y in (bottom, top)]  # a page may be turned
+    corners = [place.to_bitmap(x, y) for x in (left, right) for y in (bottom, top)]  # a page may be rotated
     across, down = [x for x, _ in corners], [y for _, y in corners]
     return (
         max(min(across) - _PADDING, 0),

@@ -1,4 +1,4 @@
-"""PowerPoint: one section a slide, headed by its title, with lists, tables, charts' figures and the speaker's notes."""
+"""PowerPoint: one section per slide, headed by its title, with lists, tables, figures of charts and speaker's notes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.tables import table_parts
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_pptx"]
@@ -17,35 +18,38 @@ _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.pres
 
 
 def load_pptx(data: bytes, source: str) -> Document:
-    """Read a presentation. A section's page is its slide's number, and a long table goes on in further sections."""
+    """Read a presentation. A section's page is its slide's number; a long table continues in further sections."""
     from pptx import Presentation
 
     presentation = Presentation(io.BytesIO(data))
-    built = DocumentBuilder()
-    first_title = ""
-    slides = 0
-    for slides, slide in enumerate(presentation.slides, start=1):
-        title_shape = slide.shapes.title
-        title = " ".join(title_shape.text_frame.text.split()) if title_shape is not None else ""
-        first_title = first_title or title
-        headings = (title,) if title else ()
-        texts = [f"# {title}"] if title else []
-        for piece in _pieces(slide.shapes, title_shape):
-            if isinstance(piece, str):
-                texts.append(piece)
-                continue
-            parts = [text for _, _, text in table_parts(piece[0], piece[1:])]
-            texts += parts[:1]
-            for part in parts[1:]:  # the header is there again: let the chunk begin with it
-                built.add("\n\n".join(texts), slides, headings)
-                texts = [part]
-        if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
-            notes = slide.notes_slide.notes_text_frame.text.strip()
-            texts += [f"Notes: {notes}"] if notes else []
-        built.add("\n\n".join(texts), slides, headings)
+    builder = DocumentBuilder()
+    titles = [_add_slide(builder, number, slide) for number, slide in enumerate(presentation.slides, start=1)]
     title = presentation.core_properties.title or ""
-    told = "" if title == "PowerPoint Presentation" else title  # what the program writes by itself
-    return built.document(source, _MEDIA_TYPE, told or first_title, pages=slides)
+    if title == "PowerPoint Presentation":  # the program's default
+        title = ""
+    return builder.document(source, _MEDIA_TYPE, title or next(filter(None, titles), ""), pages=len(titles))
+
+
+def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
+    """Add the sections of a slide and return its title."""
+    title_shape = slide.shapes.title
+    title = one_line(title_shape.text_frame.text) if title_shape is not None else ""
+    headings = (title,) if title else ()
+    texts = [f"# {title}"] if title else []
+    for piece in _pieces(slide.shapes, title_shape):
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        parts = [text for _, _, text in table_parts(piece[0], piece[1:])]
+        texts += parts[:1]
+        for part in parts[1:]:  # each part has the header: let a chunk begin with it
+            builder.add("\n\n".join(texts), number, headings)
+            texts = [part]
+    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+        notes = slide.notes_slide.notes_text_frame.text.strip()
+        texts += [f"Notes: {notes}"] if notes else []
+    builder.add("\n\n".join(texts), number, headings)
+    return title
 
 
 def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]]:
@@ -64,7 +68,9 @@ def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]
         elif shape.has_table:
             yield [[cell.text for cell in row.cells] for row in shape.table.rows]
         elif shape.has_chart:
-            with suppress(AttributeError, KeyError, NotImplementedError, TypeError, ValueError):  # kinds it cannot tell
+            with suppress(
+                AttributeError, KeyError, NotImplementedError, TypeError, ValueError
+            ):  # charts that python-pptx cannot read
                 yield from list(_chart_rows(shape.chart))
 
 

@@ -1,6 +1,6 @@
-"""reStructuredText through docutils: to HTML, and from there like any page. Includes and raw parts are not followed.
+"""reStructuredText, through docutils and HTML. Includes and raw parts are not followed.
 
-Directives and roles that docutils does not know, such as Sphinx's, keep their words: what stands in them is read.
+The content of directives and roles that docutils does not know, such as Sphinx's, is read as text.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def load_rst(data: bytes, source: str) -> Document:
     from docutils.core import publish_parts
 
     text = decode(data)
-    _make_known(text)
+    _register_unknown(text)
     html = publish_parts(text, source_path=None, writer="html5", settings_overrides=_SETTINGS)["html_body"]
     return html_document(html, source, "text/x-rst")
 
 
-def _make_known(text: str) -> None:
-    """Let docutils read the directives and roles that a text uses and that it has never heard of."""
+def _register_unknown(text: str) -> None:
+    """Register the directives and roles that a text uses and docutils does not know."""
     from docutils.parsers.rst import directives, roles
 
     plain, listing = _directive_classes()
     known_directives, known_roles = _known()
-    for name in _CODE:  # docutils has these, and drops them whole for one of Sphinx's options
+    for name in _CODE:  # docutils knows these, but drops the whole block for an option of Sphinx's
         directives.register_directive(name, listing)
     for name in set(map(str.lower, _DIRECTIVE.findall(text))) - known_directives:
         directives.register_directive(name, plain)
@@ -72,7 +72,7 @@ def _directive_classes() -> tuple[Any, Any]:
     from docutils.parsers.rst import Directive
 
     class Plain(Directive):
-        """Its argument as a paragraph, and what stands in it as it would stand outside."""
+        """Shows its argument as a paragraph, and its content as if it were outside."""
 
         has_content = True
         optional_arguments = 1
@@ -87,7 +87,7 @@ def _directive_classes() -> tuple[Any, Any]:
             return [node]
 
     class Listing(Plain):
-        """Code as it stands."""
+        """Shows code."""
 
         def run(self) -> list[nodes.Node]:
             code = "\n".join(self.content)
@@ -97,7 +97,7 @@ def _directive_classes() -> tuple[Any, Any]:
 
 
 class _AnyOption(dict[str, Any]):
-    """Options of any name, as they stand."""
+    """Accepts options of any name."""
 
     def __bool__(self) -> bool:
         return True
@@ -109,7 +109,7 @@ class _AnyOption(dict[str, Any]):
 def _plain_role(
     role: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
 ) -> tuple[list[Any], list[Any]]:
-    """Return a role's words: of ``the mast <mast-height>``, the first part."""
+    """Return the text of a role: ``the mast`` of ``the mast <mast-height>``."""
     del role, lineno, inliner, options, content
     from docutils import nodes
     from docutils.utils import unescape

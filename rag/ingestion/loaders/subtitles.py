@@ -1,4 +1,4 @@
-"""Subtitles (SubRip and WebVTT): what is said, in sections of about half a minute headed by their times."""
+"""Subtitles (SubRip and WebVTT): the spoken words, in sections of about half a minute, headed by their times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.text import decode, title_from
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_srt", "load_vtt"]
@@ -22,7 +23,7 @@ def load_srt(data: bytes, source: str) -> Document:
 
 
 def load_vtt(data: bytes, source: str) -> Document:
-    """Read WebVTT subtitles; a speaker's name stands before what is said."""
+    """Read WebVTT subtitles; each line begins with the speaker's name if it is known."""
     return _load(data, source, "vtt", "text/vtt")
 
 
@@ -31,29 +32,29 @@ def _load(data: bytes, source: str, form: str, media_type: str) -> Document:
 
     cues = webvtt.from_buffer(io.StringIO(decode(data)), format=form).captions
     if not cues:
-        raise ValueError("no cue has a time that can be read")
-    built = DocumentBuilder()
-    together: list[Any] = []
+        raise ValueError("no cue has a valid time")
+    builder = DocumentBuilder()
+    group: list[Any] = []
     size = 0
     for cue in cues:
-        if together and size + len(cue.text) > _SECTION_CHARACTERS:
-            _add(built, together)
-            together, size = [], 0
-        together.append(cue)
+        if group and size + len(cue.text) > _SECTION_CHARACTERS:
+            _add(builder, group)
+            group, size = [], 0
+        group.append(cue)
         size += len(cue.text)
-    _add(built, together)
-    return built.document(source, media_type, title_from(source))
+    _add(builder, group)
+    return builder.document(source, media_type, title_from(source))
 
 
-def _add(built: DocumentBuilder, cues: list[Any]) -> None:
+def _add(builder: DocumentBuilder, cues: list[Any]) -> None:
     if not cues:
         return
-    lines = [f"{cue.voice}: {_said(cue)}" if cue.voice else _said(cue) for cue in cues]
-    built.add("\n".join(filter(None, lines)), None, (f"{_clock(cues[0].start)}-{_clock(cues[-1].end)}",))
+    lines = [f"{cue.voice}: {_words(cue)}" if cue.voice else _words(cue) for cue in cues]
+    builder.add("\n".join(filter(None, lines)), None, (f"{_clock(cues[0].start)}-{_clock(cues[-1].end)}",))
 
 
-def _said(cue: Any) -> str:
-    return " ".join(_MARKUP.sub("", cue.text).split())
+def _words(cue: Any) -> str:
+    return one_line(_MARKUP.sub("", cue.text))
 
 
 def _clock(time: str) -> str:

@@ -1,12 +1,14 @@
-"""Rows to Markdown tables, long ones in parts that each begin with the header row.
+"""Rows to Markdown tables; a long table is split into parts that each begin with the header row.
 
-A part is about as long as a chunk, so that every chunk of a table says what its columns are.
+A part is about as long as a chunk, so that every chunk of a table names its columns.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+
+from rag.text import one_line
 
 __all__ = ["split_tables", "table_parts"]
 
@@ -15,7 +17,7 @@ _RULE = re.compile(r"^\s*\|(?:\s*:?-+:?\s*\|)+\s*$")
 
 
 def table_parts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield each part as the numbers of its first and last row, counted from 0, and its Markdown."""
+    """Yield each part: the numbers of its first and last row, from 0, and its Markdown."""
     head = [_cell(text) for text in header]
     lines: list[str] = []
     first, length, number = 0, 0, -1
@@ -33,7 +35,7 @@ def table_parts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterato
 
 
 def split_tables(markdown: str) -> str:
-    """Return Markdown whose long tables are several, each with the header of the first."""
+    """Return Markdown with long tables split into several, each with the header."""
     lines = markdown.split("\n")
     done: list[str] = []
     head: list[str] = []
@@ -62,4 +64,4 @@ def _line(cells: Sequence[str], width: int) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", r"\|")
+    return one_line(text).replace("|", r"\|")

@@ -1,4 +1,4 @@
-"""Plain text in any encoding, normalised to NFC with plain newlines."""
+"""Plain text in any encoding, normalised to NFC with plain newlines, and the titles of files without one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rag.types import Document, Section
 __all__ = ["decode", "load_text", "looks_binary", "normalise", "title_from"]
 
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-# Control characters that no text file holds; form feed, escape and the like do occur in logs.
+# Control characters that no text file contains. Form feed, escape and the like do occur in logs.
 _NEVER_IN_TEXT = bytes(range(0x07)) + bytes(range(0x0E, 0x1B))
 
 
 def looks_binary(data: bytes) -> bool:
-    """Return whether bytes are no text: control characters that text never has, outside UTF-16 and UTF-32."""
+    """Return whether bytes have control characters that text never has. UTF-16 and UTF-32 count as text."""
     if data.startswith(_BOMS):
         return False
     sample = data[:65536]
@@ -26,9 +26,9 @@ def looks_binary(data: bytes) -> bool:
 
 
 def decode(data: bytes) -> str:
-    """Decode bytes: UTF-8 where it is valid, else what charset-normalizer finds.
+    """Decode bytes as UTF-8 if that is valid, else as charset-normalizer detects.
 
-    Raises :class:`~rag.errors.DocumentError` where no encoding fits.
+    Raises :class:`~rag.errors.DocumentError` if no encoding fits.
     """
     try:
         return normalise(data.decode("utf-8-sig"))
@@ -38,24 +38,24 @@ def decode(data: bytes) -> str:
 
     matches = from_bytes(data)
     best = matches.best()
-    for match in matches:  # of two code pages that fit equally well, the Western European one is the commoner
+    for match in matches:  # if two code pages fit equally well, the Western European one is more common
         if best is not None and match.encoding == "cp1252" and best.encoding == "cp1250":
             if match.chaos <= best.chaos and match.coherence >= best.coherence:
                 best = match
             break
     if best is None:
-        raise DocumentError("encoding", "no known text encoding fits the file", "save it as UTF-8")
+        raise DocumentError("encoding", "the file is in no known text encoding", "save it as UTF-8")
     return normalise(str(best))
 
 
 def normalise(text: str) -> str:
-    """Return the text in NFC, with plain newlines and without the characters that SQLite and JSON cannot carry."""
+    """Return the text in NFC, with plain newlines and without characters that SQLite and JSON cannot store."""
     text = re.sub(r"\r\n?", "\n", text).replace("\x00", "\ufffd").lstrip("\ufeff")
     return unicodedata.normalize("NFC", text)
 
 
 def title_from(source: str) -> str:
-    """Make a title of a file's name: ``field-manual.pdf`` is ``field manual``."""
+    """Return a title made from a file's name: ``field manual`` for ``field-manual.pdf``."""
     return " ".join(re.split(r"[-_\s]+", PurePath(source).stem)).strip() or source
 
 

@@ -1,7 +1,7 @@
-"""Excel workbooks: each sheet a Markdown table in parts, headed by sheet and rows, the header row in every part.
+"""Excel workbooks: each sheet a Markdown table in parts, headed by sheet and rows, each with the header row.
 
-Formulas are given by the values Excel last computed. The first row with two filled cells is the header; what stands
-above it is text. Formats of cells are followed as far as percentages and dates go.
+Formulas are shown by the values that Excel computed last. The first row with two filled cells is the header; rows above
+it are text. Of the formats of cells, only percentages and dates are applied.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder, row_range
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_xlsx"]
@@ -25,30 +26,30 @@ def load_xlsx(data: bytes, source: str) -> Document:
     from openpyxl import load_workbook
 
     workbook = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    built = DocumentBuilder()
+    builder = DocumentBuilder()
     try:
         for sheet in workbook.worksheets:
-            sheet.reset_dimensions()  # what the file claims of them may be anything
-            _add_sheet(built, sheet.title, _rows(sheet))
-        return built.document(source, _MEDIA_TYPE, workbook.properties.title or "")
+            sheet.reset_dimensions()  # the file may claim anything
+            _add_sheet(builder, sheet.title, _rows(sheet))
+        return builder.document(source, _MEDIA_TYPE, workbook.properties.title or "")
     finally:
         workbook.close()
 
 
-def _add_sheet(built: DocumentBuilder, name: str, rows: Iterator[tuple[int, list[str]]]) -> None:
-    """Add what stands above the header as text, then the table; rows are numbered as Excel numbers them."""
+def _add_sheet(builder: DocumentBuilder, name: str, rows: Iterator[tuple[int, list[str]]]) -> None:
+    """Add the rows above the header as text, then the table. Rows have Excel's numbers."""
     header: list[str] = []
     for number, row in rows:
         if sum(map(bool, row)) >= 2:
             header = row
             break
-        built.add(" ".join(row), None, (name, row_range(number, number)))
+        builder.add(" ".join(row), None, (name, row_range(number, number)))
     if header:
-        built.add_table(header, rows, (name,))
+        builder.add_table(header, rows, (name,))
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, without the blank cells at their ends."""
+    """Yield the rows that are not blank, without blank cells at the end."""
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         row = [_shown(cell) for cell in cells]
         while row and not row[-1]:
@@ -72,4 +73,4 @@ def _shown(cell: Any) -> str:
     if isinstance(value, int | float):
         percent = "%" in (cell.number_format or "")
         return f"{value * 100 if percent else value:.15g}" + "%" * percent
-    return " ".join(str(value).split())
+    return one_line(str(value))

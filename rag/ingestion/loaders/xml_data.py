@@ -1,6 +1,6 @@
-"""XML of any kind: elements as lines of text under the path of their names; a paragraph with markup in it is one text.
+"""XML of any kind: elements as lines of text under the path of their names; a paragraph with markup is one text.
 
-A document that defines entities, or names others' files, is refused: they can unfold without end.
+A document that defines entities or refers to other files is refused: entities can expand without end.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.nested_data import Branch, add_branches
 from rag.ingestion.loaders.text import title_from
+from rag.text import one_line
 from rag.types import Document
 
 if TYPE_CHECKING:
@@ -30,28 +31,28 @@ def load_xml(data: bytes, source: str) -> Document:
     try:
         root = fromstring(data)
     except DefusedXmlException:
-        told = "its XML defines entities, which can unfold without end"
-        raise DocumentError("entities", told, "remove its document type definition") from None
-    except (ParseError, LookupError, ValueError) as error:  # the latter two: an encoding that there is not
+        message = "its XML defines entities, which can expand without end"
+        raise DocumentError("entities", message, "remove its document type definition") from None
+    except (ParseError, LookupError, ValueError) as error:  # the latter two: an unknown encoding
         raise DocumentError("broken", f"it is not well-formed XML: {error}", "export or download it again") from None
     branch = _branch(root)
-    built = DocumentBuilder()
-    add_branches(built, branch.below or [branch])
+    builder = DocumentBuilder()
+    add_branches(builder, branch.below or [branch])
     title = next((below.text for below in branch.below if below.name == "title"), "")
-    return built.document(source, "application/xml", title or title_from(source))
+    return builder.document(source, "application/xml", title or title_from(source))
 
 
 def _branch(element: Element) -> Branch:
     name = _local(element.tag)
     attributes = [Branch(_local(key), value.strip()) for key, value in element.items() if value.strip()]
     if not len(element):
-        return Branch(name, _words(element.text), attributes)
-    mixed = _words(element.text) or any(_words(below.tail) for below in element)
+        return Branch(name, _text(element.text), attributes)
+    mixed = _text(element.text) or any(_text(below.tail) for below in element)
     if mixed:
-        return Branch(name, _words("".join(element.itertext())), attributes)
+        return Branch(name, _text("".join(element.itertext())), attributes)
     below = [_branch(child) for child in element]
-    called = next((b.text for key in _NAMING for b in (*attributes, *below) if b.name == key and b.text), "")
-    label = f"{name} {called}" if called and len(called) <= _LONGEST_NAME else name
+    own_name = next((b.text for key in _NAMING for b in (*attributes, *below) if b.name == key and b.text), "")
+    label = f"{name} {own_name}" if own_name and len(own_name) <= _LONGEST_NAME else name
     return Branch(label, "", [*attributes, *below])
 
 
@@ -59,5 +60,5 @@ def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
-def _words(text: str | None) -> str:
-    return " ".join((text or "").split())
+def _text(text: str | None) -> str:
+    return one_line(text or "")

@@ -1,7 +1,7 @@
-"""Reading files in processes that may die: a parser that crashes, hangs or swells costs its file and nothing else.
+"""Reads files in worker processes: a parser that crashes, hangs or takes too much memory costs only its own file.
 
-:class:`ParserPool` keeps worker processes, hands each one file at a time and kills it when it exceeds
-:class:`Limits`. It knows loaders and documents, and nothing of chunks, models and the index.
+:class:`ParserPool` gives each worker one file at a time and kills it when it exceeds :class:`Limits`. This package
+knows loaders and documents, and nothing of chunks, models and the index. It relies on Linux.
 """
 
 from rag.ingestion.sandbox.limits import Limits

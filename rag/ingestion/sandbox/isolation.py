@@ -1,7 +1,7 @@
-"""What a worker does to itself before it reads a stranger's file: limits the kernel keeps, and no network.
+"""What a worker does to itself before it reads untrusted files: limits that the kernel enforces, and no network.
 
-It relies on Linux. What is promised and what is not stands in docs/formats.md; in short, this holds a parser that
-goes astray, not an attacker who runs code of his own in it.
+It relies on Linux. docs/formats.md states what is guaranteed: this contains a parser that misbehaves, not an attacker
+who runs code in it.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from pathlib import Path
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.sandbox.limits import Limits
 
-__all__ = ["OUT_OF_MEMORY", "allow_one_file", "die_with", "resident_bytes", "rest", "shut_in"]
+__all__ = ["OUT_OF_MEMORY", "allow_one_file", "end_with", "isolate", "resident_bytes", "stop_timer"]
 
-OUT_OF_MEMORY = 77  # the exit code of a worker that ran out of memory where nothing could be told
+OUT_OF_MEMORY = 77  # the exit code of a worker that ran out of memory and could not reply
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _GRACE_SECONDS = 5.0
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "pty.")
 
 
-def die_with(lifeline: int) -> None:
-    """Have the kernel end this process when the other end of a pipe closes, whatever it is doing then.
+def end_with(lifeline: int) -> None:
+    """Have the kernel end this process when the other end of a pipe closes, whatever the process is doing.
 
-    ``PR_SET_PDEATHSIG`` would not do: it watches the thread that started the process, and the pool's threads end.
+    ``PR_SET_PDEATHSIG`` does not work here: it watches the thread that started the process, and the pool's threads end.
     """
-    signal.signal(signal.SIGIO, signal.SIG_DFL)  # its default is to end the process
+    signal.signal(signal.SIGIO, signal.SIG_DFL)  # the default ends the process
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     poll = select.poll()
     poll.register(lifeline, select.POLLHUP)
-    if poll.poll(0):  # closed before anybody watched
+    if poll.poll(0):  # closed before F_SETFL
         os._exit(1)
 
 
-def shut_in(limits: Limits) -> str:
-    """Limit this process for good; return what keeps it off the network, ``namespace`` or ``python``."""
+def isolate(limits: Limits) -> str:
+    """Limit this process for good. Return what keeps it from the network: ``namespace`` or ``python``."""
     network = "namespace" if _leave_network() else "python"
     sys.addaudithook(_refuse)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -53,17 +53,17 @@ def shut_in(limits: Limits) -> str:
 
 
 def allow_one_file(limits: Limits) -> None:
-    """Grant processor and wall-clock time for the next file; the kernel ends the process when either is used up.
+    """Grant processor and wall-clock time for the next file. The kernel ends the process when either is used up.
 
-    The parent ends it sooner; this is for a process whose parent cannot.
+    The parent kills it sooner if it can.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + limits.cpu_seconds, hard))
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + _GRACE_SECONDS)
 
 
-def rest() -> None:
-    """Stop the clock that :func:`allow_one_file` started."""
+def stop_timer() -> None:
+    """Stop the timer that :func:`allow_one_file` started."""
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -81,7 +81,7 @@ def _statm(field: int) -> int:
 
 
 def _leave_network() -> bool:
-    """Move to a network of its own, which has no devices. Needs root, or a kernel that lets users make namespaces."""
+    """Move to a network namespace without devices. Needs root, or a kernel that lets users create namespaces."""
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,8 +16,8 @@ __all__ = ["Limits", "out_of_memory"]
 class Limits:
     """Limits for one file, and for one worker.
 
-    ``memory_mb`` is address space over what an idle worker uses. A worker is replaced after ``files_per_worker``
-    files, or once it keeps ``growth_mb`` more than it began with. ``bounds`` is what the loaders check themselves.
+    ``memory_mb`` is address space beyond an idle worker's. A worker is replaced after ``files_per_worker`` files, or
+    when it holds ``growth_mb`` more memory than at its start. The loaders check ``bounds`` themselves.
     """
 
     memory_mb: int = 1024
@@ -33,16 +34,16 @@ class Limits:
                 raise ValueError(f"{name} is {value} and must be more than 0")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the limits as plain values."""
+        """Return the limits as JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Limits:
-        """Make limits of plain values."""
+    def from_dict(cls, values: Mapping[str, Any]) -> Limits:
+        """Return the limits that :meth:`as_dict` wrote."""
         return cls(**{**values, "bounds": Bounds(**values["bounds"])})
 
 
 def out_of_memory(limits: Limits) -> DocumentError:
-    """Return what is said of a file that takes too much memory."""
-    told = f"reading it takes more than {limits.memory_mb} MiB of memory"
-    return DocumentError("memory", told, "split it, or raise the limit on memory")
+    """Return the error for a file that takes too much memory."""
+    message = f"reading it takes more than {limits.memory_mb} MiB of memory"
+    return DocumentError("memory", message, "split it, or raise the limit on memory")

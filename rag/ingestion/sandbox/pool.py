@@ -1,7 +1,7 @@
-"""A pool of worker processes that read files: results in order, few in flight, and no file that stops the rest.
+"""A pool of worker processes that read files: results in order, few files in flight, and no file stops the rest.
 
-Workers start when they are first needed, are reused, and are replaced when they die or are worn. Threads of this
-process wait for them, one each; nothing is forked.
+Workers start when they are first needed, are reused, and are replaced when they die or are worn out. One thread of this
+process waits for each; nothing is forked.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from rag.types import Document
 __all__ = ["Job", "ParserPool"]
 
 Job: TypeAlias = tuple[str, bytes | Path]
-"""A file's name in the index, and its content or where it lies."""
+"""A file's name in the index, and its content or its path."""
 Outcome: TypeAlias = tuple[Job, Document | DocumentError]
 
 T = TypeVar("T")
 
 _IN_FLIGHT_PER_WORKER = 2
-_IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading ahead is for small files, and of large ones would fill the memory
+_IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading large files ahead would fill the memory
 _STARTS = 3
 
 
 class ParserPool:
-    """Reads files in ``workers`` processes. Use it as a context manager; any number of threads may."""
+    """Reads files in ``workers`` processes. Use it as a context manager. Safe to call from many threads."""
 
     def __init__(self, workers: int = 2, limits: Limits | None = None) -> None:
         if workers < 1:
@@ -62,7 +62,7 @@ class ParserPool:
         self.close()
 
     def close(self) -> None:
-        """Kill the workers, idle or not. A file in hand becomes an error."""
+        """Kill the workers. A file that is being read becomes an error."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -75,13 +75,13 @@ class ParserPool:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the workers alive."""
+        """The process ids of the running workers."""
         with self._lock:
             return sorted(worker.pid for worker in self._alive)
 
     @property
     def busy_seconds(self) -> float:
-        """How long the workers were busy with files of :meth:`parse_all`, all of them together."""
+        """The seconds that the workers, all together, were busy with files of :meth:`parse_all`."""
         with self._lock:
             return self._busy_seconds
 
@@ -103,11 +103,10 @@ class ParserPool:
     def parse_all(self, jobs: Iterable[Job], patience: float) -> Iterator[Outcome | None]: ...
 
     def parse_all(self, jobs: Iterable[Job], patience: float | None = None) -> Iterator[Outcome | None]:
-        """Read files, yielding each with its document or why there is none, in the order of the jobs.
+        """Read files, and yield each job with its document or error, in the order of the jobs.
 
-        Jobs are taken as there is room: two for each worker are in flight at most, and fewer where they are large.
-        Whenever the next one is not there after ``patience`` seconds, None is yielded. Closing the iterator kills the
-        workers that are busy with it.
+        At most two jobs per worker are in flight, fewer if the files are large. None is yielded whenever the next
+        result takes more than ``patience`` seconds. Closing the iterator kills the workers that are busy with it.
         """
         batch, most = _Batch(), _IN_FLIGHT_PER_WORKER * self._workers
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
@@ -115,7 +114,7 @@ class ParserPool:
         try:
             for job in jobs:
                 flying.append((job, threads.submit(self._outcome, job, batch)))
-                del job  # nothing here keeps a content that is done with, while the next is waited for
+                del job  # do not hold on to its content while waiting for the next result
                 while len(flying) >= most or sum(_size_of(job) for job, _ in flying) >= _IN_FLIGHT_BYTES:
                     yield from _next_of(flying, patience)
             while flying:
@@ -140,8 +139,8 @@ class ParserPool:
 
     def _with_worker(self, data: bytes | Path, batch: _Batch, work: Callable[[Worker], T]) -> T:
         if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
-            told = f"it is larger than {self._limits.file_mb} MiB"
-            raise DocumentError("too large", told, "split it, or raise the limit")
+            message = f"it is larger than {self._limits.file_mb} MiB"
+            raise DocumentError("too large", message, "split it, or raise the limit")
         with self._places:
             for _ in range(_STARTS):
                 worker = self._take()
@@ -149,7 +148,7 @@ class ParserPool:
                     with batch.busy_with(worker):
                         return work(worker)
                 except GoneError:
-                    continue  # it ended while it was idle: the file is not to blame
+                    continue  # it ended while idle, before this file
                 finally:
                     self._give_back(worker)
         raise RagError("the processes that read files end as soon as they start", "run `rag doctor`")
@@ -180,14 +179,14 @@ class ParserPool:
 def _next_of(
     flying: deque[tuple[Job, Future[Document | DocumentError]]], patience: float | None
 ) -> Iterator[Outcome | None]:
-    """Yield the first outcome, and None as often as it is not there after so many seconds."""
+    """Yield None every ``patience`` seconds until the first outcome is there, then the outcome."""
     while patience is not None and not wait([flying[0][1]], patience).done:
         yield None
     yield _first_of(flying)
 
 
 class _Batch:
-    """The workers that are busy with one call, so that giving it up can end them."""
+    """The workers that are busy with one call, so that they can be killed if it is abandoned."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,7 +1,6 @@
-"""Messages over pipes: eight bytes of length, a line of JSON, then raw bytes.
+"""Messages over pipes: eight bytes of length, a line of JSON, then raw bytes. What they mean is not known here.
 
-Nothing is unpickled, so that a worker gone wrong can hand over text and nothing that runs. The end that must not hang
-gives a deadline; it knows nothing of what the messages say.
+Nothing is unpickled, so a compromised worker can send text but no code. The side that must not hang gives a deadline.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ _AT_ONCE = 1 << 16
 
 
 class OverdueError(Exception):
-    """The other end took too long."""
+    """The other side took too long."""
 
 
 class OversizedError(Exception):
-    """The other end announces more than it may send."""
+    """The other side announces more than it may send."""
 
 
 def write_frame(fd: int, head: dict[str, Any], body: bytes = b"", deadline: float | None = None) -> None:
-    """Write a message. Raises ``BrokenPipeError`` where nobody reads, and :class:`OverdueError`."""
+    """Write a message. Raises ``BrokenPipeError`` if the other side has closed, and :class:`OverdueError`."""
     line = json.dumps(head).encode() + b"\n"
     for part in (_LENGTH.pack(len(line) + len(body)) + line, body):
         view = memoryview(part)
@@ -41,7 +40,7 @@ def write_frame(fd: int, head: dict[str, Any], body: bytes = b"", deadline: floa
 
 
 def read_frame(fd: int, deadline: float | None = None, most: int | None = None) -> tuple[dict[str, Any], bytes] | None:
-    """Read a message, or None where the other end has closed.
+    """Read a message; return None if the other side has closed.
 
     Raises :class:`OverdueError` and :class:`OversizedError`.
     """

@@ -1,7 +1,7 @@
-"""The worker process: reads files, and draws pages of them, one after the other, as it is told over a pipe.
+"""The worker process: reads files and draws pages, one after the other, as requests come over a pipe.
 
-Run as ``python -m rag.ingestion.sandbox.worker FD`` by :mod:`rag.ingestion.sandbox.worker_process`, never by hand. Its
-standard input and output are the pipe; whatever a parser prints goes nowhere. It imports no model library.
+:mod:`rag.ingestion.sandbox.worker_process` starts it as ``python -m rag.ingestion.sandbox.worker FD``. Its standard
+input and output are the pipe; what a parser prints is discarded. It imports no model library.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders import FORMATS, Format, load_bytes
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.loaders.pdf_page import PageImage, render_page
-from rag.ingestion.sandbox.isolation import OUT_OF_MEMORY, allow_one_file, die_with, resident_bytes, rest, shut_in
+from rag.ingestion.sandbox.isolation import (
+    OUT_OF_MEMORY,
+    allow_one_file,
+    end_with,
+    isolate,
+    resident_bytes,
+    stop_timer,
+)
 from rag.ingestion.sandbox.limits import Limits, out_of_memory
 from rag.ingestion.sandbox.protocol import read_frame, write_frame
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["main"]
@@ -25,25 +33,26 @@ __all__ = ["main"]
 
 def main(lifeline: int) -> None:
     """Serve until the pipe closes."""
-    die_with(lifeline)
+    end_with(lifeline)
     requests, replies = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    first = read_frame(requests)
-    if first is None:
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    settings = read_frame(requests)
+    if settings is None:
         return
-    limits = Limits.from_dict(first[0])
-    network = shut_in(limits)
+    limits = Limits.from_dict(settings[0]["limits"])
+    FORMATS.update({row["media_type"]: Format.from_dict(row) for row in settings[0]["formats"]})
+    network = isolate(limits)
     write_frame(replies, {"network": network, "resident": resident_bytes()})
-    os.dup2(nothing, 2)
+    os.dup2(null, 2)
     while (request := read_frame(requests)) is not None:
         allow_one_file(limits)
         head, body = _answer(request[0], request[1], limits)
         del request
         write_frame(replies, {**head, "resident": resident_bytes()}, body)
         del body
-        rest()
+        stop_timer()
 
 
 def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
@@ -51,21 +60,21 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
         if request["path"] is not None:
             data = _read(Path(os.fsdecode(bytes.fromhex(request["path"]))), limits)
         if "page" in request:
-            return _packed_page(render_page(data, **request["page"]))
-        return _packed(load_bytes(data, request["source"], limits.bounds))
+            return _pack_page(render_page(data, **request["page"]))
+        return _pack(load_bytes(data, request["source"], limits.bounds))
     except DocumentError as error:
-        return _refusal(error.reason, error.message, error.remedy)
+        return _refusal(error), b""
     except MemoryError:
-        spent = out_of_memory(limits)
-        return {**_refusal(spent.reason, spent.message, spent.remedy)[0], "worn": True}, b""
+        return {**_refusal(out_of_memory(limits)), "worn": True}, b""
     except RecursionError:
-        return _refusal("nested", "it is nested too deeply to be read", "export it again, with less nesting")
-    except Exception as error:  # noqa: BLE001 - whatever a parser trips over, the other files must go on
-        told = " ".join(str(error).split())[:200]
-        return _refusal("parser", f"its parser failed: {type(error).__name__}: {told}", "report the file")
+        message = "it is nested too deeply to be read"
+        return _refusal(DocumentError("nested", message, "export it again, with less nesting")), b""
+    except Exception as error:  # noqa: BLE001 - a parser may raise anything, and the other files must be read
+        message = f"its parser failed: {type(error).__name__}: {one_line(str(error), 200)}"
+        return _refusal(DocumentError("parser", message, "report the file")), b""
 
 
-def _packed(document: Document) -> tuple[dict[str, Any], bytes]:
+def _pack(document: Document) -> tuple[dict[str, Any], bytes]:
     head = {
         "source": document.source,
         "media_type": document.media_type,
@@ -76,12 +85,12 @@ def _packed(document: Document) -> tuple[dict[str, Any], bytes]:
     return {"document": head}, document.text.encode()
 
 
-def _packed_page(page: PageImage) -> tuple[dict[str, Any], bytes]:
+def _pack_page(page: PageImage) -> tuple[dict[str, Any], bytes]:
     return {"image": {"width": page.width, "height": page.height, "boxes": page.boxes}}, page.png
 
 
-def _refusal(reason: str, message: str, remedy: str) -> tuple[dict[str, Any], bytes]:
-    return {"error": [reason, message, remedy]}, b""
+def _refusal(error: DocumentError) -> dict[str, Any]:
+    return {"error": [error.reason, error.message, error.remedy]}
 
 
 def _read(path: Path, limits: Limits) -> bytes:
@@ -100,5 +109,5 @@ def _read(path: Path, limits: Limits) -> bytes:
 if __name__ == "__main__":
     try:
         main(int(sys.argv[1]))
-    except MemoryError:  # outside a parser: while the file comes in, or what was read goes out
+    except MemoryError:  # outside a parser: while a request is read or a reply written
         os._exit(OUT_OF_MEMORY)

@@ -1,6 +1,6 @@
-"""One worker process as its parent sees it: started by exec (never by fork), asked, and killed when it is overdue.
+"""One worker process, seen from its parent: started by exec (never by fork), used, and killed when it takes too long.
 
-It knows how a worker ends and what that means for the file in hand; which file comes next is the pool's business.
+This module knows how a worker can end and what that means for the current file. The pool decides which file is next.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import rag
 from rag.errors import DocumentError, RagError
+from rag.ingestion.loaders.formats import FORMATS
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.loaders.pdf_page import PageImage
 from rag.ingestion.sandbox.isolation import OUT_OF_MEMORY
@@ -29,42 +30,41 @@ __all__ = ["GoneError", "Worker"]
 T = TypeVar("T")
 
 _START_SECONDS = 120.0
-_LAST_SECONDS = 5.0  # between closing the pipe and the end
-# What a worker needs of the environment; keys and tokens are not among it.
+_LAST_SECONDS = 5.0  # between closing the pipe and ending
+# What a worker needs of the environment. Keys and tokens are not passed on.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGALRM)
 
 
 class GoneError(Exception):
-    """The worker had ended before it was given the file."""
+    """The worker had ended before it got the file."""
 
 
 class Worker:
-    """A worker process. One thread at a time may ask it; any may kill it."""
+    """A worker process. One thread at a time may use it; any may kill it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._files = 0
         self.worn = False
         self._lifeline, theirs = _lifeline()
-        # What it says before it is shut in is kept: nobody could tell otherwise why it did not start.
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - shows why a worker did not start
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "rag.ingestion.sandbox.worker", str(theirs)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._complaints,
+                stderr=self._stderr,
                 pass_fds=(theirs,),
                 env=_environment(),
-                start_new_session=True,  # an interrupt from the keyboard is for the parent
+                start_new_session=True,  # Ctrl-C is for the parent
             )
         except OSError as error:
             os.close(self._lifeline)
-            self._complaints.close()
-            told = f"the process that reads files cannot be started: {error.strerror}"
-            raise RagError(told, "use fewer workers") from error
+            self._stderr.close()
+            message = f"the process that reads files cannot be started: {error.strerror}"
+            raise RagError(message, "use fewer workers") from error
         finally:
             os.close(theirs)
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
@@ -81,14 +81,14 @@ class Worker:
         return self._process.pid
 
     def ask(self, source: str, data: bytes | Path) -> Document:
-        """Have one file read.
+        """Read one file.
 
-        Raises :class:`~rag.errors.DocumentError`, and :class:`GoneError` where another worker should be asked.
+        Raises :class:`~rag.errors.DocumentError`, and :class:`GoneError` if another worker should be used.
         """
         return self._exchange({"source": source}, data, _document)
 
     def render(self, source: str, data: bytes | Path, number: int, quote: str, before: int) -> PageImage:
-        """Have one page drawn, see :func:`~rag.ingestion.loaders.pdf_page.render_page`; raises as :meth:`ask` does."""
+        """Draw one page, see :func:`~rag.ingestion.loaders.pdf_page.render_page`. Raises what :meth:`ask` raises."""
         page = {"number": number, "quote": quote, "before": before}
         return self._exchange({"source": source, "page": page}, data, _page_image)
 
@@ -105,7 +105,7 @@ class Worker:
             except BrokenPipeError:
                 raise self._death() from None
             try:
-                # A character takes at most four bytes; the rest is sections and headings.
+                # A character takes at most four bytes; the rest is for sections and headings.
                 most = (5 * self._limits.bounds.text_mb + self._limits.memory_mb) * MIB
                 answer = read_frame(self._from, deadline, most)
                 if answer is None:
@@ -113,22 +113,22 @@ class Worker:
                 return unpack(*self._checked(*answer))
             except (KeyError, TypeError, ValueError):
                 self.kill()
-                told = "the process that read it answered nonsense"
-                raise DocumentError("crashed", told, "report the file") from None
+                message = "the process that read it sent an invalid answer"
+                raise DocumentError("crashed", message, "report the file") from None
         except OverdueError:
             self.kill()
-            told = f"reading it took more than {self._limits.wall_seconds:g} s"
-            raise DocumentError("timeout", told, "split it, or raise the limit on time") from None
+            message = f"reading it took more than {self._limits.wall_seconds:g} s"
+            raise DocumentError("timeout", message, "split it, or raise the limit on time") from None
         except OversizedError:
             self.kill()
-            raise DocumentError("too large", "it holds too much text", "split it") from None
+            raise DocumentError("too large", "it contains too much text", "split it") from None
         except BaseException as error:
-            if not isinstance(error, DocumentError):  # an interrupt: its answer would be taken for the next file's
+            if not isinstance(error, DocumentError):  # an interrupt: its answer would be read as the next file's
                 self.kill()
             raise
 
     def kill(self) -> None:
-        """End the process and free what belongs to it. May be called twice."""
+        """End the process. May be called twice."""
         self.worn = True
         self._process.kill()
         self._process.wait()
@@ -139,7 +139,7 @@ class Worker:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        self._complaints.close()
+        self._stderr.close()
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
@@ -147,16 +147,17 @@ class Worker:
     def _greet(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_SECONDS
         try:
-            write_frame(self._to, self._limits.as_dict(), deadline=deadline)
+            formats = [row.as_dict() for row in FORMATS.values()]
+            write_frame(self._to, {"limits": self._limits.as_dict(), "formats": formats}, deadline=deadline)
             hello = read_frame(self._from, deadline)
         except (BrokenPipeError, OverdueError):
             hello = None
         if hello is None:
             self.kill()
-            self._complaints.seek(0)
-            told = self._complaints.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+            self._stderr.seek(0)
+            lines = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
             self.close()
-            why = told[-1] if told else "it said nothing"
+            why = lines[-1] if lines else "no reason is known"
             raise RagError(f"the process that reads files did not start: {why}", "run `rag doctor`")
         return hello[0]
 
@@ -168,7 +169,7 @@ class Worker:
         return head, body
 
     def _death(self) -> DocumentError:
-        """Return what the end of the process means for the file that was in hand; end it, if it only fell silent."""
+        """Return what the end of the process means for the current file; kill it if it has only closed its pipe."""
         self.worn = True
         try:
             self._process.wait(_LAST_SECONDS)
@@ -178,13 +179,13 @@ class Worker:
         if code == OUT_OF_MEMORY:
             return out_of_memory(self._limits)
         if -code in _OUT_OF_TIME:
-            told = f"reading it took more than {self._limits.cpu_seconds} s of processor time"
-            return DocumentError("timeout", told, "split it, or raise the limit on time")
+            message = f"reading it took more than {self._limits.cpu_seconds} s of processor time"
+            return DocumentError("timeout", message, "split it, or raise the limit on time")
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         if how == "SIGKILL":
-            told = "the process that read it was killed"
-            return DocumentError("killed", told, "if the machine ran out of memory, use fewer workers; then try again")
-        return DocumentError("crashed", f"its parser crashed ({how})", "export it again; if it is sound, report it")
+            remedy = "if the machine ran out of memory, use fewer workers; then try again"
+            return DocumentError("killed", "the process that read it was killed", remedy)
+        return DocumentError("crashed", f"its parser crashed ({how})", "export it again; if it still fails, report it")
 
 
 def _document(head: dict[str, Any], body: bytes) -> Document:
@@ -202,15 +203,14 @@ def _page_image(head: dict[str, Any], body: bytes) -> PageImage:
 
 
 def _lifeline() -> tuple[int, int]:
-    """Return a pipe's ends, ours and the worker's: ours closes when this process ends, however it ends."""
+    """Return the ends of a pipe, ours and the worker's. Ours closes when this process ends, in whatever way."""
     theirs, ours = os.pipe()
     return ours, theirs
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
-        **kept,
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "PYTHONPATH": str(Path(rag.__file__).parents[1]),
         "MALLOC_ARENA_MAX": "1",
         "OMP_NUM_THREADS": "1",

@@ -1,4 +1,4 @@
-"""docs/formats.md says what the code does: its endings, limits, defaults and reasons, and its example runs."""
+"""docs/formats.md matches the code: its table, limits, defaults and reasons; its example runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
-from rag.ingestion.loaders import SUFFIXES
-from rag.ingestion.loaders.code import CODE_SUFFIXES
+from rag.ingestion.loaders import FORMATS, Format
+from rag.ingestion.loaders.formats import CODE
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.sandbox import Limits
 
@@ -19,29 +17,34 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in CODE_SUFFIXES])
-def test_every_ending_is_on_the_page(suffix: str) -> None:
-    assert f"`{suffix}`" in PAGE
+def documented(row: Format) -> tuple[str, str, str]:
+    """Return what the table says of a format: its name, extensions, and filter."""
+    names = [f"`{extension}`" for extension in row.extensions]
+    endings = "`.py` `.js` `.go` and " + f"{len(names) - 3} more" if row.media_type == CODE else " ".join(names)
+    return row.name, endings, f"`{row.filter}`"
+
+
+def test_the_table_has_a_line_for_every_format() -> None:
+    table = PAGE.split("| format | extensions |")[1].split("\n\n")[0]
+    lines = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.splitlines()[2:]]
+    assert [line[:3] for line in lines] == [documented(row) for row in FORMATS.values()]
+    assert all(len(line) == 5 and all(line) for line in lines)
 
 
 def test_every_limit_is_on_the_page_with_its_default() -> None:
-    told: dict[str, float] = {}
+    documented: dict[str, float] = {}
     for names, values in re.findall(r"^\| (`[^|]+`) \| ([\d, ]+) \|", PAGE, re.MULTILINE):
         numbers = [float(number.replace(",", "")) for number in re.findall(r"\d+(?:,\d{3})*", values)]
-        told.update(zip(re.findall(r"`([^`]+)`", names), numbers, strict=True))
+        documented.update(zip(re.findall(r"`([^`]+)`", names), numbers, strict=True))
     expected = {f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.name != "bounds"}
     expected |= {f"bounds.{f.name}": getattr(Bounds(), f.name) for f in fields(Bounds)}
-    assert told == expected
+    assert documented == expected
 
 
 def test_every_reason_is_on_the_page() -> None:
-    code = "".join(
-        path.read_text(encoding="utf-8")
-        for part in ("loaders", "sandbox")
-        for path in (ROOT / "rag" / "ingestion" / part).glob("*.py")
-    )
-    reasons = set(re.findall(r'(?:DocumentError|_refusal)\(\s*"([a-z ]+)"', code))
-    assert {"bomb", "timeout", "killed", "memory"} <= reasons
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rag" / "ingestion").rglob("*.py"))
+    reasons = set(re.findall(r'DocumentError\(\s*"([a-z ]+)"', code))
+    assert {"bomb", "timeout", "killed", "memory", "missing"} <= reasons
     assert {reason for reason in reasons if f"`{reason}`" not in PAGE} == set()
 
 

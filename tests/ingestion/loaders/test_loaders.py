@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders import LOADERS, load_bytes, sniff
+from rag.ingestion.loaders import FORMATS, load_bytes, sniff
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.types import Document, Section
@@ -142,7 +145,8 @@ def test_a_title_can_always_be_stored_and_is_one_line(title: str, clean: str) ->
 def test_no_loader_can_let_through_what_cannot_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "one \ud800 two\ndc00 \udc00."
     poisoned = Document("a.txt", "text/plain", "\udfff", text, (Section(0, 9, None, ("h\ud800\x1b", "\x00")),))
-    monkeypatch.setitem(LOADERS, "text/plain", lambda data, source: poisoned)
+    monkeypatch.setitem(sys.modules, "poisoned", SimpleNamespace(load=lambda data, source: poisoned))
+    monkeypatch.setitem(FORMATS, "text/plain", replace(FORMATS["text/plain"], loader="poisoned:load"))
     document = load_bytes(b"x", "a.txt")
     assert document.text == "one \ufffd two\ndc00 \ufffd."
     assert (document.title, document.sections) == ("\ufffd", (Section(0, 9, None, ("h\ufffd",)),))

@@ -11,6 +11,7 @@ from fpdf import FPDF
 from PIL import Image
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.pdf import load_pdf
 from rag.ingestion.loaders.pdf_page import PageImage, compact, render_page
 from rag.ingestion.sandbox import Limits, ParserPool
@@ -62,7 +63,7 @@ def test_the_box_stands_around_the_words() -> None:
 
 def test_of_two_places_the_one_that_was_meant_is_boxed() -> None:
     data = pdf(LINES)
-    text = load_pdf(data, "a.pdf").text
+    text = load_pdf(data, "a.pdf", Bounds()).text
     first, last = (render_page(data, 1, LINES[1], len(compact(text[:at]))) for at in (
         text.index(LINES[1]), text.rindex(LINES[1])))  # fmt: skip
     assert first.boxes[0][3] < last.boxes[0][1]

@@ -325,9 +325,9 @@ def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
 
 def run_boxed(code: str) -> str:
     shut = (
-        "from rag.ingestion.sandbox.isolation import shut_in\n"
+        "from rag.ingestion.sandbox.isolation import isolate\n"
         "from rag.ingestion.sandbox import Limits\n"
-        "how = shut_in(Limits())\n"
+        "how = isolate(Limits())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", shut + code],
