@@ -22,12 +22,13 @@ ALLOWED = {
 }
 # The parts of rag, from the bottom up: each imports only parts of earlier rows, and itself.
 LAYERS = (
-    {"places", "text"},
+    {"text"},
     {"errors", "types"},
     {"models", "evidence", "prompt_templates"},
     {"embedding"},
     {"extractive_qa"},
-    {"ingestion", "generation", "retrieval"},
+    {"ingestion", "generation"},
+    {"retrieval"},
     {"config"},
     {"answering"},
     {"factory"},
