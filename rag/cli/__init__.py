@@ -1,1 +1,3 @@
-"""The command line, one command a file. Only here do ``rag``, ``eval`` and ``ui`` meet."""
+"""The command line: one file for each command, listed in :mod:`rag.cli.main`.
+
+Only here do ``rag``, ``eval`` and ``ui`` meet."""

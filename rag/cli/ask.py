@@ -1,4 +1,4 @@
-"""``rag ask``: an answer with checked citations, for one question, for questions on stdin, or for a file of them."""
+"""``rag ask``: answer one question, questions from stdin, or a file of questions, with checked citations."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.ingest import EXIT_SOME_FAILED
-from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
+from rag.cli.options import (
+    AsJson,
+    Collapse,
+    ConfigName,
+    Filters,
+    IndexFolder,
+    Settings,
+    open_knowledge_base,
+    parse_filters,
+)
 from rag.cli.output import note, out, out_json, print_attribution, print_sources
-from rag.errors import InputError, PromptRefusedError, PromptTooLongError, UsageError
+from rag.cli.progress import loading, progress
+from rag.errors import EXIT_SOME_FAILED, InputError, PromptRefusedError, PromptTooLongError, UsageError
 
 if TYPE_CHECKING:
     from rag.knowledge_base import KnowledgeBase
-    from rag.ops.batch import BatchPlan, BatchReport
     from rag.retrieval.filters import Filter
 
 __all__ = ["ask"]
@@ -27,28 +35,32 @@ __all__ = ["ask"]
 def ask(
     question: Annotated[
         str | None,
-        typer.Argument(help="The question, in quotes; or - to read one a line from stdin.", show_default=False),
+        typer.Argument(help="The question, in quotes; or - to read one per line from stdin.", show_default=False),
     ] = None,
     batch: Annotated[
         Path | None,
         typer.Option(
-            "--batch", help='Answer a file of {"question": "…"} lines; "line" of an answer tells which.', metavar="FILE"
+            "--batch",
+            help='Answer a file of {"question": "…"} lines; "line" in an answer is the number of its line.',
+            metavar="FILE",
         ),
     ] = None,
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", help="Where --batch writes its answers; if cut off, it goes on there.", metavar="FILE"),
+        typer.Option(
+            "--out", help="The file for the answers of --batch; an interrupted run continues it.", metavar="FILE"
+        ),
     ] = None,
     filters: Filters = None,
     collapse: Collapse = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Answer again without each passage, to see which one it came from.")
+        bool, typer.Option("--explain", help="Also answer without each passage, to see where the answer came from.")
     ] = False,
     generator: Annotated[
         str | None,
         typer.Option(
             "--generator",
-            help="What answers: extractive, vllm or openai; short for --set generator.type=….",
+            help="The generator: extractive, vllm or openai; short for --set generator.type=….",
             metavar="TYPE",
         ),
     ] = None,
@@ -57,32 +69,22 @@ def ask(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a question from the documents, with sources that were looked up in them.
+    """Answer a question from the documents, with citations that were checked against them.
 
-    The answer streams; then come the numbered sources: file, page, heading and the quoted span. A sentence that no
-    passage supports is named. Where nothing relevant is found the answer is "not in the documents".
+    The answer streams; then come the numbered sources: file, page, heading and the quoted span. Sentences that no
+    passage supports are listed. If nothing relevant is found, the answer is "not in the documents".
 
-    A batch writes 64 answers at a time. Run again, the same command goes on where it was interrupted.
+    A batch writes 64 answers at a time. After an interruption, the same command continues.
     """
-    chosen = [] if generator is None else [f"generator.type={generator}"]
-    chosen += [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
-    from rag.knowledge_base import KnowledgeBase
-
-    knowledge_base = KnowledgeBase(index, resolve(config, [*(settings or []), *chosen]))
-    for text in knowledge_base.notes:
-        note(f"note: {text}")
-    only = parse_filters(filters)
-    _check_usage(question, batch, out_file)
-    if explain and question in (None, "-"):
-        raise UsageError("--explain goes with one QUESTION", 'for example: rag ask "What is …?" --explain')
-    if question not in (None, "-"):
-        from rag.retrieval.retriever import check_question
-
-        check_question(str(question))
-    if batch is not None and out_file is not None:
-        _answer_file(knowledge_base, batch, out_file, only, as_json)
-        return
-    with knowledge_base:
+    generators = [] if generator is None else [f"generator.type={generator}"]
+    with open_knowledge_base(index, config, [*(settings or []), *generators], collapse=collapse) as knowledge_base:
+        for text in knowledge_base.notes:
+            note(f"note: {text}")
+        only = parse_filters(filters)
+        _check_usage(question, batch, out_file, explain)
+        if batch is not None and out_file is not None:
+            _answer_file(knowledge_base, batch, out_file, only, as_json)
+            return
         asking = _Asking(knowledge_base, only, as_json, _start(knowledge_base))
         if question == "-":
             _answer_lines(asking)
@@ -90,35 +92,40 @@ def ask(
             asking.answer(str(question), indent=2, explain=explain)
 
 
-def _check_usage(question: str | None, batch: Path | None, out_file: Path | None) -> None:
+def _check_usage(question: str | None, batch: Path | None, out_file: Path | None, explain: bool) -> None:
     if (question is None) == (batch is None):
         raise UsageError("ask either a QUESTION or a --batch FILE", 'for example: rag ask "What is …?"')
     if (batch is None) != (out_file is None):
-        raise UsageError("--batch and --out go together", "rag ask --batch questions.jsonl --out answers.jsonl")
+        raise UsageError("--batch needs --out, and --out needs --batch", "use both: --batch FILE --out FILE")
     if batch is not None and not batch.is_file():
         raise InputError(f"{batch} is not a file", "check the path")
+    if explain and question in (None, "-"):
+        raise UsageError("--explain needs one QUESTION", 'for example: rag ask "What is …?" --explain')
+    if question not in (None, "-"):
+        from rag.retrieval.retriever import check_question
+
+        check_question(str(question))  # before models are loaded
 
 
 def _start(knowledge_base: KnowledgeBase) -> float:
     """Load the models; return the seconds that it took."""
-    from rag.cli.loading import loading
     from rag.generation.registry import GENERATORS
 
     started = time.monotonic()
     config = knowledge_base.config.config
     knowledge_base.check()  # a missing index is reported before models are loaded
     hint = GENERATORS[config.generator.type].start_hint
-    with loading(config, "starting the models", told=f"starting the models ({hint})…" if hint else None):
+    with loading(config, "starting the models", line=f"starting the models ({hint})…" if hint else ""):
         knowledge_base.answerer  # noqa: B018 - loads embedder, index and generator
     return time.monotonic() - started
 
 
 def _answer_lines(asking: _Asking) -> None:
-    """Answer each line of stdin; a line that cannot be asked is named, and the others go on."""
+    """Answer each line of stdin. A line that cannot be asked is reported, and the next one is asked."""
     if sys.stdin is None:
-        raise InputError("there is no stdin to read questions from", "give the question itself: rag ask QUESTION")
+        raise InputError("stdin is closed", "pass the question itself: rag ask QUESTION")
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # what is not UTF-8 is refused below
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # answer() refuses other encodings
     failed = False
     for line in sys.stdin:
         if not line.strip():
@@ -136,7 +143,7 @@ def _answer_lines(asking: _Asking) -> None:
 
 @dataclass
 class _Asking:
-    """A knowledge base, and how its answers are shown. The first answer's timings include ``load_s``."""
+    """A knowledge base, and how its answers are shown. The timings of the first answer include ``load_s``."""
 
     knowledge_base: KnowledgeBase
     only: Filter | None
@@ -160,8 +167,8 @@ class _Asking:
             print_sources(stream.answer)
             raise
         answer = stream.answer
-        if answer.abstained and streamed != answer.text:  # too little evidence, which is known only at the end
-            out(f"\n\nThe passages do not support that: {answer.text}", newline=False)
+        if answer.abstained and streamed != answer.text:  # only the end shows that the evidence is too thin
+            out(f"\n\nThe passages do not support this: {answer.text}", newline=False)
         out()
         print_sources(answer)
         if explain and not answer.abstained:
@@ -185,16 +192,20 @@ class _Asking:
 def _answer_file(
     knowledge_base: KnowledgeBase, batch: Path, out_file: Path, only: Filter | None, as_json: bool
 ) -> None:
-    from rag.ops.batch import plan_batch
+    from rag.ops.batch import answer_planned, plan_batch
 
     digest, generation = knowledge_base.config.config.digest(), knowledge_base.generation()
     plan = plan_batch(batch, out_file, config_digest=digest, only=only, generation=generation)
     if plan.replaced:
-        note(f"note: questions changed since they were answered in {out_file}, and are asked again: {plan.replaced}")
-    with knowledge_base:
-        if not plan.idle:
-            _start(knowledge_base)
-        report = _with_progress(None if plan.idle else knowledge_base, plan)
+        note(f"note: {plan.replaced} of the questions answered in {out_file} have changed and are asked again")
+    if not plan.idle:
+        _start(knowledge_base)
+    with progress("questions") as show:
+        report = answer_planned(
+            None if plan.idle else knowledge_base,
+            plan,
+            progress=lambda done, total: show(done, total, f"{done:,} of {total:,}"),
+        )
     for line, message in report.failed:
         note(f"failed: line {line} of {batch}: {message}")
     if as_json:
@@ -204,17 +215,3 @@ def _answer_file(
         out(f"{report.answered} answered, {report.resumed} already there, {len(report.failed)} failed · {out_file}")
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _with_progress(knowledge_base: KnowledgeBase | None, plan: BatchPlan) -> BatchReport:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from rag.ops.batch import answer_planned
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("questions", total=None)
-        return answer_planned(
-            knowledge_base, plan, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )

@@ -1,31 +1,21 @@
-"""``rag config``: every value and where it came from."""
+"""``rag config show``: every value and where it came from."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import typer
-
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
 from rag.text import without_userinfo
 
-__all__ = ["app"]
-
-app = typer.Typer(no_args_is_help=True, help="Show the configuration.")
+__all__ = ["show"]
 
 
-@app.callback()
-def group() -> None:
-    """Show the configuration."""
-
-
-@app.command()
 def show(config: ConfigName = "cpu", settings: Settings = None, as_json: AsJson = False) -> None:
-    """Print every key with its value and where that came from: a default, a preset, a file or --set.
+    """Print every key with its value and where it came from: a default, a preset, a file or --set.
 
-    A user name and password in an address are shown as ***.
+    User names and passwords in addresses are shown as ***.
     """
     resolved = resolve(config, settings)
     rows = [(key, _shown(value), origin) for key, value, origin in resolved.rows()]

@@ -1,4 +1,4 @@
-"""``rag doctor``: is everything here that the configuration needs? One line each, with the fix."""
+"""``rag doctor``: check what the configuration needs, one line each, with the fix."""
 
 from __future__ import annotations
 

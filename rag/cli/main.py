@@ -1,30 +1,28 @@
-"""The ``rag`` command: puts the commands together and turns every error into one sentence and an exit code."""
+"""The ``rag`` command: a table of its commands, and one place that turns errors into a message and an exit code.
+
+A command is a module with a function and one row in :data:`COMMANDS`. It is imported when it is used, so commands stay
+fast as long as they import heavy packages inside their functions.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from eval.errors import EvalError
 from rag import __version__
-from rag.cli import config, documents, index
-from rag.cli.ask import ask
-from rag.cli.doctor import doctor
-from rag.cli.evaluation.app import app as evaluation
-from rag.cli.ingest import ingest
 from rag.cli.output import note
-from rag.cli.search import search
-from rag.cli.train import app as train
-from rag.cli.ui import ui
-from rag.cli.why import why
 from rag.errors import FAILURES, explain
 
-__all__ = ["app", "guarded", "main", "run"]
+__all__ = ["COMMANDS", "GROUPS", "Command", "Group", "app", "guarded", "main", "run"]
 
 EPILOG = (
     "Exit codes: 0 ok, 1 error, 2 usage, 4 no index, 5 index damaged, 6 generator unreachable, 7 some files failed, "
@@ -32,14 +30,129 @@ EPILOG = (
     "stdout, everything else to stderr."
 )
 EXIT_INTERRUPTED = 130
-# Commands that keep what they did when they are interrupted, beside `ask --batch`.
-RESUMABLE = (["ingest"], ["index", "reembed"], ["eval", "run"], ["eval", "sweep"])
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as it is typed after ``rag``, and its function. The function's docstring is the help text.
+
+    ``resumable``: after an interruption, the same command continues with what is left.
+    """
+
+    name: str
+    module: str
+    function: str
+    resumable: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of commands. ``default`` names the command that may be left out."""
+
+    help: str
+    epilog: str = ""
+    default: str = ""
+
+
+COMMANDS = [
+    Command("ingest", "rag.cli.ingest", "ingest", resumable=True),
+    Command("search", "rag.cli.search", "search"),
+    Command("ask", "rag.cli.ask", "ask"),
+    Command("why", "rag.cli.why", "why"),
+    Command("doctor", "rag.cli.doctor", "doctor"),
+    Command("ui", "rag.cli.ui", "ui"),
+    Command("documents list", "rag.cli.documents.list", "list_documents"),
+    Command("documents show", "rag.cli.documents.show", "show"),
+    Command("documents rm", "rag.cli.documents.rm", "rm"),
+    Command("index info", "rag.cli.index.info", "info"),
+    Command("index verify", "rag.cli.index.verify", "verify"),
+    Command("index reembed", "rag.cli.index.reembed", "reembed", resumable=True),
+    Command("index compact", "rag.cli.index.compact", "compact"),
+    Command("index snapshot", "rag.cli.index.snapshot", "snapshot"),
+    Command("index restore", "rag.cli.index.restore", "restore"),
+    Command("index rollback", "rag.cli.index.rollback", "rollback"),
+    Command("config show", "rag.cli.config", "show"),
+    Command("eval run", "rag.cli.evaluation.run", "run", resumable=True),
+    Command("eval score", "rag.cli.evaluation.score", "score"),
+    Command("eval compare", "rag.cli.evaluation.compare", "compare"),
+    Command("eval calibrate", "rag.cli.evaluation.calibrate", "calibrate"),
+    Command("eval sweep", "rag.cli.evaluation.sweep", "sweep", resumable=True),
+    Command("train reader", "rag.cli.train", "reader"),
+    Command("train reranker", "rag.cli.train", "reranker"),
+    Command("train finish", "rag.cli.train", "finish"),
+]
+GROUPS = {
+    "documents": Group("List the documents of an index, show one, or remove some."),
+    "index": Group("Show, check, copy, and rebuild an index folder."),
+    "config": Group("Show the configuration."),
+    "eval": Group(
+        "Measure answers on a dataset with `rag eval DATASET`, and compare runs.",
+        epilog="`rag eval DATASET …` is short for `rag eval run DATASET …`.",
+        default="run",
+    ),
+    "train": Group("Train a model of your own."),
+}
+
+
+class _TableGroup(TyperGroup):
+    """A group whose commands come from :data:`COMMANDS`. The root group is called ``rag``."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        name = self.name or ""
+        self.commands = _Commands("" if name == "rag" else name)
+        self._default = GROUPS[name].default if name in GROUPS else ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Insert the default command if the first argument names no command."""
+        if self._default and args and args[0] not in self.commands and args[0] != "--help":
+            args = [self._default, *args]
+        return super().parse_args(ctx, args)
+
+
+class _Commands(MutableMapping[str, Any]):
+    """The commands of one group by name, in the order of the table. Each is imported when it is looked up."""
+
+    def __init__(self, group: str) -> None:
+        self._prefix = f"{group} " if group else ""
+
+    def __iter__(self) -> Iterator[str]:
+        names = (row.name.removeprefix(self._prefix) for row in COMMANDS if row.name.startswith(self._prefix))
+        return iter(dict.fromkeys(name.split()[0] for name in names))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __getitem__(self, name: str) -> Any:
+        if not self._prefix and name in GROUPS:
+            return _group(name)
+        row = next((row for row in COMMANDS if row.name == self._prefix + name), None)
+        if row is None:
+            raise KeyError(name)
+        single = typer.Typer(add_completion=False)
+        single.command(name)(getattr(import_module(row.module), row.function))
+        return typer.main.get_command(single)
+
+    def __setitem__(self, name: str, command: object) -> None:
+        raise TypeError(f"add a row for {name!r} to COMMANDS")
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"remove the row of {name!r} from COMMANDS")
+
+
+def _group(name: str) -> TyperGroup:
+    row = GROUPS[name]
+    return typer.main.get_group(
+        typer.Typer(name=name, cls=_TableGroup, no_args_is_help=True, help=row.help, epilog=row.epilog or None)
+    )
+
 
 app = typer.Typer(
     name="rag",
+    cls=_TableGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Ask questions over your own documents, offline, with citations that are checked.",
+    help="Ask questions over your own documents, offline, with checked citations.",
     epilog=EPILOG,
 )
 
@@ -57,44 +170,30 @@ def options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Ask questions over your own documents, offline, with citations that are checked."""
-
-
-app.command()(ingest)
-app.command()(search)
-app.command()(ask)
-app.command()(why)
-app.command()(doctor)
-app.command()(ui)
-app.add_typer(documents.app, name="documents")
-app.add_typer(index.app, name="index")
-app.add_typer(config.app, name="config")
-app.add_typer(evaluation, name="eval")
-app.add_typer(train, name="train")
+    """Take the options of ``rag`` itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    return guarded(lambda: app(args=words, standalone_mode=True), goes_on=_goes_on(words))
+    return guarded(lambda: app(args=words, standalone_mode=True), resumable=_is_resumable(words))
 
 
-def _goes_on(words: Sequence[str]) -> bool:
-    """Return whether a command that is interrupted goes on from there when it is given again."""
+def _is_resumable(words: Sequence[str]) -> bool:
+    """Return whether a command, given again after an interruption, continues with what is left."""
     if words[:1] == ["ask"]:
         return any(word.split("=")[0] == "--batch" for word in words)
-    return words[:1] in RESUMABLE or words[:2] in RESUMABLE
+    return any(row.resumable and list(words[: len(row.name.split())]) == row.name.split() for row in COMMANDS)
 
 
-def guarded(work: Callable[[], object], *, goes_on: bool = False) -> int:
-    """Do the work and return its exit code, every error told in one sentence."""
+def guarded(work: Callable[[], object], *, resumable: bool = False) -> int:
+    """Do the work and return its exit code. An error becomes a message on stderr."""
     try:
         work()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == EXIT_INTERRUPTED:
-            more = "; what was committed is kept, and the same command goes on from there" if goes_on else ""
-            note(f"interrupted{more}")
+            note("interrupted" + ("; run the same command again to continue" if resumable else ""))
         return code
     except EvalError as error:
         return _fail(error.message, error.remedy, 1)
@@ -112,11 +211,11 @@ def _fail(message: str, remedy: str, code: int) -> int:
 
 
 def run() -> None:
-    """Entry point of the ``rag`` command, once it is imported; :mod:`rag.__main__` calls it."""
+    """Run the ``rag`` command. :mod:`rag.__main__` calls it."""
     _occupy_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # the terminal may lack a character
     code = main()
     if sys.stdout is not None:
         sys.stdout.flush()
@@ -124,7 +223,7 @@ def run() -> None:
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open /dev/null for each of 0, 1 and 2 that is closed: else a database gets the number, and is written into."""
+    """Open /dev/null for each of 0, 1 and 2 that is closed. Otherwise a database could get that number."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

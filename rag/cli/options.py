@@ -1,4 +1,4 @@
-"""The options that commands share, and how they become a configuration."""
+"""Options that commands share, and what they stand for: a configuration, a knowledge base, a filter."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.config import Resolved, load_config
-
 if TYPE_CHECKING:
+    from rag.config import Resolved
+    from rag.knowledge_base import KnowledgeBase
     from rag.retrieval.filters import Filter
 
-__all__ = ["AsJson", "Collapse", "ConfigName", "Filters", "IndexFolder", "Settings", "parse_filters", "resolve"]
+__all__ = [
+    "AsJson",
+    "Collapse",
+    "ConfigName",
+    "Filters",
+    "IndexFolder",
+    "Settings",
+    "open_knowledge_base",
+    "parse_filters",
+    "resolve",
+]
 
 IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
 ConfigName = Annotated[
@@ -29,30 +39,39 @@ Filters = Annotated[
     typer.Option(
         "--filter",
         help="Only some documents: source=GLOB, type=pdf, since=2024-01-31, until=…, ingested-since=…, "
-        "ingested-until=…. Repeatable: of sources and of types one must match.",
+        "ingested-until=…. Repeatable: one of the sources and one of the types must match.",
         metavar="KEY=VALUE",
     ),
 ]
-
-
 Collapse = Annotated[
     str | None,
     typer.Option(
         "--collapse",
-        help="Fold passages that say the same into one: off, exact or near; short for --set "
-        "retrieval.collapse_duplicates=….",
+        help="Merge passages with the same text: off, exact or near; short for --set retrieval.collapse_duplicates=….",
         metavar="HOW",
     ),
 ]
 
 
 def resolve(config: str, settings: list[str] | None) -> Resolved:
-    """Resolve the configuration options. Raises :class:`~rag.errors.UsageError`."""
+    """Return the configuration. Raises :class:`~rag.errors.UsageError`."""
+    from rag.config import load_config
+
     return load_config(config, settings or ())
 
 
+def open_knowledge_base(
+    index: Path, config: str, settings: list[str] | None, *, collapse: str | None = None
+) -> KnowledgeBase:
+    """Return the knowledge base in a folder. Raises :class:`~rag.errors.UsageError`. No file is opened yet."""
+    from rag.knowledge_base import KnowledgeBase
+
+    more = [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
+    return KnowledgeBase(index, resolve(config, [*(settings or []), *more]))
+
+
 def parse_filters(texts: list[str] | None) -> Filter | None:
-    """Return what --filter says, None where it was not given. Raises :class:`~rag.errors.UsageError`."""
+    """Return the filter of --filter, or None without it. Raises :class:`~rag.errors.UsageError`."""
     from rag.retrieval.filters import Filter
 
     return Filter.parse(texts) if texts else None

@@ -1,102 +1,115 @@
-"""How a long run of ingestion is followed: a live display on a terminal, a line now and then elsewhere.
+"""The progress display of every command: a bar and text on a terminal, a line of text now and then elsewhere.
 
-What is shown is decided by pure functions of a :class:`~rag.ingestion.report.Progress`; here it is only drawn.
+::
+
+    with progress("questions") as show:
+        show(64, 128, "EM 65.0")
+
+It draws on stderr and knows nothing about what progresses.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from rag.cli.output import note
-from rag.ingestion.report import AFTER_READING, Progress, bottleneck, shares
-from rag.text import counted
 
-__all__ = ["duration", "progress_bar", "standing", "what_limits", "where_the_time_went"]
+if TYPE_CHECKING:
+    from rag.config import Config
 
-_LINE_EVERY_S = 10.0
-_WORTH_TELLING = 0.01
-_PARTS = {"vectors": "the vectors' index", "words": "the words' index", "signatures": "signatures"}
+__all__ = ["Show", "duration", "loading", "on_terminal", "progress", "status"]
+
+_PREPARING = "preparing the embedder for this machine, once: up to a minute"
+
+
+class Show(Protocol):
+    """Draws how far a task is."""
+
+    def __call__(self, done: float, total: float | None, text: str = "", *, label: str = "") -> None:
+        """Draw ``done`` of ``total`` (None if unknown), with lines of ``text`` below; ``label`` replaces the label."""
+
+
+def on_terminal() -> bool:
+    """Return whether stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
-def progress_bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
-    """Show on stderr where a run stands, what limits it, and how long it will take."""
-    from rich.console import Console
+def progress(
+    label: str,
+    *,
+    line_every_s: float | None = None,
+    hidden: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Show]:
+    """Yield a function that draws progress on stderr.
 
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with _live(console) as show:
-            yield show
+    Without a terminal it writes a line with the text every ``line_every_s`` seconds, or nothing at all if that is None.
+    ``hidden`` draws nothing anywhere.
+    """
+    if hidden or not on_terminal():
+        yield _lines(label, None if hidden else line_every_s, clock)
         return
-    last = clock()
-
-    def tell(progress: Progress) -> None:
-        nonlocal last
-        if clock() - last >= _LINE_EVERY_S:
-            last = clock()
-            note(f"{progress.stage}: {standing(progress)} · {where_the_time_went(progress.stages, most=2)}")
-
-    yield tell
-
-
-@contextmanager
-def _live(console: object) -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console, Group
     from rich.live import Live
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
-    assert isinstance(console, Console)  # noqa: S101 - named here, because rich is loaded only where it is used
-    bar = Bar(
-        SpinnerColumn(), TextColumn("{task.fields[stage]:<9}"), BarColumn(), TextColumn("{task.percentage:3.0f} %")
-    )
-    task = bar.add_task("", total=None, stage="")
-    told = Text("", style="dim")
-    with Live(Group(bar, told), console=console, transient=True, refresh_per_second=5):
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[share]}"),
+        TimeElapsedColumn())  # fmt: skip
+    bar, below = Progress(*columns), Text("", style="dim")
+    task = bar.add_task(label, total=None, share="")
+    # On a descriptor of its own, because libraries are silenced by redirecting the usual one.
+    with (
+        os.fdopen(os.dup(2), "w") as terminal,
+        Live(Group(bar, below), console=Console(file=terminal), transient=True, refresh_per_second=5),
+    ):
 
-        def show(progress: Progress) -> None:
-            done, total = progress.bytes_done, progress.bytes
-            if progress.stage in AFTER_READING:
-                done, total = progress.part_done, progress.part_of
-            bar.update(task, total=total or None, completed=done, stage=progress.stage)
-            told.plain = f"  {standing(progress)}\n  {where_the_time_went(progress.stages)}"
+        def show(done: float, total: float | None, text: str = "", *, label: str = label) -> None:
+            share = f"{100 * done / total:3.0f} %" if total else ""
+            bar.update(task, completed=done, total=total or None, description=label, share=share)
+            below.plain = "\n".join(f"  {line}" for line in text.splitlines())
 
         yield show
 
 
-def standing(progress: Progress) -> str:
-    """Say how far a run is, how fast, and how long it has to go."""
-    parts = [
-        f"{progress.files_done:,} of {counted(progress.files, 'file')}",
-        f"{progress.bytes_done / 1e6:,.1f} of {progress.bytes / 1e6:,.1f} MB",
-    ]
-    if progress.seconds and progress.chunks:
-        parts.append(f"{progress.chunks / progress.seconds:,.1f} chunks/s")
-        parts.append(f"{progress.tokens / progress.seconds:,.0f} tokens/s")
-    if progress.left is not None:
-        parts.append(f"{duration(progress.left)} left")
-    if progress.part_of:
-        parts.append(f"{_PARTS[progress.part]} {100 * progress.part_done // progress.part_of} %")
-    return " · ".join(parts)
+def _lines(label: str, every_s: float | None, clock: Callable[[], float]) -> Show:
+    last = clock()
+
+    def show(done: float, total: float | None, text: str = "", *, label: str = label) -> None:  # noqa: ARG001
+        nonlocal last
+        if every_s is not None and clock() - last >= every_s:
+            last = clock()
+            note(f"{label}: {' · '.join(text.splitlines())}")
+
+    return show
 
 
-def where_the_time_went(stages: Mapping[str, float], most: int = 5) -> str:
-    """Name the stages that took most of the time, with their shares."""
-    told = [f"{name} {share:.0%}" for name, share in shares(stages)[:most] if share >= _WORTH_TELLING]
-    return ", ".join(told).replace("%", " %")
+@contextmanager
+def status(label: str, *, line: str = "") -> Iterator[None]:
+    """Show that a task of unknown length runs. Without a terminal, write ``line`` once."""
+    if line and not on_terminal():
+        note(line)
+    with progress(label):
+        yield
 
 
-def what_limits(stages: Mapping[str, float]) -> str:
-    """Name the stage that limits a run."""
-    found = bottleneck(stages)
-    return "" if found is None else found[0]
+def loading(config: Config, label: str = "loading the embedder", *, line: str = "") -> AbstractContextManager[None]:
+    """Show that models load, and whether the embedder must first be prepared for this machine."""
+    from rag.factory import embedder_is_prepared
+
+    if embedder_is_prepared(config):
+        return status(label, line=line)
+    return status(f"{label}: {_PREPARING}", line=f"{line} ({_PREPARING})" if line else f"{_PREPARING}…")
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as somebody would say them."""
+    """Return a duration as ``45 s``, ``12 min`` or ``2.5 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""``rag search``: passages, without an answer."""
+"""``rag search``: passages without an answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.options import AsJson, Collapse, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
+from rag.cli.options import (
+    AsJson,
+    Collapse,
+    ConfigName,
+    Filters,
+    IndexFolder,
+    Settings,
+    open_knowledge_base,
+    parse_filters,
+)
 from rag.cli.output import note, out, out_json, print_passage
+from rag.cli.progress import loading
 
 __all__ = ["search"]
 
@@ -23,27 +33,20 @@ def search(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the passages nearest to a question, with their scores in both indexes."""
-    chosen = [] if collapse is None else [f"retrieval.collapse_duplicates={collapse}"]
-    resolved = resolve(config, [*(settings or []), *chosen])
-    only = parse_filters(filters)
-    from rag.errors import InputError
+    """Find the passages nearest to a question, with their scores and ranks."""
+    from rag.ops.serialize import passage_json
     from rag.retrieval.retriever import check_question
 
-    if not question.strip():
-        raise InputError("the question is empty", 'ask something: rag search "…"')
-    question = check_question(question)
-    from rag.cli.loading import loading
-    from rag.knowledge_base import KnowledgeBase
-    from rag.ops.serialize import passage_json
-
-    with KnowledgeBase(index, resolved) as knowledge_base:
+    with open_knowledge_base(index, config, settings, collapse=collapse) as knowledge_base:
+        only = parse_filters(filters)
+        question = check_question(question)
         knowledge_base.check()  # a missing index is reported before a model is loaded
-        with loading(resolved.config):
+        with loading(knowledge_base.config.config):
             knowledge_base.retriever  # noqa: B018 - loads the embedder
         found = knowledge_base.retrieve(question, k=k, filter=only)
-    for told in found.notes:
-        note(f"note: {told.text}")
+        digest = knowledge_base.config.config.digest()
+    for remark in found.notes:
+        note(f"note: {remark.text}")
     if as_json:
         out_json(
             {
@@ -51,11 +54,11 @@ def search(
                 "relevance": found.relevance,
                 "generation": found.generation,
                 "passages": [passage_json(p) for p in found.passages],
-                "config_digest": resolved.config.digest(),
+                "config_digest": digest,
             }
         )
     elif not found.passages:
-        out("nothing found" + (f" among the documents with {only}" if only else ""))
+        out("Nothing found" + (f" among the documents with {only}." if only else "."))
     else:
         for number, passage in enumerate(found.passages, start=1):
             print_passage(number, passage)

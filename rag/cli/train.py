@@ -14,6 +14,7 @@ import typer
 
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
+from rag.cli.progress import on_terminal, progress
 from rag.errors import MissingPackageError
 from rag.text import counted
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rag.training.run_directory import TrainedFolder
     from rag.training.trainer import Progress
 
-__all__ = ["app", "finish", "progress_line", "reader", "reranker"]
+__all__ = ["finish", "progress_line", "reader", "reranker"]
 
 EXIT_INTERRUPTED = 130
 
@@ -35,15 +36,7 @@ Resume = Annotated[
     bool, typer.Option("--resume/--no-resume", help="Go on with what was interrupted, or delete it and start anew.")
 ]
 
-app = typer.Typer(name="train", no_args_is_help=True, help="Train a model of your own.")
 
-
-@app.callback()
-def _group() -> None:
-    """Train a model of your own."""
-
-
-@app.command()
 def reader(
     config: Annotated[
         Path, typer.Argument(help="A training file (docs/training.md), or bert-large-squad.", metavar="CONFIG.yaml")
@@ -64,7 +57,6 @@ def reader(
     _command(resolved.output, lambda say, show: _train_reader(resolved, resume, say, show), as_json=as_json)
 
 
-@app.command()
 def reranker(
     config: Annotated[Path, typer.Argument(help="A training file (docs/training.md).", metavar="CONFIG.yaml")],
     settings: Settings = None,
@@ -83,7 +75,6 @@ def reranker(
     _command(resolved.output, lambda say, show: _train_reranker(resolved, resume, say, show), as_json=as_json)
 
 
-@app.command()
 def finish(
     config: Annotated[Path, typer.Argument(help="The training file of a finished training.", metavar="CONFIG.yaml")],
     to: Annotated[Path, typer.Option("--to", help="The folder to write.", metavar="FOLDER")],
@@ -207,31 +198,19 @@ def _say_how_to_go_on(output: Path) -> None:
 
 @contextmanager
 def _progress(*, shown: bool) -> Iterator[tuple[Show, Say]]:
-    """Yield what shows progress and what says a line: a bar where stderr is a terminal, else a line at every log."""
+    """Yield what shows progress and what writes a line. Without a terminal, each log is a line."""
     if not shown:
         yield (lambda _: None), (lambda _: None)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"),
-        TimeElapsedColumn())  # fmt: skip
-    # A bar that nobody sees would still print an empty line.
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None, told="", visible=False)
+    with progress("steps") as draw:
         loss: float | None = None
 
-        def show(progress: Progress) -> None:
+        def show(step: Progress) -> None:
             nonlocal loss
-            if console.is_terminal:
-                loss = loss if progress.loss is None else progress.loss
-                bar.update(
-                    task, total=progress.steps, completed=progress.step, told=_speed(progress, loss), visible=True
-                )
-            if progress.figures is not None or (progress.loss is not None and not console.is_terminal):
-                note(progress_line(progress))
+            loss = loss if step.loss is None else step.loss
+            draw(step.step, step.steps, f"{step.step:,} of {step.steps:,} · {_speed(step, loss)}")
+            if step.figures is not None or (step.loss is not None and not on_terminal()):
+                note(progress_line(step))
 
         yield show, note
 

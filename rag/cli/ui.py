@@ -22,26 +22,24 @@ def ui(
     port: Annotated[int, typer.Option("--port", help="The port to listen at.", min=1, max=65535)] = 8501,
     names: Annotated[
         list[str] | None,
-        typer.Option(
-            "--allow-host", help="Another name that this page is reached by, as behind a proxy.", metavar="NAME"
-        ),
+        typer.Option("--allow-host", help="Another name of this page, for example behind a proxy.", metavar="NAME"),
     ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody may read.")
+        bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody can read.")
     ] = False,
 ) -> None:
-    """Open the application: ask, see the evidence, manage documents, read evaluations.
+    """Open the page in the browser: ask, check the evidence, manage documents, read evaluations.
 
     It listens on this machine only. Any other --host needs a login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
     """
     from ui.server.launch import check_host, check_port, configured_login, serve
     from ui.settings import UiSettings
 
-    resolve(config, settings)  # a wrong configuration is said here, not on the page
+    resolve(config, settings)  # reports a wrong configuration here instead of on the page
     login = configured_login()
     check_host(host, login=bool(login), insecure=insecure)
     check_port(host, port)
     if insecure and not login:
-        note(f"warning: everybody who reaches {host}:{port} can read the documents and delete them")
-    note(f"the page is at http://{host}:{port} (Ctrl-C stops it)")
+        note(f"warning: everybody who can connect to {host}:{port} can read and delete the documents")
+    note(f"The page runs at http://{host}:{port}. Ctrl-C stops it.")
     serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port, names=names or (), login=login)

@@ -1,4 +1,4 @@
-"""``rag why``: where an expected document was lost on its way to the answer, and what would bring it in."""
+"""``rag why``: where an expected document was lost on its way to the answer, and which settings would show it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, parse_filters, resolve
-from rag.cli.output import out, out_json, place, status
+from rag.cli.options import AsJson, ConfigName, Filters, IndexFolder, Settings, open_knowledge_base, parse_filters
+from rag.cli.output import out, out_json, place
+from rag.cli.progress import status
 
 if TYPE_CHECKING:
-    from rag.config import Config, Resolved
+    from rag.config import Config
     from rag.ops.explain import Why
-    from rag.retrieval.filters import Filter
 
 __all__ = ["why"]
 
@@ -29,32 +29,25 @@ def why(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the rank of an expected document at every stage, and the smallest change that would show it to the reader.
+    """Show the rank of an expected document at every stage, and the smallest change that would show it.
 
-    Every change that is named was tried. No answer is generated, so it takes seconds.
+    Every suggested change was tried. No answer is generated, so it takes seconds.
     """
+    from rag.factory import make_packer
+    from rag.ops.explain import why as explain
     from rag.retrieval.retriever import check_question
 
-    resolved = resolve(config, settings)
-    asked = check_question(question)
-    only = parse_filters(filters)
-    source, page = _expected(expect)
-    with status("loading the models"):
-        found = _explain(asked, source, page, index, resolved, only)
-    if as_json:
-        out_json(_json(found))
-    else:
-        _print(found, resolved.config)
-
-
-def _explain(question: str, source: str, page: int | None, index: Path, resolved: Resolved, only: Filter | None) -> Why:
-    from rag.factory import make_packer
-    from rag.knowledge_base import KnowledgeBase
-    from rag.ops.explain import why as explain
-
-    with KnowledgeBase(index, resolved) as knowledge_base:
+    with open_knowledge_base(index, config, settings) as knowledge_base:
+        asked, only = check_question(question), parse_filters(filters)
+        source, page = _expected(expect)
         knowledge_base.check()  # a missing index is reported before models are loaded
-        return explain(question, source, page, resolved.config, knowledge_base.retriever, make_packer, only)
+        tree = knowledge_base.config.config
+        with status("loading the models"):
+            result = explain(asked, source, page, tree, knowledge_base.retriever, make_packer, only)
+    if as_json:
+        out_json(_json(result))
+    else:
+        _print(result, tree)
 
 
 def _expected(text: str) -> tuple[str, int | None]:
@@ -64,45 +57,44 @@ def _expected(text: str) -> tuple[str, int | None]:
     return text, None
 
 
-def _print(found: Why, config: Config) -> None:
-    at = found.standing
-    part = config.retrieval
-    out(place(at.passage))
-    if found.lost_at == "filter":
-        out("\nLost at: filter\nThe document does not pass --filter.")
+def _print(result: Why, config: Config) -> None:
+    standing, retrieval = result.standing, config.retrieval
+    out(place(standing.passage))
+    if result.lost_at == "filter":
+        out("\nLost at: filter\nThe document does not match --filter.")
         return
-    out(f"  dense       {_rank(at.dense)}")
-    out(f"  lexical     {_rank(at.lexical)}")
-    out(f"  candidate   {'yes' if at.candidate else f'no: beyond the first {part.candidates} of both'}")
-    out(f"  fused       {_rank(at.fused)}, and retrieval.k is {part.k}")
-    out(f"  shown       {'yes' if at.shown else f'no: {at.dropped}' if at.dropped else 'no'}")
-    if found.lost_at is None:
-        out("\nThe reader is shown it.")
+    out(f"  dense       {_rank(standing.dense)}")
+    out(f"  lexical     {_rank(standing.lexical)}")
+    out(f"  candidate   {'yes' if standing.candidate else f'no: not among the first {retrieval.candidates} of either'}")
+    out(f"  fused       {_rank(standing.fused)}, and retrieval.k is {retrieval.k}")
+    out(f"  shown       {'yes' if standing.shown else f'no: {standing.dropped}' if standing.dropped else 'no'}")
+    if result.lost_at is None:
+        out("\nThe generator is shown it.")
         return
-    out(f"\nLost at: {found.lost_at}")
-    if not found.changes:
+    out(f"\nLost at: {result.lost_at}")
+    if not result.changes:
         out("No single change of k, weight, candidates or budget shows it.")
-    for change in found.changes:
-        out("  it is shown with " + " ".join(f"--set {key}={value}" for key, value in change.settings.items()))
+    for change in result.changes:
+        out("  shown with " + " ".join(f"--set {key}={value}" for key, value in change.settings.items()))
 
 
 def _rank(rank: int | None) -> str:
     return "not found" if rank is None else f"rank {rank}"
 
 
-def _json(found: Why) -> dict[str, Any]:
-    at = found.standing
+def _json(result: Why) -> dict[str, Any]:
+    standing, passage = result.standing, result.standing.passage
     return {
-        "question": found.question,
-        "expected": {"chunk": at.passage.id, "source": at.passage.source, "page": at.passage.page,
-            "headings": list(at.passage.headings), "text": at.passage.text},
-        "dense_rank": at.dense,
-        "lexical_rank": at.lexical,
-        "candidate": at.candidate,
-        "fused_rank": at.fused,
-        "retrieved": at.retrieved,
-        "shown": at.shown,
-        "dropped": at.dropped,
-        "lost_at": found.lost_at,
-        "changes": [change.settings for change in found.changes],
+        "question": result.question,
+        "expected": {"chunk": passage.id, "source": passage.source, "page": passage.page,
+            "headings": list(passage.headings), "text": passage.text},
+        "dense_rank": standing.dense,
+        "lexical_rank": standing.lexical,
+        "candidate": standing.candidate,
+        "fused_rank": standing.fused,
+        "retrieved": standing.retrieved,
+        "shown": standing.shown,
+        "dropped": standing.dropped,
+        "lost_at": result.lost_at,
+        "changes": [change.settings for change in result.changes],
     }  # fmt: skip

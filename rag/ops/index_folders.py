@@ -1,13 +1,14 @@
-"""Index folders as a whole, without a model: is there one, who writes in it, take documents out, take it away."""
+"""Index folders as a whole, without a model: whether there is an index, who writes it, and how to remove it."""
 
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from indexes import ChunkRow, DocumentRow
+from indexes import ChunkRow, DocumentRow, StoreError
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
 from indexes.store.store import DATABASE, Store
 from rag.config import Config
@@ -21,30 +22,30 @@ _DERIVED = ("dense", "lexical")
 
 
 def holds_index(folder: Path) -> bool:
-    """Return whether the folder holds an index, whole or damaged."""
+    """Return whether the folder contains an index, intact or damaged."""
     if not (folder / DATABASE).is_file():
         return False
     try:
         return Store.exists(folder)
-    except Exception:  # noqa: BLE001 - whatever SQLite says of it: opening it tells the user
+    except (StoreError, sqlite3.DatabaseError):  # damaged: opening it reports how
         return True
 
 
 def writer_of(folder: Path) -> Holder | None:
-    """Return who is writing in the folder, None where nobody says so."""
+    """Return the process that writes in the folder, or None."""
     return holder(folder)
 
 
 def remove_documents(
     folder: Path, config: Config, choose: Callable[[list[str]], Sequence[str]], purpose: str
 ) -> tuple[list[str], int]:
-    """Take documents out of an index; they are gone from every search at once. Return them, and its generation.
+    """Remove documents from an index; return their names and the index's generation.
 
-    ``choose`` gets the names of all documents and returns those that are to go. Raises what it raises, what opening
-    an index does, and :class:`~indexes.errors.IndexLockedError`.
+    ``choose`` gets the names of all documents and returns those to remove. Raises what it raises, what opening an index
+    raises, and :class:`~indexes.errors.IndexLockedError`.
     """
     opened = open_index(folder, config, write=True)
-    with opened.writing(purpose), closing(opened.store) as store:
+    with closing(opened.store) as store, opened.writing(purpose):
         chosen = list(choose([row.source for row in store.documents()]))
         generation = store.commit(removals=chosen)
         opened.sync()
@@ -52,16 +53,16 @@ def remove_documents(
 
 
 def remove_index(folder: Path, *, also: Sequence[str] = ()) -> None:
-    """Remove an index with its folder; what else lies in the folder stays, and so does the folder then.
+    """Remove an index, and its folder unless it contains other files.
 
-    ``also`` names further files of ours in it. Raises :class:`~indexes.errors.IndexLockedError` while somebody
-    writes, and :class:`~rag.errors.InputError` where something cannot be removed.
+    ``also`` names further files to remove. Raises :class:`~indexes.errors.IndexLockedError` while another process
+    writes, and :class:`~rag.errors.InputError` for a file that cannot be removed.
     """
     if not folder.is_dir():
         return
     try:
         with writer_lock(folder, "removing the index"):
-            # The database first: once it is gone, there is no index, whatever an interruption leaves.
+            # The database first: without it there is no index, even if the rest is interrupted.
             for name in (DATABASE, *(DATABASE + ending for ending in _JOURNALS), *also):
                 (folder / name).unlink(missing_ok=True)
             for name in _DERIVED:
@@ -73,5 +74,5 @@ def remove_index(folder: Path, *, also: Sequence[str] = ()) -> None:
             folder.rmdir()
     except OSError as error:
         raise InputError(
-            f"{error.filename or folder} cannot be removed: {error.strerror}", "check its permissions, and try again"
+            f"{error.filename or folder} cannot be removed: {error.strerror}", "check its permissions and try again"
         ) from error

@@ -1,4 +1,4 @@
-"""What an index folder holds, in figures: for ``rag index info`` and the page. It only reads."""
+"""Figures of an index folder, for ``rag index info`` and the page. It only reads."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from typing import Any
 import numpy as np
 
 from indexes.search.protocols import DenseIndex
-from indexes.store.rows import Float32, Int64
+from indexes.store.rows import CommitRow, Float32, Int64
 from indexes.store.store import DATABASE, Store
 from rag.config import Config
 from rag.factory import open_index
 
 __all__ = ["IndexStats", "Recall", "bytes_below", "index_stamp", "index_stats", "measure_recall", "recall_at"]
 
-_BATCH = 20_000  # vectors compared at once: 30 MB of 384 numbers each
-_SAME = 1e-5  # scores nearer than this are of the same rank: equal texts have equal vectors
+_BATCH = 20_000  # vectors compared at once: 30 MB with 384 dimensions
+_SAME = 1e-5  # scores closer than this count as equal: equal texts have equal vectors
 
 
 @dataclass(frozen=True)
 class IndexStats:
-    """Figures of an index; ``derived`` has the generation of each derived index, None where it is to be built."""
+    """Figures of an index.
+
+    ``derived`` has the generation of each derived index, None if it must be built. ``commits`` has the newest first.
+    """
 
     generation: int
     counts: Mapping[str, int]
@@ -33,13 +36,14 @@ class IndexStats:
     unused_vectors: int
     settings: Mapping[str, Any]
     derived: Mapping[str, int | None]
+    commits: tuple[CommitRow, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recall:
-    """What share of the exact nearest ``k`` the dense index finds, over ``queries`` vectors of ``chunks``.
+    """The share of the exact nearest ``k`` that the dense index finds, over ``queries`` of the ``chunks``.
 
-    ``whole`` of the queries found all of theirs.
+    ``whole`` is the number of queries that found all of them.
     """
 
     mean: float
@@ -51,7 +55,7 @@ class Recall:
 
 
 def index_stats(folder: Path, config: Config) -> IndexStats:
-    """Look into an index folder. Raises what :func:`~rag.factory.open_index` raises."""
+    """Return the figures of an index. Raises what :func:`~rag.factory.open_index` raises."""
     index = open_index(folder, config)
     with closing(index.store) as store:
         return IndexStats(
@@ -60,12 +64,13 @@ def index_stats(folder: Path, config: Config) -> IndexStats:
             size=bytes_below(folder),
             unused_vectors=store.unused_vectors(),
             settings=store.settings,
-            derived={kind: found.generation if found else None for kind, found in index.published().items()},
+            derived={kind: row.generation if row else None for kind, row in index.published().items()},
+            commits=tuple(store.commits()),
         )
 
 
 def index_stamp(folder: Path) -> tuple[object, ...]:
-    """Return what changes when an index does; looking costs nothing, and a folder that is not there has one too."""
+    """Return a value that changes whenever the index does, also for a missing folder. It opens no file."""
     stamps: list[object] = []
     for name in (DATABASE, DATABASE + "-wal", "dense", "lexical"):
         try:
@@ -78,7 +83,7 @@ def index_stamp(folder: Path) -> tuple[object, ...]:
 
 
 def bytes_below(folder: Path) -> int:
-    """Return the bytes of all files below; one that a writer removes meanwhile does not count."""
+    """Return the size of all files below a folder; files that a writer removes meanwhile are skipped."""
     size = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -97,8 +102,8 @@ def measure_recall(folder: Path, config: Config, *, k: int = 10, sample: int = 1
 def recall_at(dense: DenseIndex, store: Store, *, k: int, sample: int, seed: int) -> Recall:
     """Compare the dense index with exact search over the stored vectors.
 
-    The queries are the vectors of chunks that the seed draws; that a chunk finds itself counts for nothing. A hit
-    counts where its exact score is not below that of the exact k-th: among equals, any will do.
+    The queries are the vectors of random chunks; that a chunk finds itself does not count. A hit counts if its exact
+    score is not below that of the exact k-th: among equal scores, any will do.
     """
     ids = dense.ids()
     wanted = min(k, len(ids) - 1)
@@ -116,7 +121,7 @@ def recall_at(dense: DenseIndex, store: Store, *, k: int, sample: int, seed: int
 
 
 def _exact_kth(queries: Float32, own: Int64, ids: Int64, store: Store, k: int) -> Float32:
-    """Return each query's k-th best exact score over all chunks but its own, part by part: (q,)."""
+    """Return each query's k-th best exact score over all chunks but its own, shape (queries,)."""
     best = np.full((len(queries), k), -np.inf, dtype=np.float32)
     for start in range(0, len(ids), _BATCH):
         part = ids[start : start + _BATCH]

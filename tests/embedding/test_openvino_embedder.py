@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.cli.loading import loading
+from rag.cli.progress import loading
 from rag.config import load_config
 from rag.embedding import openvino_embedder as module
 from rag.embedding.base import EmbedderSettings

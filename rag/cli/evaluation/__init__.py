@@ -1,1 +1,1 @@
-"""``rag eval``: the one place where the product (``rag``) and the harness (``eval``) meet."""
+"""``rag eval``: one file for each command, and what they share. Only here do ``rag`` and ``eval`` meet."""

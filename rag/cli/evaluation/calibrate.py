@@ -1,4 +1,4 @@
-"""``rag eval calibrate``: the confidence below which it is better to say nothing."""
+"""``rag eval calibrate``: fit the confidence below which no answer is given."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from rag.text import counted
 
 __all__ = ["calibrate"]
 
-_FEW = 30  # with fewer, the interval of a small share is wider than the share
+_FEW = 30  # with fewer questions, the interval of a small share is wider than the share
 
 
 def calibrate(
-    run: Annotated[Path, typer.Argument(help="A run over questions of which some have no answer, such as squad_v2.")],
+    run: Annotated[Path, typer.Argument(help="A run over questions some of which have no answer, such as squad_v2.")],
     max_false_answer: Annotated[
         str, typer.Option("--max-false-answer", help="Answer at most this share of the questions without an answer.")
     ] = "5%",
     best_em: Annotated[
         bool,
-        typer.Option("--best-em", help="Fit to the most exact matches instead, right silence included."),
+        typer.Option("--best-em", help="Maximize exact matches instead, right abstentions included."),
     ] = False,
     index: IndexFolder = Path(".rag"),
-    seed: Annotated[int, typer.Option("--seed", help="Draws the two halves.", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the two halves.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Fit the abstention threshold on one half of a run, report it on the other, and let `rag ask` use it.
 
-    It is written beside the index (calibration.json) and holds for the generator, prompt and citation settings of the
-    run; `--set answers.min_confidence=…` overrides it.
+    It is written into the index folder (calibration.json) and applies to the generator, prompt and citation settings
+    of the run. `--set answers.min_confidence=…` takes precedence.
     """
     from eval.abstention import calibrate as fit
     from eval.errors import EvalError
@@ -48,15 +48,13 @@ def calibrate(
     share = None if best_em else _share(max_false_answer)
     data = load_run(run)
     if data.manifest["mode"] not in ("open", "gold"):
-        raise EvalError(
-            f"a run in {data.manifest['mode']} mode has no confidence to fit a threshold to", "name one in open mode"
-        )
+        raise EvalError(f"a run in {data.manifest['mode']} mode has no confidences", "use a run in open mode")
     if data.manifest["mode"] == "gold":
-        note("warning: this run was handed the right paragraphs; a run in open mode is nearer to what users meet")
+        note("warning: this run was given the right paragraphs; a run in open mode is closer to real use")
     config = Config.model_validate(data.manifest["config"])
     if (least := least_confidence(config)) > 0:
         raise EvalError(
-            f"the run {run} was made with answers.min_confidence={least}, which hides what lies below it",
+            f"the run {run} was made with answers.min_confidence={least}, which hides all answers below it",
             "evaluate again with --set answers.min_confidence=0",
         )
     if not Store.exists(index):
@@ -71,11 +69,9 @@ def calibrate(
         shown = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else "–" if value is None else value
         out(f"{name:<32}{shown}")
     if fitted.unanswerable < _FEW:
-        left = counted(fitted.unanswerable, "unanswerable question was", "unanswerable questions were")
-        note(
-            f"warning: only {left} left to report on: the share that would "
-            f"be answered lies between {fitted.false_answer_low:.0%} and {fitted.false_answer_high:.0%}"
-        )
+        low, high = f"{fitted.false_answer_low:.0%}", f"{fitted.false_answer_high:.0%}"
+        questions = counted(fitted.unanswerable, "unanswerable question")
+        note(f"warning: the report has only {questions}: the share answered is between {low} and {high}")
     out(f"\nwritten to {path}: `rag ask --index {index}` abstains below a confidence of {fitted.threshold:.3f}")
 
 
@@ -85,5 +81,5 @@ def _share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise UsageError(f"--max-false-answer {text!r} is no share", "for example 5% or 0.05")
+        raise UsageError(f"--max-false-answer {text!r} is not a share", "for example 5% or 0.05")
     return value

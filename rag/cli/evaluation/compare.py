@@ -1,4 +1,4 @@
-"""``rag eval compare``: did a change help, or could chance have done it?"""
+"""``rag eval compare``: whether a change helped, or chance explains the difference."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ EXIT_WORSE = 8
 
 
 def compare(
-    run_a: Annotated[Path, typer.Argument(help="The run that is there, a folder below runs/.")],
-    run_b: Annotated[Path, typer.Argument(help="The run that may replace it.")],
+    run_a: Annotated[Path, typer.Argument(help="The present run, a folder below runs/.")],
+    run_b: Annotated[Path, typer.Argument(help="The run to compare with it.")],
     fail_if_worse: Annotated[
         bool, typer.Option("--fail-if-worse", help="Exit 8 if EM, F1 or nDCG@10 is significantly worse, for CI.")
     ] = False,
     samples: Annotated[int, typer.Option("--samples", help="Bootstrap samples.", min=100)] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", help="Draws the bootstrap.", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs over the same questions: paired bootstrap, McNemar, win/tie/loss, flipped questions."""
@@ -39,7 +39,7 @@ def compare(
     missing = [name for name in GUARDED if name in result.not_compared]
     if fail_if_worse and missing:
         raise EvalError(
-            f"{', '.join(missing)} cannot be compared: the runs have it for different questions",
+            f"{', '.join(missing)} cannot be compared: the runs measured it for different questions",
             "compare runs of the same mode over the same questions",
         )
     if result.worse:

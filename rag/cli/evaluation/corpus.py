@@ -1,11 +1,11 @@
-"""The paragraphs of a dataset as an index of the product's own, kept while data and settings are the same."""
+"""The paragraphs of a dataset as an index, reused while data and settings are the same."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from eval.datasets import Dataset, corpus_sha256
@@ -19,39 +19,38 @@ from rag.text import counted
 
 __all__ = ["corpus_index"]
 
-Bar = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
+ShowIngestion = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
 
 
-def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path, bar: Bar) -> Path:
-    """Return the folder of an index that holds every paragraph, ingested by the product.
+def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path, bar: ShowIngestion) -> Path:
+    """Return the folder of an index of every paragraph; an interrupted ingestion is continued.
 
-    An index that an interruption left half made is finished. Raises :class:`~rag.errors.RagError` if a paragraph
-    cannot be ingested: an evaluation over part of a corpus would flatter.
+    Raises :class:`~rag.errors.RagError` if a paragraph cannot be ingested: part of a corpus would be too easy.
     """
     settings = index_settings(config, embedder) | {"dense": config.index.dense.model_dump(mode="json")}
     settings["languages"] = list(config.index.languages)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     root = out / "corpora" / corpus_sha256(dataset)[:12]
     folder = root / f"index-{digest[:12]}"
-    whole = folder / "complete"
-    if whole.is_file():
+    complete = folder / "complete"
+    if complete.is_file():
         return folder
     documents = root / "documents"
     for paragraph in dataset.paragraphs:
         path = documents / paragraph.source
         text = f"# {paragraph.title}\n\n{paragraph.text}\n"
-        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:  # or cut by a kill
+        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:  # a kill may have cut it
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
     index = open_or_create(folder, config, embedder)
-    with index.writing("rag eval"), bar() as show:
+    with closing(index.store), index.writing("rag eval"), bar() as show:
         report = Ingestor(index, embedder, make_chunker(config, embedder), show).run([documents])
     if report.failures:
         first = report.failures[0]
         raise RagError(
             f"{counted(len(report.failures), 'paragraph')} could not be ingested, first {first.source}: "
             f"{first.message}",
-            f"{first.remedy}; delete {root} to start anew",
+            f"{first.remedy}; to start over, delete {root}",
         )
-    whole.touch()
+    complete.touch()
     return folder

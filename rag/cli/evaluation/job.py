@@ -1,6 +1,6 @@
-"""One evaluation: questions through the product into a run's folder and a report, or on from where it stopped.
+"""One evaluation: the questions of a dataset, the product that answers them, and the folder of the run.
 
-What is asked for on the command line, and printed there, is :mod:`rag.cli.evaluation.run`'s affair.
+Options and output are in :mod:`rag.cli.evaluation.run`.
 """
 
 from __future__ import annotations
@@ -8,40 +8,39 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.cli.evaluation.progress import Bars, Teller
-from rag.cli.loading import loading
-from rag.cli.output import note, status
+from rag.cli.evaluation.events import Events
+from rag.cli.output import note
+from rag.cli.progress import loading, status
 from rag.errors import UsageError
 from rag.text import counted
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset
     from eval.records import RunData
-    from eval.run import Answerer
-    from rag.cli.evaluation.systems import Open
+    from rag.cli.evaluation.systems import Meter, System
     from rag.config import Resolved
-    from rag.generation.cached import CachedCompleter, CachedExtractor
+    from rag.generation.base import Completer, Extractor
 
-__all__ = ["Job", "Mode", "execute", "file_name", "make_job"]
+__all__ = ["Job", "Mode", "execute", "file_name", "make_generator", "make_job"]
 
 Mode = Literal["open", "gold", "closed-book"]
 
-_COMPLETIONS = "completions.sqlite"
 _CPU_WINDOW = 64
 _RETRIEVAL_WINDOW = 512
-_WINDOWS_A_BATCH = 8  # an engine stays full while the last of a window are finished
+_BATCHES_PER_WINDOW = 8  # keeps an engine full while the last answers of a window are finished
 
 
 @dataclass(frozen=True)
 class Job:
-    """One evaluation, as asked for."""
+    """One evaluation, as it was requested."""
 
     dataset: Dataset
     source: str
@@ -58,28 +57,28 @@ class Job:
 
     @property
     def window(self) -> int:
-        """How many questions are in flight, and saved, together: few on a CPU, where they take minutes."""
+        """The number of questions that are answered together; small on a CPU, where they take minutes."""
         if self.asked_window is not None:
             return self.asked_window
         if self.retrieval_only:
             return _RETRIEVAL_WINDOW
-        part = self.resolved.config.generator
-        if part.type == "openai":
-            return _WINDOWS_A_BATCH * part.openai.concurrency
-        if part.type == "vllm":
+        generator = self.resolved.config.generator
+        if generator.type == "openai":
+            return _BATCHES_PER_WINDOW * generator.openai.concurrency
+        if generator.type == "vllm":
             import torch
 
             if torch.cuda.is_available():
-                return _WINDOWS_A_BATCH * part.vllm.max_num_seqs
+                return _BATCHES_PER_WINDOW * generator.vllm.max_num_seqs
         return _CPU_WINDOW
 
     @property
-    def memory(self) -> Path:
-        """Where completions and vectors are remembered between runs."""
+    def cache(self) -> Path:
+        """The folder of the completions and vectors that runs share."""
         return self.out / "memory"
 
     def key(self) -> str:
-        """Identify what is run, so that an interrupted run is found again."""
+        """Return a digest of the request, by which an interrupted run is found again."""
         parts = [
             self.dataset.sha256,
             self.mode,
@@ -106,14 +105,14 @@ def make_job(
     resolved: Resolved,
     window: int | None = None,
 ) -> Job:
-    """Load and sample the dataset, and refuse what does not go together, before any model is loaded."""
+    """Load and sample the dataset. Raises an error for options that contradict each other, before a model is loaded."""
     from eval.datasets import load_dataset, sample
     from eval.errors import EvalError
 
     if retrieval_only and mode != "open":
-        raise UsageError(f"--retrieval-only has no meaning in {mode} mode, which searches nothing", "leave it out")
+        raise UsageError(f"--retrieval-only has no effect in {mode} mode, which does not search", "leave it out")
     if index is not None and mode != "open":
-        raise UsageError(f"--index has no meaning in {mode} mode, which searches nothing", "leave it out")
+        raise UsageError(f"--index has no effect in {mode} mode, which does not search", "leave it out")
     dataset = load_dataset(name_or_path)
     if mode == "gold" and not dataset.paragraphs:
         raise EvalError(
@@ -140,76 +139,76 @@ def make_job(
 
 
 def file_name(name: str) -> str:
-    """Return a name that can be a folder's on any system."""
+    """Return a name that is valid for a folder on any system."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "run"
+
+
+def make_generator(job: Job) -> Completer | Extractor:
+    """Return the generator of a job. Completions are cached on disk, so that a run can be repeated or resumed."""
+    from rag.factory import make_cached_generator
+
+    return make_cached_generator(job.resolved.config, job.cache / "completions.sqlite", job.window)
 
 
 def execute(
     job: Job,
     *,
-    shared: CachedCompleter | CachedExtractor | None = None,
+    shared: Completer | Extractor | None = None,
     throughput: list[str] | None = None,
-    teller: Teller | None = None,
+    events: Events | None = None,
 ) -> tuple[RunData, Path]:
-    """Run a job, or go on with it where it was interrupted; return the run and its folder.
+    """Run a job, or resume it; return the run and its folder.
 
-    ``shared`` is a generator that several jobs use; the caller closes it.
+    ``shared`` is a generator that several jobs use; the caller closes it. ``throughput`` lists precisions to measure.
     """
-    teller = teller or Bars()
     from eval.files import write_json
     from eval.report import write_report
     from eval.run import evaluate
-    from rag.factory import make_cached_generator
+    from rag.cli.evaluation.systems import Meter
 
-    generator = None
-    if not job.retrieval_only:
-        generator = shared or make_cached_generator(job.resolved.config, job.memory / _COMPLETIONS, job.window)
-    before = (generator.made, generator.starting_s) if generator else (0, 0.0)
-    try:
-        asked = len(job.dataset.questions)
-        with (
-            _claimed(job, teller) as folder,
-            _system(job, generator, teller) as (system, describe),
-            teller.questions(asked, not job.retrieval_only) as progress,
-        ):
-            data = evaluate(
-                _located(job, system),
-                system,
-                out=folder,
-                describe=describe,
-                key=job.key(),
-                window=job.window,
-                progress=progress,
-                retrieval_only=job.retrieval_only,
-            )
-    finally:
+    events = events or Events()
+    with ExitStack() as stack:
+        generator = None if job.retrieval_only else shared or make_generator(job)
         if generator is not None and shared is None:
-            generator.close()
-    if generator is not None:
-        data.manifest["throughput"] = _throughput_of(data, generator.made - before[0], generator.starting_s - before[1])
+            stack.callback(generator.close)
+        meter = Meter(generator)
+        folder = stack.enter_context(_claimed(job, events))
+        system = stack.enter_context(_system(job, generator, meter, events))
+        progress = stack.enter_context(events.questions(len(job.dataset.questions), scored=not job.retrieval_only))
+        data = evaluate(
+            _located(job, system),
+            system,
+            out=folder,
+            describe=lambda: _describe(job, system),
+            key=job.key(),
+            window=job.window,
+            progress=progress,
+            retrieval_only=job.retrieval_only,
+        )
+    data.manifest["throughput"] = _throughput_of(data, meter)
     if throughput is not None:
         from rag.cli.evaluation.throughput import measure
 
-        write_report(folder, data)  # what is there already is not lost if an engine fails now
+        write_report(folder, data)  # first, in case an engine fails now
         with status("measuring throughput"):
             table = measure(job.resolved.config, data.rows, throughput)
         data.manifest["throughput"] = {**(data.manifest["throughput"] or {}), "table": table}
-    teller.event("stage", stage="report")
+    events.emit("stage", stage="report")
     write_json(folder / "run.json", data.manifest)
     write_report(folder, data)
-    teller.event("written", run=folder)
+    events.emit("written", run=folder)
     return data, folder
 
 
 @contextmanager
-def _claimed(job: Job, teller: Teller) -> Iterator[Path]:
-    """Yield the folder of an interrupted run of this job, or a new one; two processes never share one."""
+def _claimed(job: Job, events: Events) -> Iterator[Path]:
+    """Yield the folder of an interrupted run of this job, or a new one. Two processes never share one."""
     from filelock import FileLock, Timeout
 
     from eval.run import find_incomplete
 
-    found = find_incomplete(job.out, job.key())
-    for folder in (found, _new_folder(job)):
+    interrupted = find_incomplete(job.out, job.key())
+    for folder in (interrupted, _new_folder(job)):
         if folder is None:
             continue
         folder.mkdir(parents=True, exist_ok=True)
@@ -217,10 +216,10 @@ def _claimed(job: Job, teller: Teller) -> Iterator[Path]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            continue  # it was not interrupted: another process is at it
-        if folder == found:
-            note(f"going on with {folder}, which was interrupted")
-        teller.event("run", run=folder, questions=len(job.dataset.questions), window=job.window)
+            continue  # another process runs it
+        if folder == interrupted:
+            note(f"resuming {folder}, which was interrupted")
+        events.emit("run", run=folder, questions=len(job.dataset.questions), window=job.window)
         try:
             yield folder
         finally:
@@ -229,8 +228,8 @@ def _claimed(job: Job, teller: Teller) -> Iterator[Path]:
         return
 
 
-def _located(job: Job, system: Answerer) -> Dataset:
-    """Return the questions with the documents of the user's index that hold their paragraphs; tell what has none."""
+def _located(job: Job, system: System) -> Dataset:
+    """Return the questions with the documents of the user's index that contain their paragraphs."""
     from rag.cli.evaluation.systems import Open
 
     if job.index is None or not isinstance(system, Open) or not job.dataset.paragraphs:
@@ -239,68 +238,73 @@ def _located(job: Job, system: Answerer) -> Dataset:
     lost = sum(question.source is None for question in dataset.questions)
     if lost:
         note(
-            f"of {counted(len(dataset.questions), 'question')} {lost} have a paragraph that no document of {job.index} "
-            "holds as it is: how well their document is found is not measured"
+            f"{lost} of {counted(len(dataset.questions), 'question')} have a paragraph that no document of {job.index} "
+            "contains literally: the ranking of their document is not measured"
         )
     return dataset
 
 
-def _throughput_of(data: RunData, made: int, starting_s: float) -> dict[str, Any] | None:
-    """Return questions and tokens a second of this very run, or None where its answers were remembered."""
-    seconds = data.manifest["seconds"] - starting_s
-    written = sum(1 for row in data.rows if row["usage"].get("completion_tokens"))
-    if not written or made < written or seconds <= 0:
+def _throughput_of(data: RunData, meter: Meter) -> dict[str, Any] | None:
+    """Return questions and tokens per second of this run, or None if it took answers from the cache."""
+    seconds = data.manifest["seconds"] - meter.starting_s
+    answered = sum(1 for row in data.rows if row["usage"].get("completion_tokens"))
+    if not answered or meter.made < answered or seconds <= 0:
         return None
     tokens = sum(sum(row["usage"].get(k, 0) for k in ("prompt_tokens", "completion_tokens")) for row in data.rows)
     return {"questions_per_s": round(len(data.rows) / seconds, 3), "tokens_per_s": round(tokens / seconds, 1)}
 
 
 @contextmanager
-def _system(
-    job: Job, generator: CachedCompleter | CachedExtractor | None, teller: Teller
-) -> Iterator[tuple[Answerer, Callable[[], Mapping[str, Any]]]]:
-    """Make the product as the job wants it, with what the manifest says of it."""
+def _system(job: Job, generator: Completer | Extractor | None, meter: Meter, events: Events) -> Iterator[System]:
+    """Yield what answers the questions in the job's mode."""
     from rag.cli.evaluation.systems import ClosedBook, Gold
     from rag.factory import make_answerer
 
     config = job.resolved.config
     if job.mode == "open":
-        system = _open_system(job, generator, teller)
-        try:
-            yield system, lambda: _describe(job, system)
-        finally:
-            system.close()
-        return
-    assert generator is not None  # noqa: S101 - only retrieval does without
-    reader = make_answerer(config, generator, whole_context=job.mode == "gold")
-    yield Gold(job.dataset, reader) if job.mode == "gold" else ClosedBook(reader), lambda: _describe(job, None)
+        with _open_system(job, generator, meter, events) as system:
+            yield system
+    elif job.mode == "gold":
+        yield Gold(job.dataset, make_answerer(config, generator, whole_context=True), meter)
+    else:
+        yield ClosedBook(make_answerer(config, generator))
 
 
-def _open_system(job: Job, generator: CachedCompleter | CachedExtractor | None, teller: Teller) -> Open:
+@contextmanager
+def _open_system(job: Job, generator: Completer | Extractor | None, meter: Meter, events: Events) -> Iterator[System]:
     from rag.cli.evaluation.corpus import corpus_index
     from rag.cli.evaluation.systems import Open
     from rag.embedding.cached import CachedEmbedder
-    from rag.factory import make_answerer, make_embedder, open_index
+    from rag.factory import make_embedder
+    from rag.knowledge_base import KnowledgeBase, ModelPool
 
     config = job.resolved.config
+    # With the threshold of the configuration: a calibrated one would hide the answers that a calibration needs.
+    uncalibrated = replace(job.resolved, origins={**job.resolved.origins, "answers.min_confidence": "rag eval"})
     if job.index is not None:
-        open_index(job.index, config)  # a missing index is said before a model is loaded
-    teller.event("stage", stage="models")
-    with loading(config):
-        embedder = CachedEmbedder(make_embedder(config), job.memory / "vectors.sqlite")
-    folder = job.index or corpus_index(job.dataset, config, embedder, job.out, teller.documents)
-    return Open(folder, config, embedder, None if generator is None else make_answerer(config, generator))
+        KnowledgeBase(job.index, uncalibrated).check()  # reports a missing index before a model is loaded
+    events.emit("stage", stage="models")
+    with ExitStack() as stack:
+        with loading(config):
+            embedder = CachedEmbedder(make_embedder(config), job.cache / "vectors.sqlite")
+        stack.callback(embedder.close)
+        models = ModelPool()
+        models.put(config, embedder=embedder, generator=generator)
+        folder = job.index or corpus_index(job.dataset, config, embedder, job.out, events.documents)
+        knowledge_base = stack.enter_context(KnowledgeBase(folder, uncalibrated, models))
+        yield Open(knowledge_base, meter, answers=generator is not None)
 
 
-def _describe(job: Job, system: Any) -> dict[str, Any]:
+def _describe(job: Job, system: System) -> dict[str, Any]:
     from rag.answering.abstention import public_tree
+    from rag.cli.evaluation.systems import Open
     from rag.factory import generator_identity
     from rag.ops.environment import git_commit, hardware, packages
 
     config = job.resolved.config
-    index = None
-    if system is not None:
-        index = {"generation": system.index.store.head()[0], **system.index.store.counts()}
+    index = embedder = None
+    if isinstance(system, Open):
+        index, embedder = system.describe_index(), system.embedder_fingerprint
     return {
         "name": job.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -319,7 +323,7 @@ def _describe(job: Job, system: Any) -> dict[str, Any]:
         "config_name": job.resolved.name,
         "config_digest": config.digest(),
         "models": {
-            "embedder": system.embedder.fingerprint if system is not None else None,
+            "embedder": embedder,
             "generator": None if job.retrieval_only else generator_identity(config, job.window),
         },
         "index": index,
@@ -331,9 +335,5 @@ def _describe(job: Job, system: Any) -> dict[str, Any]:
 
 def _new_folder(job: Job) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    folder = job.out / f"{stamp}-{job.name}"
-    number = 2
-    while folder.exists():
-        folder = job.out / f"{stamp}-{job.name}-{number}"
-        number += 1
-    return folder
+    names = (f"{stamp}-{job.name}" + (f"-{number}" if number > 1 else "") for number in count(1))
+    return next(job.out / name for name in names if not (job.out / name).exists())

@@ -1,9 +1,8 @@
-"""Which documents of a user's own index hold the paragraphs of a question file.
+"""Which documents of a user's own index contain the paragraphs of a question file.
 
-A file of SQuAD's shape brings its paragraphs along and names no document. Searched in an index that was made of other
-files, its questions have a right document only where one can be told; a ranking is not measured for the others, and
-would else be 0 for all. A paragraph is found as it is written, white space aside: one whose document has markup inside
-its sentences, or that was edited since, is not.
+A file in SQuAD's format contains its paragraphs and names no document. In an index of other files, the right document
+of a question is the one that contains its paragraph literally, white space aside. The ranking is measured only for
+questions with such a document.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from eval.predictions import same_source
 
 __all__ = ["located"]
 
-_WORDS = 5  # of a paragraph's beginning, by which documents are looked through in one pass
+_WORDS = 5  # first words of a paragraph, by which it is looked up
 
 
 def located(dataset: Dataset, documents: Iterable[str], text_of: Callable[[str], str]) -> Dataset:
-    """Return the questions with the document that holds their paragraph as ``source``, None where there is none.
+    """Return the questions with the document that contains their paragraph as ``source``, or None.
 
-    That is the document named like the paragraph's file or its title, else the first by name in which its text stands.
-    Questions without a paragraph keep what they name. ``text_of`` gives the text of one of the ``documents``.
+    That is the document with the name of the paragraph's file or title, else the first by name that contains its text.
+    Questions without a paragraph stay as they are. ``text_of`` returns the text of one of the ``documents``.
     """
     sources = sorted(documents)
     asked = {q.paragraph: dataset.paragraphs[q.paragraph] for q in dataset.questions if q.paragraph is not None}
@@ -43,21 +42,20 @@ def _named(paragraph: Paragraph, sources: Iterable[str]) -> str | None:
 
 
 def _holding(texts: dict[int, str], sources: Iterable[str], text_of: Callable[[str], str]) -> dict[int, str]:
-    """Look through each document once, however many paragraphs are wanted."""
-    by_beginning: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    """Return the document of each text. Each document is searched once for all texts."""
+    by_first_words: dict[tuple[str, ...], list[tuple[int, str]]] = {}
     for number, text in texts.items():
         words = text.split()
         if words:
-            by_beginning.setdefault(tuple(words[:_WORDS]), []).append((number, " ".join(words)))
+            by_first_words.setdefault(tuple(words[:_WORDS]), []).append((number, " ".join(words)))
     found: dict[int, str] = {}
-    for source in sources if by_beginning else ():
+    for source in sources if by_first_words else ():
         words = text_of(source).split()
-        begun = [pair for window in _windows(words, {*map(len, by_beginning)}) for pair in by_beginning.get(window, ())]
-        if begun:
-            whole = " ".join(words)
-            for number, text in begun:
-                if number not in found and text in whole:
-                    found[number] = source
+        windows = _windows(words, {*map(len, by_first_words)})
+        whole = " ".join(words)
+        for number, text in (pair for window in windows for pair in by_first_words.get(window, ())):
+            if number not in found and text in whole:
+                found[number] = source
     return found
 
 

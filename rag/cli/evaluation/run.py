@@ -1,4 +1,4 @@
-"""``rag eval DATASET``: its options, and what it prints of a run. The run itself is :mod:`rag.cli.evaluation.job`'s."""
+"""``rag eval run``: its options and output. :mod:`rag.cli.evaluation.job` does the work."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rag.cli.evaluation.events import Events, ProgressForm
 from rag.cli.evaluation.job import Job, Mode, execute, make_job
-from rag.cli.evaluation.progress import ProgressForm, make_teller
 from rag.cli.options import AsJson, ConfigName, Settings, resolve
 from rag.cli.output import out, out_json
 from rag.errors import UsageError
@@ -17,8 +17,8 @@ from rag.text import counted
 
 __all__ = ["OutFolder", "Seed", "metric_lines", "run"]
 
-OutFolder = Annotated[Path, typer.Option("--out", envvar="RAG_RUNS", help="Where runs are kept.", metavar="DIR")]
-Seed = Annotated[int, typer.Option("--seed", help="Draws the sample and the bootstrap.", min=0)]
+OutFolder = Annotated[Path, typer.Option("--out", envvar="RAG_RUNS", help="The folder of runs.", metavar="DIR")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the sample and the bootstrap.", min=0)]
 
 
 def run(
@@ -29,23 +29,27 @@ def run(
     mode: Annotated[
         Mode,
         typer.Option(
-            "--mode", help="open: passages must be found; gold: the paragraph is given; closed-book: neither."
+            "--mode", help="open: passages are retrieved; gold: the right paragraph is given; closed-book: no passage."
         ),
     ] = "open",
-    limit: Annotated[int | None, typer.Option("--limit", help="A seeded sample of so many questions.", min=1)] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Ask only a random sample of this many questions.", min=1)
+    ] = None,
     seed: Seed = 0,
     out_folder: OutFolder = Path("runs"),
     name: Annotated[str | None, typer.Option("--name", help="The run's name; default: dataset and mode.")] = None,
     index: Annotated[
         Path | None,
-        typer.Option("--index", help="Search this index (default for .jsonl: .rag; SQuAD sets make one of their own)."),
+        typer.Option("--index", help="Search this index (default for .jsonl: .rag; SQuAD datasets get their own)."),
     ] = None,
     retrieval_only: Annotated[
-        bool, typer.Option("--retrieval-only", help="Measure retrieval and answer nothing.")
+        bool, typer.Option("--retrieval-only", help="Measure retrieval only; no answers.")
     ] = False,
     window: Annotated[
         int | None,
-        typer.Option("--window", help="Questions in flight at once; 1 measures the latency of single ones.", min=1),
+        typer.Option(
+            "--window", help="Questions answered together; 1 measures the latency of single questions.", min=1
+        ),
     ] = None,
     throughput: Annotated[
         bool, typer.Option("--throughput", help="Also measure questions/s and tokens/s by batch size and precision.")
@@ -60,17 +64,17 @@ def run(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate the product on a dataset: SQuAD's measures, retrieval, citations, and where the points are lost.
+    """Evaluate on a dataset: SQuAD's metrics, retrieval, citations, and the stage that lost each point.
 
-    A run that was interrupted goes on when the same command is given again, and one that is repeated costs seconds.
+    After an interruption, the same command continues. What a language model wrote is cached, so a repeated run is fast.
     """
     job = make_job(
         dataset, mode, limit, seed, out_folder, name, index, retrieval_only, resolve(config, settings), window
     )
     if retrieval_only and throughput:
-        raise UsageError("--retrieval-only answers nothing whose --throughput could be measured", "leave one out")
+        raise UsageError("--retrieval-only and --throughput cannot be combined", "use one of them")
     measured = _precisions(precisions, job) if throughput else None
-    data, folder = execute(job, throughput=measured, teller=make_teller(progress))
+    data, folder = execute(job, throughput=measured, events=Events(progress))
     if as_json:
         out_json({"run": str(folder), "metrics": data.manifest["metrics"], "official": data.manifest["official"],
             "losses": data.manifest["losses"], "throughput": data.manifest.get("throughput")})  # fmt: skip
@@ -96,7 +100,7 @@ def metric_lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     if losses and any(losses.values()):
         from eval.losses import STAGES
 
-        yield "  EM lost per stage, points:"
+        yield "  EM points lost per stage:"
         for stage, count in losses.items():
             if count:
                 yield f"    {STAGES[stage]:<32}{100 * count / dataset['asked']:>6.1f}   {counted(count, 'question')}"
@@ -107,5 +111,5 @@ def _precisions(text: str, job: Job) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()] or [job.resolved.config.generator.vllm.dtype]
     for name in names:
         if name not in known:
-            raise UsageError(f"there is no precision {name!r}", f"choose of {', '.join(known)}")
+            raise UsageError(f"there is no precision {name!r}", f"use one of {', '.join(known)}")
     return names

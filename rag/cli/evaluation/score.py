@@ -1,4 +1,4 @@
-"""``rag eval score``: the official SQuAD scores of any prediction file."""
+"""``rag eval score``: official SQuAD scores of a prediction file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def score(
         Path | None, typer.Option("--na-prob", help="No-answer probabilities by id, for version 2.0.", metavar="FILE")
     ] = None,
     threshold: Annotated[
-        float, typer.Option("--na-threshold", help="Answers whose no-answer probability is above it count as none.")
+        float, typer.Option("--na-threshold", help="An answer with a higher no-answer probability counts as none.")
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
@@ -33,12 +33,11 @@ def score(
     answers = load_predictions(predictions)
     result = score_squad(loaded, answers, None if na_prob is None else load_na_probs(na_prob), threshold)
     if result.missing:
-        of = counted(len(loaded.questions), "question has no prediction", "questions have no prediction")
-        rule = "count as wrong" if loaded.version == "1.1" else "are left out, as the official script does"
-        note(f"warning: {result.missing:,} of {of} and {rule}")
+        rule = "count as wrong" if loaded.version == "1.1" else "are left out, as in the official script"
+        total = counted(len(loaded.questions), "question")
+        note(f"warning: {result.missing:,} of {total} have no prediction and {rule}")
     if result.unknown:
-        unknown = counted(result.unknown, "prediction is for an id that is", "predictions are for ids that are")
-        note(f"warning: {unknown} not in {loaded.name}")
+        note(f"warning: {counted(result.unknown, 'prediction')} for ids that are not in {loaded.name}")
     if as_json:
         out_json(result.official)
         return

@@ -1,7 +1,7 @@
-"""``rag eval sweep``: a grid or a list of settings, one run each, and a Pareto table of them.
+"""``rag eval sweep``: one run for each point of a grid or list of settings, and a table of them.
 
-Points that share a generator share one process and one engine; every other generator gets a process of its own, because
-an engine that was closed leaves too much behind to start another beside it.
+Points with the same generator share one process. Each other generator gets its own process, because a closed engine
+does not free everything that the next one needs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.evaluation.job import execute, file_name, make_job
-from rag.cli.evaluation.progress import ProgressForm, make_teller
+from rag.cli.evaluation.events import Events, ProgressForm
+from rag.cli.evaluation.job import execute, file_name, make_generator, make_job
 from rag.cli.evaluation.run import OutFolder
-from rag.cli.options import AsJson
+from rag.cli.options import AsJson, resolve
 from rag.cli.output import note, out, out_json
-from rag.config import load_config
 
 if TYPE_CHECKING:
     from eval.records import RunData
@@ -39,25 +38,25 @@ def sweep(
     ] = "bar",
     as_json: AsJson = False,
 ) -> None:
-    """Try settings against each other on the same questions: F1 against p95 latency and tokens, Pareto-best marked."""
+    """Compare settings on the same questions: F1 against p95 latency and tokens, Pareto-optimal ones marked."""
     from eval.records import load_run
     from eval.report import write_sweep_report
     from eval.sweep import pareto, read_sweep
 
-    asked = read_sweep(file)
-    jobs = [_job(asked, point, out_folder, index) for point in asked.points]  # every mistake is said before any work
+    request = read_sweep(file)
+    jobs = [_job(request, point, out_folder, index) for point in request.points]  # reports mistakes before any work
     folders = _run_all(jobs, progress)
-    rows = [_row(p, load_run(f), f) for p, f in zip(asked.points, folders, strict=True)]
+    rows = [_row(p, load_run(f), f) for p, f in zip(request.points, folders, strict=True)]
     best = pareto(
         [{"f1": r["f1"]["mean"], "latency": r["p95_latency_s"], "tokens": r["tokens"]} for r in rows],
         more=["f1"],
         less=["latency", "tokens"],
     )
     rows = [row | {"pareto": good} for row, good in zip(rows, best, strict=True)]
-    target = folders[0].with_name(f"{folders[0].name}-sweep-{file_name(asked.name)}")
+    target = folders[0].with_name(f"{folders[0].name}-sweep-{file_name(request.name)}")
     target.mkdir(exist_ok=True)
     write_sweep_report(target, rows)
-    make_teller(progress).event("sweep", sweep=target)
+    Events(progress).emit("sweep", sweep=target)
     if as_json:
         out_json({"sweep": str(target), "points": rows})
         return
@@ -72,16 +71,18 @@ def sweep(
     out(f"\nreport: {target / 'sweep.html'}")
 
 
-def _job(asked: Sweep, point: Point, out_folder: Path, index: Path | None) -> Job:
-    assignments = [f"{key}={json.dumps(value, default=str)}" for key, value in (asked.common | point.settings).items()]
-    resolved = load_config(asked.config, assignments)
+def _job(request: Sweep, point: Point, out_folder: Path, index: Path | None) -> Job:
+    assignments = [
+        f"{key}={json.dumps(value, default=str)}" for key, value in (request.common | point.settings).items()
+    ]
+    resolved = resolve(request.config, assignments)
     return make_job(
-        asked.dataset,
-        asked.mode,  # type: ignore[arg-type]  # read_sweep has checked it
-        asked.limit,
-        asked.seed,
+        request.dataset,
+        request.mode,  # type: ignore[arg-type]  # read_sweep has checked it
+        request.limit,
+        request.seed,
         out_folder,
-        f"{asked.name}-{point.name}",
+        f"{request.name}-{point.name}",
         index,
         False,
         resolved,
@@ -97,34 +98,31 @@ def _run_all(jobs: Sequence[Job], progress: ProgressForm) -> list[Path]:
         groups.setdefault(generator_identity(job.resolved.config, job.window), []).append(number)
     folders: dict[int, Path] = {}
     for numbers in groups.values():
-        alone = len(groups) == 1
         places = [(n + 1, len(jobs)) for n in numbers]
-        run = _run_group if alone else _run_apart
-        done = run([jobs[n] for n in numbers], places, progress)
+        run_jobs = _run_group if len(groups) == 1 else _run_in_process
+        done = run_jobs([jobs[n] for n in numbers], places, progress)
         folders.update(zip(numbers, done, strict=True))
     return [folders[number] for number in range(len(jobs))]
 
 
 def _run_group(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
-    """Run jobs with one generator; ``places`` say of each which point it is, and of how many."""
-    from rag.factory import make_cached_generator
-
-    teller = make_teller(progress)
-    generator = make_cached_generator(jobs[0].resolved.config, jobs[0].memory / "completions.sqlite", jobs[0].window)
+    """Run jobs with one generator. ``places`` has the number of each point and the number of points."""
+    events = Events(progress)
+    generator = make_generator(jobs[0])
     folders = []
     try:
         for job, (number, points) in zip(jobs, places, strict=True):
             note(f"{number} of {points}: {job.name}")
-            teller.event("point", point=number, points=points, label=job.name)
-            folders.append(execute(job, shared=generator, teller=teller)[1])
+            events.emit("point", point=number, points=points, label=job.name)
+            folders.append(execute(job, shared=generator, events=events)[1])
     finally:
         generator.close()
     return folders
 
 
-def _run_apart(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
-    """Run jobs in a process of their own; its progress goes to the same terminal."""
-    told = [
+def _run_in_process(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
+    """Run jobs in a process of their own. Its stderr is ours."""
+    requests = [
         {
             "dataset": str(job.source),
             "mode": job.mode,
@@ -140,13 +138,13 @@ def _run_apart(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: P
     ]
     child = subprocess.run(
         [sys.executable, "-m", __name__],
-        input=json.dumps([told, places, progress]),
+        input=json.dumps([requests, places, progress]),
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
     if child.returncode:
-        raise typer.Exit(child.returncode)  # it has said why
+        raise typer.Exit(child.returncode)  # it has reported the error
     return [Path(path) for path in json.loads(child.stdout.strip().splitlines()[-1])]
 
 
@@ -165,9 +163,9 @@ def _row(point: Point, run: RunData, folder: Path) -> dict[str, Any]:
     }
 
 
-def _told(job: dict[str, Any]) -> Job:
+def _parsed_job(job: dict[str, Any]) -> Job:
     index = Path(job["index"]) if job["index"] else None
-    resolved = load_config(job["config"], job["set"])
+    resolved = resolve(job["config"], job["set"])
     return make_job(
         job["dataset"], job["mode"], job["limit"], job["seed"], Path(job["out"]), job["name"], index, False, resolved
     )
@@ -178,12 +176,13 @@ def _child() -> int:
 
     from rag.cli.main import guarded
 
-    answer = os.dup(1)
+    answer = os.dup(1)  # engines print to stdout, which carries the one line that the parent reads
     os.dup2(2, 1)
 
     def work() -> None:
-        told, places, progress = json.load(sys.stdin)
-        folders = [str(folder) for folder in _run_group([_told(job) for job in told], places, progress)]
+        requests, places, progress = json.load(sys.stdin)
+        jobs = [_parsed_job(request) for request in requests]
+        folders = [str(folder) for folder in _run_group(jobs, places, progress)]
         with os.fdopen(answer, "w") as handle:
             handle.write(json.dumps(folders) + "\n")
 

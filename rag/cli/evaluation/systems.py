@@ -1,17 +1,16 @@
-"""The product as a system under test: questions of a dataset to predictions, in one of the evaluation's modes.
+"""The product as a system to evaluate: from the questions of a dataset to predictions, in one of three modes.
 
-* ``gold``: the reader gets the question's own paragraph, whole.
+* ``gold``: the generator gets the whole paragraph of the question.
 * ``open``: passages are retrieved from an index of all paragraphs (or the user's own).
 * ``closed-book``: no passage is shown.
 
-Each is a callable for :func:`eval.run.evaluate`. What is expensive, generation, is remembered between runs.
+Each is a callable for :func:`eval.run.evaluate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from eval.datasets import Dataset, Question
@@ -21,39 +20,57 @@ from eval.metrics import RECALL_AT, contains_gold
 from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
 from rag.answering.answerer import Answerer
 from rag.cli.evaluation.locating import located
-from rag.config import Config
-from rag.embedding.base import Embedder
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
-from rag.factory import make_retriever, open_index
-from rag.generation.cached import CachedCompleter, CachedExtractor
+from rag.generation.base import Completer, Extractor
+from rag.generation.cached import CachedCompleter
+from rag.knowledge_base import KnowledgeBase
 from rag.ops.serialize import notes_json
-from rag.retrieval.retriever import Retrieved
+from rag.retrieval.retriever import Retrieved, Retriever
 from rag.types import Answer, Note, Passage
 
-__all__ = ["ClosedBook", "Gold", "Open"]
+__all__ = ["ClosedBook", "Gold", "Meter", "Open", "System", "answer_each"]
 
-_DOCUMENTS = max(RECALL_AT)  # how many documents the ranking measures look at
+_DOCUMENTS = max(RECALL_AT)  # documents that the ranking metrics look at
 _GATED = "nothing relevant"
 
 
-class Gold:
-    """Reads each question's own paragraph."""
+class Meter:
+    """What a cached completer has done since the meter was made: ``made`` completions, ``starting_s`` to start."""
 
-    def __init__(self, dataset: Dataset, answerer: Answerer) -> None:
+    def __init__(self, generator: Completer | Extractor | None) -> None:
+        self._completer = generator if isinstance(generator, CachedCompleter) else None
+        self._made, self._starting_s = 0, 0.0
+        self._made, self._starting_s = self.made, self.starting_s
+
+    @property
+    def made(self) -> int:
+        """The completions that were not in the cache."""
+        return self._completer.made - self._made if self._completer else 0
+
+    @property
+    def starting_s(self) -> float:
+        """The seconds that the engine took to start. They belong to no question."""
+        return self._completer.starting_s - self._starting_s if self._completer else 0.0
+
+
+class Gold:
+    """Answers each question from its own paragraph."""
+
+    def __init__(self, dataset: Dataset, answerer: Answerer, meter: Meter) -> None:
         if not dataset.paragraphs:
             raise EvalError(
-                f"{dataset.name} has questions only, and gold mode needs the paragraph of each",
-                "use --mode open: its documents are searched in an index",
+                f"{dataset.name} has only questions, and gold mode needs the paragraph of each", "use --mode open"
             )
         self._paragraphs = dataset.paragraphs
         self._answerer = answerer
+        self._meter = meter
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
-        answers = answer_each(self._answerer, [self._found(question) for question in questions])
+        answers = answer_each(self._answerer, [self._retrieved(question) for question in questions], self._meter)
         return [_prediction(answer, answer.passages) for answer in answers]
 
-    def _found(self, question: Question) -> Retrieved:
+    def _retrieved(self, question: Question) -> Retrieved:
         if question.paragraph is None:
             raise EvalError(f"question {question.id} has no paragraph", "use --mode open")
         paragraph = self._paragraphs[question.paragraph]
@@ -72,57 +89,71 @@ class Gold:
 
 
 class ClosedBook:
-    """Shows nothing."""
+    """Answers without any passage."""
 
     def __init__(self, answerer: Answerer) -> None:
         self._answerer = answerer
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
-        found = [Retrieved(question.question.strip(), (), 0.0, 0) for question in questions]
-        return [_prediction(answer, ()) for answer in self._answerer.answer_batch(found, closed_book=True)]
+        retrieved = [Retrieved(question.question.strip(), (), 0.0, 0) for question in questions]
+        return [_prediction(answer, ()) for answer in self._answerer.answer_batch(retrieved, closed_book=True)]
 
 
 class Open:
-    """Retrieves, then reads; without a reader it only retrieves."""
+    """Retrieves passages from a knowledge base and answers from them, or only retrieves."""
 
-    def __init__(self, folder: Path, config: Config, embedder: Embedder, answerer: Answerer | None) -> None:
-        self.index = open_index(folder, config, embedder)
-        self.embedder = embedder
-        self._retriever = make_retriever(self.index, config, embedder)
-        self._answerer = answerer
-        self._k = config.retrieval.k
-        self._candidates = config.retrieval.candidates
+    def __init__(self, knowledge_base: KnowledgeBase, meter: Meter, *, answers: bool = True) -> None:
+        self._knowledge_base = knowledge_base
+        self._answers = answers
+        self._meter = meter
+        self._k = knowledge_base.config.config.retrieval.k
+        self._candidates = knowledge_base.config.config.retrieval.candidates
+
+    @property
+    def retriever(self) -> Retriever:
+        """The knowledge base's retriever."""
+        return self._knowledge_base.retriever
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
-        """Retrieve and answer in one batch each, with the candidates that `rag ask` would take."""
+        """Retrieve and answer in one batch each, from the same candidates as `rag ask`."""
         texts = [question.question.strip() for question in questions]
         depth = max(self._candidates, self._k)
-        deep = self._retriever.retrieve_batch(texts, k=max(2 * _DOCUMENTS, self._k), depth=depth)
-        ranked = [self._ranked_sources(found, depth) for found in deep]
-        top = [replace(found, passages=found.passages[: self._k]) for found in deep]
-        if self._answerer is None:
-            return [_without_answer(found, sources) for found, sources in zip(top, ranked, strict=True)]
-        answers = answer_each(self._answerer, top)
+        deep = self.retriever.retrieve_batch(texts, k=max(2 * _DOCUMENTS, self._k), depth=depth)
+        ranked = [self._ranked_sources(retrieved, depth) for retrieved in deep]
+        top = [replace(retrieved, passages=retrieved.passages[: self._k]) for retrieved in deep]
+        if not self._answers:
+            return [_without_answer(retrieved, sources) for retrieved, sources in zip(top, ranked, strict=True)]
+        answers = answer_each(self._knowledge_base.answerer, top, self._meter)
         predictions = []
-        for question, answer, found, sources in zip(questions, answers, top, ranked, strict=True):
-            trace = self._trace(question, answer, found, depth) if question.answers else None
-            predictions.append(replace(_prediction(answer, found.passages), ranked_sources=sources, trace=trace))
+        for question, answer, retrieved, sources in zip(questions, answers, top, ranked, strict=True):
+            trace = self._trace(question, answer, retrieved, depth) if question.answers else None
+            predictions.append(replace(_prediction(answer, retrieved.passages), ranked_sources=sources, trace=trace))
         return predictions
 
-    def _ranked_sources(self, found: Retrieved, depth: int) -> tuple[str, ...]:
-        """Return the documents in the order of their best chunks: as many as are measured, or all candidates'."""
-        sources = _sources(found)
-        if len(sources) < _DOCUMENTS:  # a long document may fill the list with its chunks
-            sources = _sources(self._retriever.retrieve(found.question, k=2 * depth, depth=depth))
+    @property
+    def embedder_fingerprint(self) -> str:
+        """The fingerprint of the knowledge base's embedder."""
+        return self._knowledge_base.models.embedder(self._knowledge_base.config.config).fingerprint
+
+    def describe_index(self) -> dict[str, int]:
+        """Return the generation and counts of the index, for the manifest."""
+        store = self.retriever.reader.store
+        return {"generation": store.head()[0], **store.counts()}
+
+    def _ranked_sources(self, retrieved: Retrieved, depth: int) -> tuple[str, ...]:
+        """Return the documents in the order of their best chunks, as many as the metrics need and there are."""
+        sources = _sources(retrieved)
+        if len(sources) < _DOCUMENTS:  # a long document can fill the list with its chunks
+            sources = _sources(self.retriever.retrieve(retrieved.question, k=2 * depth, depth=depth))
         return sources
 
-    def _trace(self, question: Question, answer: Answer, found: Retrieved, depth: int) -> Trace:
+    def _trace(self, question: Question, answer: Answer, retrieved: Retrieved, depth: int) -> Trace:
         """Follow the question's gold answer from the store to the prompt.
 
-        A chunk holds the gold if it is of the document that the question names (of any document where it names none)
-        and a gold answer stands in it. Where the relevance gate turned the question away nothing was shown, but not
-        for want of room: that is an abstention, and not traced further.
+        A chunk has the gold answer if it belongs to the document that the question names (any document if it names
+        none) and contains a gold answer. A question that the relevance gate rejected is an abstention and not traced
+        further: its passages were not left out for lack of room.
         """
 
         def holds(source: str, text: str) -> bool:
@@ -131,54 +162,50 @@ class Open:
 
         if answer.finish_reason != _GATED and any(_holding(p, holds) for p in _shown(answer)):
             return Trace(True, True, True, True, True)
-        if any(_holding(p, holds) for p in found.passages):
+        if any(_holding(p, holds) for p in retrieved.passages):
             return Trace(True, True, True, True, answer.finish_reason == _GATED)
-        wide = self._retriever.retrieve(found.question, k=2 * depth, depth=depth)
+        wide = self.retriever.retrieve(retrieved.question, k=2 * depth, depth=depth)
         if any(_holding(p, holds) for p in wide.passages):
             return Trace(True, True, True, False, False)
         return self._trace_in_store(holds, question.source)
 
     def located(self, dataset: Dataset) -> Dataset:
-        """Return the questions with the documents of this index that hold their paragraphs, where one does."""
-        return located(dataset, self._documents(), self._retriever.reader.store.text)
+        """Return the questions with the documents of this index that contain their paragraphs."""
+        return located(dataset, self._documents(), self.retriever.reader.store.text)
 
     def _documents(self) -> list[str]:
-        states = self._retriever.reader.store.content_hashes()
+        states = self.retriever.reader.store.content_hashes()
         return [source for source, (state, *_) in states.items() if state != "failed"]
 
     def _trace_in_store(self, holds: Callable[[str, str], bool], named: str | None) -> Trace:
-        store = self._retriever.reader.store
+        store = self.retriever.reader.store
         sources = [source for source in self._documents() if named is None or same_source(source, named)]
         holding = [source for source in sources if holds(source, store.text(source))]
         whole = any(holds(row.source, row.text) for source in holding for row in store.chunks_of(source))
         return Trace(bool(holding), whole, False, False, False)
 
-    def close(self) -> None:
-        """Let go of the index and of the embedder."""
-        self._retriever.reader.close()
-        self.embedder.close()
+
+System = Gold | ClosedBook | Open
 
 
-def answer_each(answerer: Answerer, found: Sequence[Retrieved]) -> list[Answer]:
-    """Answer in one batch. A question that cannot be asked fails alone, the others are answered.
+def answer_each(answerer: Answerer, retrieved: Sequence[Retrieved], meter: Meter) -> list[Answer]:
+    """Answer in one batch. A question that cannot be asked fails alone; the others are answered.
 
-    The seconds in which a cached generator starts belong to no question and are subtracted.
+    The seconds in which a generator starts are subtracted from the timings.
     """
-    generator = answerer.generator
-    cached = generator if isinstance(generator, CachedCompleter | CachedExtractor) else None
-    started = cached.starting_s if cached else 0.0
+    started = meter.starting_s
     try:
-        answers = answerer.answer_batch(found)
+        answers = answerer.answer_batch(retrieved)
     except (PromptTooLongError, PromptRefusedError) as error:
-        if len(found) == 1:
-            return [_failed(found[0], error)]
-        half = len(found) // 2
-        return answer_each(answerer, found[:half]) + answer_each(answerer, found[half:])
-    return _without_start(answers, cached.starting_s - started if cached else 0.0)
+        if len(retrieved) == 1:
+            return [_failed(retrieved[0], error)]
+        half = len(retrieved) // 2
+        return answer_each(answerer, retrieved[:half], meter) + answer_each(answerer, retrieved[half:], meter)
+    return _without_start(answers, meter.starting_s - started)
 
 
 def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
-    """Subtract the start from the first stage that is long enough to contain it."""
+    """Subtract the start from the first stage that is long enough to include it."""
     for n, answer in enumerate(answers if seconds > 0 else ()):
         for stage in ("prompt", "generate"):
             if answer.timings.get(stage, 0.0) >= seconds:
@@ -187,8 +214,8 @@ def _without_start(answers: list[Answer], seconds: float) -> list[Answer]:
     return answers
 
 
-def _failed(found: Retrieved, error: RagError) -> Answer:
-    return Answer(found.question, "", True, 0.0, notes=(Note(f"failed: {error.message}"),), finish_reason=_GATED)
+def _failed(retrieved: Retrieved, error: RagError) -> Answer:
+    return Answer(retrieved.question, "", True, 0.0, notes=(Note(f"failed: {error.message}"),), finish_reason=_GATED)
 
 
 def _shown(answer: Answer) -> tuple[Passage, ...]:
@@ -200,22 +227,28 @@ def _read_nothing(answer: Answer) -> bool:
 
 
 def _holding(passage: Passage, holds: Callable[[str, str], bool]) -> bool:
-    return any(holds(source, passage.text) for source in _stands_in(passage))
+    return any(holds(source, passage.text) for source in _documents_of(passage))
 
 
-def _stands_in(passage: Passage) -> tuple[str, ...]:
-    """Return the documents that a passage stands in: what was folded into it was found too."""
+def _documents_of(passage: Passage) -> tuple[str, ...]:
+    """Return the documents that contain a passage, also those of its duplicates."""
     return (passage.source, *(copy.source for copy in passage.duplicates))
 
 
-def _sources(found: Retrieved) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(source for passage in found.passages for source in _stands_in(passage)))
+def _sources(retrieved: Retrieved) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source for passage in retrieved.passages for source in _documents_of(passage)))
 
 
-def _without_answer(found: Retrieved, sources: tuple[str, ...]) -> Prediction:
-    passages = _ranked(found.passages, set())
+def _without_answer(retrieved: Retrieved, sources: tuple[str, ...]) -> Prediction:
+    passages = _ranked(retrieved.passages, set())
     return Prediction(
-        "", True, 0.0, passages=passages, ranked_sources=sources, timings=found.timings, **notes_json(found.notes)
+        "",
+        True,
+        0.0,
+        passages=passages,
+        ranked_sources=sources,
+        timings=retrieved.timings,
+        **notes_json(retrieved.notes),
     )
 
 

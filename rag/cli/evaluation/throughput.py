@@ -1,8 +1,8 @@
-"""Questions and tokens a second by batch size and precision, as ``rag eval --throughput`` reports them.
+"""Questions and tokens per second by batch size and precision, as ``rag eval --throughput`` reports them.
 
-Each precision gets a process of its own, because an engine that was closed leaves too much behind to start another
-beside it. Every batch size uses questions of its own, so that none profits from another's prefix cache; a dataset with
-too few questions leaves the larger batches out.
+Each precision gets a process of its own, because a closed engine does not free everything that the next one needs.
+Each batch size uses other questions, so that none profits from the prefix cache; with too few questions, the larger
+batches are left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ON_GPU = ((1, 32), (8, 64), (64, 512), (256, 1024))
 
 
 def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one row a precision and batch size. Raises :class:`~rag.errors.GeneratorError` where an engine fails."""
+    """Return one row for each precision and batch size. Raises :class:`~rag.errors.GeneratorError`."""
     asked = [
         {"question": row["question"], "passages": [p for p in row["passages"] if p["shown"]]}
         for row in rows
@@ -44,8 +44,8 @@ def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Seque
             check=False,
         )
         if child.returncode:
-            told = (child.stderr.strip().splitlines() or ["no word why"])[-1]
-            raise GeneratorError(f"the throughput of {precision} could not be measured: {told}", "run `rag doctor`")
+            reason = (child.stderr.strip().splitlines() or ["unknown reason"])[-1]
+            raise GeneratorError(f"the throughput of {precision} could not be measured: {reason}", "run `rag doctor`")
         table += json.loads(child.stdout.strip().splitlines()[-1])
     return table
 
@@ -57,7 +57,7 @@ def _measure_one(config: Config, asked: Sequence[Mapping[str, Any]], precision: 
     forbid_downloads(config)
     answerer = make_answerer(config, whole_context=True)
     left = [Retrieved(a["question"], tuple(_passage(p) for p in a["passages"]), 1.0, 0) for a in asked]
-    answerer.answer_batch(left[:1])  # the first question pays for warming up
+    answerer.answer_batch(left[:1])  # warms up
     left = left[1:]
     label = precision if config.generator.type == "vllm" else config.generator.type
     table = []
@@ -107,8 +107,7 @@ def _passage(row: Mapping[str, Any]) -> Any:
 def _child() -> None:
     import os
 
-    # What engines print goes to stderr; stdout carries the one line that the parent reads.
-    answer = os.dup(1)
+    answer = os.dup(1)  # engines print to stdout, which carries the one line that the parent reads
     os.dup2(2, 1)
     job = json.load(sys.stdin)
     table = _measure_one(Config.model_validate(job["config"]), job["asked"], job["precision"])

@@ -1,0 +1,1 @@
+"""``rag documents``: one file for each command."""

@@ -1,0 +1,73 @@
+"""``rag documents list``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import AsJson, IndexFolder
+from rag.cli.output import document_json, note, out, out_json
+from rag.cli.progress import status
+from rag.errors import UsageError
+from rag.text import counted
+
+__all__ = ["list_documents"]
+
+
+def list_documents(
+    index: IndexFolder = Path(".rag"),
+    failed: Annotated[bool, typer.Option("--failed", help="Only documents whose file could not be read.")] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Only documents with the same or nearly the same text, in groups.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every document with its state, pages, chunks and size.
+
+    The similarity of duplicates is the share of five-word sequences that both texts have (Jaccard), from 0.8.
+    """
+    from indexes.store.store import Store
+
+    if duplicates:
+        if failed:
+            raise UsageError("--failed and --duplicates cannot be combined", "use one of them")
+        _list_duplicates(index, as_json)
+        return
+    with closing(Store.open(index)) as store:
+        rows = [row for row in store.documents() if not failed or row.state != "ready"]
+    if as_json:
+        out_json([document_json(row) for row in rows])
+        return
+    for row in rows:
+        problem = f" · {row.message}; {row.remedy}" if row.message else ""
+        pages = "" if row.pages is None else f"{counted(row.pages, 'page')}, "
+        size = f"{pages}{counted(row.chunks, 'chunk')}, {counted(row.size, 'byte')}"
+        out(f"{row.state:<6} {row.source} · {size}{problem}")
+    if not rows:
+        note("No document has failed." if failed else "The index is empty.")
+
+
+def _list_duplicates(index: Path, as_json: bool) -> None:
+    from indexes.derived.signatures import duplicate_groups
+    from indexes.store.store import Store
+
+    with closing(Store.open(index)) as store, status("comparing"):
+        groups = duplicate_groups(store)
+    if as_json:
+        out_json(
+            [
+                {"exact": g.exact, "documents": [{"source": name, "similarity": round(s, 4)} for name, s in g.members]}
+                for g in groups
+            ]
+        )
+        return
+    for group in groups:
+        (first, _), *others = group.members
+        out(first)
+        for name, similarity in others:
+            out(f"  {'the same' if similarity == 1.0 else f'{similarity:.3f} similar'}  {name}")
+    if not groups:
+        note("No duplicates.")

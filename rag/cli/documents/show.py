@@ -1,0 +1,71 @@
+"""``rag documents show``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.options import AsJson, IndexFolder
+from rag.cli.output import document_json, out, out_json, page_of
+from rag.errors import InputError
+from rag.text import counted, one_line
+
+__all__ = ["show"]
+
+_MAX_SHOWN = 10
+
+
+def show(
+    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it, or its end.")],
+    index: IndexFolder = Path(".rag"),
+    chunks: Annotated[bool, typer.Option("--chunks", help="Also show where each chunk begins and ends.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the index knows about one document."""
+    from indexes.store.store import Store
+
+    with closing(Store.open(index)) as store, store.reading():
+        row = store.document(source) or store.document(_full_name(source, list(store.content_hashes())))
+        rows = store.chunks_of(row.source) if chunks and row else []
+    if row is None:
+        raise InputError(f"the index has no document {source}", "run `rag documents list` for the names")
+    if as_json:
+        value = document_json(row)
+        if chunks:
+            value["borders"] = [
+                {"id": c.id, "start": c.start, "end": c.end, "page": c.page, "headings": list(c.headings)} for c in rows
+            ]
+        out_json(value)
+        return
+    fields = {
+        "source": row.source,
+        "title": row.title,
+        "state": row.state,
+        "type": f"{row.media_type}, {counted(row.size, 'byte')}",
+        "pages": row.pages,
+        "chunks": row.chunks,
+        "sha-256": row.content_sha256.hex() if row.content_sha256 else "never read",
+        "committed": f"{row.committed_at or 'unknown'} as generation {row.generation}",
+        "problem": f"{row.message}; {row.remedy}" if row.message else None,
+    }
+    for name, shown in fields.items():
+        if shown is not None:
+            out(f"{name:<11} {shown}")
+    for chunk in rows:
+        page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
+        out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{one_line(chunk.text[:60])}…”")
+
+
+def _full_name(name: str, sources: list[str]) -> str:
+    """Return the one source that ends in ``name``. Raises :class:`~rag.errors.InputError` if several do."""
+    ending = name.removeprefix("./")
+    whole_names = [source for source in sources if source.endswith(f"/{ending}")]
+    matching = whole_names or [source for source in sources if source.endswith(ending)]
+    if len(matching) > 1:
+        names = ", ".join(sorted(matching)[:_MAX_SHOWN])
+        more = f" and {len(matching) - _MAX_SHOWN} more" if len(matching) > _MAX_SHOWN else ""
+        raise InputError(f"{len(matching)} documents end in {name}: {names}{more}", "give more of the name")
+    return matching[0] if matching else name

@@ -1,0 +1,1 @@
+"""``rag index``: one file for each command."""
