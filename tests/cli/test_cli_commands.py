@@ -60,7 +60,7 @@ def test_ingest_adds_then_skips_then_replaces(corpus: Path, rag: Rag) -> None:
     assert re.fullmatch(
         r"3 added, 0 changed, 0 unchanged, 0 failed · 6 chunks, 6 embedded \([\d.]+/s\)"
         r" · [\d.]+ s · generation 1 in \.rag\n"
-        r"0\.00 MB, \d+ tokens \([\d,]+/s\) · time: [a-z ]+ \d+ %.* · what limits: [a-z ]+\n",
+        r"0\.00 MB, \d+ tokens \([\d,]+/s\) · time: [a-z ]+ \d+ %.* · bottleneck: [a-z ]+\n",
         first.out,
     )
     again = rag("ingest", "docs")
@@ -148,7 +148,7 @@ def test_other_kinds_of_files_are_passed_over_and_counted(corpus: Path, rag: Rag
     ran = rag("ingest", "docs")
     assert ran.code == 0
     assert ran.out.startswith("3 added")
-    assert ran.err == "passed over, not a kind of document: 1 .png\n"
+    assert ran.err == "skipped, unknown format: 1 .png\n"
 
 
 def test_a_linked_folder_is_passed_over_and_said(corpus: Path, rag: Rag) -> None:
@@ -159,7 +159,7 @@ def test_a_linked_folder_is_passed_over_and_said(corpus: Path, rag: Rag) -> None
     ran = rag("ingest", "docs")
     assert ran.code == 0
     assert ran.out.startswith("3 added")
-    assert ran.err == "passed over: 2 linked folders; name one to have it read\n"
+    assert ran.err == "skipped: 2 linked folders; to read one, name it\n"
     assert rag("ingest", "docs", "--json").json["skipped"] == {"linked folder": 2}
     assert rag("ingest", "docs/linked").out.startswith("1 added")
 
@@ -167,7 +167,7 @@ def test_a_linked_folder_is_passed_over_and_said(corpus: Path, rag: Rag) -> None
 def test_in_folders_the_ending_decides_and_a_file_that_is_named_is_read(corpus: Path, rag: Rag) -> None:
     (corpus / "docs" / "tides.tide").write_text("harbour,tide\nNarvik,3.2 m\n", encoding="utf-8")
     ran = rag("ingest", "docs")
-    assert (ran.out[:7], ran.err) == ("3 added", "passed over, not a kind of document: 1 .tide\n")
+    assert (ran.out[:7], ran.err) == ("3 added", "skipped, unknown format: 1 .tide\n")
     assert rag("ingest", "docs/tides.tide").out.startswith("1 added")
     named = set(re.findall(r" (\.[a-z]+)", rag("ingest", "--help").out)) - {".ragignore", ".rag"}
     assert named <= set(extensions()), "the help names what is read"
@@ -262,7 +262,7 @@ def test_a_filter_leaves_only_matching_documents(
 def test_a_filter_that_matches_nothing_is_said(indexed: Path, rag: Rag) -> None:
     ran = rag("search", KEY, "--filter", "source=elsewhere/*")
     assert ran.code == 0
-    assert ran.out == "nothing found among the documents with source=elsewhere/*\n"
+    assert ran.out == "Nothing found among the documents with source=elsewhere/*.\n"
 
 
 # Ask --------------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
     lines = rag("ask", "zzz qqq").out.splitlines()
     assert lines[:3] == ["not in the documents", "", "Nearest passages"]
     assert lines[3].startswith("[1] docs/")
-    assert lines[-1] == "No answer by fake: no passage is near the question"
+    assert lines[-1] == "No answer by fake: no passage is similar enough to the question"
     value = rag("ask", "zzz qqq", "--json").json
     assert (value["abstained"], value["confidence"], value["citations"]) == (True, 0.0, [])
 
@@ -300,7 +300,7 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
 def test_an_unsupported_sentence_is_named(indexed: Path, rag: Rag) -> None:
     # Cut after one word, the fake's answer is "The", which no passage can support.
     ran = rag("ask", KEY, "--set", "prompt.max_tokens=1")
-    assert "Unsupported: no passage says “The”\n\nPassages that were read\n[1] docs/" in ran.out
+    assert "Unsupported by any passage: “The”\n\nPassages read\n[1] docs/" in ran.out
     assert ran.err == "note: The answer was cut at 1 token (prompt.max_tokens).\n"
 
 
@@ -412,7 +412,7 @@ def test_a_batch_with_nothing_to_do_starts_no_models(questions: Path, rag: Rag) 
 def test_a_stream_that_lacks_evidence_ends_in_an_abstention(indexed: Path, rag: Rag) -> None:
     cut = ("--set", "prompt.max_tokens=1", "--set", "answers.min_confidence=0.5")
     lines = rag("ask", KEY, *cut).out.splitlines()
-    assert lines[:5] == ["The", "", "The passages do not support that: not in the documents", "", "Nearest passages"]
+    assert lines[:5] == ["The", "", "The passages do not support this: not in the documents", "", "Nearest passages"]
     assert rag("ask", KEY, *cut, "--json").json["answer"] == "not in the documents"
 
 
@@ -449,7 +449,7 @@ def test_a_question_that_changed_is_asked_again(questions: Path, rag: Rag) -> No
     questions.write_text(questions.read_text(encoding="utf-8").replace(GLASS, HORN), encoding="utf-8")
     ran = rag("ask", "--batch", "questions.jsonl", "--out", "answers.jsonl")
     assert ran.out.startswith("1 answered, 2 already there")
-    assert ran.err.endswith("questions changed since they were answered in answers.jsonl, and are asked again: 1\n")
+    assert ran.err.endswith("1 of the questions answered in answers.jsonl have changed and are asked again\n")
     assert {row["question"] for row in read_rows(Path("answers.jsonl"))} == {KEY, HORN, "zzz qqq"}
 
 
@@ -469,7 +469,7 @@ def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, r
     (indexed / "docs" / "horn.txt").write_text("The horn is new.\n", encoding="utf-8")
     rag("ingest", "docs")
     assert re.search(
-        r"^chunks +6, and 1 vector of texts that are in no document now, kept for reuse$",
+        r"^chunks +6, and 1 unused vector for texts that may come back$",
         rag("index", "info").out,
         re.MULTILINE,
     )
@@ -492,7 +492,7 @@ def test_index_info_json(indexed: Path, rag: Rag) -> None:
 
 def test_index_verify(indexed: Path, rag: Rag) -> None:
     ran = rag("index", "verify")
-    assert (ran.code, ran.out, ran.err) == (0, "all is well: generation 1, 6 chunks\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "no problems: generation 1, 6 chunks\n", "")
     assert rag("index", "verify", "--json").json == {"ok": True, "problems": [], "repaired": False}
 
 

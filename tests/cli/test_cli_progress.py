@@ -1,4 +1,4 @@
-"""What is said of a run while it goes on, and at which intervals."""
+"""The progress of an ingestion, and the intervals at which it is written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rag.cli.progress import duration, progress_bar, standing, what_limits, where_the_time_went
-from rag.ingestion.report import Progress, StageClock, shares
+from rag.cli.ingest_report import progress_text, stage_shares
+from rag.cli.progress import duration, progress
+from rag.ingestion.report import Progress, StageClock, bottleneck, shares
 
 STAGES = {"load": 5.0, "parse": 2.0, "chunk": 1.0, "embed": 12.0, "write": 0.05}
 HALF = Progress(
@@ -17,27 +18,28 @@ HALF = Progress(
 
 
 def test_a_run_is_told_in_files_bytes_speed_and_time_left() -> None:
-    assert standing(HALF) == "3 of 9 files · 2.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s · 20 s left"
-    assert standing(Progress(0, 9, 0, "reading", bytes=4_000_000)) == "0 of 9 files · 0.0 of 4.0 MB"
+    assert progress_text(HALF) == "3 of 9 files · 2.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s · 20 s left"
+    assert progress_text(Progress(0, 9, 0, "reading", bytes=4_000_000)) == "0 of 9 files · 0.0 of 4.0 MB"
 
 
 def test_after_the_reading_no_time_is_left_and_the_part_in_hand_is_told() -> None:
     read = replace(HALF, stage="indexing", bytes_done=4_000_000)
-    assert standing(read) == "3 of 9 files · 4.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s"
+    assert progress_text(read) == "3 of 9 files · 4.0 of 4.0 MB · 10.0 chunks/s · 2,000 tokens/s"
     signing = replace(read, part="signatures", part_done=1_999, part_of=3_000)
-    assert standing(signing) == f"{standing(read)} · signatures 66 %"
+    assert progress_text(signing) == f"{progress_text(read)} · signatures 66 %"
 
 
 def test_the_stages_are_named_with_their_shares_the_largest_first() -> None:
-    told = where_the_time_went(STAGES)
+    told = stage_shares(STAGES)
     assert told == "the encoder 60 %, loading the embedder 25 %, waiting for parsers 10 %, cutting 5 %"
     assert sum(share for _, share in shares(STAGES)) == pytest.approx(1)
-    assert where_the_time_went({}) == ""
+    assert stage_shares({}) == ""
 
 
-def test_what_is_paid_once_limits_nothing() -> None:
-    assert what_limits({"load": 50.0, "find": 9.0, "chunk": 1.0, "embed": 2.0}) == "the encoder"
-    assert what_limits({}) == ""
+def test_a_stage_that_runs_once_is_no_bottleneck() -> None:
+    found = bottleneck({"load": 50.0, "find": 9.0, "chunk": 1.0, "embed": 2.0})
+    assert found is not None and found[0] == "the encoder"
+    assert bottleneck({}) is None
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0, "0 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])
@@ -45,14 +47,14 @@ def test_durations(seconds: float, told: str) -> None:
     assert duration(seconds) == told
 
 
-def test_without_a_terminal_a_line_is_told_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_a_line_is_written_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     times: Iterator[float] = iter(range(1000))  # every look at the clock is a second later
-    with progress_bar(clock=lambda: next(times)) as show:
+    with progress("reading", line_every_s=10, clock=lambda: next(times)) as show:
         for _ in range(33):
-            show(HALF)
+            show(1, 2, "half\ndone", label="embedding")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert set(lines) == {f"embedding: {standing(HALF)} · the encoder 60 %, loading the embedder 25 %"}
+    assert set(lines) == {"embedding: half · done"}
 
 
 def test_a_stage_inside_another_has_its_own_time() -> None:

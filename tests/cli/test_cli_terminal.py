@@ -193,7 +193,7 @@ def test_an_interruption_has_its_own_exit_code_and_no_traceback(interrupted: Int
 def test_an_interruption_says_that_nothing_is_lost(interrupted: Interrupted) -> None:
     [line] = interrupted.err.splitlines()
     assert "interrupted" in line
-    assert "goes on from there" in line
+    assert "run the same command again to continue" in line
 
 
 def test_the_next_run_goes_on_where_the_interrupted_one_was(
@@ -274,7 +274,7 @@ def test_only_what_goes_on_says_so_when_it_is_interrupted(
     assert main(words) == 130
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("interrupted")
-    assert ("goes on from there" in line) == goes_on
+    assert ("run the same command again to continue" in line) == goes_on
 
 
 @pytest.mark.parametrize(("generator", "told"), [("fake", ""), ("vllm", "starting the models (about 20 s")])
