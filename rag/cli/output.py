@@ -85,7 +85,7 @@ def place(passage: Passage) -> str:
 
 def page_of(source: str, page: int) -> str:
     """Return the name of a page or slide."""
-    
+
     return f"{'slide' if has_slides(source) else 'page'} {page}"
 
 

@@ -101,9 +101,7 @@ def test_a_dry_run_before_the_first_run_does_not_guess(corpus: Path, rag: Rag) -
 
 def test_files_that_are_gone_are_told_of(indexed: Path, rag: Rag) -> None:
     (indexed / "docs" / "horn.txt").unlink()
-    assert (
-        "1 document remains whose file is gone. To remove what is gone, use --prune." in rag("ingest", "docs").err
-    )
+    assert "1 document remains whose file is gone. To remove what is gone, use --prune." in rag("ingest", "docs").err
     assert rag("ingest", "docs", "--prune").err == ""
     shutil.rmtree(indexed / "docs")
     sentence, remedy = error_of(rag("ingest", "docs", "--prune"))
