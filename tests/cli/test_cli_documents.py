@@ -253,7 +253,7 @@ def test_copies_are_told_and_listed(indexed: Path, rag: Rag) -> None:
     lines = rag("documents", "list", "--duplicates").out.splitlines()
     assert lines[:2] == ["docs/lantern copy.md", "  the same  docs/lantern.md"]
     assert lines[2] == "docs/one.txt"
-    assert lines[3].endswith("alike  docs/two.txt")
+    assert lines[3].endswith("similar  docs/two.txt")
     exact, near = rag("documents", "list", "--duplicates", "--json").json
     assert exact["exact"]
     assert not near["exact"]

@@ -82,7 +82,7 @@ def test_a_batch_answers_as_single_questions_do(pipeline: KnowledgeBase) -> None
 def test_one_changed_byte_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "bundled" / "reader"
     shutil.copytree(models.resolve_model("bundled:reader").path, folder)
-    monkeypatch.setattr(models, "__file__", str(tmp_path / "models.py"))
+    monkeypatch.setattr(models, "__file__", str(tmp_path / "models" / "resolve.py"))
     assert models.resolve_model("bundled:reader").path == folder
     content = bytearray((folder / "reader.bin").read_bytes())
     content[1000] ^= 1

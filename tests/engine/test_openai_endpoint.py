@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from rag.config import OpenAIConfig
 from rag.errors import GeneratorError, InputError, RagError
 from rag.generation.base import Message, Prompt, Sampling
 from rag.generation.openai import OpenAICompleter
@@ -17,7 +18,7 @@ GREEDY = Sampling(max_tokens=8, stop=("\n",))
 
 @pytest.fixture(scope="module")
 def remote(served: str) -> Iterator[OpenAICompleter]:
-    generator = OpenAICompleter("smollm2", base_url=served, concurrency=4, timeout_s=120)
+    generator = OpenAICompleter("smollm2", OpenAIConfig(base_url=served, concurrency=4, timeout_s=120))
     yield generator
     generator.close()
 
@@ -59,7 +60,7 @@ def test_hanging_up_keeps_the_partial_text(remote: OpenAICompleter) -> None:
 
 def test_a_model_that_is_not_served_is_named_with_those_that_are(served: str) -> None:
     with pytest.raises(InputError, match="does not serve 'gpt-9'") as caught:
-        OpenAICompleter("gpt-9", base_url=served)
+        OpenAICompleter("gpt-9", OpenAIConfig(base_url=served))
     assert "smollm2" in caught.value.remedy
 
 
@@ -70,4 +71,4 @@ def test_a_prompt_that_the_server_refuses_is_one_sentence(remote: OpenAIComplete
 
 def test_a_dead_endpoint_is_unreachable() -> None:
     with pytest.raises(GeneratorError, match="cannot be reached"):
-        OpenAICompleter("m", base_url="http://127.0.0.1:9/v1", retries=0, timeout_s=2)
+        OpenAICompleter("m", OpenAIConfig(base_url="http://127.0.0.1:9/v1", retries=0, timeout_s=2))

@@ -192,9 +192,9 @@ def _chats(state: Path, texts: Sequence[str]) -> None:
     ]
     for number, text in enumerate(texts):
         now = Conversation(Chats(state), OWNER, Chat("somewhere", id=f"chat{number}"))
-        now.keep(Turn(text), now.chat)
+        now.store(Turn(text), now.chat)
         assert now.unsaved is None
     now = Conversation(Chats(state), OWNER, Chat("somewhere", title=whole, id="open"))
     for turn in turns:
-        now.keep(turn, now.chat)
+        now.store(turn, now.chat)
     assert now.unsaved is None

@@ -40,7 +40,7 @@ def test_a_chat_is_deleted_after_a_question_and_its_menu_closes(page: Page) -> N
     page.get_by_role("button", name="This chat").click()
     delete = page.get_by_role("button", name="Delete for good")
     page.locator("summary", has_text="Delete this chat").click()
-    page.get_by_text("for good").wait_for()
+    page.get_by_text("This deletes its questions").wait_for()
     assert page.locator(".text", has_text=ANSWER).is_visible()
     delete.click()
     page.get_by_text("Ask a question, and the answer comes").wait_for()
@@ -128,7 +128,7 @@ def test_a_stop_button_is_shown_only_once_the_question_is_asked(page: Page) -> N
 def test_what_was_chosen_stays_chosen_where_an_answer_is_stopped_at_once(page: Page) -> None:
     ask(page, QUESTION)
     page.get_by_role("button", name="Ask again").wait_for()
-    way = page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Both")
+    way = page.get_by_test_id("stButtonGroup").get_by_role("radio", name="Language model")
     way.click()
     ask(page, QUESTION)  # while the run of that click goes on, whose end takes the field's own button away
     page.locator(".st-key-stop button").click()

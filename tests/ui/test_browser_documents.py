@@ -55,7 +55,7 @@ def test_a_pdf_is_taken_in_seen_found_and_deleted(context: BrowserContext, serve
     show(page, server, "documents")
     page.locator('input[type="file"]').set_input_files(pdf)
     page.get_by_role("button", name=re.compile(r"Add$")).click()
-    page.get_by_text("was taken").wait_for()
+    page.get_by_text("was added").wait_for()
     page.get_by_text("Done: 1 added").wait_for(timeout=INGESTED_WITHIN_MS)
     choose_document(page, NAME[:10])
     page.get_by_text("Pages: 2").wait_for()
@@ -83,7 +83,7 @@ def test_a_second_browser_sees_an_ingestion_end(
         show(page, server, "documents")
         page.locator('input[type="file"]').set_input_files(path)
         page.get_by_role("button", name=re.compile(r"Add$")).click()
-        page.get_by_text("was taken").wait_for()
+        page.get_by_text("was added").wait_for()
         show(other, server, "documents")
         other.get_by_text("Done: ").last.wait_for(timeout=INGESTED_WITHIN_MS)  # it redraws itself
         assert other.get_by_text("gull.txt (").count() == 0  # what the other one was told is not told here
@@ -108,9 +108,9 @@ def test_two_gigabytes_are_refused_in_the_browser_and_the_page_goes_on(
     page.get_by_role("button", name=re.compile(r"Add$")).click()
     page.locator('input[type="file"]').set_input_files(small)
     page.get_by_role("button", name=re.compile(r"Add$")).click()
-    page.get_by_text("tern.txt").filter(has_text="was taken").wait_for()
+    page.get_by_text("tern.txt").filter(has_text="was added").wait_for()
     page.get_by_text("Done: 1 added").first.wait_for(timeout=INGESTED_WITHIN_MS)
-    assert page.get_by_text("archive.txt").filter(has_text="was taken").count() == 0
+    assert page.get_by_text("archive.txt").filter(has_text="was added").count() == 0
     assert page.get_by_test_id("stException").count() == 0
     assert server.process.poll() is None
 
@@ -143,7 +143,7 @@ def test_a_client_that_goes_around_the_browser_is_refused_too(
     assert connection.getresponse().status == 413
     connection.close()
     page.get_by_role("button", name=re.compile(r"Add$")).click()
-    page.get_by_text(small.name).filter(has_text="was taken").wait_for()
+    page.get_by_text(small.name).filter(has_text="was added").wait_for()
     assert server.process.poll() is None
 
 

@@ -32,7 +32,7 @@ def test_a_sweep_is_started_followed_and_opened(context: BrowserContext, server:
     page.locator('input[type="file"]').set_input_files(tmp_path / "own.jsonl")
     page.get_by_text("Questions: 2;").wait_for()
     page.get_by_text("A sweep of settings").click()
-    grid = page.get_by_role("textbox", name="Settings to try")
+    grid = page.get_by_role("textbox", name="Settings to compare")
     expect(grid).to_have_value(re.compile(r"retrieval\.k: \[4, 8\]"))  # an example to edit
     grid.fill("grid:\n  retrieval.k: [1, 3]\n")
     grid.press("Control+Enter")

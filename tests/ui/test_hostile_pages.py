@@ -86,7 +86,7 @@ def test_documents_with_ingestions_at_work(at: Open, texts: list[str]) -> None:
         page.get_by_test_id("stFileChipName").nth(2).wait_for()
         some(visit, [essence(file["name"])[:5] for file in dropped], '[data-testid="stFileUploader"]', 3)  # cut by it
         page.get_by_role("button", name=re.compile(r"Add$")).click()
-        page.get_by_text("was taken").nth(8).wait_for()
+        page.get_by_text("was added").nth(8).wait_for()
 
 
 def test_documents_with_a_title_and_a_filter(at: Open, texts: list[str]) -> None:

@@ -113,7 +113,7 @@ def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested
     assert not page.exception
     assert "1 document was deleted." in texts(page)
     assert source not in {p.source for p in pipeline.retriever.retrieve("Ferdinand gull").passages}
-    assert "was taken" not in texts(page) and "empty.txt: The file is empty." in texts(page)
+    assert "was added" not in texts(page) and "empty.txt: The file is empty." in texts(page)
     assert source not in sources(ingested)
     assert uploads_of(now, ingested).path(source) is None
     assert (ingested.parent / "fog.md").exists()
@@ -166,7 +166,7 @@ def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingeste
     next(b for b in page.button if b.key and b.key.startswith("remove_")).click().run()
     assert not page.exception
     assert "1 document was deleted." in texts(page)
-    assert "3 documents ready · 3 chunks" in texts(page) and "was taken" not in texts(page)
+    assert "3 documents ready · 3 chunks" in texts(page) and "was added" not in texts(page)
     assert source not in sources(ingested)
     assert uploads_of(now, ingested).path(source) is None
 
