@@ -43,7 +43,7 @@ def test_a_chat_is_deleted_after_a_question_and_its_menu_closes(page: Page) -> N
     page.get_by_text("This deletes its questions").wait_for()
     assert page.locator(".text", has_text=ANSWER).is_visible()
     delete.click()
-    page.get_by_text("Ask a question, and the answer comes").wait_for()
+    page.get_by_text("Ask a question. The answer comes").wait_for()
     page.get_by_test_id("stPopoverBody").wait_for(state="detached")
     assert page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("How much")).count() == 0
 

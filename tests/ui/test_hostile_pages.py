@@ -79,7 +79,7 @@ def test_documents_with_ingestions_at_work(at: Open, texts: list[str]) -> None:
         assert visit.unread(short(texts, 80), TEXT) == []  # files that are being read, failures, messages
         assert visit.unread([f"{name}.pdf" for name in names(texts)[:12]], EXPANDED) == []  # files that failed
         some(visit, names(texts), TABLE, 5)
-        offered(visit, "Documents to look at", names(texts))
+        offered(visit, "Documents to view", names(texts))
         offered(visit, "Collection", names(texts)[:8])
         dropped = [{"name": f"{text}.txt", "mimeType": "text/plain", "buffer": b"x"} for text in short(texts, 60)[:9]]
         page.locator('input[type="file"]').set_input_files(dropped)
@@ -178,7 +178,7 @@ def test_new_evaluation(at: Open, texts: list[str], hostile_folder: Path) -> Non
             assert visit.unread([told], TEXT) == []
         settings.fill("")
         page.get_by_text("A sweep of settings").click()
-        grid = page.get_by_role("textbox", name="Settings to try")
+        grid = page.get_by_role("textbox", name="Settings to compare")
         for key in (plain_ones[0], " ".join(plain_ones)[:900]):  # YAML takes no longer keys
             grid.fill(json.dumps({key: 1}, ensure_ascii=False))
             grid.press("Control+Enter")

@@ -142,7 +142,7 @@ def open_list(page: Page, box: Locator) -> None:
 
 def choose_document(page: Page, name: str) -> None:
     """Choose the document of this name on the documents page."""
-    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to look at")
+    box = page.get_by_test_id("stMultiSelect").filter(has_text="Documents to view")
     page.get_by_test_id("stDataFrame").locator("table").first.wait_for(state="attached")  # it moves what is below it
     open_list(page, box)
     page.get_by_role("option", name=name).first.click()
