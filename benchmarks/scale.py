@@ -30,7 +30,9 @@ from benchmarks.generated_text import Writer
 from rag.config import Config, load_config
 from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_parser_pool, make_retriever, open_index, open_or_create
-from rag.ingestion.ingestor import Ingestor, IngestReport, parse_in
+from rag.ingestion.ingestor import Ingestor
+from rag.ingestion.parse_jobs import parse_in
+from rag.ingestion.report import IngestReport
 
 SIZES = (1_000, 10_000, 100_000)
 CHARACTERS_A_DOCUMENT = 9_200  # some ten chunks

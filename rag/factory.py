@@ -20,7 +20,7 @@ from rag.embedding.fake import FakeEmbedder
 from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.generation.registry import GENERATORS
-from rag.ingestion.chunker import Chunker
+from rag.ingestion.chunker import Chunker, ChunkerSettings
 from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import RERANKERS
 
@@ -145,7 +145,7 @@ def make_chunker(config: Config, embedder: Embedder) -> Chunker:
     """Make the chunker. Raises :class:`~rag.errors.UsageError` where the embedder reads less than a chunk holds."""
     part = config.chunking
     try:
-        return Chunker(embedder, size=part.size, overlap=part.overlap, embed_headings=part.embed_headings)
+        return Chunker(embedder, ChunkerSettings(**part.model_dump()))
     except ValueError as error:
         key = "chunking.overlap" if part.overlap >= part.size else "chunking.size"
         raise UsageError(

@@ -14,7 +14,8 @@ from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_retriever, open_or_create
 from rag.generation.base import Completer, Extractor
 from rag.generation.fake import FakeCompleter
-from rag.ingestion.ingestor import Ingestor, IngestReport
+from rag.ingestion.ingestor import Ingestor
+from rag.ingestion.report import IngestReport
 from rag.knowledge_base import KnowledgeBase, ModelPool
 from rag.retrieval.retriever import Retriever
 

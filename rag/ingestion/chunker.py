@@ -1,11 +1,9 @@
-"""Documents to chunks: spans of a section, sized in the embedder's own tokens, with exact character offsets.
+"""Documents to chunks: spans of a section with exact character offsets, sized in the embedder's own tokens.
 
-langchain-text-splitters chooses where to cut. It is asked for pieces that lose nothing and do not overlap, so that
-their offsets are running sums; its own ``add_start_index`` searches for each chunk's text and, when sizes are in
-tokens, begins searching too late to find a repeated or overlapping one. The overlap is then added here, by moving a
-chunk's start back to an earlier word.
-
-Source code is cut where langchain knows its language to begin definitions.
+langchain-text-splitters chooses where to split. It returns pieces that lose nothing and do not overlap, so their
+offsets are running sums. (Its own ``add_start_index`` searches for the text of each chunk; with sizes in tokens it
+starts too late to find a repeated or overlapping one.) Overlaps are added here, by moving the start of a chunk back to
+an earlier word. Source code is split where langchain knows that definitions of its language begin.
 
 A chunk together with its context line (title and headings) never exceeds what the embedder reads.
 """
@@ -16,29 +14,39 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from indexes import NewChunk, Section
-from rag.ingestion.loaders.code import language_of
+from rag.ingestion.loaders.formats import language_of
 from rag.types import Document
 
-__all__ = ["Chunker", "EmbeddedText", "TokenCounter", "context_line"]
+__all__ = ["Chunker", "ChunkerSettings", "CountsTokens", "EmbeddedText", "context_line"]
 
 # Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
 _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
-_SEPARATOR_OF_HEADINGS = " > "
-_LONGEST_CONTEXT = 0.25  # of what the embedder reads; the text itself must keep the larger part
+_HEADING_SEPARATOR = " > "
+_LONGEST_CONTEXT = 0.25  # of what the embedder reads; the larger part is for the text
 _WORD = re.compile(r"(?<!\S)\S+")
-_SHORT = 1000  # characters; what is remembered as having been counted must not be whole documents
+_CACHED_LENGTH = 1000  # characters; the counts of longer texts are not cached
 _WINDOW = 300  # characters; most overlaps are shorter
-_STRETCH = 20_000  # characters that a tokenizer is given at once
+_STRETCH = 20_000  # characters that the tokenizer reads at once
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkerSettings:
+    """``size`` and ``overlap`` are in tokens, special tokens excluded. ``embed_headings`` embeds a context line too."""
+
+    size: int = 200
+    overlap: int = 32
+    embed_headings: bool = True
 
 
 class EmbeddedText(NamedTuple):
-    """What the embedder reads of a chunk, ``str()`` of it: the context line (may be empty), and the chunk's own text.
+    """What the embedder reads of a chunk, ``str()`` of it: the context line (may be empty) and the chunk's text.
 
-    They are put together only when they are embedded: a second copy of a large document's text would fill the memory.
+    The two are joined only for embedding: a second copy of a large document's text would fill the memory.
     """
 
     context: str
@@ -49,11 +57,11 @@ class EmbeddedText(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many characters it has."""
+        """Its number of characters."""
         return len(self.context) + len(self.text) + bool(self.context)
 
 
-class TokenCounter(Protocol):
+class CountsTokens(Protocol):
     """The part of an embedder that chunking needs."""
 
     @property
@@ -65,28 +73,27 @@ class TokenCounter(Protocol):
 
 
 def context_line(document: Document, section: Section) -> str:
-    """Return the line that stands before a chunk's text when it is embedded: its heading path, or the title."""
-    return _SEPARATOR_OF_HEADINGS.join(section.headings or (document.title,))
+    """Return the line that is embedded before a chunk's text: its heading path, or the title."""
+    return _HEADING_SEPARATOR.join(section.headings or (document.title,))
 
 
 class Chunker:
-    """Cuts documents. ``size`` and ``overlap`` are in tokens of the counter's tokenizer, without special tokens."""
+    """Splits documents into chunks. Raises ``ValueError`` for impossible settings."""
 
-    def __init__(
-        self, counter: TokenCounter, *, size: int = 200, overlap: int = 32, embed_headings: bool = True
-    ) -> None:
-        if overlap >= size:
-            raise ValueError(f"chunking.overlap is {overlap} and must be less than chunking.size, {size}")
-        self._special = counter.count_tokens([""])[0]
-        if size + self._special > counter.max_tokens:
+    def __init__(self, counter: CountsTokens, settings: ChunkerSettings | None = None) -> None:
+        settings = settings or ChunkerSettings()
+        if settings.overlap >= settings.size:
             raise ValueError(
-                f"chunking.size is {size}, and the embedder reads {counter.max_tokens - self._special} tokens"
+                f"chunking.overlap is {settings.overlap} and must be less than chunking.size, {settings.size}"
             )
+        self._special = counter.count_tokens([""])[0]
+        readable = counter.max_tokens - self._special
+        if settings.size > readable:
+            raise ValueError(f"chunking.size is {settings.size}, but the embedder reads only {readable} tokens")
         self._counter = counter
-        self._size, self._overlap = size, overlap
-        self._embed_headings = embed_headings
-        self.seconds_counting = 0.0  # spent in the counter so far, which is most of what cutting takes
-        # Pieces are counted twice by the splitter (to split, then to merge), and words repeat: remember them.
+        self._settings = settings
+        self.seconds_counting = 0.0  # spent in the counter so far, which takes most of the time
+        # The splitter counts pieces twice, to split and to merge, and words repeat.
         self._count_short = lru_cache(maxsize=65536)(self._count_one)
 
     def chunk(self, document: Document) -> tuple[NewChunk, ...]:
@@ -96,42 +103,34 @@ class Chunker:
         for section in document.sections:
             context = self._context(document, section)
             room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
-            for start, end in self._section_spans(document.text, section, min(self._size, room), language):
+            for start, end in self._section_spans(document.text, section, min(self._settings.size, room), language):
                 text = document.text[start:end]
-                chunks.append(
-                    NewChunk(
-                        start=start,
-                        end=end,
-                        text=text,
-                        vector_key=hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest(),
-                        page=section.page,
-                        headings=section.headings,
-                    )
-                )
+                key = hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest()
+                chunks.append(NewChunk(start, end, text, key, section.page, section.headings))
         return tuple(chunks)
 
     def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
-        """Return what the embedder is to read for each chunk; ``vector_key`` is its SHA-256."""
+        """Return what the embedder reads of each chunk; ``vector_key`` is its SHA-256."""
         contexts = {section.headings: self._context(document, section) for section in document.sections}
         return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
 
     def _context(self, document: Document, section: Section) -> str:
-        """Return the context line, its least specific parts left out where it would crowd out the text."""
-        if not self._embed_headings:
+        """Return the context line, without its least specific parts if it would leave too little room for the text."""
+        if not self._settings.embed_headings:
             return ""
         most = int(self._counter.max_tokens * _LONGEST_CONTEXT)
-        parts = context_line(document, section).split(_SEPARATOR_OF_HEADINGS)
-        while parts and self._count(_SEPARATOR_OF_HEADINGS.join(parts)) > most:
+        parts = context_line(document, section).split(_HEADING_SEPARATOR)
+        while parts and self._count(_HEADING_SEPARATOR.join(parts)) > most:
             parts.pop(0)
-        return _SEPARATOR_OF_HEADINGS.join(parts)
+        return _HEADING_SEPARATOR.join(parts)
 
     def _count(self, text: str) -> int:
-        """Count a text's tokens, or more than any chunk may hold where there are more.
+        """Count a text's tokens; a number above what any chunk may have if there are more.
 
-        A long text is counted stretch by stretch, and no further than need be: a tokenizer that is given 5 MB
-        whole takes 670 MB of memory for it.
+        A long text is counted stretch by stretch, only as far as necessary: the tokenizer would take 670 MB of memory
+        for 5 MB of text.
         """
-        if len(text) <= _SHORT:
+        if len(text) <= _CACHED_LENGTH:
             return self._count_short(text)
         count = start = 0
         while start < len(text) and count <= self._counter.max_tokens:
@@ -146,13 +145,13 @@ class Chunker:
         started = time.perf_counter()
         tokens = self._counter.count_tokens([text])[0]
         self.seconds_counting += time.perf_counter() - started
-        # At least one: the splitter loses pieces that have no length, such as characters the tokenizer passes over.
+        # At least one: the splitter loses pieces of no length, such as characters that the tokenizer ignores.
         return max(tokens - self._special, 1)
 
     def _section_spans(self, text: str, section: Section, room: int, language: str | None) -> list[tuple[int, int]]:
-        """Return the spans of a section, as characters of the whole text.
+        """Return the spans of a section, in characters of the whole text.
 
-        A section that must be cut leaves its heading line out: its words stand in every chunk's heading path.
+        If the section is split, its heading line is left out: its words are in every chunk's heading path.
         """
         begin, body = section.start, text[section.start : section.end]
         if self._count(body) > room:
@@ -160,13 +159,13 @@ class Chunker:
         return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room, language)]
 
     def _spans(self, text: str, room: int, language: str | None) -> list[tuple[int, int]]:
-        """Return spans of at most ``room`` tokens that cover every character of ``text`` but white space."""
+        """Return spans of at most ``room`` tokens that cover every character of ``text`` except white space."""
         if self._count(text) <= room:
             whole = _trim(text, 0, len(text))
             return [whole] if whole else []
         spans: list[tuple[int, int]] = []
         position = 0
-        overlap = min(self._overlap, room // 2)
+        overlap = min(self._settings.overlap, room // 2)
         for piece in self._pieces(text, max(room - overlap, 1), language):
             span = _trim(text, position, position + len(piece))
             position += len(piece)
@@ -184,7 +183,7 @@ class Chunker:
         splitter = RecursiveCharacterTextSplitter(
             separators=separators or _SEPARATORS,
             is_separator_regex=True,
-            keep_separator="start" if separators else "end",  # a definition begins with what cuts it off
+            keep_separator="start" if separators else "end",  # the separator begins a definition
             strip_whitespace=False,
             chunk_size=room,
             chunk_overlap=0,
@@ -193,13 +192,10 @@ class Chunker:
         pieces = splitter.split_text(text)
         if "".join(pieces) != text:
             raise AssertionError("the splitter lost or changed text")
-        fitting: list[str] = []
-        for piece in pieces:
-            fitting.extend(self._halve(piece, room))
-        return fitting
+        return [part for piece in pieces for part in self._halve(piece, room)]
 
     def _halve(self, piece: str, room: int) -> list[str]:
-        """Cut a piece that is still too long: joined pieces can hold more tokens than the sum of their counts."""
+        """Split a piece that is still too long: joined pieces can have more tokens than the sum of their counts."""
         if len(piece) <= 1 or self._count(piece) <= room:
             return [piece]
         middle = len(piece) // 2
@@ -211,7 +207,7 @@ class Chunker:
             return start
         best, tokens = start, 0
         for word in _words_backwards(text, previous + 1, start):
-            # Words are counted one by one, each remembered: their sum is at least what the stretch counts as a whole.
+            # Counting word by word uses the cache. The sum is at least the count of the whole stretch.
             tokens += self._count(word.group())
             if tokens > overlap:
                 break
@@ -221,7 +217,7 @@ class Chunker:
 
 @lru_cache(maxsize=64)
 def _separators_of_code(language: str) -> list[str] | None:
-    """Return where langchain would cut a language, None for a language that it does not know."""
+    """Return where langchain splits a language, None for a language that it does not know."""
     from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
 
     try:
@@ -231,7 +227,7 @@ def _separators_of_code(language: str) -> list[str] | None:
 
 
 def _heading_length(text: str, headings: tuple[str, ...]) -> int:
-    """Return the length of the heading line a section begins with, 0 where it holds more than the heading's words."""
+    """Return the length of a section's heading line, 0 if the line has more than the heading's words."""
     if not headings:
         return 0
     line = re.match(rf"\s*#{{1,6}}[ \t]+{re.escape(headings[-1])}[ \t]*#*[ \t]*(?:\n|$)", text)
@@ -239,7 +235,7 @@ def _heading_length(text: str, headings: tuple[str, ...]) -> int:
 
 
 def _end_of_stretch(text: str, start: int) -> int:
-    """Return where a stretch of a long text ends: before a space where there is one, lest a word be counted twice."""
+    """Return where a stretch of a long text ends: before a space if possible, so that no word is counted twice."""
     most = start + _STRETCH
     if most >= len(text):
         return len(text)
@@ -248,7 +244,7 @@ def _end_of_stretch(text: str, start: int) -> int:
 
 
 def _words_backwards(text: str, first: int, end: int) -> Iterator[re.Match[str]]:
-    """Yield the words that begin in ``text[first:end]``, the last one first: few are asked for of many."""
+    """Yield the words that begin in ``text[first:end]``, the last one first. Only a few of many are needed."""
     width = _WINDOW
     while True:
         begin = max(first, end - width)
@@ -263,7 +259,7 @@ def _words_backwards(text: str, first: int, end: int) -> Iterator[re.Match[str]]
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """Return the span without white space at its ends, or None if nothing else is in it."""
+    """Return the span without white space at its ends, None if it has nothing else."""
     piece = text[start:end]
     stripped = piece.strip()
     if not stripped:

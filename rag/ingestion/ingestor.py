@@ -1,14 +1,11 @@
-"""Files into the index: read, chunk, embed what is new, commit in batches, bring the derived indexes up to date.
+"""Carries out a plan: reads, chunks and embeds files, commits them in batches, and updates the search indexes.
 
-What is to be done is decided before (:mod:`rag.ingestion.sync`): an unchanged file is skipped, a moved one renamed, a
-changed
-one replaces its old self. A batch is some seconds of work and one transaction, so an interruption loses at most the
-batch in hand, and of its embeddings at most a part: vectors are stored before the commit that uses them
-(:mod:`rag.ingestion.vector_writer`). A file that cannot be read becomes a failed row with a reason and a remedy; the
-rest go on.
+:mod:`rag.ingestion.sync` decides what is done. A batch is a few seconds of work and one transaction, so an interruption
+loses at most one batch, and of its embeddings only a part: vectors are stored before the commit that uses them
+(:mod:`rag.ingestion.vector_writer`). A file that cannot be read becomes a failed row with a reason and a remedy, and
+the run continues.
 
-How bytes become documents is a callable that is handed in (:mod:`rag.ingestion.parse_jobs`); it may work ahead, in
-other processes.
+The parser is a callable (:mod:`rag.ingestion.parse_jobs`), which may work ahead in other processes.
 """
 
 from __future__ import annotations
@@ -31,17 +28,19 @@ from rag.ingestion.sync import IngestOptions, Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
 from rag.types import Document
 
-__all__ = ["IngestReport", "Ingestor", "Progress", "carry_out_without_reading"]
+__all__ = ["Ingestor", "carry_out_without_reading"]
 
-_COMMIT_AFTER_S = 5.0  # of work, done and to be done: what an interruption can lose
+_COMMIT_SECONDS = 5.0  # of work, done and still to do: the most that an interruption can lose
 _BATCH_DOCUMENTS = 256
-_BATCH_CHARACTERS = 16_000_000  # bounds memory where the embedder is fast
-_MUCH = 4_000_000  # characters: after such a batch the memory that it took is given back
-_LARGE = 500_000  # characters: such a document takes seconds to cut
+_BATCH_CHARACTERS = 16_000_000  # limits memory if the embedder is fast
+_LARGE_BATCH = 4_000_000  # characters: after such a batch its memory is returned to the system
+_LARGE_DOCUMENT = 500_000  # characters: such a document takes seconds to chunk
 
 
 @dataclass
 class _Batch:
+    """Documents and failures that are committed together. ``size`` counts the bytes of their files."""
+
     started: float
     documents: list[NewDocument] = field(default_factory=list)
     texts: dict[bytes, EmbeddedText] = field(default_factory=dict)
@@ -56,15 +55,21 @@ class _Batch:
     size: int = 0
 
     @property
-    def empty(self) -> bool:
-        return not (self.documents or self.failures or self.stamps)
+    def has_documents(self) -> bool:
+        """Whether there is anything to commit besides stamps."""
+        return bool(self.documents or self.failures)
+
+    def keep_stamp(self, source: str, content: FileContent) -> None:
+        """Store the file's stamp with this batch, if it has one."""
+        if content.stamp is not None:
+            self.stamps[source] = (content.stamp, content.sha256)
 
 
-class _Parsing:
-    """Iterates on the clock of the stage ``parse``.
+class _Timed:
+    """Charges the time of waiting for each item to the stage ``parse``.
 
-    Here and where jobs are made and handed on, no generator is in the way: it would hold on to what it yielded last, a
-    file's bytes and text, while that is embedded.
+    Not a generator, here and wherever jobs are passed on: it would hold on to its last item, a file's bytes and text,
+    while that is embedded.
     """
 
     def __init__(self, outcomes: Iterator[Parsed | None], stages: StageClock) -> None:
@@ -81,7 +86,7 @@ class _Parsing:
 class Ingestor:
     """Ingests into one index. The caller holds the index's writer lock.
 
-    ``stages`` says where the time goes; whoever spends some before hands in a clock that knows of it.
+    ``stages`` measures where the time goes; it may have measured earlier stages already.
     """
 
     def __init__(
@@ -101,7 +106,7 @@ class Ingestor:
         self._stages = stages or StageClock()
         self._vectors = VectorWriter(index, embedder, self._stages)
         self._report = IngestReport()
-        self._files = self._done = self._size = self._size_done = self._run = 0
+        self._files = self._files_done = self._size = self._size_done = self._run = 0
         self._known: Known = {}
         self._started = self._stages.now()
         self._batch = _Batch(self._started)
@@ -118,34 +123,53 @@ class Ingestor:
         return report
 
     def carry_out(self, plan: Plan, found: Found) -> IngestReport:
-        """Do what was planned."""
+        """Carry a plan out."""
         self._started = self._stages.now()
-        report = self._report = _report_of(plan, found)
+        report = self._report = _new_report(plan, found)
         self._files, self._size = len(found.files), plan.size
-        self._done, self._size_done = self._files - len(plan.to_read), 0
+        self._files_done, self._size_done = self._files - len(plan.to_read), 0
         with self._stages.stage("write"):
-            self._run = _rearrange(self._index, plan)
+            self._run = _rename_and_remove(self._index, plan)
         self._batch = _Batch(self._stages.now())
         self._read_all(plan.to_read)
         with self._stages.stage("index"):
-            report.generation = self._index.sync(lambda *part: self.tell("indexing", part=part))
+            report.generation = self._index.sync(lambda *part: self.show("indexing", part=part))
         report.embedded, report.tokens = self._vectors.embedded, self._vectors.tokens
         report.seconds, report.stages = self._stages.now() - self._started, self._stages.seconds
         return report
 
-    def _read_all(self, works: Sequence[ToRead]) -> None:
+    def show(self, stage: str, share: float = 0.0, part: tuple[str, int, int] = ("", 0, 0)) -> None:
+        """Report the state of the run to ``progress``. ``share`` of the current batch is embedded."""
+        self._progress(
+            Progress(
+                self._files_done,
+                self._files,
+                self._vectors.embedded,
+                stage,
+                bytes_done=self._size_done + int(share * self._batch.size),
+                bytes=self._size,
+                tokens=self._vectors.tokens,
+                seconds=self._stages.now() - self._started,
+                stages=self._stages.seconds,
+                part=part[0],
+                part_done=part[1],
+                part_of=part[2],
+            )
+        )
+
+    def _read_all(self, items: Sequence[ToRead]) -> None:
         self._known = self._store.content_hashes()
-        jobs = filter(None, map(self._job, works))
-        for outcome in _Parsing(self._parse_all(jobs), self._stages):
-            if outcome is None:  # the parsers are behind: what is in hand can be done meanwhile
-                self.tell("reading")
+        jobs = filter(None, map(self._job, items))
+        for outcome in _Timed(self._parse_all(jobs), self._stages):
+            if outcome is None:  # the parsers are slow: use the time to commit
+                self.show("reading")
                 self._commit()
                 continue
             job, document = outcome
-            if isinstance(document, Document) and len(document.text) > _LARGE:
+            if isinstance(document, Document) and len(document.text) > _LARGE_DOCUMENT:
                 self._commit()
-            self._take_in(job, document)
-            del outcome, job, document  # the batch has what it needs: a file's bytes are not held while it is embedded
+            self._add(job, document)
+            del outcome, job, document  # frees the file's bytes before its text is embedded
             if self._is_due():
                 self._commit()
         self._commit()
@@ -154,93 +178,89 @@ class Ingestor:
         batch = self._batch
         seconds = self._stages.now() - batch.started + self._vectors.seconds_for(len(batch.texts))
         return (
-            seconds >= _COMMIT_AFTER_S
+            seconds >= _COMMIT_SECONDS
             or len(batch.documents) + len(batch.failures) >= _BATCH_DOCUMENTS
             or batch.characters >= _BATCH_CHARACTERS
         )
 
-    def _job(self, work: ToRead) -> ParseJob | None:
-        """Read a file. One that cannot be read, or that has not changed after all, ends here."""
-        source = work.file.source
+    def _job(self, item: ToRead) -> ParseJob | None:
+        """Read a file. Return None if it cannot be read or has not changed."""
+        source = item.file.source
         try:
             with self._stages.stage("read"):
-                content = read_file(work.file.path)
+                content = read_file(item.file.path)
         except DocumentError as error:
-            self._fail(work, None, error)
+            self._fail(item, None, error)
             return None
         state, sha, _ = self._known.get(source, ("", None, None))
-        if state == "ready" and sha == content.sha256 and not work.forced:
+        if state == "ready" and sha == content.sha256 and not item.forced:
             self._report.unchanged += 1
-            self._vouch(source, content)
-            self._count_file(_size_of(work))
+            self._batch.keep_stamp(source, content)
+            self._count_file(item.file.size)
             return None
-        return ParseJob(source, content.data, content, work)
+        return ParseJob(item, content)
 
-    def _take_in(self, job: ParseJob, outcome: Document | DocumentError) -> None:
-        """Add one outcome to the batch, as a document or as a failure."""
+    def _add(self, job: ParseJob, outcome: Document | DocumentError) -> None:
+        """Add the outcome of a job to the batch, as a document or as a failure."""
         if isinstance(outcome, DocumentError):
-            self._fail(job.work, job.content, outcome)
+            self._fail(job.item, job.content, outcome)
             return
-        batch, content = self._batch, job.content
         try:
-            chunks, texts = self._cut(outcome)
-        except Exception as error:  # noqa: BLE001 - whatever a text does to the splitter, the other files must go on
-            self._fail(job.work, content, parser_failed(error))
+            chunks, texts = self._chunk(outcome)
+        except Exception as error:  # noqa: BLE001 - a text may make the splitter fail, and the other files must be read
+            self._fail(job.item, job.content, parser_failed(error))
             return
-        batch.documents.append(_new_document(outcome, chunks, content.sha256, len(content.data), content.modified_ns))
+        batch = self._batch
+        batch.documents.append(_new_document(outcome, chunks, job.content))
         batch.texts.update((chunk.vector_key, text) for chunk, text in zip(chunks, texts, strict=True))
         batch.chunks += len(chunks)
         batch.characters += len(outcome.text)
-        batch.size += _size_of(job.work)
-        self._vouch(job.source, content)
-        if job.work.instead_of is not None:
-            batch.removals.append(job.work.instead_of)
+        batch.size += job.item.file.size
+        batch.keep_stamp(job.source, job.content)
+        if job.item.instead_of is not None:
+            batch.removals.append(job.item.instead_of)
             batch.moved += 1
         elif self._known.get(job.source, ("failed",))[0] == "failed":
             batch.added += 1
         else:
             batch.changed += 1
-        self._report.bytes += len(content.data)
+        self._report.bytes += len(job.content.data)
         self._count_file(0)
 
-    def _cut(self, document: Document) -> tuple[tuple[NewChunk, ...], list[EmbeddedText]]:
-        counted = self._chunker.seconds_counting
+    def _chunk(self, document: Document) -> tuple[tuple[NewChunk, ...], list[EmbeddedText]]:
+        counting = self._chunker.seconds_counting
         with self._stages.stage("chunk"):
             chunks = self._chunker.chunk(document)
             texts = self._chunker.embedded_texts(document, chunks)
-        self._stages.shift("chunk", "tokenise", self._chunker.seconds_counting - counted)
+        self._stages.shift("chunk", "tokenise", self._chunker.seconds_counting - counting)
         return chunks, texts
 
-    def _fail(self, work: ToRead, content: FileContent | None, error: DocumentError) -> None:
-        source, sha = work.file.source, content.sha256 if content else None
+    def _fail(self, item: ToRead, content: FileContent | None, error: DocumentError) -> None:
+        source, sha = item.file.source, content.sha256 if content else None
         failure = FailedDocument(source, error.reason, error.message, error.remedy, sha)
         state, _, failed_sha = self._known.get(source, ("", None, None))
         if content is not None:
-            self._vouch(source, content)
+            self._batch.keep_stamp(source, content)
         if state in ("failed", "stale") and sha == failed_sha:  # recorded already: nothing to commit
             self._report.failures.append(failure)
             self._report.failed += 1
         else:
             self._batch.failures.append(failure)
-        self._count_file(_size_of(work))
+        self._count_file(item.file.size)
 
-    def _vouch(self, source: str, content: FileContent) -> None:
-        if content.stamp is not None:
-            self._batch.stamps[source] = (content.stamp, content.sha256)
-
-    def _count_file(self, size_done: int) -> None:
-        self._done += 1
-        self._size_done += size_done
-        self.tell("reading")
+    def _count_file(self, size: int) -> None:
+        self._files_done += 1
+        self._size_done += size
+        self.show("reading")
 
     def _commit(self) -> None:
         batch, report = self._batch, self._report
-        if batch.empty:
+        if not batch.has_documents and not batch.stamps:
             return
-        if batch.documents or batch.failures:
-            self._vectors.fill(batch.texts, lambda share: self.tell("embedding", share))
+        if batch.has_documents:
+            self._vectors.write(batch.texts, lambda share: self.show("embedding", share))
         with self._stages.stage("write"):
-            if batch.documents or batch.failures:
+            if batch.has_documents:
                 generation = self._store.commit(
                     batch.documents,
                     failures=batch.failures,
@@ -258,49 +278,30 @@ class Ingestor:
         report.failures += batch.failures
         self._size_done += batch.size
         self._batch = _Batch(self._stages.now())
-        if batch.characters >= _MUCH:
+        if batch.characters >= _LARGE_BATCH:
             del batch
             give_back()
 
-    def tell(self, stage: str, share: float = 0.0, part: tuple[str, int, int] = ("", 0, 0)) -> None:
-        """Tell whoever looks on where the run stands; ``share`` of the batch in hand is embedded."""
-        self._progress(
-            Progress(
-                self._done,
-                self._files,
-                self._vectors.embedded,
-                stage,
-                bytes_done=self._size_done + int(share * self._batch.size),
-                bytes=self._size,
-                tokens=self._vectors.tokens,
-                seconds=self._stages.now() - self._started,
-                stages=self._stages.seconds,
-                part=part[0],
-                part_done=part[1],
-                part_of=part[2],
-            )
-        )
-
 
 def carry_out_without_reading(index: Index, plan: Plan, found: Found, stages: StageClock | None = None) -> IngestReport:
-    """Do what was planned where no file is to be read: no embedder is needed for that.
+    """Carry out a plan without files to read. It needs no embedder.
 
-    The derived indexes are brought up to date as by any run. The caller holds the writer lock.
+    The search indexes are updated as by any run. The caller holds the writer lock.
     """
     stages = stages or StageClock()
     started = stages.now()
-    report = _report_of(plan, found)
+    report = _new_report(plan, found)
     with stages.stage("write"):
-        _rearrange(index, plan)
+        _rename_and_remove(index, plan)
     with stages.stage("index"):
         report.generation = index.sync()
     report.seconds, report.stages = stages.now() - started, stages.seconds
     return report
 
 
-def _report_of(plan: Plan, found: Found) -> IngestReport:
-    """Begin a report with what needs no reading."""
-    # Only told, not recorded as documents that failed: a folder is no document, and would stay on record for ever.
+def _new_report(plan: Plan, found: Found) -> IngestReport:
+    """Return a report of what needs no reading."""
+    # Unreadable folders are only reported: a failed row for a folder, which is no document, would stay for ever.
     failures = [FailedDocument(s, e.reason, e.message, e.remedy) for s, e in found.unreadable] + plan.failures
     return IngestReport(
         unchanged=plan.unchanged,
@@ -315,8 +316,8 @@ def _report_of(plan: Plan, found: Found) -> IngestReport:
     )
 
 
-def _rearrange(index: Index, plan: Plan) -> int:
-    """Rename and remove in one commit, and return the run it began, 0 where there was nothing to do."""
+def _rename_and_remove(index: Index, plan: Plan) -> int:
+    """Rename and remove documents in one commit. Return the run that it began, 0 if there was nothing to do."""
     run = 0
     if plan.moves or plan.removed:
         run = index.store.commit(removals=plan.removed, moves=[(move.old, move.new) for move in plan.moves])
@@ -324,20 +325,14 @@ def _rearrange(index: Index, plan: Plan) -> int:
     return run
 
 
-def _size_of(work: ToRead) -> int:
-    return work.file.status.st_size if work.file.status else 0
-
-
-def _new_document(
-    document: Document, chunks: tuple[NewChunk, ...], sha: bytes, size: int, modified_ns: int
-) -> NewDocument:
+def _new_document(document: Document, chunks: tuple[NewChunk, ...], content: FileContent) -> NewDocument:
     return NewDocument(
         source=document.source,
-        content_sha256=sha,
+        content_sha256=content.sha256,
         media_type=document.media_type,
         title=document.title,
-        size=size,
-        modified_ns=modified_ns,
+        size=len(content.data),
+        modified_ns=content.modified_ns,
         pages=document.pages,
         text=document.text,
         sections=document.sections,

@@ -1,10 +1,9 @@
-"""An index made anew from its stored texts, under another embedder or other cuts; no file is read for it."""
+"""Rebuilds an index from its stored texts with another embedder or other chunks. No file is read."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from indexes import Index, NewDocument
 from rag.embedding.base import Embedder
@@ -15,7 +14,17 @@ from rag.types import Document
 
 __all__ = ["reembed"]
 
-_AT_ONCE = 2048  # texts that are held before they are embedded
+_BATCH_TEXTS = 2048  # that are in memory before they are embedded
+
+
+@dataclass
+class _Done:
+    """What has been chunked and embedded so far; sizes are those of the documents' files."""
+
+    documents: int = 0
+    chunks: int = 0
+    bytes_chunked: int = 0
+    bytes_embedded: int = 0
 
 
 def reembed(
@@ -25,51 +34,57 @@ def reembed(
     settings: dict[str, object],
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> IngestReport:
-    """Chunk and embed the stored texts anew, under other settings, without their files.
+    """Chunk and embed the stored texts with other settings.
 
-    Vectors are stored as they are made, so an interrupted run goes on where it was; the index itself changes in one
-    transaction at the end. Documents are cut twice, for their vectors and in that transaction: to hold all of them
-    meanwhile would cost as much memory as they have text. The caller holds the writer lock.
+    Vectors are stored as they are computed, so an interrupted run continues from there; the index itself changes in one
+    transaction at the end. Documents are chunked twice, for their vectors and in that transaction: keeping the chunks
+    would take as much memory as the texts. The caller holds the writer lock.
     """
-    started = time.monotonic()
-    report, stages = IngestReport(), StageClock()
-    vectors = VectorWriter(index, embedder, stages)
-    sizes = index.store.sizes()
-    files, total = index.store.counts()["ready"] + index.store.counts()["stale"], sum(sizes.values())
-    texts: dict[bytes, EmbeddedText] = {}
-    cut = read = written = 0
+    stages = StageClock()
+    vectors, store = VectorWriter(index, embedder, stages), index.store
+    counts, sizes = store.counts(), store.sizes()
+    files, total = counts["ready"] + counts["stale"], sum(sizes.values())
+    done, texts = _Done(), dict[bytes, EmbeddedText]()
 
-    def tell(share: float, stage: str = "embed") -> None:
-        done = written + int(share * (read - written))
+    def show(share: float, stage: str = "embed") -> None:
+        bytes_done = done.bytes_embedded + int(share * (done.bytes_chunked - done.bytes_embedded))
+        seconds = stages.now() - stages.began
         progress(
             Progress(
-                cut, files, vectors.embedded, stage, done, total, vectors.tokens,
-                time.monotonic() - started, stages.seconds,
+                done.documents, files, vectors.embedded, stage, bytes_done, total, vectors.tokens, seconds,
+                stages.seconds,
             )
         )  # fmt: skip
 
-    for stored in index.store.stored_documents():
+    for stored in store.stored_documents():
         document = _document(stored)
         with stages.stage("chunk"):
             chunks = chunker.chunk(document)
         texts.update(zip((c.vector_key for c in chunks), chunker.embedded_texts(document, chunks), strict=True))
-        cut, read = cut + 1, read + sizes.get(stored.source, 0)
-        report.chunks += len(chunks)
-        if len(texts) >= _AT_ONCE:
-            vectors.fill(texts, tell)
+        done.documents += 1
+        done.chunks += len(chunks)
+        done.bytes_chunked += sizes.get(stored.source, 0)
+        if len(texts) >= _BATCH_TEXTS:
+            vectors.write(texts, show)
             texts.clear()
-            written = read
-    vectors.fill(texts, tell)
+            done.bytes_embedded = done.bytes_chunked
+    vectors.write(texts, show)
     with stages.stage("write"):
-        again = (replace(stored, chunks=chunker.chunk(_document(stored))) for stored in index.store.stored_documents())
-        index.store.replace_all(again, settings, embedder=embedder.fingerprint, dimension=embedder.dimension)
+        rechunked = (replace(stored, chunks=chunker.chunk(_document(stored))) for stored in store.stored_documents())
+        store.replace_all(rechunked, settings, embedder=embedder.fingerprint, dimension=embedder.dimension)
     with stages.stage("index"):
-        tell(1.0, "index")
-        report.generation = index.sync()
-    report.changed, report.embedded, report.tokens = cut, vectors.embedded, vectors.tokens
+        show(1.0, "index")
+        generation = index.sync()
     stages.shift("chunk", "tokenise", chunker.seconds_counting)
-    report.seconds, report.stages = time.monotonic() - started, stages.seconds
-    return report
+    return IngestReport(
+        changed=done.documents,
+        chunks=done.chunks,
+        embedded=vectors.embedded,
+        tokens=vectors.tokens,
+        generation=generation,
+        seconds=stages.now() - stages.began,
+        stages=stages.seconds,
+    )
 
 
 def _document(stored: NewDocument) -> Document:

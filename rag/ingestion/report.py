@@ -1,8 +1,7 @@
-"""What a run of ingestion is doing, what it did, and where its time went.
+"""What a run is doing, what it did, and where its time went.
 
-The time of a run is split without a rest: at every moment one stage has the clock, the innermost that was begun
-(:class:`StageClock`). Nothing is measured here of what other processes do meanwhile; time that is spent waiting for
-them is a stage of its own.
+All of a run's time is split among stages: at every moment one stage is charged, the innermost that is open
+(:class:`StageClock`). The work of other processes is not measured; waiting for them is a stage of its own.
 """
 
 from __future__ import annotations
@@ -21,25 +20,26 @@ STAGES = {
     "load": "loading the embedder",
     "read": "reading files",
     "parse": "waiting for parsers",
-    "chunk": "cutting",
+    "chunk": "chunking",
     "tokenise": "tokenising",
-    "embed": "the encoder",
+    "embed": "embedding",
     "compare": "comparing documents",
     "write": "writing",
-    "index": "search indexes",
+    "index": "building search indexes",
 }
-"""The stages of a run in their order, and what each is called when it is told."""
+"""The stages of a run in order, and their names for users."""
+_ONCE = ("find", "load")  # stages whose time does not grow with the files
 
 AFTER_READING = ("indexing", "comparing")
-"""What :attr:`Progress.stage` is when every file is in the index."""
+"""The values of :attr:`Progress.stage` when every file is in the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where ingestion stands: files and bytes done of all that are to be read, and what was embedded so far.
+    """The state of a run: files and bytes done of those to read, and chunks embedded so far.
 
-    ``bytes_done`` counts a file whose chunks are not all embedded in part. ``stages`` are the seconds so far. Of a
-    stage after the reading, ``part_done`` of ``part_of`` things of the ``part`` are done (0: that is not known).
+    ``bytes_done`` counts a share of a file whose chunks are not all embedded. ``stages`` are the seconds so far. In a
+    stage after the reading, ``part_done`` of ``part_of`` items of ``part`` are done; 0 if their number is unknown.
     """
 
     files_done: int
@@ -57,7 +57,7 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """The seconds of reading that are left at the speed so far, None before anything is done and after all is."""
+        """The seconds of reading that are left at the speed so far, None before the first file and after the last."""
         if not self.bytes_done or not self.seconds or self.stage in AFTER_READING:
             return None
         return self.seconds * (self.bytes - self.bytes_done) / self.bytes_done
@@ -65,14 +65,12 @@ class Progress:
 
 @dataclass
 class IngestReport:
-    """What a run did. ``embedded`` counts the vectors that had to be computed, ``tokens`` what was read for them.
+    """What a run did. ``embedded`` counts the computed vectors, ``tokens`` what the embedder read for them.
 
-    ``seconds`` is wall-clock, and ``stages`` says where it went. ``parse_seconds`` is the time that the parsers were
-    busy, all of them together, beside it. ``gone`` and ``spared`` count documents that stay although their files are
-    not there any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` counts those of the failed files that
-    failed
-    before, as they are, and were not tried again. ``same`` and ``near`` count the documents of the index whose text is
-    that of another one, or nearly; None where nothing was read, and so nothing compared.
+    ``seconds`` is wall-clock time, ``stages`` its parts. ``parse_seconds`` is the time that the parsers, all together,
+    were busy meanwhile. ``gone`` and ``spared`` count documents that stay although their files are gone, as in
+    :class:`~rag.ingestion.sync.Plan`. ``reported`` of the failed files failed before and were not tried again. ``same``
+    and ``near`` count the documents with the same or nearly the same text as another one, None if nothing was read.
     """
 
     added: int = 0
@@ -115,7 +113,7 @@ class StageClock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Give a block's time to a stage, but for that of the stages inside it."""
+        """Charge the time of a block to a stage, except for stages inside it."""
         self._charge()
         self._open.append(name)
         self._seconds.setdefault(name, 0.0)
@@ -126,7 +124,7 @@ class StageClock:
             self._open.pop()
 
     def shift(self, source: str, target: str, seconds: float) -> None:
-        """Take time from one stage to another: what is known of a part only afterwards."""
+        """Move time from one stage to another, which is known only afterwards."""
         self._charge()
         moved = min(seconds, self._seconds.get(source, 0.0))
         self._seconds[source] = self._seconds.get(source, 0.0) - moved
@@ -140,18 +138,17 @@ class StageClock:
 
 
 def shares(stages: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Return what each stage is called and its share of the time, the largest first."""
+    """Return the name of each stage and its share of the time, the largest first."""
     total = sum(stages.values())
     if not total:
         return []
-    told = [(STAGES[stage], seconds / total) for stage, seconds in stages.items()]
-    return sorted(told, key=lambda pair: -pair[1])
+    named = [(STAGES[stage], seconds / total) for stage, seconds in stages.items()]
+    return sorted(named, key=lambda pair: -pair[1])
 
 
 def bottleneck(stages: Mapping[str, float]) -> tuple[str, float] | None:
-    """Return the stage that took most of the time, and its share; None where nothing took any.
+    """Return the stage with the largest share of the time, and the share; None if no time was spent.
 
-    Finding files and loading the embedder are left out: they are paid once, and limit nothing.
+    Finding files and loading the embedder do not count: they happen once.
     """
-    lasting = {stage: seconds for stage, seconds in stages.items() if stage not in ("find", "load")}
-    return next(iter(shares(lasting)), None)
+    return next(iter(shares({stage: seconds for stage, seconds in stages.items() if stage not in _ONCE})), None)

@@ -176,7 +176,7 @@ class _Run:
             ingestor = Ingestor(index, embedder, chunker, self.observer.progress, parse_all, self.stages)
             report = ingestor.carry_out(plan, self.found)
             report.parse_seconds = pool.busy_seconds
-        ingestor.tell("comparing")
+        ingestor.show("comparing")
         self._compare(index.store, report)
         return report
 

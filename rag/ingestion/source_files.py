@@ -1,8 +1,7 @@
-"""The file a document was read from: whether it is still there, and still what was read.
+"""The file that a document was read from: whether it still exists, and is unchanged.
 
-A file counts as the original only if its content has the hash that was stored when it was read; whatever stands under
-its name now is handed to nobody otherwise. It opens the index's database by itself, so that evidence can be shown while
-models are loading.
+A file counts as the original only if its content has the hash that was stored when it was read; the content of any
+other file is never returned. The index's database is opened directly, so that evidence can be shown while models load.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ PDF = "application/pdf"
 
 @dataclass(frozen=True)
 class Original:
-    """What became of a passage's document and its file.
+    """The state of a passage's document and its file.
 
-    ``removed``: the index has no such document any more; ``replaced``: it has one, without these words; ``missing``:
-    there is no file; ``changed``: the file is not what was read; ``same``: then ``data`` is its content.
-    ``before`` says where on its page the passage begins (:func:`rag.ingestion.loaders.pdf_page.compact`).
+    ``removed``: the document is not in the index any more; ``replaced``: it is, without these words; ``missing``: the
+    file does not exist; ``changed``: the file has other content; ``same``: ``data`` is its content. ``before`` is where
+    the passage begins on its page (:func:`rag.ingestion.loaders.pdf_page.compact`).
     """
 
     state: Literal["same", "changed", "missing", "removed", "replaced"]
@@ -46,10 +45,10 @@ class Original:
         return self.state == "same" and self.media_type == PDF
 
 
-def find_original(index: Path, passage: Passage, place: Path | None = None) -> Original:
-    """Look for the file behind a passage, at ``place`` where its name is no path. Raises what opening the index raises.
+def find_original(index: Path, passage: Passage, upload: Path | None = None) -> Original:
+    """Look for the file of a passage. ``upload`` is the path of an uploaded file, whose name is not a path.
 
-    An upload whose ``place`` is not known is missing.
+    An upload without that path is missing. Raises what opening the index raises.
     """
     store = Store.open(index)
     try:
@@ -63,14 +62,14 @@ def find_original(index: Path, passage: Passage, place: Path | None = None) -> O
     finally:
         store.close()
     try:
-        if place is None and is_upload(passage.source):
+        if upload is None and is_upload(passage.source):
             return Original("missing", row.media_type, row.pages)
-        content = read_file(place or source_path(passage.source, index.absolute().parent))
+        content = read_file(upload or source_path(passage.source, index.absolute().parent))
     except DocumentError:
         return Original("missing", row.media_type, row.pages)
     if content.sha256 != row.content_sha256:
         return Original("changed", row.media_type, row.pages)
-    # Only a page is drawn from the file itself: other texts are shown as they were read.
+    # Only pages of a PDF are drawn from the file; other texts are shown as they were read.
     data = content.data if row.media_type == PDF else b""
     return Original("same", row.media_type, row.pages, content.sha256, data, before)
 
@@ -81,7 +80,7 @@ def _before(store: Store, passage: Passage, text: str) -> int:
 
 
 def passage_with(store: Store, source: str, find: Callable[[str], tuple[int, int] | None]) -> Passage | None:
-    """Return the first chunk of a document in which something is found, None where there is none."""
+    """Return the first chunk of a document for which ``find`` returns a span, None if there is none."""
     for row in store.chunks_of(source):
         if find(row.text) is not None:
             return Passage(row.id, row.source, row.title, row.page, row.headings, row.start, row.end, row.text, 0.0)

@@ -1,7 +1,7 @@
-"""Texts that have no vector yet are embedded and stored, some seconds' worth at a time.
+"""Embeds texts that have no vector yet and stores the vectors, a few seconds of work at a time.
 
-Every part is stored before the next is begun: whatever interrupts, at most one part's embeddings are made again. How
-many texts are some seconds' worth is measured as it goes, because it is thirty on one machine and thousands on another.
+Each batch is stored before the next begins, so an interruption loses at most one batch of embeddings. The size of a
+batch follows from the measured speed: a few seconds are thirty texts on one machine and thousands on another.
 """
 
 from __future__ import annotations
@@ -15,58 +15,57 @@ from rag.ingestion.report import StageClock
 
 __all__ = ["VectorWriter"]
 
-_SECONDS_A_PART = 2.0
-_ASSUMED = 30.0  # texts a second, until it is known: that of a slow machine
-_LEAST, _MOST = 32, 8192  # texts in a part
+_BATCH_SECONDS = 2.0
+_ASSUMED_RATE = 30.0  # texts a second on a slow machine, until the rate is measured
+_LEAST, _MOST = 32, 8192  # texts in a batch
 
 
 class VectorWriter:
-    """Embeds for one index. ``embedded`` counts the texts so far, ``tokens`` what the embedder read of them."""
+    """Embeds for one index. ``embedded`` counts the texts so far."""
 
     def __init__(self, index: Index, embedder: Embedder, stages: StageClock) -> None:
         self._store = index.store
         self._embedder = embedder
         self._stages = stages
-        self._rate = _ASSUMED
+        self._rate = _ASSUMED_RATE
         self._tokens_before = embedder.work.tokens
         self.embedded = 0
 
     @property
     def tokens(self) -> int:
-        """The tokens that were read for them."""
+        """The tokens that the embedder has read for them."""
         return self._embedder.work.tokens - self._tokens_before
 
     def seconds_for(self, texts: int) -> float:
-        """Estimate how long that many texts take, by how long the last part took."""
+        """Estimate how long it takes to embed this many texts."""
         return texts / self._rate
 
-    def fill(self, texts: Mapping[bytes, EmbeddedText], tell: Callable[[float], None]) -> None:
-        """Embed and store the texts (by their hash) that this embedder has not embedded before.
+    def write(self, texts: Mapping[bytes, EmbeddedText], progress: Callable[[float], None]) -> None:
+        """Embed and store the texts (by their hash) that have no vector of this embedder.
 
-        ``tell`` is given the share that is done, after each part.
+        ``progress`` gets the share that is done after each batch.
         """
         with self._stages.stage("write"):
             known = self._store.known_vectors(self._embedder.fingerprint, texts)
-        # Like lengths together, so that little is padding; the longest first, so that a part is never underrated.
+        # Similar lengths together, for little padding; the longest first, so that no batch takes longer than estimated.
         missing = sorted((item for item in texts.items() if item[0] not in known), key=lambda item: -item[1].length)
         done = 0
         while done < len(missing):
-            part = missing[done : done + max(_LEAST, min(int(self._rate * _SECONDS_A_PART), _MOST))]
-            self._embed(part)
-            done += len(part)
-            self.embedded += len(part)
-            tell(done / len(missing))
+            batch = missing[done : done + max(_LEAST, min(int(self._rate * _BATCH_SECONDS), _MOST))]
+            self._write_batch(batch)
+            done += len(batch)
+            self.embedded += len(batch)
+            progress(done / len(missing))
 
-    def _embed(self, part: list[tuple[bytes, EmbeddedText]]) -> None:
+    def _write_batch(self, batch: list[tuple[bytes, EmbeddedText]]) -> None:
         work, started = self._embedder.work, self._stages.now()
-        tokenised = work.tokenising
+        tokenising = work.tokenising
         with self._stages.stage("embed"):
-            vectors = self._embedder.embed_passages([str(text) for _, text in part])
-        self._stages.shift("embed", "tokenise", work.tokenising - tokenised)
-        took = self._stages.now() - started
-        if took > 0:
-            self._rate = len(part) / took
+            vectors = self._embedder.embed_passages([str(text) for _, text in batch])
+        self._stages.shift("embed", "tokenise", work.tokenising - tokenising)
+        seconds = self._stages.now() - started
+        if seconds > 0:
+            self._rate = len(batch) / seconds
         with self._stages.stage("write"):
-            self._store.put_vectors(
-                self._embedder.fingerprint, {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
-            )
+            by_key = {key: vector for (key, _), vector in zip(batch, vectors, strict=True)}
+            self._store.put_vectors(self._embedder.fingerprint, by_key)

@@ -31,14 +31,14 @@ def test_after_the_reading_no_time_is_left_and_the_part_in_hand_is_told() -> Non
 
 def test_the_stages_are_named_with_their_shares_the_largest_first() -> None:
     told = stage_shares(STAGES)
-    assert told == "the encoder 60 %, loading the embedder 25 %, waiting for parsers 10 %, cutting 5 %"
+    assert told == "embedding 60 %, loading the embedder 25 %, waiting for parsers 10 %, chunking 5 %"
     assert sum(share for _, share in shares(STAGES)) == pytest.approx(1)
     assert stage_shares({}) == ""
 
 
 def test_a_stage_that_runs_once_is_no_bottleneck() -> None:
     found = bottleneck({"load": 50.0, "find": 9.0, "chunk": 1.0, "embed": 2.0})
-    assert found is not None and found[0] == "the encoder"
+    assert found is not None and found[0] == "embedding"
     assert bottleneck({}) is None
 
 

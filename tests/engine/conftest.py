@@ -20,7 +20,7 @@ from rag.config import Config, load_config
 from rag.embedding.base import Embedder
 from rag.factory import make_generator, open_or_create
 from rag.generation.base import Completer
-from rag.ingestion.chunker import Chunker
+from rag.ingestion.chunker import Chunker, ChunkerSettings
 from rag.ingestion.ingestor import Ingestor
 from rag.models.resolve import resolve_model
 
@@ -45,7 +45,7 @@ def example_index(tmp_path_factory: pytest.TempPathFactory, cpu_config: Config, 
     folder = tmp_path_factory.mktemp("examples") / ".rag"
     index = open_or_create(folder, cpu_config, minilm)
     with index.writing("tests"):
-        Ingestor(index, minilm, Chunker(minilm, size=cpu_config.chunking.size)).run([EXAMPLES])
+        Ingestor(index, minilm, Chunker(minilm, ChunkerSettings(size=cpu_config.chunking.size))).run([EXAMPLES])
     return folder
 
 

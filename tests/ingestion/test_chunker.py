@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rag.embedding.base import Embedder
 from rag.embedding.fake import FakeEmbedder
-from rag.ingestion.chunker import _WORD, Chunker, _words_backwards
+from rag.ingestion.chunker import _WORD, Chunker, ChunkerSettings, _words_backwards
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise
@@ -78,7 +78,7 @@ def lost(document: Document, spans: list[tuple[int, int]]) -> list[str]:
 @given(text=TEXTS)
 def test_any_text_is_cut_soundly(text: str, size: int, overlap: int) -> None:
     fake = FakeEmbedder()
-    chunker = Chunker(fake, size=size, overlap=overlap)
+    chunker = Chunker(fake, ChunkerSettings(size=size, overlap=overlap))
     for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
         assert_sound(document, fake, chunker, overlap=overlap)
 
@@ -86,7 +86,7 @@ def test_any_text_is_cut_soundly(text: str, size: int, overlap: int) -> None:
 @settings(max_examples=40)
 @given(text=TEXTS, sizes=st.sampled_from(SIZES))
 def test_any_text_is_cut_soundly_for_the_real_tokenizer(minilm: Embedder, text: str, sizes: tuple[int, int]) -> None:
-    chunker = Chunker(minilm, size=sizes[0], overlap=sizes[1])
+    chunker = Chunker(minilm, ChunkerSettings(size=sizes[0], overlap=sizes[1]))
     for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
         assert_sound(document, minilm, chunker, overlap=sizes[1])
 
@@ -97,14 +97,14 @@ EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / "examples/docs")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_the_example_documents_are_cut_soundly(minilm: Embedder, path: Path) -> None:
     document = load_bytes(path.read_bytes(), path.name)
-    assert_sound(document, minilm, Chunker(minilm, size=200, overlap=32), overlap=32)
-    assert_sound(document, minilm, Chunker(minilm, size=32, overlap=0), overlap=0)
+    assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=200, overlap=32)), overlap=32)
+    assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=32, overlap=0)), overlap=0)
 
 
 @pytest.mark.parametrize("unread", ["\u200b", "\u00ad", "\ufffd", "\x1b"], ids=ascii)
 def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, unread: str) -> None:
     document = plain(f"The net hangs still.\n\n{unread}\n\n" * 60)
-    assert_sound(document, minilm, Chunker(minilm, size=64, overlap=16), overlap=16)
+    assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=64, overlap=16)), overlap=16)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, un
 )
 def test_text_without_spaces_is_cut_to_what_the_embedder_reads(minilm: Embedder, text: str) -> None:
     document = plain(text)
-    chunker = Chunker(minilm, size=200, overlap=32)
+    chunker = Chunker(minilm, ChunkerSettings(size=200, overlap=32))
     assert_sound(document, minilm, chunker, overlap=32)
     assert max(len(chunk.text) for chunk in chunker.chunk(document)) < 1000
 
@@ -129,20 +129,20 @@ LONG = " ".join(f"word{n} fog" for n in range(600))
 
 
 def test_neighbours_overlap_where_asked(embedder: Embedder) -> None:
-    chunks = Chunker(embedder, size=64, overlap=16).chunk(plain(LONG))
+    chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=16)).chunk(plain(LONG))
     assert len(chunks) > 10
     assert all(after.start < before.end for before, after in pairwise(chunks))
 
 
 def test_the_overlap_is_no_larger_than_asked(embedder: Embedder) -> None:
-    chunks = Chunker(embedder, size=64, overlap=16).chunk(plain(LONG))
+    chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=16)).chunk(plain(LONG))
     special = embedder.count_tokens([""])[0]
     shared = [LONG[after.start : before.end] for before, after in pairwise(chunks)]
     assert max(embedder.count_tokens(shared)) - special <= 16
 
 
 def test_neighbours_are_apart_without_overlap(embedder: Embedder) -> None:
-    chunks = Chunker(embedder, size=64, overlap=0).chunk(plain(LONG))
+    chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=0)).chunk(plain(LONG))
     assert len(chunks) > 10
     assert all(before.end <= after.start for before, after in pairwise(chunks))
 
@@ -150,7 +150,7 @@ def test_neighbours_are_apart_without_overlap(embedder: Embedder) -> None:
 @pytest.mark.parametrize("overlap", [0, 16])
 def test_periodic_text_is_covered_from_end_to_end(embedder: Embedder, overlap: int) -> None:
     text = "abc " * 2000
-    chunks = Chunker(embedder, size=64, overlap=overlap).chunk(plain(text))
+    chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=overlap)).chunk(plain(text))
     assert (chunks[0].start, chunks[-1].end) == (0, len(text) - 1)
     assert len({chunk.start for chunk in chunks}) == len(chunks)
     assert all(after.start <= before.end + 1 for before, after in pairwise(chunks))
@@ -158,21 +158,25 @@ def test_periodic_text_is_covered_from_end_to_end(embedder: Embedder, overlap: i
 
 def test_chunks_use_the_size_they_are_given(embedder: Embedder) -> None:
     special = embedder.count_tokens([""])[0]
-    counts = embedder.count_tokens([c.text for c in Chunker(embedder, size=64, overlap=0).chunk(plain(LONG))])
+    counts = embedder.count_tokens(
+        [c.text for c in Chunker(embedder, ChunkerSettings(size=64, overlap=0)).chunk(plain(LONG))]
+    )
     assert max(counts) - special <= 64
     assert min(counts[:-1]) - special > 32
 
 
 def test_a_cut_prefers_paragraphs_to_sentences_to_words() -> None:
     first, second = "The net hangs still. " * 6, "The cup tips over. " * 6
-    chunks = Chunker(FakeEmbedder(), size=40, overlap=0).chunk(plain(f"{first.strip()}\n\n{second.strip()}"))
+    chunks = Chunker(FakeEmbedder(), ChunkerSettings(size=40, overlap=0)).chunk(
+        plain(f"{first.strip()}\n\n{second.strip()}")
+    )
     assert [chunk.text for chunk in chunks] == [first.strip(), second.strip()]
 
 
 def test_chunks_stay_inside_their_section_and_carry_its_place() -> None:
     text = "page one " * 30 + "page two " * 30
     document = Document("a.pdf", "application/pdf", "A", text, (Section(0, 270, 1), Section(270, 540, 2)), 2)
-    chunks = Chunker(FakeEmbedder(), size=50, overlap=10).chunk(document)
+    chunks = Chunker(FakeEmbedder(), ChunkerSettings(size=50, overlap=10)).chunk(document)
     assert {chunk.page for chunk in chunks} == {1, 2}
     assert all(chunk.end <= 270 if chunk.page == 1 else chunk.start >= 270 for chunk in chunks)
 
@@ -180,7 +184,7 @@ def test_chunks_stay_inside_their_section_and_carry_its_place() -> None:
 @pytest.mark.parametrize("overlap", [0, 4])
 def test_a_heading_line_that_was_left_out_does_not_come_back(overlap: int) -> None:
     document = markdown_document("# The mast\n\n" + "It is 31 metres tall. " * 30, "a.md", "text/markdown")
-    chunker = Chunker(FakeEmbedder(), size=24, overlap=overlap)
+    chunker = Chunker(FakeEmbedder(), ChunkerSettings(size=24, overlap=overlap))
     chunks = chunker.chunk(document)
     assert chunks[0].text.startswith("It is 31")
     assert all(str(text).startswith("The mast\n") for text in chunker.embedded_texts(document, chunks))
@@ -194,7 +198,7 @@ def test_a_short_section_keeps_its_heading() -> None:
 def test_what_a_dropped_heading_line_holds_beside_its_words_is_not_lost() -> None:
     text = "# ![Ada Brill at the lamp](ada.png) The mast\n\n" + "It is 31 metres tall. " * 30
     document = markdown_document(text, "a.md", "text/markdown")
-    chunker = Chunker(FakeEmbedder(), size=24, overlap=4)
+    chunker = Chunker(FakeEmbedder(), ChunkerSettings(size=24, overlap=4))
     assert "Ada Brill" in " ".join(map(str, chunker.embedded_texts(document, chunker.chunk(document))))
 
 
@@ -204,7 +208,7 @@ def test_the_context_line_is_the_heading_path_or_the_title() -> None:
     assert str(chunker.embedded_texts(deep, chunker.chunk(deep))[1]) == "A > B\n## B\n\nb"
     flat = plain("just text", title="Price list")
     assert list(map(str, chunker.embedded_texts(flat, chunker.chunk(flat)))) == ["Price list\njust text"]
-    bare = Chunker(FakeEmbedder(), embed_headings=False)
+    bare = Chunker(FakeEmbedder(), ChunkerSettings(embed_headings=False))
     assert list(map(str, bare.embedded_texts(flat, bare.chunk(flat)))) == ["just text"]
 
 
@@ -217,15 +221,15 @@ def test_a_context_that_would_crowd_out_the_text_loses_its_least_specific_part()
 
 def test_a_size_that_the_embedder_cannot_read_is_refused(embedder: Embedder) -> None:
     special = embedder.count_tokens([""])[0]
-    Chunker(embedder, size=embedder.max_tokens - special)
+    Chunker(embedder, ChunkerSettings(size=embedder.max_tokens - special))
     with pytest.raises(ValueError, match=r"chunking\.size is 255"):
-        Chunker(embedder, size=embedder.max_tokens - special + 1)
+        Chunker(embedder, ChunkerSettings(size=embedder.max_tokens - special + 1))
 
 
 @pytest.mark.parametrize("overlap", [32, 33])
 def test_an_overlap_as_large_as_the_chunk_is_refused(overlap: int) -> None:
     with pytest.raises(ValueError, match=r"chunking\.overlap"):
-        Chunker(FakeEmbedder(), size=32, overlap=overlap)
+        Chunker(FakeEmbedder(), ChunkerSettings(size=32, overlap=overlap))
 
 
 def test_a_document_without_sections_has_no_chunks() -> None:
@@ -248,6 +252,6 @@ def test_a_long_text_is_counted_no_further_than_need_be() -> None:
             return super().count_tokens(texts)
 
     text = " ".join(f"word{n}" for n in range(50_000))
-    chunks = Chunker(Counted(), size=64, overlap=8).chunk(plain(text))
+    chunks = Chunker(Counted(), ChunkerSettings(size=64, overlap=8)).chunk(plain(text))
     assert lost(plain(text), [(chunk.start, chunk.end) for chunk in chunks]) == []
     assert Counted.most <= 20_000 < len(text)

@@ -16,10 +16,10 @@ from rag.embedding.base import Float32
 from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.factory import index_settings, make_chunker, open_index
-from rag.ingestion.ingestor import Ingestor, IngestReport, Progress
+from rag.ingestion.ingestor import Ingestor
 from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parse_in
 from rag.ingestion.reembed import reembed
-from rag.ingestion.report import StageClock, bottleneck
+from rag.ingestion.report import IngestReport, Progress, StageClock, bottleneck
 from rag.ingestion.sandbox import ParserPool
 
 PDF_HEADER = b"%PDF-1.7\nbroken"
@@ -425,7 +425,7 @@ def test_the_time_of_a_run_is_split_without_a_rest(project: Project) -> None:
     assert report.stages["embed"] == pytest.approx(15)
     assert report.stages["parse"] == pytest.approx(3)
     assert sum(report.stages.values()) == pytest.approx(report.seconds, abs=0.1)
-    assert bottleneck(report.stages) == ("the encoder", pytest.approx(15 / 18, abs=0.01))
+    assert bottleneck(report.stages) == ("embedding", pytest.approx(15 / 18, abs=0.01))
     assert report.tokens == sum(FakeEmbedder().count_tokens([f"{n}\nnote {n} on fog" for n in range(30)]))
 
 

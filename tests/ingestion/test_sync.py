@@ -13,8 +13,9 @@ from rag_project import CountingEmbedder, Project
 from rag.errors import InputError
 from rag.ingestion.discovery import IGNORED, find_sources
 from rag.ingestion.file_stamps import SETTLED_NS, read_file
-from rag.ingestion.ingestor import Ingestor, IngestReport, carry_out_without_reading
+from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseJob, parse_here
+from rag.ingestion.report import IngestReport
 from rag.ingestion.sync import IngestOptions, Plan, make_plan
 
 FILES: dict[str, str | bytes] = {

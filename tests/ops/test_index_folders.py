@@ -14,7 +14,8 @@ from indexes.lock import holder, writer_lock
 from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker
 from rag.ingestion.discovery import Found, SourceFile, find_sources
-from rag.ingestion.ingestor import Ingestor, IngestReport
+from rag.ingestion.ingestor import Ingestor
+from rag.ingestion.report import IngestReport
 from rag.ingestion.sync import IngestOptions, make_plan
 from rag.ops.index_folders import holds_index, remove_documents, remove_index, writer_of
 from rag.retrieval.filters import Filter

@@ -14,7 +14,8 @@ from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import RagError
 from rag.factory import index_settings, make_chunker, open_or_create
-from rag.ingestion.ingestor import Ingestor, Progress
+from rag.ingestion.ingestor import Ingestor
+from rag.ingestion.report import Progress
 from rag.text import counted
 
 __all__ = ["corpus_index"]

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from rag.ingestion.loaders.text import decode
 from rag.types import Document, Section
 
-__all__ = ["CODE_SUFFIXES", "LANGUAGES", "language_of", "language_of_script", "load_code"]
+__all__ = ["CODE_SUFFIXES", "LANGUAGES", "language_of_script", "load_code"]
 
 _PREFIX = "text/x-"
 CODE_SUFFIXES = {
@@ -33,11 +33,6 @@ def load_code(data: bytes, source: str) -> Document:
     text = decode(data)
     language = CODE_SUFFIXES.get(path.suffix.lower()) or language_of_script(text) or "code"
     return Document(source, _PREFIX + language, path.name, text, (Section(0, len(text)),))
-
-
-def language_of(media_type: str) -> str | None:
-    """Return the language of source code; None for other media types."""
-    return media_type.removeprefix(_PREFIX) if media_type.startswith(_PREFIX) else None
 
 
 def language_of_script(text: str) -> str | None:

@@ -28,6 +28,7 @@ __all__ = [
     "filter_of",
     "filter_types",
     "has_slides",
+    "language_of",
 ]
 
 CODE, PLAIN_TEXT = "text/x-code", "text/plain"
@@ -223,3 +224,9 @@ def has_slides(source: str) -> bool:
     """Return whether a document's pages are slides, by its name: a passage does not know its document's type."""
     suffix = PurePath(source).suffix.lower()
     return any(row.page == "slide" and suffix in row.extensions + row.other_extensions for row in FORMATS.values())
+
+
+def language_of(media_type: str) -> str | None:
+    """Return the language of source code or markup, such as ``python`` or ``latex``; None for other media types."""
+    prefix = "text/x-"
+    return media_type.removeprefix(prefix) if media_type.startswith(prefix) else None

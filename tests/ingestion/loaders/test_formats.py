@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import DocumentError
-from rag.ingestion.chunker import Chunker
+from rag.ingestion.chunker import Chunker, ChunkerSettings
 from rag.ingestion.loaders import load_bytes, sniff
 from rag.types import Document
 
@@ -388,7 +388,7 @@ class Words:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_document_can_be_chunked(name: str) -> None:
     document = read(name)
-    chunks = Chunker(Words(), size=20, overlap=4).chunk(document)
+    chunks = Chunker(Words(), ChunkerSettings(size=20, overlap=4)).chunk(document)
     assert chunks
     assert all(document.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
 
@@ -400,7 +400,7 @@ def test_chunks_of_code_begin_where_definitions_do(name: str, begin: str) -> Non
     bodies = "\n".join(f"    total = total + {n} # and so on, and so on" for n in range(2))
     text = "\n\n".join(f"{begin.format(n)}\n{bodies}\n" for n in range(12))
     document = load_bytes(text.encode(), name)
-    chunks = Chunker(Words(), size=30, overlap=0).chunk(document)
+    chunks = Chunker(Words(), ChunkerSettings(size=30, overlap=0)).chunk(document)
     first_words = begin.partition("{")[0]
     assert len(chunks) >= 6
     assert all(chunk.text.startswith(first_words) for chunk in chunks)
