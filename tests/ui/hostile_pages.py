@@ -115,7 +115,7 @@ def evaluation(_: Here, texts: list[str]) -> None:
         def now(self) -> Evaluation:
             return Evaluation(Request("q"), "failed", 1.0, error="\n".join(texts), remedy="\n".join(texts))
 
-    evaluations()._running.setdefault(_settings().runs, Ended())  # type: ignore[arg-type]
+    evaluations()._jobs.setdefault(_settings().runs, Ended())  # type: ignore[arg-type]
     _evaluation()
 
 
