@@ -21,20 +21,14 @@ _LEAST, _MOST = 32, 8192  # texts in a batch
 
 
 class VectorWriter:
-    """Embeds for one index. ``embedded`` counts the texts so far."""
+    """Embeds for one index. ``embedded`` counts the texts so far, ``tokens`` what the embedder has read of them."""
 
     def __init__(self, index: Index, embedder: Embedder, stages: StageClock) -> None:
         self._store = index.store
         self._embedder = embedder
         self._stages = stages
         self._rate = _ASSUMED_RATE
-        self._tokens_before = embedder.work.tokens
-        self.embedded = 0
-
-    @property
-    def tokens(self) -> int:
-        """The tokens that the embedder has read for them."""
-        return self._embedder.work.tokens - self._tokens_before
+        self.embedded = self.tokens = 0
 
     def seconds_for(self, texts: int) -> float:
         """Estimate how long it takes to embed this many texts."""
@@ -59,10 +53,11 @@ class VectorWriter:
 
     def _write_batch(self, batch: list[tuple[bytes, EmbeddedText]]) -> None:
         work, started = self._embedder.work, self._stages.now()
-        tokenising = work.tokenising
+        tokens, tokenising = work.tokens, work.tokenising
         with self._stages.stage("embed"):
             vectors = self._embedder.embed_passages([str(text) for _, text in batch])
         self._stages.shift("embed", "tokenise", work.tokenising - tokenising)
+        self.tokens += work.tokens - tokens
         seconds = self._stages.now() - started
         if seconds > 0:
             self._rate = len(batch) / seconds

@@ -41,9 +41,9 @@ def test_passages_are_near_and_questions_the_same(exact: OpenVinoEmbedder) -> No
 
 
 @needs_int8
-def test_fp32_may_be_asked_for(exact: OpenVinoEmbedder) -> None:
-    asked = make_embedder(load_config("cpu", ["embedding.dtype=float32"]).config)
-    np.testing.assert_array_equal(asked.embed_passages(TEXTS), exact.embed_passages(TEXTS))
+def test_fp32_may_be_set(exact: OpenVinoEmbedder) -> None:
+    by_config = make_embedder(load_config("cpu", ["embedding.dtype=float32"]).config)
+    np.testing.assert_array_equal(by_config.embed_passages(TEXTS), exact.embed_passages(TEXTS))
 
 
 @needs_int8

@@ -105,12 +105,12 @@ def test_an_embedder_whose_graph_is_not_made_is_not_prepared(
     assert not embedder_is_prepared(by_graph)
     assert embedder_is_prepared(load_config("cpu", ["embedding.engine=torch"]).config)
     assert embedder_is_prepared(load_config("test").config)
-    for config, told in (
+    for config, message in (
         (by_graph, "preparing the embedder for this machine, once: up to a minute…\n"),
         (load_config("test").config, ""),
     ):
         with loading(config):
-            assert capsys.readouterr().err == told
+            assert capsys.readouterr().err == message
 
 
 def test_a_conversion_that_fails_leaves_nothing_and_says_what_to_do(
@@ -173,7 +173,7 @@ def test_the_compiled_graph_is_cached() -> None:
 
 
 @pytest.mark.parametrize("engine", ["auto", "openvino"])
-def test_where_no_graph_can_be_kept_torch_embeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str) -> None:
+def test_without_a_writable_cache_torch_embeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("RAG_CACHE", str(tmp_path / "file" / "below"))  # a folder that nobody can make
     config = load_config("cpu", [f"embedding.engine={engine}"]).config

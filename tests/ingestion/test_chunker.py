@@ -65,7 +65,7 @@ def lost(document: Document, spans: list[tuple[int, int]]) -> list[str]:
     missing = []
     for section in document.sections:
         body = section.start
-        if section.headings:  # its words stand in the heading path of every chunk
+        if section.headings:  # its words are in the heading path of every chunk
             body = document.text.find("\n", section.start, section.end) + 1 or section.end
         missing += [
             document.text[n] for n in range(body, section.end) if not covered[n] and not document.text[n].isspace()
@@ -76,7 +76,7 @@ def lost(document: Document, spans: list[tuple[int, int]]) -> list[str]:
 @pytest.mark.parametrize(("size", "overlap"), SIZES)
 @settings(max_examples=40)
 @given(text=TEXTS)
-def test_any_text_is_cut_soundly(text: str, size: int, overlap: int) -> None:
+def test_any_text_is_split_soundly(text: str, size: int, overlap: int) -> None:
     fake = FakeEmbedder()
     chunker = Chunker(fake, ChunkerSettings(size=size, overlap=overlap))
     for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
@@ -85,7 +85,7 @@ def test_any_text_is_cut_soundly(text: str, size: int, overlap: int) -> None:
 
 @settings(max_examples=40)
 @given(text=TEXTS, sizes=st.sampled_from(SIZES))
-def test_any_text_is_cut_soundly_for_the_real_tokenizer(minilm: Embedder, text: str, sizes: tuple[int, int]) -> None:
+def test_any_text_is_split_soundly_for_the_real_tokenizer(minilm: Embedder, text: str, sizes: tuple[int, int]) -> None:
     chunker = Chunker(minilm, ChunkerSettings(size=sizes[0], overlap=sizes[1]))
     for document in (plain(text), markdown_document(text, "a.md", "text/markdown")):
         assert_sound(document, minilm, chunker, overlap=sizes[1])
@@ -95,14 +95,14 @@ EXAMPLES = sorted(path for path in (Path(__file__).parents[2] / "examples/docs")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_the_example_documents_are_cut_soundly(minilm: Embedder, path: Path) -> None:
+def test_the_example_documents_are_split_soundly(minilm: Embedder, path: Path) -> None:
     document = load_bytes(path.read_bytes(), path.name)
     assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=200, overlap=32)), overlap=32)
     assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=32, overlap=0)), overlap=0)
 
 
 @pytest.mark.parametrize("unread", ["\u200b", "\u00ad", "\ufffd", "\x1b"], ids=ascii)
-def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, unread: str) -> None:
+def test_characters_that_the_tokenizer_ignores_are_in_a_chunk(minilm: Embedder, unread: str) -> None:
     document = plain(f"The net hangs still.\n\n{unread}\n\n" * 60)
     assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=64, overlap=16)), overlap=16)
 
@@ -112,7 +112,7 @@ def test_characters_that_the_tokenizer_passes_over_are_kept(minilm: Embedder, un
     ["QUJDREVGR0hJSktM" * 2000, "การเดินทางไปยังสถานีรถไฟฟ้าที่ใกล้ที่สุดใช้เวลาประมาณสิบห้านาที " * 300, "가나다라마바사" * 1000],
     ids=["no space at all", "sentences without spaces", "decomposed by the tokenizer"],
 )
-def test_text_without_spaces_is_cut_to_what_the_embedder_reads(minilm: Embedder, text: str) -> None:
+def test_text_without_spaces_is_split_to_what_the_embedder_reads(minilm: Embedder, text: str) -> None:
     document = plain(text)
     chunker = Chunker(minilm, ChunkerSettings(size=200, overlap=32))
     assert_sound(document, minilm, chunker, overlap=32)
@@ -128,13 +128,13 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
 LONG = " ".join(f"word{n} fog" for n in range(600))
 
 
-def test_neighbours_overlap_where_asked(embedder: Embedder) -> None:
+def test_neighbours_overlap(embedder: Embedder) -> None:
     chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=16)).chunk(plain(LONG))
     assert len(chunks) > 10
     assert all(after.start < before.end for before, after in pairwise(chunks))
 
 
-def test_the_overlap_is_no_larger_than_asked(embedder: Embedder) -> None:
+def test_the_overlap_is_no_larger_than_set(embedder: Embedder) -> None:
     chunks = Chunker(embedder, ChunkerSettings(size=64, overlap=16)).chunk(plain(LONG))
     special = embedder.count_tokens([""])[0]
     shared = [LONG[after.start : before.end] for before, after in pairwise(chunks)]
@@ -165,7 +165,7 @@ def test_chunks_use_the_size_they_are_given(embedder: Embedder) -> None:
     assert min(counts[:-1]) - special > 32
 
 
-def test_a_cut_prefers_paragraphs_to_sentences_to_words() -> None:
+def test_a_split_prefers_paragraphs_to_sentences_to_words() -> None:
     first, second = "The net hangs still. " * 6, "The cup tips over. " * 6
     chunks = Chunker(FakeEmbedder(), ChunkerSettings(size=40, overlap=0)).chunk(
         plain(f"{first.strip()}\n\n{second.strip()}")

@@ -152,7 +152,7 @@ def test_a_good_file_that_breaks_is_stale_and_still_answers(fog: Project) -> Non
 
 
 @pytest.mark.parametrize("content", ["Lentil soup is served on Mondays. A bowl costs four tokens.\n", "Pea soup.\n"])
-def test_a_stale_file_that_is_mended_is_ready_again(fog: Project, content: str) -> None:
+def test_a_stale_file_that_is_corrected_is_ready_again(fog: Project, content: str) -> None:
     fog.write({"canteen.txt": b""}).ingest()
     assert counts(fog.write({"canteen.txt": content}).ingest()) == (0, 1, 2, 0)
     assert fog.states()["canteen.txt"] == "ready"
@@ -160,7 +160,7 @@ def test_a_stale_file_that_is_mended_is_ready_again(fog: Project, content: str) 
     assert content.strip() in found(fog, "soup")
 
 
-def test_a_file_that_was_never_good_becomes_added_when_mended(project: Project) -> None:
+def test_a_file_that_was_never_good_becomes_added_when_corrected(project: Project) -> None:
     project.write({"a.txt": ""}).ingest()
     assert counts(project.write({"a.txt": "fog\n"}).ingest()) == (1, 0, 0, 0)
     assert project.states() == {"a.txt": "ready"}
@@ -280,12 +280,12 @@ def test_an_interrupted_run_keeps_its_batches_and_the_next_completes_it(project:
     files: dict[str, str | bytes] = {f"{n:03}.txt": f"note {n} on fog\n" for n in range(300)}
     with pytest.raises(KeyboardInterrupt):
         project.write(files).ingest(embedder=CountingEmbedder(interrupt_at=3))
-    kept = len(project.states())
-    assert 0 < kept < 300
+    before = len(project.states())
+    assert 0 < before < 300
     embedder = CountingEmbedder()
     report = project.ingest(embedder=embedder)
-    assert counts(report) == (300 - kept, 0, kept, 0)
-    assert len(embedder.texts) == 300 - kept
+    assert counts(report) == (300 - before, 0, before, 0)
+    assert len(embedder.texts) == 300 - before
     clean = Project(tmp_path / "clean").write(files)
     clean.ingest()
     assert project.contents() == clean.contents()
@@ -309,7 +309,7 @@ def test_an_interruption_inside_a_huge_file_keeps_the_vectors_that_were_made(tmp
 
 
 class _Clock:
-    """Time that passes only where it is told to."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -393,7 +393,7 @@ def test_a_file_is_let_go_before_its_text_is_embedded(project: Project, parsers:
             parse_all = parse_in(stack.enter_context(ParserPool(1)))
         ingest_by(_Clock(), project, Looking(), parse_all).run([project.folder])
     assert held
-    # What is embedded is the file before the one that was asked for; a pool has two more in flight.
+    # What is embedded is the file before the current one; a pool has two more in flight.
     assert max(held) <= {"here": 1, "pool": 3}[parsers]
     assert min(held) == 0
 
@@ -429,7 +429,7 @@ def test_the_time_of_a_run_is_split_without_a_rest(project: Project) -> None:
     assert report.tokens == sum(FakeEmbedder().count_tokens([f"{n}\nnote {n} on fog" for n in range(30)]))
 
 
-# Embedding anew ---------------------------------------------------------------------------------------------
+# Reembedding ------------------------------------------------------------------------------------------------
 
 
 def reembedded(project: Project, *assignments: str) -> tuple[Project, IngestReport]:
@@ -443,7 +443,7 @@ def reembedded(project: Project, *assignments: str) -> tuple[Project, IngestRepo
     return project, report
 
 
-def test_embedding_anew_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -> None:
+def test_reembedding_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -> None:
     long: dict[str, str | bytes] = {
         "long.md": "# A\n\n" + "The net hangs still on the quay. " * 40 + "\n\n## B\n\nIt is old.\n"
     }
@@ -459,7 +459,7 @@ def test_embedding_anew_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -
     assert counts(changed.ingest()) == (0, 0, 4, 0)
 
 
-def test_embedding_anew_needs_no_files(fog: Project) -> None:
+def test_reembedding_needs_no_files(fog: Project) -> None:
     for path in (fog.folder / "fog.md", fog.folder / "canteen.txt"):
         path.unlink()
     changed, report = reembedded(fog, "chunking.size=64", "chunking.overlap=0")
@@ -467,7 +467,7 @@ def test_embedding_anew_needs_no_files(fog: Project) -> None:
     assert any("Lentil soup" in text for text in found(changed, "soup"))
 
 
-def test_embedding_anew_leaves_stale_and_failed_documents_as_they_are(fog: Project) -> None:
+def test_reembedding_leaves_stale_and_failed_documents_as_they_are(fog: Project) -> None:
     fog.write({"canteen.txt": b"", "bad.pdf": PDF_HEADER}).ingest()
     before = fog.states()
     changed, _ = reembedded(fog, "chunking.size=64", "chunking.overlap=0")

@@ -1,23 +1,25 @@
-"""The index equals the folder: moved, removed, ignored and unchanged files, and what is never believed."""
+"""The index equals the folder: moved, removed, ignored and unchanged files, and what is never trusted."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rag_project import CountingEmbedder, Project
 
 from rag.errors import InputError
+from rag.ingestion import file_stamps
 from rag.ingestion.discovery import IGNORED, find_sources
-from rag.ingestion.file_stamps import SETTLED_NS, read_file
 from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
 from rag.ingestion.parse_jobs import ParseJob, parse_here
 from rag.ingestion.report import IngestReport
 from rag.ingestion.sync import IngestOptions, Plan, make_plan
 
+Settle = Callable[[Path], None]
 FILES: dict[str, str | bytes] = {
     "a/fog.md": "# Fog sensor\n\nThe fog sensor weighs 3.4 kg.\n",
     "a/soup.txt": "Lentil soup is served on Mondays.\n",
@@ -37,12 +39,18 @@ def plan(project: Project, *paths: Path, **options: bool) -> Plan:
     return make_plan(project.index.store, found, project.folder, wanted)
 
 
-def settle(folder: Path) -> None:
-    """Make every file look left alone for long. (Setting a file's times sets its status-change time to now.)"""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            os.utime(path, (1, 1))
-    time.sleep(SETTLED_NS / 1e9 + 0.1)
+@pytest.fixture
+def settle(monkeypatch: pytest.MonkeyPatch) -> Settle:
+    """Return a function after which every file in a folder counts as left alone for a while."""
+
+    def wait(folder: Path) -> None:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                os.utime(path, (1, 1))  # sets the status-change time to now
+        monkeypatch.setattr(file_stamps, "SETTLED_NS", 50_000_000)
+        time.sleep(0.1)
+
+    return wait
 
 
 def rows(project: Project) -> dict[str, list[int]]:
@@ -133,7 +141,7 @@ def test_a_file_that_moved_and_another_copy_of_it_are_a_move_and_an_addition(syn
 # Removed ----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_gone_stays_until_pruning_is_asked_for(synced: Project) -> None:
+def test_documents_without_files_stay_until_pruned(synced: Project) -> None:
     (synced.folder / "a" / "soup.txt").unlink()
     report = synced.ingest()
     assert (report.gone, report.removed, len(synced.states())) == (1, 0, 3)
@@ -271,7 +279,9 @@ def test_an_ignore_file_that_cannot_be_read_stops_the_run(project: Project) -> N
 # Unchanged --------------------------------------------------------------------------------------------------
 
 
-def test_settled_files_are_known_without_being_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settled_files_are_recognised_without_being_read(
+    settle: Settle, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.write(FILES)
     settle(project.folder)
     project.ingest()
@@ -282,7 +292,7 @@ def test_settled_files_are_known_without_being_read(project: Project, monkeypatc
     assert plan(project, rehash=True).unchanged == 3
 
 
-def test_a_file_that_was_just_written_is_not_vouched_for(project: Project) -> None:
+def test_a_file_that_was_just_written_gets_no_stamp(settle: Settle, project: Project) -> None:
     project.write(FILES).ingest()
     assert project.index.store.stamps() == {}
     settle(project.folder)
@@ -301,7 +311,7 @@ def test_a_write_within_the_clocks_granularity_is_seen(project: Project) -> None
     assert project.ingest().changed == 1
 
 
-def test_times_that_were_set_back_are_seen_through(project: Project) -> None:
+def test_times_that_were_set_back_are_detected(settle: Settle, project: Project) -> None:
     project.write({"a.txt": "one\n"})
     settle(project.folder)
     project.ingest()
@@ -311,7 +321,7 @@ def test_times_that_were_set_back_are_seen_through(project: Project) -> None:
     assert project.ingest().changed == 1, "the status-change time cannot be set back"
 
 
-def test_a_damaged_stamp_is_not_believed(project: Project) -> None:
+def test_a_damaged_stamp_is_ignored(settle: Settle, project: Project) -> None:
     project.write({"a.txt": "one\n"})
     settle(project.folder)
     project.ingest()
@@ -325,11 +335,13 @@ def test_a_damaged_stamp_is_not_believed(project: Project) -> None:
     assert plan(project).unchanged == 1
 
 
-def test_a_file_that_grows_while_it_is_read_is_not_vouched_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_grows_while_it_is_read_gets_no_stamp(
+    settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.txt"
     path.write_text("one\n", encoding="utf-8")
     settle(tmp_path)
-    assert read_file(path).stamp is not None
+    assert file_stamps.read_file(path).stamp is not None
     listed, calls = os.fstat, []
 
     def fstat(descriptor: int) -> os.stat_result:
@@ -340,13 +352,13 @@ def test_a_file_that_grows_while_it_is_read_is_not_vouched_for(tmp_path: Path, m
         return listed(descriptor)
 
     monkeypatch.setattr("rag.ingestion.file_stamps.os.fstat", fstat)
-    assert read_file(path).stamp is None
+    assert file_stamps.read_file(path).stamp is None
 
 
 # Failed -----------------------------------------------------------------------------------------------------
 
 
-def test_a_file_that_failed_is_told_and_tried_again_only_on_request(project: Project) -> None:
+def test_a_file_that_failed_is_reported_and_tried_again_only_on_request(project: Project) -> None:
     project.write({"a.txt": "fog\n", "bad.txt": b"\x00\x01" * 99})
     project.ingest()
     made = plan(project)
@@ -359,7 +371,7 @@ def test_a_file_that_failed_is_told_and_tried_again_only_on_request(project: Pro
 # Parsing elsewhere ------------------------------------------------------------------------------------------
 
 
-def test_what_parses_is_handed_in_and_asked_lazily(project: Project) -> None:
+def test_the_parser_is_called_lazily(project: Project) -> None:
     from rag.factory import make_chunker
 
     seen: list[str] = []

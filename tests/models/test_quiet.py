@@ -41,7 +41,7 @@ def test_noise_is_held_back(capfd: pytest.CaptureFixture[str], write: Callable[[
         streams = sys.stdout, sys.stderr
         with spinner:
             before = sys.stdout, sys.stderr
-            assert (before != streams) is spinning, "rich stands in for both"
+            assert (before != streams) is spinning, "rich replaces both"
             with quiet_libraries():
                 write()
             assert (sys.stdout, sys.stderr) == before
@@ -60,7 +60,7 @@ def test_noise_before_an_error_is_shown(capfd: pytest.CaptureFixture[str], write
     assert "noise" in capfd.readouterr().err
 
 
-def test_everything_is_shown_where_it_is_asked_for(
+def test_everything_is_shown_in_verbose_mode(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAG_VERBOSE", "1")

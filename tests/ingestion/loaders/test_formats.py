@@ -1,4 +1,4 @@
-"""Every format: what is kept of a file's structure, where its sections lie, and what it is known by."""
+"""Every format: what is read of its structure, where its sections are, and how it is detected."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ LONG_ROWS = [["Number", "Meaning"], *([str(n), f"the meaning of signal number {n
 
 
 @pytest.mark.parametrize("make", [docx, odt, pptx], ids=["docx", "odt", "pptx"])
-def test_a_long_table_is_cut_and_every_part_has_the_header(make: Any) -> None:
+def test_a_long_table_is_split_and_every_part_has_the_header(make: Any) -> None:
     document = load_bytes(make(rows=LONG_ROWS), "table")
     parts = [text for text in section_texts(document) if "the meaning of signal" in text]
     assert len(parts) > 3
     assert all("| Number | Meaning |" in part for part in parts)
     assert max(map(len, parts)) < 800
-    told = "".join(parts)
-    assert all(f"| {n} | the meaning of signal number {n} |" in told for n in range(60))
+    text = "".join(parts)
+    assert all(f"| {n} | the meaning of signal number {n} |" in text for n in range(60))
 
 
 def test_a_word_document_without_a_title_is_called_by_its_first_heading() -> None:
@@ -105,7 +105,7 @@ def test_a_sheet_is_a_table_with_its_rows_named() -> None:
     ]
 
 
-def test_a_long_sheet_is_cut_at_rows_that_its_headings_name() -> None:
+def test_a_long_sheet_is_split_at_rows_that_its_headings_name() -> None:
     document = load_bytes(xlsx(rows=200), "a.xlsx")
     parts = [s for s in document.sections if s.headings[0] == "Rents"][1:]
     ranges = [tuple(map(int, re.findall(r"\d+", s.headings[1]))) for s in parts]
@@ -166,8 +166,8 @@ def test_cells_stand_below_the_headings_before_them() -> None:
 
 def test_restructured_text_keeps_what_only_sphinx_understands() -> None:
     text = read("notes.rst").text
-    for kept in ("Paid in advance, see the deposit.", "2.0", "It became dearer.", "price = 19.90"):
-        assert kept in text
+    for words in ("Paid in advance, see the deposit.", "2.0", "It became dearer.", "price = 19.90"):
+        assert words in text
     for dropped in (":ref:", "::", "System Message"):
         assert dropped not in text
 
@@ -197,7 +197,7 @@ def test_json_keeps_names_and_numbers_as_written() -> None:
     assert document.text == "lease:\n  rent: 4200.50\n  id: 9007199254740993\n  big: 1e400\nopen: true"
 
 
-def test_large_json_is_cut_below_the_path_of_its_keys() -> None:
+def test_large_json_is_split_below_the_path_of_its_keys() -> None:
     data = {"harbour": {"piers": [{"name": f"Pier {n}", "notes": ["x" * 60] * n} for n in range(30)]}}
     document = load_bytes(json.dumps(data).encode(), "a.json")
     assert_sound(document)

@@ -1,4 +1,4 @@
-"""Files to documents: what is kept, what is left out, where sections begin, and what is refused."""
+"""Files to documents: what is read, what is left out, where sections begin, and what is refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_skipped_level_does_not_confuse_the_path() -> None:
     assert headings(markdown("# A\na\n\n#### B\nb\n\n## C\nc\n")) == [("A",), ("A", "B"), ("A", "C")]
 
 
-def test_setext_headings_cut_like_the_others() -> None:
+def test_setext_headings_split_like_the_others() -> None:
     assert headings(markdown("A\n===\na\n\nB\n---\nb\n")) == [("A",), ("A", "B")]
 
 
@@ -70,7 +70,7 @@ def test_a_setext_heading_of_two_lines_keeps_its_words_apart(break_: str) -> Non
     ["```\n# comment\n```", "~~~sh\n# comment\n~~~", "    # comment", "> # comment", "- # comment", r"\# comment"],
     ids=["fence", "tilde fence", "indented code", "quote", "list item", "escaped"],
 )
-def test_a_hash_that_is_no_heading_of_the_document_does_not_cut(inner: str) -> None:
+def test_a_hash_that_is_no_heading_of_the_document_does_not_split_it(inner: str) -> None:
     document = markdown(f"# A\n\n{inner}\n\nlast words\n")
     assert headings(document) == [("A",)]
     assert "comment" in section_texts(document)[0]
@@ -95,7 +95,7 @@ def test_front_matter_without_a_usable_title_stops_nothing(front: str) -> None:
 
 
 def nested_aliases() -> str:
-    """Ten lines of YAML that stand for a billion words."""
+    """Ten lines of YAML that expand to a billion words."""
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"{c}: &{c} [{', '.join([f'*{b}'] * 10)}]" for b, c in pairwise("abcdefghij")]
     return "\n".join([*lines, "title: *j"])
@@ -174,7 +174,7 @@ def test_a_bare_parent_heading_lives_on_in_the_paths_below_it() -> None:
     assert headings(document) == [("A", "B", "C")]
 
 
-def test_a_bare_heading_without_anything_below_is_kept() -> None:
+def test_a_bare_heading_without_anything_below_is_read() -> None:
     assert headings(markdown("# A\n\n# B\n\ntext\n")) == [("A",), ("B",)]
 
 
@@ -298,7 +298,7 @@ def test_the_main_part_is_preferred_to_the_body(wrapper: str) -> None:
     assert html(f"<p>before</p>{wrapper.format('<p>inside</p>')}<p>after</p>").text == "inside\n"
 
 
-def test_two_articles_are_both_kept() -> None:
+def test_two_articles_are_both_read() -> None:
     text = html("<article><p>one</p></article><article><p>two</p></article>").text
     assert text == "one\n\ntwo\n"
 
@@ -388,7 +388,7 @@ ANSWERED = [
 
 
 @pytest.mark.parametrize("row", ANSWERED, ids=lambda row: row["id"])
-def test_an_answer_to_every_example_question_stands_in_its_document(row: dict[str, Any]) -> None:
+def test_an_answer_to_every_example_question_is_in_its_document(row: dict[str, Any]) -> None:
     path = EXAMPLES.parent / row["source"]
     document = load_bytes(path.read_bytes(), row["source"])
     places = [s for s in document.sections if s.page == row.get("page", s.page)]
@@ -438,7 +438,7 @@ def test_the_ending_decides_where_the_content_does_not(name: str, media_type: st
     assert sniff(b"just words", name) == media_type
 
 
-def test_a_broken_pdf_is_told_in_plain_words() -> None:
+def test_a_broken_pdf_is_reported_in_plain_words() -> None:
     with pytest.raises(DocumentError) as refused:
         load_bytes(b"%PDF-1.7\nand then nothing", "a.pdf")
     assert refused.value.message == "the PDF cannot be opened: Data format error"

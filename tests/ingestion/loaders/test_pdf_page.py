@@ -1,4 +1,4 @@
-"""Pages of PDFs as images: the box stands where the words stand, and a hostile page costs nothing but itself."""
+"""Pages of PDFs as images: the box is around the words, and a hostile page costs only itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pdf(lines: list[str], pages: int = 1, turned: int = 0) -> bytes:
 
 
 def words_in(data: bytes, image: PageImage, page: int = 1) -> str:
-    """What pdfium says stands inside the boxes: an answer that does not come from the code under test."""
+    """Return the text that pdfium finds inside the boxes, without the code under test."""
     import pypdfium2
 
     opened = pypdfium2.PdfDocument(data)
@@ -54,7 +54,7 @@ def pool() -> Iterator[ParserPool]:
         yield made
 
 
-def test_the_box_stands_around_the_words() -> None:
+def test_the_box_is_around_the_words() -> None:
     data = pdf(LINES)
     image = render_page(data, 1, "pump is tested")
     assert words_in(data, image) == "pump is tested"

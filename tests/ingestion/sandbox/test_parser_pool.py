@@ -76,7 +76,7 @@ def test_a_worker_reads_what_the_loaders_read(pool: ParserPool, name: str) -> No
     assert pool.parse(data, name) == load_bytes(data, name)
 
 
-def test_a_file_can_be_handed_over_by_its_path(pool: ParserPool, tmp_path: Path) -> None:
+def test_a_file_can_be_given_by_its_path(pool: ParserPool, tmp_path: Path) -> None:
     path = tmp_path / "a file ü.md"
     path.write_bytes(HELLO)
     assert pool.parse(path, "docs/a.md") == load_bytes(HELLO, "docs/a.md")
@@ -136,7 +136,7 @@ def test_several_threads_may_ask_one_pool() -> None:
 # Reuse ------------------------------------------------------------------------------------------------------
 
 
-def test_a_worker_is_kept_until_it_is_worn() -> None:
+def test_a_worker_is_reused_until_it_is_worn() -> None:
     with ParserPool(1, Limits(files_per_worker=2)) as pool:
         seen = []
         for _ in range(4):
@@ -340,8 +340,8 @@ def run_boxed(code: str) -> str:
 
 
 def test_a_worker_has_no_network() -> None:
-    told = run_boxed("import socket\ntry:\n    socket.socket()\nexcept PermissionError as error:\n    print(error)")
-    assert told == "a parser may not use socket.__new__"
+    output = run_boxed("import socket\ntry:\n    socket.socket()\nexcept PermissionError as error:\n    print(error)")
+    assert output == "a parser may not use socket.__new__"
     devices = run_boxed(
         "print(how, *(line.split(':')[0].strip() for line in open('/proc/self/net/dev') if ':' in line))"
     )
