@@ -28,7 +28,7 @@ def quiet_libraries() -> Iterator[None]:
         try:
             with _unproxied(), _onto(1, log.fileno()), _onto(2, log.fileno()):
                 yield
-        except BaseException:
+        except BaseException:  # an interruption too shows what was printed before it
             log.seek(0)
             os.write(2, log.read())
             raise

@@ -474,7 +474,7 @@ def test_chunks_larger_than_the_embedder_reads(corpus: Path, rag: Rag) -> None:
     ran = rag("ingest", "docs", "--set", "chunking.size=500")
     assert ran.code == 2
     sentence, remedy = error_of(ran)
-    assert sentence == "chunking.size is 500, and the embedder reads 254 tokens"
+    assert sentence == "chunking.size is 500, but the embedder reads only 254 tokens"
     assert "chunking.size" in remedy
 
 

@@ -122,8 +122,8 @@ class Worker:
         except OversizedError:
             self.kill()
             raise DocumentError("too large", "it contains too much text", "split it") from None
-        except BaseException as error:
-            if not isinstance(error, DocumentError):  # an interrupt: its answer would be read as the next file's
+        except BaseException as error:  # also an interrupt: the answer would be read as the next file's
+            if not isinstance(error, DocumentError):
                 self.kill()
             raise
 
