@@ -160,6 +160,16 @@ def test_every_command_is_on_the_page_of_commands() -> None:
     assert [command for command in commands if f"| `{command}` |" not in page] == []
 
 
+@every_page
+def test_every_make_target_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    lines = [line for block in blocks(page, "sh", "bash") for line in block.splitlines() if line.startswith("make ")]
+    named = re.findall(
+        r"(?:^|`)make ([a-z]+)", "\n".join([*lines, *re.findall(r"`[^`]+`", text_of(page))]), re.MULTILINE
+    )
+    assert set(named) - targets == set()
+
+
 # Configurations ---------------------------------------------------------------------------------------------------
 
 CONFIGURATIONS = [

@@ -6,12 +6,15 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
+import typer
 from rag_project import Project
 
 from eval import evaluate, load_dataset
+from rag.cli.main import COMMANDS, Command, main
+from rag.cli.options import IndexFolder
 from rag.config import load_config
 from rag.factory import make_generator
 from rag.ingestion.loaders import load_bytes, sniff
@@ -54,6 +57,17 @@ def test_a_task_names_at_most_three_files(title: str) -> None:
     (line,) = re.findall(r"^Files?: (.+)$", section(title), re.MULTILINE)
     assert 1 <= len(line.split(", ")) <= MOST_FILES
     compile(example(title), title, "exec")
+
+
+def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = ModuleType("rag.cli.hello", "A new command.")
+    commands = [*COMMANDS]
+    vars(module).update(typer=typer, Path=Path, IndexFolder=IndexFolder, Command=Command, COMMANDS=commands)
+    exec(compile(example("Add a command"), "hello.py", "exec", dont_inherit=True), vars(module))
+    monkeypatch.setitem(sys.modules, "rag.cli.hello", module)
+    monkeypatch.setattr("rag.cli.main.COMMANDS", commands)
+    assert main(["hello", "--index", "here"]) == 0
+    assert capsys.readouterr().out == "here\n"
 
 
 def test_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
