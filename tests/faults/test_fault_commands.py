@@ -45,7 +45,7 @@ def corpus(tmp_path: Path) -> Path:
     return tmp_path
 
 
-MORE = "interrupted; what was committed is kept, and the same command goes on"
+MORE = "interrupted; run the same command again to continue"
 ENDINGS = [
     ("vectors.one*5=kill", -9, ""),
     ("commit.done=kill", -9, ""),
