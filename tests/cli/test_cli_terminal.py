@@ -208,35 +208,28 @@ def test_the_next_run_goes_on_where_the_interrupted_one_was(
     assert rag("index", "info", "--json").json["counts"]["ready"] == FILES
 
 
-IMPORTED_BY_THE_COMMANDS = "rag.cli.ingest"
-
-
-@pytest.fixture
-def slow_import(tmp_path: Path) -> dict[str, str]:
-    """An environment in which importing the commands takes until somebody interrupts it."""
-    folder = tmp_path / "slow"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
+@pytest.mark.parametrize("module", ["rag.cli.main", "rag.cli.config"])
+def test_an_interruption_while_modules_load_has_no_traceback(work: Path, tmp_path: Path, module: str) -> None:
+    """The program that parses the arguments and the module of the command itself are both loaded late."""
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "sitecustomize.py").write_text(
         "import sys, time\n"
         "class Slow:\n"
         "    def find_spec(self, name, *rest):\n"
-        f"        if name == {IMPORTED_BY_THE_COMMANDS!r}:\n"
+        f"        if name == {module!r}:\n"
         "            print('importing', flush=True)\n"
         "            time.sleep(60)\n"
         "sys.meta_path.insert(0, Slow())\n",
         encoding="utf-8",
     )
-    return environment(PYTHONPATH=str(folder))
-
-
-def test_an_interruption_while_modules_load_has_no_traceback(work: Path, slow_import: dict[str, str]) -> None:
-    worker = subprocess.Popen(
-        [*PROCESS, "config", "show"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=slow_import, text=True
-    )
-    assert worker.stdout is not None
-    assert worker.stdout.readline() == "importing\n"
-    worker.send_signal(signal.SIGINT)
-    _, err = worker.communicate(timeout=60)
+    with subprocess.Popen(
+        [*PROCESS, "config", "show"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(PYTHONPATH=str(tmp_path / "slow")),
+    ) as worker:  # fmt: skip
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "importing\n"
+        worker.send_signal(signal.SIGINT)
+        _, err = worker.communicate(timeout=60)
     assert (worker.returncode, err) == (130, "interrupted\n")
 
 
