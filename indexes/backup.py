@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
-from dataclasses import replace as replace_fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
 from indexes.store import database
 from indexes.store.store import DATABASE, Store
+from indexes.system import atomic_open, sha256_file, sha256_json
 
 __all__ = ["SnapshotInfo", "check_snapshot", "restore_snapshot", "write_snapshot"]
 
@@ -53,31 +52,23 @@ def write_snapshot(store: Store, file: Path, *, replace: bool = False) -> Snapsh
     if file.exists() and not replace:
         raise StoreError(f"{file} exists already")
     with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as scratch:
-        copy, partial = Path(scratch, DATABASE), Path(scratch, "partial")
+        copy = Path(scratch, DATABASE)
         store.copy_to(copy)
         fail_point("snapshot.copied")
         with closing(Store(Path(scratch), write=False)) as copied:
             generation = copied.generation
-        with copy.open("rb") as handle:
-            sha = hashlib.file_digest(handle, "sha256").hexdigest()
-        info = SnapshotInfo(
-            generation, datetime.now(UTC).isoformat(timespec="seconds"), copy.stat().st_size, sha, start=0
-        )
-        header = {name: value for name, value in asdict(info).items() if name != "start"}
-        head = _MAGIC + json.dumps(header | {"self": _digest(header)}, sort_keys=True).encode() + b"\n"
-        with partial.open("wb") as out, copy.open("rb") as handle:
+        header = {
+            "generation": generation,
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "size": copy.stat().st_size,
+            "sha256": sha256_file(copy),
+        }
+        head = _MAGIC + json.dumps(header | {"self": sha256_json(header)}, sort_keys=True).encode() + b"\n"
+        with atomic_open(file) as out, copy.open("rb") as handle:
             out.write(head)
             shutil.copyfileobj(handle, out, _BLOCK)
-            out.flush()
-            os.fsync(out.fileno())
-        fail_point("snapshot.written")
-        partial.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    return replace_fields(info, start=len(head))
+            fail_point("snapshot.written")
+    return check_snapshot(file)
 
 
 def check_snapshot(file: Path) -> SnapshotInfo:
@@ -89,7 +80,7 @@ def check_snapshot(file: Path) -> SnapshotInfo:
         raise SnapshotError(f"{file} is no snapshot of an index")
     try:
         header = json.loads(line)
-        if header.pop("self") != _digest(header):
+        if header.pop("self") != sha256_json(header):
             raise ValueError
         info = SnapshotInfo(start=start, **header)
     except (ValueError, KeyError, TypeError, AttributeError):  # whatever is wrong with it, it is not what was written
@@ -165,7 +156,3 @@ def _put_aside(database: Path) -> None:
         path = database.with_name(database.name + ending)
         with suppress(FileNotFoundError):
             path.rename(path.with_name(f"{database.name}.damaged-{stamp}{ending}"))
-
-
-def _digest(header: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()

@@ -22,9 +22,9 @@ from indexes.derived.verify_derived import check_derived
 from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
-from indexes.memory import give_back
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.store import Store
+from indexes.system import release_memory
 
 __all__ = ["Index", "IndexReader", "Problem", "Snapshot"]
 
@@ -125,14 +125,14 @@ class Index:
         generation = self.store.generation
         fail_point("sync.begun")
         for kind in _KINDS:
-            give_back()
+            release_memory()
             published = base[kind]
             if published is None or not (published.generation == generation or self._may_wait(kind, published)):
                 published = self._publish(kind, published, report)
             fail_point("sync.published")
             derived.remove_all_but(self._root(kind), published.folder)
             fail_point("sync.old-removed")
-        give_back()
+        release_memory()
         signatures.complete(self.store, report)  # last, because searches do without
         fail_point("sync.done")
         return generation

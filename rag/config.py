@@ -9,8 +9,6 @@ Components never see this tree: :mod:`rag.factory` hands each of them its own va
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,6 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from indexes.search.lexical_tantivy import LANGUAGES
+from indexes.system import sha256_json
 from rag.errors import UsageError
 from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.prompt_templates import FORMS
@@ -307,8 +306,7 @@ class Config(_Part):
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return sha256_json(self.model_dump(mode="json"))[:16]
 
 
 @dataclass(frozen=True)

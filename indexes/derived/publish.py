@@ -13,9 +13,7 @@ Nothing here is the truth. What does not verify is passed over, and the caller b
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
 import uuid
@@ -26,11 +24,11 @@ from typing import Any
 
 from indexes.errors import IndexWriteError
 from indexes.fail_points import fail_point
+from indexes.system import fsync, sha256_file, sha256_json
 
 __all__ = [
     "Published",
     "file_names",
-    "file_sha256",
     "head_of",
     "newest",
     "publish",
@@ -79,7 +77,7 @@ def publish(
         fail_point("publish.fsynced")
         temporary.rename(final)
         fail_point("publish.renamed")
-        _fsync(root)
+        fsync(root)
         fail_point("publish.done")
     except (OSError, RuntimeError, ValueError) as error:
         # A full disk is a RuntimeError to FAISS and a ValueError to tantivy.
@@ -100,13 +98,13 @@ def _seal(folder: Path, store_id: str, generation: int, commit: str, options: Ma
         "generation": generation,
         "commit": commit,
         "options": dict(options),
-        "files": {p.name: file_sha256(p) for p in files},
+        "files": {p.name: sha256_file(p) for p in files},
     }
-    manifest["self"] = _digest(manifest)
+    manifest["self"] = sha256_json(manifest)
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     fail_point("publish.manifest")
     for path in (*files, folder / _MANIFEST, folder):
-        _fsync(path)
+        fsync(path)
 
 
 def _reason(error: Exception) -> str:
@@ -143,7 +141,7 @@ def verify(folder: Path) -> str | None:
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
-        if file_sha256(path) != expected:
+        if sha256_file(path) != expected:
             return f"{name} does not match its checksum"
     return None
 
@@ -180,12 +178,6 @@ def file_names(folder: Path) -> list[str]:
     return sorted(name for name in manifest["files"] if not name.endswith(".lock"))
 
 
-def file_sha256(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
@@ -204,7 +196,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         digest = manifest.pop("self")
-        return manifest if manifest["version"] == _VERSION and digest == _digest(manifest) else None
+        return manifest if manifest["version"] == _VERSION and digest == sha256_json(manifest) else None
     except (
         OSError,
         ValueError,
@@ -213,15 +205,3 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         AttributeError,
     ):  # whatever is wrong with it, it is no manifest
         return None
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,7 +6,6 @@ else: the threshold is ignored, with a note.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from indexes.system import atomic_write, sha256_json
 from rag.config import Config, Resolved
 from rag.errors import UsageError
 from rag.generation.registry import GENERATORS
@@ -39,7 +39,7 @@ def answering_digest(config: Config) -> str:
     parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
     if GENERATORS[config.generator.type].extracts:
         parts = {"generator": config.generator.type, "reader": tree["reader"], "retrieval": tree["retrieval"]}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_json(parts)[:16]
 
 
 def public_tree(config: Config) -> dict[str, Any]:
@@ -59,9 +59,7 @@ def save_calibration(index: Path, config: Config, min_confidence: float, run: st
         "run": run,
         "report": dict(report),
     }
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    atomic_write(path, json.dumps(value, indent=1) + "\n")
     return path
 
 

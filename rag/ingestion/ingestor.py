@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from indexes import FailedDocument, Index, NewChunk, NewDocument
-from indexes.memory import give_back
+from indexes.system import release_memory
 from rag.embedding.base import Embedder
 from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker, EmbeddedText
@@ -280,7 +280,7 @@ class Ingestor:
         self._batch = _Batch(self._stages.now())
         if batch.characters >= _LARGE_BATCH:
             del batch
-            give_back()
+            release_memory()
 
 
 def carry_out_without_reading(index: Index, plan: Plan, found: Found, stages: StageClock | None = None) -> IngestReport:

@@ -5,7 +5,6 @@ The caller knows what is in a folder and how to build it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -15,7 +14,9 @@ from typing import Any
 
 from filelock import FileLock
 
-__all__ = ["cached_folder", "sha256_file", "write_folder"]
+from indexes.system import sha256_file
+
+__all__ = ["cached_folder", "write_folder"]
 
 
 def cached_folder(target: Path, record: str, build: Callable[[Path], None]) -> Path:
@@ -55,9 +56,3 @@ def write_folder(target: Path, record: str, write: Callable[[Path], dict[str, An
     except BaseException:  # an interruption too leaves nothing behind
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -20,8 +20,9 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from indexes.system import sha256_file
 from rag.errors import MissingPackageError, ModelError
-from rag.models.build_cache import cached_folder, sha256_file, write_folder
+from rag.models.build_cache import cached_folder, write_folder
 from rag.models.quiet import quiet_libraries
 
 __all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "local_model", "resolve_model"]

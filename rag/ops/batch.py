@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexes.system import atomic_write
 from rag.errors import InputError, PromptRefusedError, PromptTooLongError
 from rag.ops.serialize import answer_json
 from rag.retrieval.filters import Filter
@@ -275,6 +276,4 @@ def _rewrite(out: Path, lines: Iterable[str]) -> None:
     text = "".join(line + "\n" for line in lines)
     if out.exists() and out.read_bytes() == text.encode():
         return
-    temporary = out.with_name(out.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(out)
+    atomic_write(out, text)

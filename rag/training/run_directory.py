@@ -7,7 +7,6 @@ trained, these functions do not know.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from indexes.system import atomic_write, sha256_file
 from rag.errors import InputError
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import ReaderConfig, RerankerConfig
@@ -206,15 +206,12 @@ def _short(value: Any) -> str:
 
 def _write_json(path: Path, value: Any) -> None:
     """Write a whole file or none."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    atomic_write(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_file(path)
     except OSError as error:
         raise InputError(
             f"the training data {path} cannot be read: {error.strerror}", "check the path in the training file"

@@ -17,6 +17,7 @@ from indexes.fail_points import fail_point
 from indexes.store import database
 from indexes.store import store as store_module
 from indexes.store.store import Store
+from indexes.system import sha256_json
 
 __all__ = ["MUTANTS", "check", "put_one"]
 
@@ -71,7 +72,7 @@ def manifest_first() -> None:
         folder.mkdir(parents=True)
         manifest = {"version": 1, "store_id": store_id, "generation": head[0], "commit": head[1],
                     "options": dict(options), "files": {}}  # fmt: skip
-        manifest["self"] = derived._digest(manifest)
+        manifest["self"] = sha256_json(manifest)
         (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         fail_point("publish.made")
         fill(folder)
@@ -101,7 +102,7 @@ def no_sync() -> None:
         return connection
 
     database.connect = careless
-    derived._fsync = lambda path: None
+    derived.fsync = lambda path: None
 
 
 def put_one(folder: Path, text: str, mutant: str = "", **_: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.ingestion.discovery import find_sources
-from ui.storage import uploads as uploads_module
 from ui.storage.uploads import Incoming, Refused, StoredUpload, Uploads, check, clean_name
 
 MB = 2**20
@@ -160,7 +160,7 @@ def test_a_full_disk_refuses_and_keeps_what_was_there(uploads: Uploads, monkeypa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(uploads_module.os, "fsync", full)
+        patched.setattr(os, "fsync", full)
         refused = uploads.keep(Incoming("a.txt", b"two"))
     assert isinstance(refused, Refused)
     assert (refused.why, refused.message) == ("no room", "No space left on device")

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from indexes.system import atomic_write
 from rag.errors import InputError, RagError
 
 __all__ = ["Case", "FeedbackStore", "Rating", "find_words"]
@@ -108,7 +108,7 @@ class FeedbackStore:
         with self._writing():
             cases = self._read()
             if _put(cases, case):
-                self._replace(cases)
+                atomic_write(self.cases_file, json.dumps(cases, ensure_ascii=False, indent=1) + "\n", mode=0o600)
             return sum(len(p["qas"]) for article in cases["data"] for p in article["paragraphs"])
 
     def _read(self) -> dict[str, Any]:
@@ -127,24 +127,6 @@ class FeedbackStore:
             message = f"{self.cases_file} is no longer a feedback file and is left unchanged"
             raise RagError(message, "rename it; a new one is created then") from None
         return dict(cases)
-
-    def _replace(self, cases: dict[str, Any]) -> None:
-        content = json.dumps(cases, ensure_ascii=False, indent=1).encode() + b"\n"
-        handle, name = tempfile.mkstemp(prefix=".feedback-", dir=self._folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self.cases_file)  # noqa: PTH105 - of a name that mkstemp gave
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

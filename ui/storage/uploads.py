@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import unicodedata
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from indexes.system import atomic_write
 from rag.errors import DocumentError
 from rag.ingestion.discovery import UPLOAD, is_upload
 from rag.ingestion.loaders import sniff
@@ -117,8 +117,8 @@ class Uploads:
         )
         try:
             self._make_folder()
-            _write(self.folder / stored.path, file.data)
-            _write(self._record(source), json.dumps(asdict(stored), ensure_ascii=False).encode())
+            atomic_write(self.folder / stored.path, file.data)
+            atomic_write(self._record(source), json.dumps(asdict(stored), ensure_ascii=False).encode())
         except OSError as error:
             with suppress(OSError):
                 (self.folder / stored.path).unlink()
@@ -153,7 +153,7 @@ class Uploads:
         """Remove every file and the folder."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
-                if re.fullmatch(r"[0-9a-f]{32}(\.json)?(\.part)?", path.name):
+                if re.fullmatch(r"[0-9a-f]{32}(\.json)?(\.[\d-]+\.part)?", path.name):
                     path.unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
@@ -181,20 +181,6 @@ def _refusal(file: Incoming, most_bytes: int, room: int, one_more: bool) -> Refu
     except DocumentError as error:
         return Refused(file.name, "kind", error.reason, error.message, error.remedy)
     return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _hidden(character: str) -> bool:

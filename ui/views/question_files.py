@@ -10,6 +10,7 @@ from pathlib import Path
 from eval.datasets import Dataset, load_dataset
 from eval.errors import EvalError
 from eval.official import OFFICIAL
+from indexes.system import atomic_write
 from rag.config import load_config
 
 __all__ = ["FEEDBACK", "Questions", "keep_upload", "look", "setting_lines"]
@@ -44,9 +45,7 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
     path = folder / hashlib.sha256(content).hexdigest()[:12] / f"{stem}{suffix}"
     if not path.is_file() or path.stat().st_size != len(content):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(content)
-        part.replace(path)
+        atomic_write(path, content)
     return path
 
 

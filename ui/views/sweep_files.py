@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eval.errors import SweepError
 from eval.sweep import Sweep, parse_sweep
+from indexes.system import atomic_write
 from rag.config import load_config
 from rag.factory import made_with
 from ui.jobs.evaluations import Request
@@ -60,10 +60,7 @@ def keep_sweep(folder: Path, request: Request, sweep: Sweep) -> Request:
     content = json.dumps(tree, default=str, sort_keys=True)  # which is YAML
     path = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(content)
-    part.replace(path)
+    atomic_write(path, content, mode=0o600)
     return dataclasses.replace(request, sweep=str(path))
 
 

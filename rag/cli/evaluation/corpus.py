@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from eval.datasets import Dataset, corpus_sha256
 from eval.files import write_text
+from indexes.system import sha256_json
 from rag.config import Config
 from rag.embedding.base import Embedder
 from rag.errors import RagError
@@ -30,9 +29,8 @@ def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path
     """
     settings = index_settings(config, embedder) | {"dense": config.index.dense.model_dump(mode="json")}
     settings["languages"] = list(config.index.languages)
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     root = out / "corpora" / corpus_sha256(dataset)[:12]
-    folder = root / f"index-{digest[:12]}"
+    folder = root / f"index-{sha256_json(settings)[:12]}"
     complete = folder / "complete"
     if complete.is_file():
         return folder

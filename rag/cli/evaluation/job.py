@@ -5,8 +5,6 @@ Options and output are in :mod:`rag.cli.evaluation.run`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from indexes.system import sha256_json
 from rag.cli.evaluation.events import Events
 from rag.cli.output import note
 from rag.cli.progress import loading, status
@@ -90,7 +89,7 @@ class Job:
             self.retrieval_only,
             self.asked_window,
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return sha256_json(parts)[:16]
 
 
 def make_job(
