@@ -318,6 +318,7 @@ def test_json_for_html_round_trips() -> None:
         json_for_html(float("nan"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unique", [False, True])
 def test_a_whole_development_set_fits(unique: bool, tmp_path: Path) -> None:
     words = "the town lies by a river in the east and has “walls” & gates " * 16
