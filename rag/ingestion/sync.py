@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from indexes import DocumentRow, FailedDocument
@@ -109,75 +108,122 @@ def make_plan(store: Store | None, found: Found, root: Path, options: IngestOpti
     Raises :class:`~rag.errors.InputError` for a path that does not exist, and when ``options`` ask to remove the
     documents of a folder that is empty or missing, which may be a disk that is not mounted, without ``force``.
     """
-    known: Known = store.content_hashes() if store else {}
-    plan = Plan()
-    stamps = {} if options.rehash or not store else store.stamps()
-    failures = {} if options.retry_failed or not store else store.failures()
-    new = _compare(found.files, known, failures, stamps, plan, reread=options.reread)
-    if not known:
-        plan.to_read += [ToRead(file, "added") for file in new]
-    elif store:
-        here = {file.source for file in found.files}
-        missing = [source for source in known if source not in here]
-        gone = {source for source in missing if not is_upload(source) and _is_gone(source_path(source, root))}
-        moved = _find_moves(new, known, gone, store, plan)
-        _find_removed([s for s in missing if s not in moved], gone, found, plan, options)
-    for given in found.roots:
-        if not given.exists and not any(given.contains(source) for source in plan.removed):
-            raise InputError(f"{given.path} does not exist", "check the path")
-    plan.to_read.sort(key=lambda item: item.file.source)
-    plan.size = sum(item.file.size for item in plan.to_read)
-    return plan
+    planner = _Planner(store, options)
+    here = {file.source for file in found.files}
+    missing = [source for source in planner.known if source not in here]
+    gone = {source for source in missing if not is_upload(source) and _is_gone(source_path(source, root))}
+    for file in found.files:
+        if file.source in planner.known:
+            planner.add_known(file)
+    moved = planner.add_new([file for file in found.files if file.source not in planner.known], gone)
+    planner.add_lost(_lost([source for source in missing if source not in moved], gone, found), gone, found)
+    return planner.finish(found)
 
 
-def _compare(
-    files: Iterable[SourceFile],
-    known: Known,
-    failures: dict[str, FailedDocument],
-    stamps: dict[str, tuple[str, bytes]],
-    plan: Plan,
-    *,
-    reread: bool,
-) -> list[SourceFile]:
-    """Sort known files into unchanged ones and those to read; return the files that are not known.
+class _Planner:
+    """Fills a plan step by step from what the index knows of each source."""
 
-    An unchanged file that is among ``failures`` is only reported; other failed files are read again.
-    """
-    new = []
-    for file in files:
-        state, sha, failed_sha = known.get(file.source, ("", None, None))
-        if not state:
-            new.append(file)
-            continue
+    def __init__(self, store: Store | None, options: IngestOptions) -> None:
+        self.known: Known = store.content_hashes() if store else {}
+        self._store = store
+        self._stamps = store.stamps() if store and not options.rehash else {}
+        self._failures = store.failures() if store and not options.retry_failed else {}
+        self._options = options
+        self._plan = Plan()
+
+    def add_known(self, file: SourceFile) -> None:
+        """Plan a file that the index knows. One that failed and has not changed is reported or, on request, read."""
+        state, sha, failed_sha = self.known[file.source]
         last_read = sha if state == "ready" else failed_sha
-        if reread:
-            plan.to_read.append(replace(_again(file, state), forced=True))
-        elif last_read is None or not _unchanged(file, last_read, stamps.get(file.source), plan):
-            plan.to_read.append(_again(file, state))
-        elif state == "ready":
-            plan.unchanged += 1
-        elif file.source not in failures:
-            plan.to_read.append(_again(file, state))
+        unchanged = not self._options.reread and last_read is not None and self._is_unchanged(file, last_read)
+        if unchanged and state == "ready":
+            self._plan.unchanged += 1
+        elif unchanged and file.source in self._failures:
+            self._plan.failures.append(self._failures[file.source])
         else:
-            plan.failures.append(failures[file.source])
-    return new
+            what = "added" if state == "failed" else "changed"
+            self._plan.to_read.append(ToRead(file, what, forced=self._options.reread))
 
+    def add_new(self, files: list[SourceFile], gone: set[str]) -> set[str]:
+        """Plan files that the index does not know. Return the sources from which files were moved."""
+        candidates, sizes = self._candidates(gone) if files and gone else ({}, set())
+        moved: set[str] = set()
+        for file in files:
+            # Only a file of the right size is hashed.
+            old = self._moved_from(file, candidates) if file.status and file.size in sizes else None
+            if old is None:
+                self._plan.to_read.append(ToRead(file, "added"))
+                continue
+            moved.add(old)
+            row = self._store.document(old) if self._store else None
+            if row is not None and _same_under(row, file.source):
+                self._plan.moves.append(Move(old, file.source))
+            else:
+                self._plan.to_read.append(ToRead(file, "moved", instead_of=old))
+        return moved
 
-def _again(file: SourceFile, state: str) -> ToRead:
-    return ToRead(file, "added" if state == "failed" else "changed")
+    def add_lost(self, lost: list[str], gone: set[str], found: Found) -> None:
+        """Plan the removal of documents if it is requested, except for those of empty folders unless it is forced."""
+        if not self._options.prune:
+            self._plan.gone = sum(source in gone for source in lost)
+            return
+        if not self._options.force:
+            _refuse_unmounted(lost, found)
+            for folder in found.empty:
+                left = [source for source in lost if not source.startswith(folder)]
+                if len(left) < len(lost):
+                    self._plan.spared[folder] = len(lost) - len(left)
+                lost = left
+        self._plan.removed = lost
 
+    def finish(self, found: Found) -> Plan:
+        """Return the plan. Raises :class:`~rag.errors.InputError` for a path that neither disk nor index knows."""
+        plan = self._plan
+        for given in found.roots:
+            if not given.exists and not any(given.contains(source) for source in plan.removed):
+                raise InputError(f"{given.path} does not exist", "check the path")
+        plan.to_read.sort(key=lambda item: item.file.source)
+        plan.size = sum(item.file.size for item in plan.to_read)
+        return plan
 
-def _unchanged(file: SourceFile, sha: bytes, stamp: tuple[str, bytes] | None, plan: Plan) -> bool:
-    if stamp is not None and stamp[1] == sha and file.status is not None:
-        if stamp[0] == stamp_of(file.status):
-            return True
-        if not same_size(stamp[0], file.status):
+    def _is_unchanged(self, file: SourceFile, sha: bytes) -> bool:
+        stamp, stamped_sha = self._stamps.get(file.source, ("", b""))
+        if stamped_sha == sha and file.status is not None:
+            if stamp == stamp_of(file.status):
+                return True
+            if not same_size(stamp, file.status):
+                return False
+        content = _content(file)
+        if content is None or content.sha256 != sha:
             return False
-    content = _content(file)
-    if content is None or content.sha256 != sha:
-        return False
-    _keep_stamp(file, content, plan)
-    return True
+        self._put_stamp(file, content)
+        return True
+
+    def _candidates(self, gone: set[str]) -> tuple[dict[bytes, list[str]], set[int]]:
+        """Return the sources by content from which files may have been moved, and the sizes of their files."""
+        sizes = self._store.sizes() if self._store else {}
+        sources: dict[bytes, list[str]] = {}
+        for source in sorted(gone & sizes.keys()):
+            state, sha, _ = self.known[source]
+            if state == "ready" and sha is not None:
+                sources.setdefault(sha, []).append(source)
+        return sources, {sizes[source] for group in sources.values() for source in group}
+
+    def _moved_from(self, file: SourceFile, candidates: dict[bytes, list[str]]) -> str | None:
+        """Return the source that a new file was moved from, and take it out of the candidates."""
+        content = _content(file)
+        sources = candidates.get(content.sha256) if content else None
+        if content is None or not sources:
+            return None
+        self._put_stamp(file, content)
+        name = PurePath(file.source).name
+        best = next((source for source in sources if PurePath(source).name == name), sources[0])
+        sources.remove(best)
+        return best
+
+    def _put_stamp(self, file: SourceFile, content: FileContent) -> None:
+        if content.stamp is not None:
+            self._plan.stamps[file.source] = (content.stamp, content.sha256)
 
 
 def _content(file: SourceFile) -> FileContent | None:
@@ -185,53 +231,6 @@ def _content(file: SourceFile) -> FileContent | None:
         return read_file(file.path)
     except DocumentError:
         return None
-
-
-def _keep_stamp(file: SourceFile, content: FileContent, plan: Plan) -> None:
-    if content.stamp is not None:
-        plan.stamps[file.source] = (content.stamp, content.sha256)
-
-
-def _find_moves(new: list[SourceFile], known: Known, gone: set[str], store: Store, plan: Plan) -> set[str]:
-    """Find new files with the content of documents whose files are gone; return these documents' sources.
-
-    Only a file of the right size is hashed.
-    """
-    sizes = store.sizes() if new and gone else {}
-    by_size: dict[int, dict[bytes, list[str]]] = {}
-    for source in sorted(gone):
-        state, sha, _ = known[source]
-        if state == "ready" and sha is not None and source in sizes:
-            by_size.setdefault(sizes[source], {}).setdefault(sha, []).append(source)
-    moved: set[str] = set()
-    for file in new:
-        old = _moved_from(file, by_size, plan)
-        if old is None:
-            plan.to_read.append(ToRead(file, "added"))
-            continue
-        moved.add(old)
-        row = store.document(old)
-        if row is not None and _same_under(row, file.source):
-            plan.moves.append(Move(old, file.source))
-        else:
-            plan.to_read.append(ToRead(file, "moved", instead_of=old))
-    return moved
-
-
-def _moved_from(file: SourceFile, by_size: dict[int, dict[bytes, list[str]]], plan: Plan) -> str | None:
-    """Return the source that a new file was moved from, and take it out of the candidates."""
-    candidates = by_size.get(file.status.st_size) if file.status else None
-    if not candidates:
-        return None
-    content = _content(file)
-    sources = candidates.get(content.sha256) if content else None
-    if content is None or not sources:
-        return None
-    _keep_stamp(file, content, plan)
-    name = PurePath(file.source).name
-    best = next((source for source in sources if PurePath(source).name == name), sources[0])
-    sources.remove(best)
-    return best
 
 
 def _same_under(row: DocumentRow, new: str) -> bool:
@@ -245,37 +244,17 @@ def _same_under(row: DocumentRow, new: str) -> bool:
     return same_suffix and (old_title == new_title or row.title != old_title)
 
 
-def _find_removed(missing: list[str], gone: set[str], found: Found, plan: Plan, options: IngestOptions) -> None:
-    """Plan the removal of documents whose files are gone or excluded, below the roots and no unreadable folder."""
-    unreadable = _Below(f"{source}/" for source, _ in found.unreadable)
+def _lost(missing: list[str], gone: set[str], found: Found) -> list[str]:
+    """Return the sources whose files are gone or excluded, below the roots and no unreadable folder."""
+    unreadable = tuple(f"{source}/" for source, _ in found.unreadable)
     excluded = set(found.excluded)
-    excluded_folders = _Below(source for source in excluded if source.endswith("/"))
-    lost = [
-        source for source in missing
-        if any(root.contains(source) for root in found.roots) and source not in unreadable
-        and (source in gone or source in excluded or source in excluded_folders)
-    ]  # fmt: skip
-    if not options.prune:
-        plan.gone = sum(source in gone for source in lost)
-        return
-    if not options.force:
-        _refuse_unmounted(lost, found)
-        for folder in found.empty:
-            spared = [source for source in lost if source.startswith(folder)]
-            if spared:
-                plan.spared[folder] = len(spared)
-                lost = [source for source in lost if not source.startswith(folder)]
-    plan.removed = lost
+    excluded_folders = tuple(source for source in excluded if source.endswith("/"))
 
+    def is_lost(source: str) -> bool:
+        is_below = any(root.contains(source) for root in found.roots) and not source.startswith(unreadable)
+        return is_below and (source in gone or source in excluded or source.startswith(excluded_folders))
 
-class _Below:
-    """The sources below any of some folders."""
-
-    def __init__(self, folders: Iterable[str]) -> None:
-        self._prefixes = tuple(folders)
-
-    def __contains__(self, source: str) -> bool:
-        return source.startswith(self._prefixes)
+    return list(filter(is_lost, missing))
 
 
 def _refuse_unmounted(lost: list[str], found: Found) -> None:
