@@ -107,6 +107,7 @@ def test_characters_that_the_tokenizer_ignores_are_in_a_chunk(minilm: Embedder, 
     assert_sound(document, minilm, Chunker(minilm, ChunkerSettings(size=64, overlap=16)), overlap=16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["QUJDREVGR0hJSktM" * 2000, "การเดินทางไปยังสถานีรถไฟฟ้าที่ใกล้ที่สุดใช้เวลาประมาณสิบห้านาที " * 300, "가나다라마바사" * 1000],

@@ -335,6 +335,7 @@ def ingest_by(clock: _Clock, project: Project, embedder: FakeEmbedder, parse_all
     return Ingestor(project.index, embedder, chunker, parse_all=parse_all, stages=StageClock(clock))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts_a_second", [10, 80, 2000])
 def test_no_part_and_no_commit_takes_longer_than_some_seconds(project: Project, texts_a_second: int) -> None:
     project.write({f"{n:04}.txt": f"note {n} on fog\n" for n in range(900)})
@@ -377,6 +378,7 @@ def test_what_is_in_hand_is_committed_while_a_parser_is_behind(project: Project)
     assert seen == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parsers", ["here", "pool"])
 def test_a_file_is_let_go_before_its_text_is_embedded(project: Project, parsers: str) -> None:
     project.write({f"{n}.txt": f"fog {n} " * 90_000 for n in range(3)})  # each large enough for a commit of its own

@@ -106,6 +106,7 @@ def test_entities_are_refused(pool: ParserPool, data: bytes) -> None:
     assert refused(pool, package(data), "a.docx").reason == "entities"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -132,6 +133,7 @@ def test_a_line_of_twenty_megabytes(pool: ParserPool, name: str) -> None:
     read(pool, b"words and numbers 12, 34; " * 800_000, name)
 
 
+@pytest.mark.slow
 def test_a_line_of_twenty_megabytes_of_text(pool: ParserPool) -> None:
     for name in ("a.txt", "a.csv"):
         document = read(pool, b"words and numbers 12; " * 900_000, name)

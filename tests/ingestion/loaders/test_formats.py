@@ -242,6 +242,7 @@ _TABLE = st.integers(2, 5).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(_TABLE, st.sampled_from(",;\t|"))
 def test_the_rows_of_a_table_come_back(rows: list[list[str]], delimiter: str) -> None:
     from rag.ingestion.loaders.csv_data import delimiter_of

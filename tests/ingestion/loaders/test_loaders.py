@@ -110,7 +110,7 @@ def nested_aliases() -> str:
         "title: {a: b}",
         "title: yes",
         "title: 0x" + "9" * 9000,
-        "title: " + "[" * 15000,
+        pytest.param("title: " + "[" * 15000, marks=pytest.mark.slow),
         "name: x\n" * 20000 + "title: late",
     ],
     ids=["aliases", "list", "mapping", "truth", "huge number", "deep", "long"],

@@ -47,6 +47,7 @@ def cases_of(name: str, called: str) -> list[tuple[str, str, bytes]]:
     return [(called, wrong, data) for wrong, data in broken_files(name)]
 
 
+@pytest.mark.slow
 def test_a_sample_of_broken_files(pool: ParserPool) -> None:
     cases = [case for name in SAMPLES for case in cases_of(name, name)][::_EVERY]
     reasons = check(pool, cases)

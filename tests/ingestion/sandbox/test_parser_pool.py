@@ -146,6 +146,7 @@ def test_a_worker_is_reused_until_it_is_worn() -> None:
     assert seen[0] != seen[2]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_open_after_many_workers() -> None:
     with ParserPool(1, Limits(files_per_worker=1)) as pool:
         pool.parse(HELLO, "a.md")
@@ -184,6 +185,7 @@ def test_limits_are_more_than_nothing(wrong: dict[str, int]) -> None:
 # Limits -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_costs_itself_only() -> None:
     with ParserPool(1, Limits(wall_seconds=1.0)) as pool:
         found = list(pool.parse_all([("a.md", HELLO), ("slow.rst", SLOW), ("b.md", HELLO)]))
@@ -194,6 +196,7 @@ def test_a_file_that_takes_too_long_costs_itself_only() -> None:
     assert (slow.reason, slow.message) == ("timeout", "reading it took more than 1 s")
 
 
+@pytest.mark.slow
 def test_processor_time_is_limited_by_the_kernel() -> None:
     with ParserPool(1, Limits(cpu_seconds=1)) as pool:
         error = refusal(pool, SLOW, "slow.rst")
@@ -201,6 +204,7 @@ def test_processor_time_is_limited_by_the_kernel() -> None:
         assert pool.parse(HELLO, "a.md").title == "Hello"
 
 
+@pytest.mark.slow
 def test_a_stopped_process_is_overdue_too() -> None:
     with ParserPool(1, Limits(wall_seconds=1.0)) as pool:
         pool.parse(HELLO, "a.md")
@@ -209,6 +213,7 @@ def test_a_stopped_process_is_overdue_too() -> None:
         assert pool.parse(HELLO, "a.md").title == "Hello"
 
 
+@pytest.mark.slow
 def test_memory_is_limited() -> None:
     data = json.dumps([{"key": n, "below": [n, [n]]} for n in range(80_000)]).encode()
     with ParserPool(1, Limits(memory_mb=32)) as pool:
@@ -218,6 +223,7 @@ def test_memory_is_limited() -> None:
         assert isinstance(pool.parse(data, "a.json"), Document)
 
 
+@pytest.mark.slow
 def test_large_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"words " * 400_000)
@@ -237,6 +243,7 @@ def test_what_is_no_file_is_refused(pool: ParserPool, tmp_path: Path) -> None:
 # Death ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "reason"), [(signal.SIGKILL, "killed"), (signal.SIGSEGV, "crashed")])
 def test_a_worker_killed_in_the_middle_costs_its_file(sent: signal.Signals, reason: str) -> None:
     with ParserPool(1) as pool:
@@ -256,6 +263,7 @@ def test_a_worker_killed_in_the_middle_costs_its_file(sent: signal.Signals, reas
         assert pool.pids != [pid]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["pass", "import time; time.sleep(600)"], ids=["and ends", "and goes on"])
 def test_a_worker_that_closes_its_pipe_costs_its_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
@@ -283,6 +291,7 @@ def test_a_worker_that_died_idle_costs_nothing(pool: ParserPool) -> None:
     assert pool.parse(HELLO, "a.md").title == "Hello"
 
 
+@pytest.mark.slow
 def test_giving_up_half_way_ends_the_busy_workers() -> None:
     with ParserPool(2) as pool:
         results = pool.parse_all([("a.md", HELLO), ("slow.rst", SLOW), ("also.rst", SLOW), ("b.md", HELLO)])
@@ -304,6 +313,7 @@ for n, _ in enumerate(pool.parse_all(iter(jobs))):
 """
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     (tmp_path / "slow.rst").write_bytes(SLOW)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -348,12 +358,14 @@ def test_a_worker_has_no_network() -> None:
     assert devices == "namespace lo" or devices.startswith("python ")
 
 
+@pytest.mark.slow
 def test_a_worker_starts_no_process_and_writes_no_file(tmp_path: Path) -> None:
     assert "may not use os.system" in run_boxed("import os; os.system('true')")
     assert "may not use subprocess.Popen" in run_boxed("import subprocess; subprocess.run(['true'])")
     assert "File too large" in run_boxed(f"open({str(tmp_path / 'x')!r}, 'w').write('x' * 99999)")
 
 
+@pytest.mark.slow
 def test_a_worker_gets_no_secrets_and_loads_no_model_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
     with ParserPool(1) as pool:
