@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fpdf import FPDF
-from ui_project import choose_document
+from ui_project import add_files, choose_document
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -53,8 +53,7 @@ def test_a_pdf_is_taken_in_seen_found_and_deleted(context: BrowserContext, serve
     page, outside = context.new_page(), []
     page.on("request", lambda request: outside.append(request.url) if not _ours(request.url, server.url) else None)
     show(page, server, "documents")
-    page.locator('input[type="file"]').set_input_files(pdf)
-    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    add_files(page, pdf)
     page.get_by_text("was added").wait_for()
     page.get_by_text("Done: 1 added").wait_for(timeout=INGESTED_WITHIN_MS)
     choose_document(page, NAME[:10])
@@ -81,8 +80,7 @@ def test_a_second_browser_sees_an_ingestion_end(
     try:
         page, other = context.new_page(), watcher.new_page()
         show(page, server, "documents")
-        page.locator('input[type="file"]').set_input_files(path)
-        page.get_by_role("button", name=re.compile(r"Add$")).click()
+        add_files(page, path)
         page.get_by_text("was added").wait_for()
         show(other, server, "documents")
         other.get_by_text("Done: ").last.wait_for(timeout=INGESTED_WITHIN_MS)  # it redraws itself
@@ -106,8 +104,8 @@ def test_two_gigabytes_are_refused_in_the_browser_and_the_page_goes_on(
     assert page.get_by_text("Split a larger file, or put it into a folder and ingest that.").count() == 1
     assert sent == []  # not a byte of it
     page.get_by_role("button", name=re.compile(r"Add$")).click()
-    page.locator('input[type="file"]').set_input_files(small)
-    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    page.get_by_text("No file has arrived yet.").wait_for()
+    add_files(page, small)
     page.get_by_text("tern.txt").filter(has_text="was added").wait_for()
     page.get_by_text("Done: 1 added").first.wait_for(timeout=INGESTED_WITHIN_MS)
     assert page.get_by_text("archive.txt").filter(has_text="was added").count() == 0
@@ -125,6 +123,7 @@ def test_a_client_that_goes_around_the_browser_is_refused_too(
     show(page, server, "documents")
     with page.expect_request(lambda request: request.method == "PUT") as allowed:
         page.locator('input[type="file"]').set_input_files(small)
+    page.get_by_test_id("stFileChipName").wait_for()
     place, headers = urlsplit(allowed.value.url), allowed.value.all_headers()
     sent = {name: headers[name] for name in ("content-type", "cookie", "origin", "x-xsrftoken") if name in headers}
     connection = http.client.HTTPConnection(place.netloc, timeout=60)

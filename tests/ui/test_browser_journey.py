@@ -18,7 +18,7 @@ import pytest
 from evaluation_runs import copied
 from fpdf import FPDF
 from PIL import Image, ImageChops
-from ui_project import Server, ask, choose_document, start_server, stop_server
+from ui_project import Server, add_files, ask, choose_document, start_server, stop_server
 
 from rag.config import load_config
 from rag.factory import open_index
@@ -74,8 +74,7 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
 ) -> None:
     page = context.new_page()
     goto(page, bundled, "documents")
-    page.locator('input[type="file"]').set_input_files(pdf)
-    page.get_by_role("button", name=re.compile(r"Add$")).click()
+    add_files(page, pdf)
     page.get_by_text("Done: 1 added").wait_for(timeout=PATIENCE_MS)
 
     goto(page, bundled, "chat")

@@ -132,6 +132,13 @@ def test_limits_are_ours_where_they_are_not_streamlits(ingested: Path, settings:
     ]
 
 
+def test_add_before_a_file_has_arrived_says_so(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    page = upload(opened(), ("a.txt", b"one"))
+    next(b for b in page.button if b.label == "Add").click().run()
+    assert "No file has arrived yet." in texts(page) and "was added" not in texts(page)
+
+
 def test_a_full_disk_is_said(ingested: Path, settings: Set, tmp_path: Path) -> None:
     settings(ingested, state_folder=tmp_path / "state")
     (tmp_path / "state").mkdir()

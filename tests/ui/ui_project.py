@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ __all__ = [
     "CHROMIUM",
     "FILES",
     "Server",
+    "add_files",
     "ask",
     "choose_document",
     "ingest",
@@ -138,6 +140,14 @@ def open_list(page: Page, box: Locator) -> None:
     page.wait_for_timeout(500)
     field.click()
     page.locator('[role="listbox"]').first.wait_for()
+
+
+def add_files(page: Page, *files: Path) -> None:
+    """Choose files on the documents page and press Add once the page shows each of them: Add sends only those."""
+    page.locator('input[type="file"]').set_input_files(files)
+    for file in files:
+        page.get_by_test_id("stFileChipName").and_(page.get_by_title(file.name, exact=True)).wait_for()
+    page.get_by_role("button", name=re.compile(r"Add$")).click()
 
 
 def choose_document(page: Page, name: str) -> None:

@@ -43,7 +43,7 @@ def draw_adding(here: Here) -> None:
         if way == "path":
             _draw_path(here)
         else:
-            # A form: it waits until every file has arrived, and lets go of their bytes when they are taken.
+            # A form releases the files' bytes once they are stored.
             with st.form(f"documents_drop_{way}", clear_on_submit=True, border=False):
                 dropped = st.file_uploader(
                     t(f"documents.drop_{way}"),
@@ -52,7 +52,7 @@ def draw_adding(here: Here) -> None:
                 )
                 size = t.size(settings.upload_mb * 10**6)
                 st.caption(t("documents.limits", size=size, files=settings.upload_files))
-                if st.form_submit_button(t("documents.add_button"), icon=":material/add:") and dropped:
+                if st.form_submit_button(t("documents.add_button"), icon=":material/add:"):
                     _take(here, [Incoming(file.name, file.getvalue()) for file in dropped])
         # It stays until the next files come or its document is deleted: the page runs again when the ingestion ends,
         # seconds later.
@@ -69,7 +69,7 @@ def forget_messages(here: Here, sources: Sequence[str]) -> None:
 
 
 def _take(here: Here, files: Sequence[Incoming]) -> None:
-    """Check, store and ingest what was dropped."""
+    """Check, store and ingest what was dropped; without files, say that none has arrived."""
     settings, t = here.settings, here.t
     taken, refused = check(files, most_bytes=settings.upload_mb * 2**20, most_files=settings.upload_files)
     uploads = uploads_of(settings, here.index)
@@ -87,6 +87,8 @@ def _take(here: Here, files: Sequence[Incoming]) -> None:
     limits = {"megabytes": settings.upload_mb, "files": settings.upload_files}
     messages = [(one.source, stored_line(one, t)) for one in stored]
     messages += [("", refused_line(one, t, **limits)) for one in refused]
+    if not files:  # Add was pressed before the upload ended
+        messages = [("", t("documents.none_arrived"))]
     st.session_state[_MESSAGES] = {here.index: messages}
 
 
