@@ -1,13 +1,14 @@
 """What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, collection, one page.
 
-Each page is a module of :mod:`ui.pages` with a function ``show(here)``. Nothing heavy is imported here: models load in
-the background (:mod:`ui.jobs.engines`) while the page is already there.
+Each row of ``PAGES`` is a page. Nothing heavy is imported here: models load in the background
+(:mod:`ui.jobs.engines`) while the page is already there.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -15,16 +16,27 @@ import streamlit as st
 from ui.components.frame import Here, sidebar
 from ui.settings import current
 
-__all__ = ["main"]
+__all__ = ["PAGES", "Page", "main"]
 
 ICON = Path(__file__).with_name("icon.svg")  # a :material: icon would be fetched from a font host
-PAGES = (
-    ("chat", ":material/chat:"),
-    ("documents", ":material/folder_open:"),
-    ("lab", ":material/science:"),
-    ("evaluation", ":material/monitoring:"),
-    ("system", ":material/memory:"),
-)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its module, whose function ``show(here)`` draws it, and its icon."""
+
+    module: str
+    icon: str
+
+
+# By address; the first is shown at an address without a path. The title is the text ``app.<address>``.
+PAGES = {
+    "chat": Page("ui.pages.chat", ":material/chat:"),
+    "documents": Page("ui.pages.documents", ":material/folder_open:"),
+    "lab": Page("ui.pages.lab", ":material/science:"),
+    "evaluation": Page("ui.pages.evaluation", ":material/monitoring:"),
+    "system": Page("ui.pages.system", ":material/memory:"),
+}
 
 
 def main() -> None:
@@ -34,13 +46,13 @@ def main() -> None:
     if not _is_let_in(here):
         return
 
-    def opener(name: str) -> Callable[[], None]:
-        return lambda: importlib.import_module(f"ui.pages.{name}").show(here)
+    def opener(page: Page) -> Callable[[], None]:
+        return lambda: importlib.import_module(page.module).show(here)
 
-    titles = here.t.many(*(f"app.{name}" for name, _ in PAGES))
+    first = next(iter(PAGES))
     pages = [
-        st.Page(opener(name), title=title, icon=icon, url_path=name, default=name == "chat")
-        for (name, icon), title in zip(PAGES, titles, strict=True)
+        st.Page(opener(page), title=here.t(f"app.{name}"), icon=page.icon, url_path=name, default=name == first)
+        for name, page in PAGES.items()
     ]
     st.navigation(pages).run()
 
