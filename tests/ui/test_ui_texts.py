@@ -20,22 +20,23 @@ from ui.storage.history import HistoryError
 from ui.text.failures import failure_of
 
 UI = Path(__file__).parents[2] / "ui"
-PAGES = sorted(path.stem for path in (UI / "i18n" / "en").glob("*.yaml"))
 PLURALS = {"en": {"one", "other"}, "ru": {"one", "few", "many", "other"}}
+TABLES: dict[str, dict[str, dict[str, Any]]] = {
+    language: yaml.safe_load((UI / "i18n" / f"{language}.yaml").read_text(encoding="utf-8")) for language in PLURALS
+}
 
 
-def catalogue(language: str, page: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((UI / "i18n" / language / f"{page}.yaml").read_text(encoding="utf-8"))
-    return loaded
+def test_both_languages_have_the_same_parts() -> None:
+    assert list(TABLES["en"]) == list(TABLES["ru"])
 
 
 def fields(entry: str | dict[str, str]) -> set[str]:
     return set(re.findall(r"{(\w+)}", entry if isinstance(entry, str) else " ".join(entry.values())))
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_both_languages_say_the_same(page: str) -> None:
-    english, russian = catalogue("en", page), catalogue("ru", page)
+@pytest.mark.parametrize("part", TABLES["en"])
+def test_both_languages_say_the_same(part: str) -> None:
+    english, russian = TABLES["en"][part], TABLES["ru"][part]
     assert set(english) == set(russian)
     for key, entry in english.items():
         assert isinstance(entry, str | dict) and isinstance(russian[key], type(entry)), key
@@ -46,12 +47,12 @@ def test_both_languages_say_the_same(page: str) -> None:
 
 def test_what_the_code_names_is_there_and_what_is_there_is_named() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in UI.rglob("*.py"))
-    for page in PAGES:
-        known = set(catalogue("en", page))
-        plain = set(re.findall(rf'"{page}\.(\w+)"', code)) | set(re.findall(rf"'{page}\.(\w+)'", code))
+    for part, entries in TABLES["en"].items():
+        known = set(entries)
+        plain = set(re.findall(rf'"{part}\.(\w+)"', code)) | set(re.findall(rf"'{part}\.(\w+)'", code))
         plain -= {"json", "lock", "py", "sqlite"}  # names of files, such as "app.py"
         assert plain <= known, plain - known
-        beginnings = tuple(re.findall(rf"""f["']{page}\.(\w*){{""", code))
+        beginnings = tuple(re.findall(rf"""f["']{part}\.(\w*){{""", code))
         unused = {key for key in known - plain if not key.startswith(tuple(b for b in beginnings if b))}
         # Named by a variable alone: columns of tables, and the words of the plots.
         assert "" in beginnings or not unused, unused
@@ -71,7 +72,7 @@ def test_every_kind_of_failure_has_a_name_in_both_languages() -> None:
     kinds.remove("StorageError")  # its kind is that of the storage error behind it
     kinds.add(HistoryError.__name__)
     for language in ("en", "ru"):
-        assert kinds == set(catalogue(language, "failures"))
+        assert kinds == set(TABLES[language]["failures"])
     assert "failures.OSError" in Texts("ru") and "failures.<b>" not in Texts("ru")
 
 
@@ -92,7 +93,7 @@ def test_every_kind_of_note_has_a_sentence_with_its_values_in_both_languages() -
     made = noted()
     assert set(made) == set(get_args(NoteKind)) - {""}
     for language in ("en", "ru"):
-        sentences = catalogue(language, "notes")
+        sentences = TABLES[language]["notes"]
         assert set(sentences) == set(made)
         for kind, names in made.items():
             assert fields(sentences[kind]) <= names and ("n" in names) == isinstance(sentences[kind], dict), kind

@@ -39,20 +39,18 @@ def draw_fields(t: Texts) -> None:
     now = chosen_filter() or Filter()
     number = st.session_state.get(_NUMBER, 0)  # another number creates new widgets from the record
     shared: dict[str, Any] = {"on_change": _keep, "args": (number,)}
-    named = {name: f"documents.filter_{name}" for name in ("help", "source", "source_hint", "types", *_DAYS)}
-    label = dict(zip(named, t.many(*named.values()), strict=True))
-    st.caption(label["help"])
+    st.caption(t("documents.filter_help"))
     left, right = st.columns(2)
     left.text_input(
-        label["source"], " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
-        placeholder=label["source_hint"], **shared,
+        t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
+        placeholder=t("documents.filter_source_hint"), **shared,
     )  # fmt: skip
     types = list(filter_types())
     known = [name for name in now.types if name in types]
-    right.multiselect(label["types"], types, known, key=_key("types", number), **shared)
+    right.multiselect(t("documents.filter_types"), types, known, key=_key("types", number), **shared)
     for place, name in zip(st.columns(4), _DAYS, strict=True):
         place.date_input(
-            label[name], getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
+            t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
             min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
         )  # fmt: skip
     if not now.empty:

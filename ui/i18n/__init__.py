@@ -1,6 +1,6 @@
-"""The message catalogue: every text of the interface, in English and Russian, in one YAML file a page and language.
+"""The texts of the interface, in English and Russian: one YAML table for each language.
 
-``Texts("ru")("chat.ask")`` is the entry ``ask`` of ``ru/chat.yaml``; ``{name}`` in it is filled from the keywords. An
+``Texts("ru")("chat.ask")`` is the entry ``ask`` under ``chat`` in ``ru.yaml``; ``{name}`` in it is filled from the keywords. An
 entry with the keys ``one``, ``few``, ``many`` and ``other`` is chosen by the keyword ``n`` with the plural rules of the
 language. Numbers, dates and sizes are written as the language writes them, by Babel. A text that is not in the
 catalogue is an error: a test holds both languages and every use in the code against each other.
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 from babel import Locale, dates, numbers, units
 
-__all__ = ["LANGUAGES", "Texts", "load"]
+__all__ = ["LANGUAGES", "Texts", "load", "table"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if PyYAML was built with it
 LANGUAGES = {"en": "English", "ru": "Русский"}
@@ -30,22 +30,18 @@ class Texts:
         self._locale = Locale.parse(self.language)
 
     def __call__(self, key: str, **values: Any) -> str:
-        """Return the text of ``page.entry``. Raises :class:`KeyError` where there is none."""
-        page, _, entry = key.partition(".")
-        found = _page(self.language, page)[entry]
+        """Return the text of ``part.entry``. Raises :class:`KeyError` where there is none."""
+        part, _, entry = key.partition(".")
+        found = table(self.language)[part][entry]
         if isinstance(found, dict):
             found = found[self._locale.plural_form(values["n"])]
         shown = {name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()}
         return str(found).format(**shown) if values else str(found)
 
-    def many(self, *keys: str) -> list[str]:
-        """Return several texts without values."""
-        return [self(key) for key in keys]
-
     def __contains__(self, key: str) -> bool:
-        """Return whether there is a text ``page.entry``, for keys from data."""
-        page, _, entry = key.partition(".")
-        return entry in _page(self.language, page)
+        """Return whether there is a text ``part.entry``, for keys from data."""
+        part, _, entry = key.partition(".")
+        return entry in table(self.language)[part]
 
     def number(self, value: float, digits: int | None = None) -> str:
         """Write a number; ``digits`` after the decimal sign, by default as many as it has, three at most."""
@@ -77,13 +73,13 @@ class Texts:
 def load() -> None:
     """Read all texts, which are otherwise read on first use."""
     for language in LANGUAGES:
-        for file in files("ui.i18n").joinpath(language).iterdir():
-            _page(language, file.name.removesuffix(".yaml"))
+        table(language)
         Texts(language).number(0)
 
 
 @cache
-def _page(language: str, page: str) -> dict[str, Any]:
-    text = files("ui.i18n").joinpath(language, f"{page}.yaml").read_text(encoding="utf-8")
+def table(language: str) -> dict[str, Any]:
+    """Return the texts of a language, read once."""
+    text = files("ui.i18n").joinpath(f"{language}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe one, as safe_load's
     return loaded
