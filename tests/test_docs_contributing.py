@@ -9,9 +9,13 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import streamlit as st
 import typer
 from rag_project import Project
+from streamlit.testing.v1 import AppTest
 
+import ui.app
+import ui.i18n
 from eval import evaluate, load_dataset
 from rag.cli.main import COMMANDS, Command, main
 from rag.cli.options import IndexFolder
@@ -19,6 +23,7 @@ from rag.config import load_config
 from rag.factory import make_generator
 from rag.ingestion.loaders import load_bytes, sniff
 from rag.ingestion.loaders.text import load_text
+from ui.settings import UiSettings
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTIONS = re.findall(r"^### ((?:Add|Change) .+)$", PAGE, re.MULTILINE)
@@ -98,3 +103,16 @@ def test_the_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "q.jsonl").write_text('{"question": "Who?", "answers": ["Caspar Thorne"]}\n', encoding="utf-8")
     run = evaluate(load_dataset(str(tmp_path / "q.jsonl")), lambda questions: ["Caspar T."])
     assert run.metrics["first_word"]["mean"] == 100
+
+
+def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.settings._current", UiSettings(tmp_path / ".rag", "test"))
+    monkeypatch.setattr("ui.app.PAGES", {})  # so that the new page is the first, which is drawn
+    module = ModuleType("ui.pages.hello", "A new page.")
+    vars(module).update(st=st, PAGES=ui.app.PAGES, Page=ui.app.Page)
+    exec(compile("from __future__ import annotations\n" + example("Add a page"), "hello.py", "exec"), vars(module))
+    monkeypatch.setitem(sys.modules, "ui.pages.hello", module)
+    monkeypatch.setitem(ui.i18n.table("en")["app"], "hello", "Hello there")
+    page = AppTest.from_file(str(Path(ui.app.__file__).parent / "entry" / "app.py"), default_timeout=60).run()
+    assert not page.exception
+    assert [title.value for title in page.title] == ["Hello there"]
