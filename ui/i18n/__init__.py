@@ -1,9 +1,9 @@
 """The texts of the interface, in English and Russian: one YAML table for each language.
 
-``Texts("ru")("chat.ask")`` is the entry ``ask`` under ``chat`` in ``ru.yaml``; ``{name}`` in it is filled from the keywords. An
-entry with the keys ``one``, ``few``, ``many`` and ``other`` is chosen by the keyword ``n`` with the plural rules of the
-language. Numbers, dates and sizes are written as the language writes them, by Babel. A text that is not in the
-catalogue is an error: a test holds both languages and every use in the code against each other.
+``Texts("ru")("chat.ask")`` is the entry ``ask`` under ``chat`` in ``ru.yaml``; ``{name}`` in it is filled from the
+keywords. An entry with the keys ``one``, ``few``, ``many`` and ``other`` is chosen by the keyword ``n`` with the plural
+rules of the language. Numbers, dates and sizes are written as the language writes them, by Babel. A text that is not in
+the table is an error: a test holds both languages and every use in the code against each other.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from ui.components.why import show_why
 from ui.i18n import Texts
 from ui.jobs.asking import Asking, Event
 from ui.jobs.engines import Engine
-from ui.server.metrics import record
+from ui.server.metrics import metrics
 from ui.storage.conversation import Conversation, again
 from ui.storage.history import Chat, Chats, Turn
 from ui.text.safe import escape, one_line
@@ -200,7 +200,7 @@ def _keep(now: Conversation, chat: Chat, asking: Asking, question: str, config: 
     asking.stop()
     turn = view.to_turn(question, asking.outcome(), config)
     if turn.answer is not None:
-        record(turn.answer, first_piece_s=turn.clock.first_text, stopped=turn.stopped)
+        metrics().record(turn.answer, first_piece_s=turn.clock.first_text, stopped=turn.stopped)
     now.store(turn if replaced is None else again(turn, replaced), chat)
 
 
