@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from eval.comparison import Comparison, compare
     from eval.datasets import Dataset, Question, load_dataset, sample
     from eval.errors import EvalError
+    from eval.evaluator import evaluate
     from eval.metrics import exact_match, f1
     from eval.predictions import Prediction
     from eval.records import RunData, load_run
     from eval.report import write_report
-    from eval.run import evaluate
 
 __all__ = [
     "Comparison",
@@ -49,11 +49,11 @@ _MODULES = {
     "comparison": ("Comparison", "compare"),
     "datasets": ("Dataset", "Question", "load_dataset", "sample"),
     "errors": ("EvalError",),
+    "evaluator": ("evaluate",),
     "metrics": ("exact_match", "f1"),
     "predictions": ("Prediction",),
     "records": ("RunData", "load_run"),
     "report": ("write_report",),
-    "run": ("evaluate",),
 }
 
 

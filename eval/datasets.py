@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from eval.errors import EvalError
 from eval.files import decode, is_text, parse_json, read_bytes
-from eval.official import OFFICIAL, Fetch, official_file
+from eval.squad_download import OFFICIAL, Fetch, official_file
 
 __all__ = ["Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
 
@@ -78,12 +78,12 @@ class Dataset:
 
 
 def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: Fetch | None = None) -> Dataset:
-    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.official`), a .json file in SQuAD's format or a .jsonl file.
+    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.squad_download`), a .json file in SQuAD's format or a .jsonl file.
 
     ``cache`` is the folder for downloads, by default the user's. ``fetch`` takes an address and returns the content, or
     raises ``OSError``. Raises :class:`~eval.errors.EvalError` for a file that is missing or invalid.
     """
-    from eval.squad import squad_dataset
+    from eval.squad_format import squad_dataset
 
     name = str(name_or_path)
     path = official_file(name, cache=cache, fetch=fetch) if name in OFFICIAL else Path(name_or_path)

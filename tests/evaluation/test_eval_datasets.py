@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval import official
+from eval import squad_download
 from eval.datasets import Dataset, Question, corpus_sha256, load_dataset, sample
 from eval.errors import EvalError
-from eval.official import OFFICIAL, OfficialFile
+from eval.squad_download import OFFICIAL, OfficialFile
 
 SQUAD = Path(__file__).parents[3] / "shared" / "data" / "squad"
 needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is missing")
@@ -386,7 +386,7 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path, content: byt
 def test_the_pinned_checksums_are_complete() -> None:
     assert set(OFFICIAL) == {"squad", "squad_v2"}
     assert all(len(bytes.fromhex(file.sha256)) == 32 for file in OFFICIAL.values())
-    assert official.default_cache().parts[-2:] == ("rag-qa", "datasets")
+    assert squad_download.default_cache().parts[-2:] == ("rag-qa", "datasets")
 
 
 @pytest.mark.squad
@@ -410,13 +410,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     names = [
         "metrics",
         "datasets",
-        "squad",
-        "scoring",
+        "squad_format",
+        "squad_scores",
         "statistics",
         "abstention",
         "comparison",
         "files",
-        "official",
+        "squad_download",
         "records",
     ]
     code = "import sys\n" + "".join(f"import eval.{name}\n" for name in names)

@@ -9,11 +9,11 @@ import pytest
 
 from eval.datasets import Question
 from eval.errors import EvalError
+from eval.evaluator import score_question
 from eval.losses import STAGES, Trace, classify, count_losses
 from eval.metrics import Case, Rule, contains_gold
 from eval.predictions import CitedSpan, Prediction, RankedPassage
 from eval.ranking import ndcg_at_k
-from eval.run import score_question
 
 QUESTION = Question("q", "How tall?", ("31 metres", "31 m"), source="a/mast.md")
 SHOWN = RankedPassage(1, "docs/a/mast.md", None, (), "It is 31 metres tall.", 1.0, 1, True)

@@ -21,7 +21,7 @@ from eval.losses import STAGES, em_lost
 from eval.records import RunData
 from eval.report import report_json, run_markdown, sweep_markdown, write_report, write_sweep_report
 from eval.report_html import render_run, render_sweep
-from eval.report_rows import json_for_html, pack_rows
+from eval.report_questions import json_for_html, pack_rows
 
 PAYLOADS = [
     "<script>alert(1)</script>",

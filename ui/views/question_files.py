@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eval.datasets import Dataset, load_dataset
 from eval.errors import EvalError
-from eval.official import OFFICIAL
+from eval.squad_download import OFFICIAL
 from indexes.system import atomic_write
 from rag.config import load_config
 

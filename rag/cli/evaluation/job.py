@@ -160,9 +160,9 @@ def execute(
 
     ``shared`` is a generator that several jobs use; the caller closes it. ``throughput`` lists precisions to measure.
     """
+    from eval.evaluator import evaluate
     from eval.files import write_json
     from eval.report import write_report
-    from eval.run import evaluate
     from rag.cli.evaluation.systems import Meter
 
     events = events or Events()
@@ -204,7 +204,7 @@ def _claimed(job: Job, events: Events) -> Iterator[Path]:
     """Yield the folder of an interrupted run of this job, or a new one. Two processes never share one."""
     from filelock import FileLock, Timeout
 
-    from eval.run import find_incomplete
+    from eval.evaluator import find_incomplete
 
     interrupted = find_incomplete(job.out, job.key())
     for folder in (interrupted, _new_folder(job)):

@@ -27,7 +27,7 @@ def score(
 ) -> None:
     """Score a prediction file exactly as the official SQuAD script does."""
     from eval.datasets import load_dataset
-    from eval.scoring import load_na_probs, load_predictions, score_squad
+    from eval.squad_scores import load_na_probs, load_predictions, score_squad
 
     loaded = load_dataset(dataset)
     answers = load_predictions(predictions)

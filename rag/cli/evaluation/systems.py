@@ -4,7 +4,7 @@
 * ``open``: passages are retrieved from an index of all paragraphs (or the user's own).
 * ``closed-book``: no passage is shown.
 
-Each is a callable for :func:`eval.run.evaluate`.
+Each is a callable for :func:`eval.evaluator.evaluate`.
 """
 
 from __future__ import annotations

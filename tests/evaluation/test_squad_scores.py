@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eval.datasets import Dataset, Question, load_dataset
 from eval.errors import EvalError
-from eval.scoring import load_na_probs, load_predictions, score_squad
+from eval.squad_scores import load_na_probs, load_predictions, score_squad
 
 SQUAD = Path(__file__).parents[3] / "shared" / "data" / "squad"
 needs_squad = pytest.mark.skipif(not SQUAD.is_dir(), reason="../shared/data/squad is missing")

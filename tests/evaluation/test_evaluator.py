@@ -13,7 +13,7 @@ import pytest
 import eval as evaluation
 from eval import EvalError, Prediction, Question, compare, evaluate, exact_match, f1, load_dataset, load_run
 from eval.datasets import Dataset
-from eval.run import find_incomplete
+from eval.evaluator import find_incomplete
 
 GOLDS = {"a": ("31 metres",), "b": ("in 1874", "1874"), "c": (), "d": ("the lamp",)}
 ANSWERS = {"a": "31 metres", "b": "It was lit in 1874", "c": "", "d": "a horn"}
@@ -113,7 +113,7 @@ def test_the_package_is_light_and_offers_its_names() -> None:
 
 
 def test_functions_are_not_hidden_by_modules_of_the_same_name() -> None:
-    code = "import eval.comparison, eval.run\nfrom eval import compare, evaluate\nprint(callable(compare))"
+    code = "import eval.comparison, eval.evaluator\nfrom eval import compare, evaluate\nprint(callable(compare))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
 

@@ -30,7 +30,7 @@ from eval.losses import classify, count_losses
 from eval.metrics import METRICS, Case, Rule, value_in
 from eval.predictions import Prediction, same_source
 from eval.records import FORMAT, RunData
-from eval.scoring import score_squad
+from eval.squad_scores import score_squad
 from eval.statistics import bootstrap_means
 
 __all__ = ["Answerer", "Progress", "evaluate", "find_incomplete", "score_question", "summarise"]
