@@ -16,10 +16,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from eval import plots
+from eval import run_plots, sweep_plots
 from eval.errors import EvalError
 from eval.losses import STAGES, em_lost
 from eval.metrics import METRICS, format_interval, format_value
+from eval.plot_style import COLOURS
 from eval.records import interval_of, latencies
 from eval.report_questions import json_for_html, pack_rows
 from eval.report_sections import Section, run_sections, sweep_section
@@ -40,11 +41,11 @@ def render_run(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
     metrics = manifest.get("metrics") or {}
     seconds = latencies(rows)
     figures = {
-        "metrics": plots.metric_bars(metrics),
-        "losses": plots.loss_waterfall(em_lost(manifest, rows)),
-        "retrieval": plots.recall_curve(metrics),
-        "abstention": plots.risk_coverage_curve((manifest.get("abstention") or {}).get("risk_coverage")),
-        "latency": plots.latency_histogram(seconds),
+        "metrics": run_plots.metric_bars(metrics),
+        "losses": run_plots.loss_waterfall(em_lost(manifest, rows)),
+        "retrieval": run_plots.recall_curve(metrics),
+        "abstention": run_plots.risk_coverage_curve((manifest.get("abstention") or {}).get("risk_coverage")),
+        "latency": run_plots.latency_histogram(seconds),
     }
     dataset = manifest.get("dataset") or {}
     facts = [dataset.get("name"), manifest.get("mode"), f"{len(rows):,} question{'' if len(rows) == 1 else 's'}"]
@@ -64,7 +65,7 @@ def render_run(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
 
 def render_sweep(name: str, points: Sequence[Mapping[str, Any]]) -> str:
     """Return the HTML page of a sweep. Raises :class:`~eval.errors.EvalError` if plotly is not installed."""
-    figures = {"scatter": plots.sweep_scatter(points), "parallel": plots.sweep_parallel(points)}
+    figures = {"scatter": sweep_plots.sweep_scatter(points), "parallel": sweep_plots.sweep_parallel(points)}
     missing = () if figures["scatter"] else ("Not drawn: no point has both an F1 and a p95 latency.",)
     sections = [
         Section("scatter", "F1 against latency", missing),
@@ -92,7 +93,7 @@ def _render(template: str, figures: Mapping[str, Figure | None], *, shortened: b
     drawn = {key: figure for key, figure in figures.items() if figure is not None}
     page_data = {
         "figures": {key: _figure_json(figure) for key, figure in drawn.items()},
-        "colours": plots.COLOURS,
+        "colours": COLOURS,
         "stages": STAGES,
         "shortened": shortened,
     }

@@ -1,6 +1,6 @@
 """The report's figures on the page: in its language, in its colours.
 
-:mod:`eval.plots` draws them in English on white; here the words and the colours are exchanged.
+:mod:`eval.run_plots` and :mod:`eval.sweep_plots` draw them in English on white. This module replaces words and colours.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eval import plot_style, run_plots, sweep_plots
 from eval.metrics import METRICS
 from eval.plot_style import WORDS
 from eval.records import latencies
@@ -33,28 +34,24 @@ def run_figures(
     manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Texts, *, dark: bool
 ) -> dict[str, Figure]:
     """Return the figures of a run by name, those that can be drawn."""
-    from eval import plots
-
     words = plot_words(t)
     metrics = manifest.get("metrics") or {}
     abstention = manifest.get("abstention")
     curve = abstention.get("risk_coverage") if isinstance(abstention, Mapping) else None
     drawn = {
-        "losses": plots.loss_waterfall(loss_rows(manifest, rows, t), words),
-        "metrics": plots.metric_bars(metrics, words),
-        "risk": plots.risk_coverage_curve(curve, words),
-        "latency": plots.latency_histogram(latencies(rows), words),
-        "recall": plots.recall_curve(metrics, words),
+        "losses": run_plots.loss_waterfall(loss_rows(manifest, rows, t), words),
+        "metrics": run_plots.metric_bars(metrics, words),
+        "risk": run_plots.risk_coverage_curve(curve, words),
+        "latency": run_plots.latency_histogram(latencies(rows), words),
+        "recall": run_plots.recall_curve(metrics, words),
     }
     return {name: themed(figure, t, dark=dark) for name, figure in drawn.items() if figure is not None}
 
 
 def sweep_figures(points: Sequence[Mapping[str, Any]], t: Texts, *, dark: bool) -> dict[str, Figure]:
     """Return the figures of a sweep, those that can be drawn."""
-    from eval import plots
-
     words = plot_words(t)
-    drawn = {"parallel": plots.sweep_parallel(points, words), "scatter": plots.sweep_scatter(points, words)}
+    drawn = {"parallel": sweep_plots.sweep_parallel(points, words), "scatter": sweep_plots.sweep_scatter(points, words)}
     # Names and values of settings stand in them as they were typed: a decimal point stays one.
     return {name: themed(figure, t, dark=dark, numbers=False) for name, figure in drawn.items() if figure is not None}
 
@@ -64,8 +61,6 @@ def themed(figure: Figure, t: Texts, *, dark: bool, numbers: bool = True) -> Fig
     import json
 
     from plotly.graph_objects import Figure
-
-    from eval import plot_style
 
     tree = json.loads(figure.to_json(engine="json"))
     tree["layout"].get("font", {}).pop("family", None)  # Streamlit sets its own
