@@ -5,16 +5,14 @@ Paths are relative to the folder the command is given in, as everywhere else.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from rag.errors import UsageError
+from rag.config.yaml_settings import SettingsModel, YamlSettings
 from rag.extractive_qa.windows import WindowSettings
 from rag.training.data.passages import PassageSettings
 
@@ -25,14 +23,8 @@ __all__ = [
 
 C = TypeVar("C", bound="_ModelConfig")
 
-_DESCRIBED = "docs/training.md describes the file"
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PassagesConfig(_Part):
+class PassagesConfig(SettingsModel):
     """See :class:`rag.training.data.passages.PassageSettings`."""
 
     sentences: int = Field(5, ge=1)
@@ -47,7 +39,7 @@ class PassagesConfig(_Part):
         return PassageSettings(**self.model_dump())
 
 
-class Squad(_Part):
+class Squad(SettingsModel):
     """A SQuAD-format file, read as it is."""
 
     kind: Literal["squad"]
@@ -56,7 +48,7 @@ class Squad(_Part):
     share: float = Field(1.0, gt=0, le=1)
 
 
-class Qamr(_Part):
+class Qamr(SettingsModel):
     """QAMR's files, made into passages."""
 
     kind: Literal["qamr"]
@@ -67,7 +59,7 @@ class Qamr(_Part):
     passages: PassagesConfig = PassagesConfig()
 
 
-class Pairs(_Part):
+class Pairs(SettingsModel):
     """Question–sentence pairs; ``teacher`` marks the answers, and the surest ``keep`` of them are trained on."""
 
     kind: Literal["pairs"]
@@ -83,7 +75,7 @@ class Pairs(_Part):
 Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
 
 
-class RankedPassagesConfig(_Part):
+class RankedPassagesConfig(SettingsModel):
     """The part of :class:`rag.training.data.passages.PassageSettings` that passages to be ranked are drawn by."""
 
     sentences: int = Field(5, ge=1)
@@ -95,7 +87,7 @@ class RankedPassagesConfig(_Part):
         return PassageSettings(**self.model_dump())
 
 
-class _Ranked(_Part):
+class _Ranked(SettingsModel):
     passes: int = Field(1, ge=1)
     share: float = Field(1.0, gt=0, le=1)
     passages: RankedPassagesConfig = RankedPassagesConfig()
@@ -128,7 +120,7 @@ class RankedPairs(_Ranked):
 RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discriminator="kind")]
 
 
-class WindowConfig(_Part):
+class WindowConfig(SettingsModel):
     """See :class:`rag.extractive_qa.windows.WindowSettings`."""
 
     size: int = Field(320, ge=32)
@@ -141,7 +133,7 @@ class WindowConfig(_Part):
         return WindowSettings(**self.model_dump())
 
 
-class LoopConfig(_Part):
+class LoopConfig(SettingsModel):
     """The loop. ``batch_size`` is per device; ``precision: auto`` is bf16 or fp16 on a GPU that has it, else fp32.
 
     ``evaluate_every``, ``save_every``, ``log_every`` and ``max_steps`` count steps, ``patience`` counts evaluations.
@@ -171,7 +163,7 @@ class TrainingConfig(LoopConfig):
     relevance_weight: float = Field(0.5, ge=0)
 
 
-class _ModelConfig(_Part):
+class _ModelConfig(SettingsModel):
     """What a reader and a reranker have in common: from ``encoder``, into ``output``.
 
     ``dev_share`` of the questions of the other sources is held back where there is no ``dev``. Training
@@ -187,8 +179,8 @@ class _ModelConfig(_Part):
 
     def files(self) -> list[Path]:
         """Return every file that is read, each once: of ``train``, ``dev`` and ``never``."""
-        read = (getattr(self, name, None) for name in ("train", "dev", "never"))
-        return list(dict.fromkeys(_paths(tuple(read))))
+        tree = self.model_dump()
+        return list(dict.fromkeys(_paths((tree["train"], tree["dev"], tree["never"]))))
 
 
 class ReaderConfig(_ModelConfig):
@@ -221,16 +213,15 @@ class RerankerConfig(_ModelConfig):
 def _paths(node: object) -> Iterator[Path]:
     if isinstance(node, Path):
         yield node
-    elif isinstance(node, BaseModel):
-        for name in type(node).model_fields:
-            yield from _paths(getattr(node, name))
+    elif isinstance(node, dict):
+        yield from _paths(tuple(node.values()))
     elif isinstance(node, tuple):
         for item in node:
             yield from _paths(item)
 
 
 def load_training_config(path: Path, assignments: Sequence[str] = ()) -> ReaderConfig:
-    """Read a reader's training file, or a shipped one by its bare name, then lay ``key=value`` over it.
+    """Read a reader's training file, or a shipped one by its bare name, then ``key=value`` assignments.
 
     Raises :class:`~rag.errors.UsageError` naming the key.
     """
@@ -242,65 +233,9 @@ def load_reranker_config(path: Path, assignments: Sequence[str] = ()) -> Reranke
     return _load(path, assignments, RerankerConfig)
 
 
-def _load(path: Path, assignments: Sequence[str], kind: type[C]) -> C:
-    tree = _read(path)
-    for text in assignments:
-        _assign(tree, text)
-    try:
-        return kind.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        if first["type"] == "extra_forbidden":
-            raise _unknown_key(path, where, kind) from None
-        told = "is missing" if first["type"] == "missing" else first["msg"]
-        raise UsageError(f"{path}: {where}: {told}", _DESCRIBED) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _load(path: Path, assignments: Sequence[str], model: type[C]) -> C:
+    settings = YamlSettings(model, "docs/training.md describes the file", "training.epochs=2")
     shipped = files("configs").joinpath("training", f"{path}.yaml")
-    try:
-        text = (shipped if path.name == str(path) and shipped.is_file() else path).read_text(encoding="utf-8")
-        tree = yaml.safe_load(text)
-    except OSError as error:
-        raise UsageError(f"the training file {path} cannot be read: {error.strerror}", "name a YAML file") from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}", _DESCRIBED) from None
-    if not isinstance(tree, dict):
-        raise UsageError(f"{path} holds no keys and values", _DESCRIBED)
-    return tree
-
-
-def _assign(tree: dict[str, Any], text: str) -> None:
-    """Lay ``training.epochs=2`` over the file's tree."""
-    key, equals, raw = text.partition("=")
-    *parents, leaf = key.strip().split(".")
-    if not equals or not leaf:
-        raise UsageError(f"--set {text!r} is not of the form KEY=VALUE", "for example: --set training.epochs=2")
-    try:
-        value = yaml.safe_load(raw)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        value = raw
-    node = tree
-    for parent in parents:
-        inner = node.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {text!r}: {parent} is not made of keys", "write it into the training file")
-        node = inner
-    node[leaf] = value
-
-
-def _unknown_key(path: Path, key: str, kind: type[BaseModel]) -> UsageError:
-    parents, _, leaf = key.rpartition(".")
-    inner = {name: _part_of(field.annotation) for name, field in kind.model_fields.items()}
-    parts = {"": kind, **{name: part for name, part in inner.items() if part}}
-    known = list(parts[parents].model_fields) if parents in parts else []
-    near = difflib.get_close_matches(leaf, known, n=1, cutoff=0.5)
-    hint = f"did you mean {f'{parents}.' if parents else ''}{near[0]}?" if near else _DESCRIBED
-    return UsageError(f"{path}: there is no key {key}", hint)
-
-
-def _part_of(annotation: object) -> type[BaseModel] | None:
-    """Return the part of the tree that a field holds, if it may be left out too."""
-    kinds = (annotation, *get_args(annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    is_shipped = path.name == str(path) and shipped.is_file()
+    layer = settings.read(f"training file {path}", shipped if is_shipped else path)
+    return settings.resolve([layer, *map(settings.assignment, assignments)])[0]

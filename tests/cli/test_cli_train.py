@@ -152,7 +152,7 @@ def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(
 def test_an_unknown_key_is_a_usage_error(rag: Rag, ready: Path) -> None:
     ran = rag(*COMMAND, "--set", "training.epoch=2")
     assert ran.code == 2
-    assert error_of(ran) == ("c.yaml: there is no key training.epoch", "did you mean training.epochs?")
+    assert error_of(ran) == ("there is no configuration key 'training.epoch' (--set)", "did you mean training.epochs?")
 
 
 @pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

@@ -103,7 +103,7 @@ def test_the_folder_of_a_reader_is_refused(rag: Rag, ready: Path) -> None:
         ("dev={kind: squad, path: c.yaml}", "c.yaml cannot be read as JSON"),
         ("training.precision=fp16", "training.precision = 'fp16' needs a GPU"),
         ("train=[{kind: pairs, sentences: s.txt, questions: c.yaml}]", "s.txt has 40 lines and c.yaml 7"),
-        ("negative=3", "c.yaml: there is no key negative"),
+        ("negative=3", "there is no configuration key 'negative' (--set)"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence_and_leaves_nothing(

@@ -1,42 +1,33 @@
-"""Configuration: a small, strict, frozen tree, and where each of its values came from.
+"""The configuration: a small, strict, frozen tree of groups of settings, with the defaults.
 
-Values are laid over each other in this order: the defaults below, a preset or a file, ``--set key=value``. A file or
-preset may begin with ``extends: NAME``. An unknown key anywhere is an error that names the nearest known one.
-
-Components never see this tree: :mod:`rag.factory` hands each of them its own values.
+The string below a field documents its key (docs/configuration.md). Components never see this tree:
+:mod:`rag.factory` passes each of them its own group.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from indexes.search.lexical_tantivy import LANGUAGES
 from indexes.system import sha256_json
-from rag.errors import UsageError
+from rag.config.yaml_settings import SettingsModel
 from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.prompt_templates import FORMS
 from rag.retrieval.fusion import FUSIONS
 from rag.retrieval.rerankers import RERANKERS
-from rag.text import error_line, without_userinfo
 
-__all__ = ["Config", "OneOf", "Resolved", "load_config", "preset_names"]
-
-DEFAULT_PRESET = "cpu"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+__all__ = [
+    "AnswersConfig", "ChunkingConfig", "CitationConfig", "Config", "DenseConfig", "EmbeddingConfig", "GeneratorConfig",
+    "IndexConfig", "OneOf", "OpenAIConfig", "ParsingConfig", "PromptConfig", "ReaderModelConfig", "RetrievalConfig",
+    "VllmConfig",
+]  # fmt: skip
 
 
-class EmbeddingConfig(_Part):
+class EmbeddingConfig(SettingsModel):
     """How texts become vectors."""
 
     model: str = "bundled:minilm"
@@ -57,7 +48,7 @@ class EmbeddingConfig(_Part):
     """Text put before each passage, as some models need."""
 
 
-class ParsingConfig(_Part):
+class ParsingConfig(SettingsModel):
     """The processes that parse files, and the limits for one file."""
 
     workers: int = Field(2, ge=1)
@@ -72,7 +63,7 @@ class ParsingConfig(_Part):
     """Largest file that is read, in MiB."""
 
 
-class ChunkingConfig(_Part):
+class ChunkingConfig(SettingsModel):
     """How documents become chunks. Sizes are in the embedder's tokens."""
 
     size: int = Field(200, ge=16)
@@ -84,7 +75,7 @@ class ChunkingConfig(_Part):
 
 
 def _yaml_off(value: object) -> object:
-    """Take YAML's reading of ``off``, which is false, back."""
+    """Undo YAML, which reads ``off`` as false."""
     return "off" if value is False else value
 
 
@@ -110,7 +101,7 @@ def _one_of(table: Mapping[str, object], *others: str) -> AfterValidator:
     return AfterValidator(OneOf(table, others))
 
 
-class DenseConfig(_Part):
+class DenseConfig(SettingsModel):
     """The FAISS index of vectors."""
 
     type: Literal["flat", "hnsw", "ivf", "sq", "pq", "ivfpq"] = "flat"
@@ -135,7 +126,7 @@ class DenseConfig(_Part):
     """Store vectors in half precision on a GPU."""
 
 
-class IndexConfig(_Part):
+class IndexConfig(SettingsModel):
     """The two search indexes."""
 
     dense: DenseConfig = DenseConfig()
@@ -143,7 +134,7 @@ class IndexConfig(_Part):
     """Languages whose stems the lexical index uses."""
 
 
-class RetrievalConfig(_Part):
+class RetrievalConfig(SettingsModel):
     """How passages are found, fused and reranked."""
 
     k: int = Field(5, ge=1, le=1000)
@@ -170,7 +161,7 @@ class RetrievalConfig(_Part):
     """Lowest cosine of the best passage for an answer; null is 0.3 for language models and no limit otherwise."""
 
 
-class VllmConfig(_Part):
+class VllmConfig(SettingsModel):
     """The vLLM engine in this process. For several keys, null means: chosen for this machine."""
 
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -195,7 +186,7 @@ class VllmConfig(_Part):
     """The seed for sampling."""
 
 
-class OpenAIConfig(_Part):
+class OpenAIConfig(SettingsModel):
     """An OpenAI-compatible endpoint. The key is read from an environment variable, never from the configuration."""
 
     base_url: str = "http://127.0.0.1:8000/v1"
@@ -212,7 +203,7 @@ class OpenAIConfig(_Part):
     """How many tokens the model reads; null asks the endpoint, else takes 4096."""
 
 
-class ReaderModelConfig(_Part):
+class ReaderModelConfig(SettingsModel):
     """The extractive model, which answers and reranks."""
 
     model: str = "bundled:reader"
@@ -225,7 +216,7 @@ class ReaderModelConfig(_Part):
     """Where torch runs the model."""
 
 
-class GeneratorConfig(_Part):
+class GeneratorConfig(SettingsModel):
     """What answers a question."""
 
     type: Annotated[str, _one_of(GENERATORS)] = "vllm"
@@ -238,7 +229,7 @@ class GeneratorConfig(_Part):
     openai: OpenAIConfig = OpenAIConfig()
 
 
-class PromptConfig(_Part):
+class PromptConfig(SettingsModel):
     """The prompt of a language model and its budget."""
 
     form: Annotated[str, _one_of(FORMS)] = "completion"
@@ -251,21 +242,21 @@ class PromptConfig(_Part):
     """Randomness of the answer; 0 always takes the likeliest token."""
 
 
-class CitationConfig(_Part):
+class CitationConfig(SettingsModel):
     """When a passage supports a sentence of an answer."""
 
     min_support: float = Field(0.6, gt=0, le=1)
     """Share of a sentence's content words that one span must contain to support it."""
 
 
-class AnswersConfig(_Part):
+class AnswersConfig(SettingsModel):
     """When not to answer. ``rag eval calibrate`` fits a threshold to your questions."""
 
     min_confidence: float | None = Field(None, ge=0, le=1)
     """Lowest confidence of an answer; null takes the generator's own threshold, which is 0 for language models."""
 
 
-class Config(_Part):
+class Config(SettingsModel):
     """The whole tree."""
 
     parsing: ParsingConfig = ParsingConfig()
@@ -307,169 +298,3 @@ class Config(_Part):
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""
         return sha256_json(self.model_dump(mode="json"))[:16]
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A configuration, the name it was asked for by, and the origin of every value by dotted key."""
-
-    config: Config
-    name: str
-    origins: Mapping[str, str]
-
-    def rows(self) -> list[tuple[str, Any, str]]:
-        """Return (dotted key, value, origin), in the tree's order."""
-        values = _flatten(self.config.model_dump(mode="json"))
-        return [(key, value, self.origins.get(key, "default")) for key, value in values.items()]
-
-
-def preset_names() -> list[str]:
-    """Return the names of the presets that ship with the project."""
-    return sorted(Path(str(p)).stem for p in files("configs").iterdir() if str(p).endswith(".yaml"))
-
-
-def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> Resolved:
-    """Resolve a preset name or a YAML file, then ``key=value`` assignments.
-
-    Raises :class:`~rag.errors.UsageError` for an unknown preset or key, a missing file, or a value of the wrong type.
-    """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for origin, layer in [*_layers(name, ()), *(_assignment(text) for text in assignments)]:
-        known = _flatten(Config().model_dump())
-        for key, value in _flatten(layer).items():
-            if value is None and any(name.startswith(f"{key}.") for name in known):
-                continue  # a group with nothing in it
-            if key not in known:
-                raise _unknown_key(key, known, origin)
-            if isinstance(value, bool) and isinstance(known[key], int | float) and not isinstance(known[key], bool):
-                raise UsageError(f"{key} = {value!r} ({origin}): a number is wanted", "run `rag config show`")
-            values[key] = value
-            origins[key] = origin
-    try:
-        config = Config.model_validate(_nest(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
-        raise UsageError(
-            f"{key} = {_short(first['input'])} ({origins.get(key, name)}): {first['msg']}",
-            "run `rag config show` for every key and its value",
-        ) from None
-    return Resolved(config, name, origins)
-
-
-def _layers(name: str, seen: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the layers of a preset or file, its ancestors first."""
-    itself = name if name in preset_names() else str(Path(name).resolve())  # however the path is spelt
-    if itself in seen:
-        raise UsageError(
-            f"{' -> '.join((*seen, itself))}: configurations extend each other in a circle", "remove one `extends`"
-        )
-    origin, text = _read(name)
-    layer = _parse_file(origin, text)
-    parent = layer.pop("extends", None)
-    if parent and origin.startswith("file") and str(parent).endswith((".yaml", ".yml")):
-        parent = Path(name).parent / str(parent)  # relative to the file that names it
-    return [*(_layers(str(parent), (*seen, itself)) if parent else []), (origin, layer)]
-
-
-def _parse_file(origin: str, text: str) -> dict[str, Any]:
-    try:
-        layer = yaml.safe_load(text) or {}
-        if isinstance(layer, dict):
-            _flatten(layer)  # raises for a tree that holds itself
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        raise UsageError(
-            f"{origin} is not valid YAML: {error_line(error)}", "fix the file; `rag config show` shows the form"
-        ) from None
-    except RecursionError:
-        raise UsageError(
-            f"{origin} is nested too deeply, or within itself", "fix the file; `rag config show` shows the form"
-        ) from None
-    if not isinstance(layer, dict):
-        raise UsageError(
-            f"{origin} holds a {type(layer).__name__}, not keys and values", "`rag config show` shows every key"
-        )
-    return layer
-
-
-def _read(name: str) -> tuple[str, str]:
-    if name in preset_names():
-        return f"preset {name}", files("configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        raise UsageError(
-            f"there is no preset {name!r}", f"choose one of {', '.join(preset_names())}, or name a .yaml file"
-        )
-    try:
-        return f"file {name}", path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(
-            f"the configuration file {name} cannot be read: {why}", "check its path and encoding"
-        ) from None
-
-
-def _assignment(text: str) -> tuple[str, dict[str, Any]]:
-    key, equals, raw = text.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(f"--set {text!r} is not of the form key=value", "for example: --set retrieval.k=8")
-    return "--set", _nest({key.strip(): _parse(key.strip(), raw)})
-
-
-def _parse(key: str, raw: str) -> Any:
-    """Read a value as its key needs it: text stays text, also ``off``, ``12345678`` and ``query: ``."""
-    node: type[BaseModel] | None = Config
-    annotation: Any = None
-    for part in key.split("."):
-        field = node.model_fields.get(part) if node else None
-        annotation = field.annotation if field else None
-        node = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
-    try:
-        value = yaml.safe_load(raw)
-        if isinstance(value, dict):
-            _flatten(value)  # raises for a tree that holds itself
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return raw  # such as `query: `, 2001-13-45 or [[[[…; the validation rejects it if no text is expected
-    kinds = get_args(annotation)
-    wants_text = annotation is str or (str in kinds and get_origin(annotation) is not tuple)
-    if get_origin(annotation) is Literal:
-        wants_text = isinstance(kinds[0], str)
-    if wants_text and not isinstance(value, str):
-        return None if raw == "null" and type(None) in kinds else raw
-    return value
-
-
-def _short(value: object) -> str:
-    """Return a value as an error shows it: cut, and without a password."""
-    text = without_userinfo(repr(value))
-    return text if len(text) <= 100 else text[:99] + "…"
-
-
-def _unknown_key(key: str, known: Mapping[str, Any], origin: str) -> UsageError:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    leaf = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    hint = (leaf or near or [None])[0]
-    remedy = f"did you mean {hint}?" if hint else "run `rag config show` for every key"
-    return UsageError(f"there is no configuration key {key!r} ({origin})", remedy)
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for dotted, value in flat.items():
-        *parents, leaf = dotted.split(".")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = value
-    return tree
