@@ -6,7 +6,6 @@ fast as long as they import heavy packages inside their functions.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -19,7 +18,7 @@ from typer.core import TyperGroup
 
 from eval.errors import EvalError
 from rag import __version__
-from rag.cli.output import note
+from rag.cli.output import checked_stream, note
 from rag.errors import FAILURES, explain
 
 __all__ = ["COMMANDS", "GROUPS", "Command", "Group", "app", "guarded", "main", "run"]
@@ -213,13 +212,9 @@ def _fail(message: str, remedy: str, code: int) -> int:
 def run() -> None:
     """Run the ``rag`` command. :mod:`rag.__main__` calls it."""
     _occupy_standard_descriptors()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # the terminal may lack a character
+    sys.stdout, sys.stderr = checked_stream(sys.stdout), checked_stream(sys.stderr)
     code = main()
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    sys.exit(code)
+    sys.exit(code or guarded(lambda: print(end="", flush=True)))  # noqa: T201 - flushes what the help has printed
 
 
 def _occupy_standard_descriptors() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from rag.errors import RagError, UsageError
 from rag.ingestion.loaders.formats import has_slides
 from rag.text import one_line
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rag.types import Answer, Citation, Duplicate, Passage
 
 __all__ = [
+    "checked_stream",
     "clean",
     "document_json",
     "documents_json",
@@ -57,15 +60,43 @@ def out_json(value: Any, *, indent: int | None = 2) -> None:
 
 def _write(text: str) -> None:
     if sys.stdout is None:
-        from rag.errors import UsageError
-
         raise UsageError("stdout is closed", "leave out `>&-`, or write to a file")
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader is gone, as in `rag search … | head`: no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise SystemExit(0) from None
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+class _CheckedFile(io.FileIO):
+    """The file of stdout or stderr. After a write has failed, everything later is discarded.
+
+    A failure of stdout raises :class:`~rag.errors.RagError`, or ends the command silently if the reader of a pipe is
+    gone, as in ``rag search … | head``. A failure of stderr cannot be reported anywhere.
+    """
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if self.fileno() != 1:
+                return len(data)
+            if isinstance(error, BrokenPipeError):
+                raise SystemExit(0) from None
+            raise RagError(
+                f"stdout cannot be written: {error.strerror}", "free disk space, or write to another place"
+            ) from None
+
+
+def checked_stream(stream: TextIO) -> TextIO:
+    """Return stdout or stderr so that a failed write is reported once, and missing characters are escaped."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(_CheckedFile(stream.fileno(), "wb", closefd=False)),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def note(text: str) -> None:

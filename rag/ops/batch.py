@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,18 +101,16 @@ def answer_planned(
     done, total = len(plan.kept), len(plan.kept) + len(plan.waiting)
     tell(done, total)
     _rewrite(plan.out, plan.kept.values())
-    with plan.out.open("a", encoding="utf-8", errors="replace") as handle:
-        for start in range(0, len(plan.waiting), _WINDOW):
-            window = plan.waiting[start : start + _WINDOW]
-            for row in _answer_window(knowledge_base, window, plan):
-                if "error" in row:
-                    report.failed.append((row["line"], row["error"]))
-                else:
-                    report.answered += 1
-                handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-            handle.flush()
-            done += len(window)
-            tell(done, total)
+    for start in range(0, len(plan.waiting), _WINDOW):
+        window = plan.waiting[start : start + _WINDOW]
+        rows = list(_answer_window(knowledge_base, window, plan))
+        failed = [(row["line"], row["error"]) for row in rows if "error" in row]
+        report.failed += failed
+        report.answered += len(rows) - len(failed)
+        with _writable(plan.out), plan.out.open("a", encoding="utf-8", errors="replace") as handle:
+            handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        done += len(window)
+        tell(done, total)
     if plan.kept and plan.waiting:
         text = plan.out.read_text(encoding="utf-8").removesuffix("\n")
         _rewrite(plan.out, sorted(text.split("\n"), key=lambda line: int(json.loads(line)["line"])))
@@ -276,4 +275,17 @@ def _rewrite(out: Path, lines: Iterable[str]) -> None:
     text = "".join(line + "\n" for line in lines)
     if out.exists() and out.read_bytes() == text.encode():
         return
-    atomic_write(out, text)
+    with _writable(out):
+        atomic_write(out, text)
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    """Report that the file of answers cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}",
+            "free disk space or check its permissions, then run the command again to continue",
+        ) from None

@@ -41,8 +41,9 @@ Rag = Callable[..., Ran]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment for another process: the configuration without models, and UTF-8."""
-    return os.environ | {"RAG_CONFIG": "test", "PYTHONIOENCODING": "utf-8"} | more
+    """Return the environment for another process: the configuration without models, UTF-8, and buffered output."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return inherited | {"RAG_CONFIG": "test", "PYTHONIOENCODING": "utf-8"} | more
 
 
 def process(*arguments: str, prefix: Sequence[str] = (), **more: str) -> Ran:

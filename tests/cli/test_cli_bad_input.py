@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from cli_runner import PROCESS, Rag, Ran, environment, error_of, process
@@ -24,6 +25,7 @@ READERS = [("search", "horn"), ("ask", "horn"), ("index", "info"), ("index", "ve
 WRITERS = [("ingest", "docs"), ("index", "reembed")]
 EVERY = READERS + WRITERS
 IDS = " ".join
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 
 
 def usage_of(ran: Ran) -> str:
@@ -920,19 +922,67 @@ def test_closed_streams_are_not_taken_for_files(indexed: Path) -> None:
     assert process("index", "verify").code == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_behind_stdout(work: Path) -> None:
+WRITES = [("config", "show"), ("config", "show", "--json"), ("--help",), ("--version",), ("ask", "horn")]
+
+
+def run_into(stdout: BinaryIO, *command: str, limit: int | None = None, stderr: int = subprocess.PIPE) -> Ran:
+    """Run a command with this stdout, and files limited to ``limit`` 1024-byte blocks."""
+    limited = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash"] if limit is not None else []
+    done = subprocess.run(
+        [*limited, *PROCESS, *command], stdout=stdout, stderr=stderr, env=environment(), timeout=60, check=False
+    )
+    return Ran(done.returncode, "", (done.stderr or b"").decode())
+
+
+@needs_dev_full
+@pytest.mark.parametrize("command", WRITES, ids=IDS)
+def test_a_full_device_behind_stdout(indexed: Path, command: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [*PROCESS, "config", "show"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 1
-    assert "No space left on device" in error_of(Ran(done.returncode, "", done.stderr.decode()))[0]
+        ran = run_into(full, *command)
+    assert ran.code == 1
+    assert error_of(ran)[0] == "stdout cannot be written: No space left on device"
+
+
+def test_a_full_disk_behind_stdout(work: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    with (work / "out.txt").open("wb") as file:
+        ran = run_into(file, "config", "show", limit=1)
+    assert ran.code == 1
+    assert error_of(ran)[0] == "stdout cannot be written: File too large"
+    assert (work / "out.txt").stat().st_size == 1024
+
+
+@pytest.mark.parametrize("command", WRITES, ids=IDS)
+def test_a_closed_pipe_behind_stdout_is_silent(indexed: Path, command: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        ran = run_into(pipe, *command)
+    assert (ran.code, ran.err) == (0, "")
+
+
+@needs_dev_full
+@pytest.mark.parametrize(("command", "code"), [(("search", ""), 1), (("config",), 2), (("ask", "horn"), 0)], ids=str)
+def test_a_full_device_behind_stderr_does_not_change_the_exit_code(
+    indexed: Path, command: tuple[str, ...], code: int
+) -> None:
+    with Path("/dev/full").open("wb") as full, (indexed / "out.txt").open("wb") as file:
+        ran = run_into(file, *command, stderr=full.fileno())
+    assert ran.code == code
+
+
+def test_a_full_disk_behind_a_batch(indexed: Path) -> None:
+    """The answers that fit stay, and the next run continues."""
+    lines = [json.dumps({"question": f"Where does the lantern stand, {n}?"}) for n in range(100)]
+    (indexed / "q.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with (indexed / "out.txt").open("wb") as file:
+        ran = run_into(file, "ask", "--batch", "q.jsonl", "--out", "a.jsonl", limit=80)
+    assert ran.code == 1
+    sentence, remedy = error_of(ran)
+    assert sentence == "a.jsonl cannot be written: File too large"
+    assert "free disk space" in remedy
+    assert process("ask", "--batch", "q.jsonl", "--out", "a.jsonl").code == 0
+    assert len((indexed / "a.jsonl").read_text(encoding="utf-8").splitlines()) == 100
 
 
 def test_an_output_encoding_that_lacks_the_characters(work: Path) -> None:
