@@ -40,10 +40,9 @@ class Index:
         store: Store,
         options: FaissOptions,
         languages: tuple[str, ...],
-        asked: Mapping[str, Any] | None = None,
     ) -> None:
         self.store = store
-        self._asked = asked
+        self._required: Mapping[str, Any] | None = None
         self.folder = store.folder
         self.options = options
         self.languages = languages
@@ -61,7 +60,7 @@ class Index:
         options: FaissOptions | None = None,
         languages: tuple[str, ...] = ("english", "russian"),
     ) -> Index:
-        """Make an empty index; ``settings`` are recorded and compared by :meth:`open`."""
+        """Make an empty index; ``settings`` are recorded and compared by :meth:`require`."""
         store = Store.create(folder, settings, embedder=embedder, dimension=dimension)
         return cls(store, options or FaissOptions(), languages)
 
@@ -79,20 +78,28 @@ class Index:
 
         Raises what :meth:`indexes.store.store.Store.open` raises, and :class:`~indexes.errors.SettingsMismatchError`.
         """
-        store = Store.open(folder, write=write)
+        index = cls(Store.open(folder, write=write), options or FaissOptions(), languages)
         if settings is not None:
-            compare_settings(folder, store.settings, settings)
-        return cls(store, options or FaissOptions(), languages, settings)
+            index.require(settings)
+        return index
+
+    def require(self, settings: Mapping[str, Any]) -> None:
+        """Raise :class:`~indexes.errors.SettingsMismatchError` naming every setting with which it was not made."""
+        self._required, recorded = settings, self.store.settings
+        names = sorted(recorded.keys() | settings.keys())
+        differences = {n: (recorded.get(n), settings.get(n)) for n in names if recorded.get(n) != settings.get(n)}
+        if differences:
+            raise SettingsMismatchError(self.folder, differences)
 
     @contextmanager
     def writing(self, purpose: str) -> Iterator[None]:
         """Hold the writer lock. Raises :class:`~indexes.errors.IndexLockedError`.
 
-        Settings that were asked for at opening are compared again: another writer may have changed them since.
+        Required settings are compared again: another writer may have changed them since.
         """
         with writer_lock(self.folder, purpose):
-            if self._asked is not None:
-                compare_settings(self.folder, self.store.settings, self._asked)
+            if self._required is not None:
+                self.require(self._required)
             yield
 
     # Derived indexes ----------------------------------------------------------------------------------------
@@ -208,11 +215,3 @@ class Index:
     def reader(self, *, gpu: str = "off", gpu_fp16: bool = True) -> IndexReader:
         """Return a reader; ``gpu`` is one of :data:`indexes.search.dense_gpu.GPU_MODES`."""
         return IndexReader(self.store, self._builder, self.published, gpu=gpu, gpu_fp16=gpu_fp16)
-
-
-def compare_settings(folder: Path, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Raise :class:`~indexes.errors.SettingsMismatchError` naming every setting that differs."""
-    names = sorted(recorded.keys() | asked.keys())
-    differences = {n: (recorded.get(n), asked.get(n)) for n in names if recorded.get(n) != asked.get(n)}
-    if differences:
-        raise SettingsMismatchError(folder, differences)

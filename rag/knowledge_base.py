@@ -26,7 +26,7 @@ from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage
 
 if TYPE_CHECKING:
-    from indexes import DocumentRow, Problem
+    from indexes import DocumentRow, Index, Problem
     from rag.answering.answerer import Answerer, AnswerStream
     from rag.answering.query_rewriting import Rewritten, Turn
     from rag.embedding.base import Embedder
@@ -72,6 +72,7 @@ class KnowledgeBase:
         self.models = models or ModelPool()
         self._owns_models = models is None
         self._lock = threading.RLock()
+        self._index: Index | None = None
         self._retriever: Retriever | None = None
         self._answerer: Answerer | None = None
 
@@ -86,7 +87,9 @@ class KnowledgeBase:
         with self._lock:
             if self._retriever is not None:
                 self._retriever.reader.close()
-            self._retriever = self._answerer = None
+            if self._index is not None:
+                self._index.store.close()
+            self._index = self._retriever = self._answerer = None
             if self._owns_models:
                 self.models.close()
 
@@ -213,31 +216,32 @@ class KnowledgeBase:
 
     # Parts, for the evaluation and the page -----------------------------------------------------------------------
 
-    def check(self) -> None:
-        """Raise :class:`~rag.errors.StorageError` if the index is missing or unusable. No model is loaded."""
-        self.generation()
+    def open_index(self) -> Index:
+        """Return the index, open for reading; :attr:`retriever` takes it over. No model is loaded.
 
-    def generation(self) -> int:
-        """Return the number of the index's last commit."""
+        Raises :class:`~rag.errors.StorageError` if it is missing or unusable.
+        """
         from rag.factory import open_index
 
-        with storage_errors(), closing(open_index(self.folder, self.config.config).store) as store:
-            return store.generation
+        with self._lock:
+            if self._index is None:
+                with storage_errors():
+                    self._index = open_index(self.folder, self.config.config)
+            return self._index
 
     @property
     def retriever(self) -> Retriever:
         """The retriever over this index; it opens the index and loads the embedder when it is first used."""
-        from rag.factory import make_retriever, open_index
+        from rag.factory import index_settings, make_retriever
 
         with self._lock:
             if self._retriever is None:
-                self.check()  # a missing index is reported before models are loaded
+                index, self._index = self.open_index(), None  # a missing index is reported before models are loaded
                 config = self.config.config
+                embedder, reranker = self.models.embedder(config), self.models.reranker(config)
                 with storage_errors():
-                    embedder, reranker = self.models.embedder(config), self.models.reranker(config)
-                    retriever = make_retriever(
-                        open_index(self.folder, config, embedder), config, embedder, reranker=reranker
-                    )
+                    index.require(index_settings(config, embedder))
+                    retriever = make_retriever(index, config, embedder, reranker=reranker)
                     retriever.reader.snapshot()
                 self._retriever = retriever
             return self._retriever

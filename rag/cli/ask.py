@@ -113,7 +113,7 @@ def _start(knowledge_base: KnowledgeBase) -> float:
 
     started = time.monotonic()
     config = knowledge_base.config.config
-    knowledge_base.check()  # a missing index is reported before models are loaded
+    knowledge_base.open_index()  # a missing index is reported before models are loaded
     hint = GENERATORS[config.generator.type].start_hint
     with loading(config, "starting the models", line=f"starting the models ({hint})…" if hint else ""):
         knowledge_base.answerer  # noqa: B018 - loads embedder, index and generator
@@ -194,7 +194,7 @@ def _answer_file(
 ) -> None:
     from rag.ops.batch import answer_planned, plan_batch
 
-    digest, generation = knowledge_base.config.config.digest(), knowledge_base.generation()
+    digest, generation = knowledge_base.config.config.digest(), knowledge_base.open_index().store.generation
     plan = plan_batch(batch, out_file, config_digest=digest, only=only, generation=generation)
     if plan.replaced:
         note(f"note: {plan.replaced} of the questions answered in {out_file} have changed and are asked again")

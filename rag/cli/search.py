@@ -40,7 +40,7 @@ def search(
     with open_knowledge_base(index, config, settings, collapse=collapse) as knowledge_base:
         only = parse_filters(filters)
         question = check_question(question)
-        knowledge_base.check()  # a missing index is reported before a model is loaded
+        knowledge_base.open_index()  # a missing index is reported before a model is loaded
         with loading(knowledge_base.config.config):
             knowledge_base.retriever  # noqa: B018 - loads the embedder
         found = knowledge_base.retrieve(question, k=k, filter=only)

@@ -40,7 +40,7 @@ def why(
     with open_knowledge_base(index, config, settings) as knowledge_base:
         asked, only = check_question(question), parse_filters(filters)
         source, page = _expected(expect)
-        knowledge_base.check()  # a missing index is reported before models are loaded
+        knowledge_base.open_index()  # a missing index is reported before models are loaded
         tree = knowledge_base.config.config
         with status("loading the models"):
             result = explain(asked, source, page, tree, knowledge_base.retriever, make_packer, only)

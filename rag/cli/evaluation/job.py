@@ -281,7 +281,8 @@ def _open_system(job: Job, generator: Completer | Extractor | None, meter: Meter
     # With the threshold of the configuration: a calibrated one would hide the answers that a calibration needs.
     uncalibrated = replace(job.resolved, origins={**job.resolved.origins, "answers.min_confidence": "rag eval"})
     if job.index is not None:
-        KnowledgeBase(job.index, uncalibrated).check()  # reports a missing index before a model is loaded
+        with KnowledgeBase(job.index, uncalibrated) as knowledge_base:
+            knowledge_base.open_index()  # reports a missing index before a model is loaded
     events.emit("stage", stage="models")
     with ExitStack() as stack:
         with loading(config):
