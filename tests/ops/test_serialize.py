@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -40,6 +41,7 @@ def drawn(annotation: Any) -> st.SearchStrategy[Any]:
     return st.one_of([st.none() if a is type(None) else drawn(a) for a in arguments])  # a union
 
 
+@cache
 def records(record: type) -> st.SearchStrategy[Any]:
     """Return a strategy that draws every field of a record."""
     hints = get_type_hints(record)
