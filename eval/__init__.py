@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from eval.evaluator import evaluate
     from eval.metrics import exact_match, f1
     from eval.predictions import Prediction
-    from eval.records import RunData, load_run
     from eval.report import write_report
+    from eval.runs import RunData, load_run
 
 __all__ = [
     "Comparison",
@@ -52,8 +52,8 @@ _MODULES = {
     "evaluator": ("evaluate",),
     "metrics": ("exact_match", "f1"),
     "predictions": ("Prediction",),
-    "records": ("RunData", "load_run"),
     "report": ("write_report",),
+    "runs": ("RunData", "load_run"),
 }
 
 

@@ -1,7 +1,7 @@
 """Compare two runs over the same questions: did a change help, or is the difference chance?
 
 The comparison is paired by question: bootstrap intervals of the differences, McNemar's test on exact match, wins, ties
-and losses by F1, and the questions that flipped. It knows runs only as data (:class:`~eval.records.RunData`). A slower
+and losses by F1, and the questions that flipped. It knows runs only as data (:class:`~eval.runs.RunData`). A slower
 run is never a worse one: statistics cannot weigh latency against F1.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from eval.errors import EvalError
 from eval.metrics import GUARDED, METRICS, value_in
-from eval.records import RunData, load_run
+from eval.runs import RunData, load_run
 from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
 
 __all__ = ["Comparison", "compare", "to_markdown", "verdict"]
@@ -63,7 +63,7 @@ def compare(
 ) -> Comparison:
     """Compare run b, the candidate, with run a, the baseline, question by question.
 
-    Each run is a :class:`~eval.records.RunData` or the folder of one. ``samples`` is the number of bootstrap samples,
+    Each run is a :class:`~eval.runs.RunData` or the folder of one. ``samples`` is the number of bootstrap samples,
     ``seed`` draws them. Raises :class:`~eval.errors.EvalError` if a folder holds no complete run, or if the runs are
     about different datasets or have no question or no metric in common.
     """

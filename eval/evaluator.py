@@ -29,11 +29,11 @@ from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
 from eval.metrics import METRICS, Case, Rule, value_in
 from eval.predictions import Prediction, same_source
-from eval.records import FORMAT, RunData
+from eval.runs import FORMAT, RunData
 from eval.squad_scores import score_squad
 from eval.statistics import bootstrap_means
 
-__all__ = ["Answerer", "Progress", "evaluate", "find_incomplete", "score_question", "summarise"]
+__all__ = ["Answerer", "Progress", "evaluate", "score_question", "summarise"]
 
 Answerer = Callable[[Sequence[Question]], Sequence[Prediction | str]]
 Progress = Callable[[int, int, float, float], None]
@@ -56,8 +56,8 @@ def evaluate(
     :class:`~eval.predictions.Prediction` for each; the empty text abstains. ``out`` is a folder for the run's files
     (all but the reports); without it nothing is written. ``describe`` returns further entries of the manifest; it is
     called before the first question and again after the last, because a system may know its models only then.
-    ``key`` identifies the run for :func:`find_incomplete`. ``progress`` is called after each window with the questions
-    done, their total, and the mean EM and F1 so far (0 to 1). With ``retrieval_only`` no answer is scored.
+    ``key`` identifies the run for :func:`~eval.runs.find_incomplete`. ``progress`` is called after each window with the
+    questions done, their total, and the mean EM and F1 so far (0 to 1). With ``retrieval_only`` no answer is scored.
 
     Raises :class:`~eval.errors.EvalError` if the system returns another number of answers or a value that cannot be
     scored.
@@ -164,18 +164,6 @@ def score_question(case: Case) -> dict[str, Any]:
         "note_kinds": [dict(kind) for kind in prediction.note_kinds],
         "citations": case.citations,
     }
-
-
-def find_incomplete(out: Path, key: str) -> Path | None:
-    """Return the newest folder below ``out`` of a run with this key that was not finished, or None."""
-    for path in sorted(out.glob("*/run.json"), reverse=True):
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(manifest, dict) and manifest.get("key") == key and manifest.get("status") == "incomplete":
-            return path.parent
-    return None
 
 
 def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from eval.errors import EvalError
 from eval.files import write_text
 from eval.losses import em_lost
 from eval.metrics import METRICS, value_in
-from eval.records import RunData, latencies
 from eval.report_html import render_run, render_sweep
 from eval.report_sections import Section, Table, run_sections, sweep_section
+from eval.runs import RunData, latencies
 from eval.statistics import percentile
 from eval.sweep import sweep_settings
 

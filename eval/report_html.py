@@ -21,9 +21,9 @@ from eval.errors import EvalError
 from eval.losses import STAGES, em_lost
 from eval.metrics import METRICS, format_interval, format_value
 from eval.plot_style import COLOURS
-from eval.records import interval_of, latencies
 from eval.report_questions import json_for_html, pack_rows
 from eval.report_sections import Section, run_sections, sweep_section
+from eval.runs import interval_of, latencies
 from eval.statistics import percentile
 
 if TYPE_CHECKING:

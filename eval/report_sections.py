@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.losses import em_lost
 from eval.metrics import METRICS, format_interval, format_value
-from eval.records import interval_of, latencies
+from eval.runs import interval_of, latencies
 from eval.statistics import percentile
 from eval.sweep import sweep_settings
 

@@ -22,7 +22,7 @@ from eval.plot_style import (
     vertical_line,
     wrapped,
 )
-from eval.records import interval_of
+from eval.runs import interval_of
 from eval.statistics import percentile
 
 if TYPE_CHECKING:

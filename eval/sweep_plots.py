@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.metrics import format_interval, format_value
 from eval.plot_style import WORDS, axis, figure, light, plain, vertical_line
-from eval.records import interval_of
+from eval.runs import interval_of
 from eval.sweep import sweep_settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from eval.comparison import compare, to_markdown
 from eval.errors import EvalError
-from eval.records import RunData
+from eval.runs import RunData
 
 
 def run_of(

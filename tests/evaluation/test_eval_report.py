@@ -18,10 +18,10 @@ from report_samples import manifest, passage, point, row
 import eval as evaluation
 from eval.errors import EvalError
 from eval.losses import STAGES, em_lost
-from eval.records import RunData
 from eval.report import report_json, run_markdown, sweep_markdown, write_report, write_sweep_report
 from eval.report_html import render_run, render_sweep
 from eval.report_questions import json_for_html, pack_rows
+from eval.runs import RunData
 
 PAYLOADS = [
     "<script>alert(1)</script>",

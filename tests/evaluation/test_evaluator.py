@@ -13,7 +13,7 @@ import pytest
 import eval as evaluation
 from eval import EvalError, Prediction, Question, compare, evaluate, exact_match, f1, load_dataset, load_run
 from eval.datasets import Dataset
-from eval.evaluator import find_incomplete
+from eval.runs import find_incomplete
 
 GOLDS = {"a": ("31 metres",), "b": ("in 1874", "1874"), "c": (), "d": ("the lamp",)}
 ANSWERS = {"a": "31 metres", "b": "It was lit in 1874", "c": "", "d": "a horn"}

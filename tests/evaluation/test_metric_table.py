@@ -10,9 +10,9 @@ from eval.comparison import compare, to_markdown, verdict
 from eval.datasets import Dataset, Question
 from eval.evaluator import evaluate
 from eval.metrics import GUARDED, METRICS, RECALL_AT, Metric, format_interval, format_value, value_in
-from eval.records import RunData, load_run
 from eval.report import write_report
 from eval.run_plots import metric_bars
+from eval.runs import RunData, load_run
 from eval.statistics import Difference
 
 QUESTIONS = tuple(Question(f"q{n}", "How tall?", ("31 metres",)) for n in range(40))

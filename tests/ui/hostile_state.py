@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.files import write_json
-from eval.records import FORMAT
+from eval.runs import FORMAT
 from rag.types import Answer, Citation, Note, Passage, Sentence, Usage
 from ui.jobs.ingest_job import run_job
 from ui.settings import UiSettings

@@ -16,8 +16,7 @@ from eval.comparison import compare
 from eval.errors import EvalError
 from eval.metrics import METRICS
 from eval.plot_style import WORDS
-from eval.records import RunData, load_run
-from eval.runs import RunEntry, list_runs, list_sweeps
+from eval.runs import RunData, RunEntry, list_runs, list_sweeps, load_run
 from rag.errors import UsageError
 from ui.i18n import Texts
 from ui.views.figures import plot_words, run_figures, sweep_figures

@@ -10,8 +10,7 @@ from typing import Any
 import streamlit as st
 
 from eval.comparison import Comparison, compare
-from eval.records import RunData, load_run
-from eval.runs import RunEntry, SweepEntry, list_runs, list_sweeps, runs_stamp
+from eval.runs import RunData, RunEntry, SweepEntry, list_runs, list_sweeps, load_run, runs_stamp
 from ui.components.frame import Here, showing_failures
 from ui.jobs.background import Background, Task
 from ui.pages.evaluation_running import show_running

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.records import RunData
+from eval.runs import RunData
 from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import selected_row, table

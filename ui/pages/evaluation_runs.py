@@ -7,8 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.records import RunData
-from eval.runs import RunEntry
+from eval.runs import RunData, RunEntry
 from rag.errors import Failure
 from ui.components.frame import show_failure, showing_failures
 from ui.i18n import Texts

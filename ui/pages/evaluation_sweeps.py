@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from eval.records import interval_of
+from eval.runs import interval_of
 from eval.sweep import sweep_settings
 from rag.errors import Failure
 from ui.components.frame import show_failure

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from eval import plot_style, run_plots, sweep_plots
 from eval.metrics import METRICS
 from eval.plot_style import WORDS
-from eval.records import latencies
+from eval.runs import latencies
 from ui.i18n import Texts
 from ui.views.runs import loss_rows, metric_label
 

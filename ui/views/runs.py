@@ -15,8 +15,7 @@ from typing import Any
 from eval.comparison import Comparison, verdict
 from eval.losses import em_lost
 from eval.metrics import METRICS
-from eval.records import interval_of, latencies
-from eval.runs import RunEntry
+from eval.runs import RunEntry, interval_of, latencies
 from eval.statistics import percentile
 from ui.i18n import Texts
 from ui.text.safe import one_line

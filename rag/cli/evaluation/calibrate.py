@@ -38,7 +38,7 @@ def calibrate(
     """
     from eval.abstention import calibrate as fit
     from eval.errors import EvalError
-    from eval.records import load_run
+    from eval.runs import load_run
     from indexes.errors import IndexMissingError
     from indexes.store.store import Store
     from rag.answering.abstention import save_calibration

@@ -23,7 +23,7 @@ from rag.text import counted
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset
-    from eval.records import RunData
+    from eval.runs import RunData
     from rag.cli.evaluation.systems import Meter, System
     from rag.config import Resolved
     from rag.generation.base import Completer, Extractor
@@ -204,7 +204,7 @@ def _claimed(job: Job, events: Events) -> Iterator[Path]:
     """Yield the folder of an interrupted run of this job, or a new one. Two processes never share one."""
     from filelock import FileLock, Timeout
 
-    from eval.evaluator import find_incomplete
+    from eval.runs import find_incomplete
 
     interrupted = find_incomplete(job.out, job.key())
     for folder in (interrupted, _new_folder(job)):

@@ -22,7 +22,7 @@ from rag.cli.options import AsJson, resolve
 from rag.cli.output import note, out, out_json
 
 if TYPE_CHECKING:
-    from eval.records import RunData
+    from eval.runs import RunData
     from eval.sweep import Point, Sweep
     from rag.cli.evaluation.job import Job
 
@@ -39,8 +39,8 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Compare settings on the same questions: F1 against p95 latency and tokens, Pareto-optimal ones marked."""
-    from eval.records import load_run
     from eval.report import write_sweep_report
+    from eval.runs import load_run
     from eval.sweep import pareto, read_sweep
 
     request = read_sweep(file)
