@@ -165,7 +165,8 @@ def _page(here: Here, source: Source, original: Original) -> None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _drawn(sha256: bytes, page: int, quote: str, before: int, _data: bytes) -> PageImage:
     """Draw a page once: the hash of the file stands for its content."""
-    return _drawers().render_page(_data, sha256.hex(), page, quote, before)
+    del sha256  # only the key of the cache
+    return _drawers().render_page(_data, page, quote, before)
 
 
 @st.cache_resource(show_spinner=False)

@@ -32,10 +32,14 @@ _REPLACEMENT = "\ufffd"
 def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
     """Read a file's bytes into a document. Raises :class:`~rag.errors.DocumentError`."""
     bounds = bounds or Bounds()
-    row = FORMATS[sniff(data, source)]
-    if row.is_zip:
-        check_package(data, bounds)
-    document = _load(row, data, source, bounds)
+    try:
+        row = FORMATS[sniff(data, source)]
+        if row.is_zip:
+            check_package(data, bounds)
+        document = _load(row, data, source, bounds)
+    except RecursionError:
+        message = "it is nested too deeply to be read"
+        raise DocumentError("nested", message, "export it again, with less nesting") from None
     if not document.text.strip():
         raise DocumentError("no text", "the file contains no text", "if it is a scan, run OCR on it first")
     if len(document.text) > bounds.text_mb * MIB:
@@ -52,14 +56,13 @@ def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:
     except ModuleNotFoundError as error:
         message = f"reading {row.name} needs {row.package or error.name}, which is not installed"
         raise DocumentError("missing package", message, f"run `pip install {row.package or error.name}`") from error
-    except Exception as error:  # the libraries raise any kind of error for a damaged file
+    except Exception as error:  # the one guard around foreign parsers, which raise anything for a damaged file
         if row.text_if_broken:
             return load_text(data, source)
-        if not row.noun:
-            raise
-        cause = one_line(str(error), 200)
-        message = f"the {row.noun} cannot be read: {type(error).__name__}: {cause}".rstrip(": ")
-        raise DocumentError("broken", message, row.remedy) from error
+        cause = f"{type(error).__name__}: {one_line(str(error), 200)}".rstrip(": ")
+        if row.noun:
+            raise DocumentError("broken", f"the {row.noun} cannot be read: {cause}", row.remedy) from error
+        raise DocumentError("parser", f"its parser failed: {cause}", "report the file") from error
 
 
 def _storable(document: Document) -> Document:

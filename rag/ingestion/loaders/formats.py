@@ -7,7 +7,7 @@ it names loaders and imports none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -90,13 +90,9 @@ class Format:
         loader: Callable[..., Document] = getattr(import_module(module), function)
         return loader
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Format:
-        """Return the row that :meth:`as_dict` wrote."""
+        """Return the row of which ``values`` are the ``asdict``, read from JSON."""
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }

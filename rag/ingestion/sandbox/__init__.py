@@ -4,7 +4,7 @@
 knows loaders and documents, and nothing of chunks, models and the index. It relies on Linux.
 """
 
-from rag.ingestion.sandbox.limits import Limits
 from rag.ingestion.sandbox.pool import ParserPool
+from rag.ingestion.sandbox.protocol import Limits
 
 __all__ = ["Limits", "ParserPool"]

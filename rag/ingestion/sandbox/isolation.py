@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from rag.ingestion.loaders.limits import MIB
-from rag.ingestion.sandbox.limits import Limits
+from rag.ingestion.sandbox.protocol import Limits
 
 __all__ = ["OUT_OF_MEMORY", "allow_one_file", "end_with", "isolate", "resident_bytes", "stop_timer"]
 

@@ -13,24 +13,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from rag.errors import DocumentError, RagError
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.loaders.pdf_page import PageImage
-from rag.ingestion.sandbox.limits import Limits
+from rag.ingestion.sandbox.protocol import Limits, unpack_document, unpack_page
 from rag.ingestion.sandbox.worker_process import GoneError, Worker
 from rag.types import Document
 
-__all__ = ["Job", "ParserPool"]
-
-Job: TypeAlias = tuple[str, bytes | Path]
-"""A file's name in the index, and its content or its path."""
-Outcome: TypeAlias = tuple[Job, Document | DocumentError]
+__all__ = ["ParserPool"]
 
 T = TypeVar("T")
+Job = tuple[str, bytes]
+"""A file's name in the index, and its content."""
+Outcome = tuple[Job, Document | DocumentError]
 
 _IN_FLIGHT_PER_WORKER = 2
 _IN_FLIGHT_BYTES = 32 * MIB  # of contents: reading large files ahead would fill the memory
@@ -85,16 +83,17 @@ class ParserPool:
         with self._lock:
             return self._busy_seconds
 
-    def parse(self, data: bytes | Path, source: str) -> Document:
+    def parse(self, data: bytes, source: str) -> Document:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
-        return self._parse(data, source, _Batch())
+        return self._ask({"source": source}, data, unpack_document, _Batch())
 
-    def render_page(self, data: bytes | Path, source: str, number: int, quote: str = "", before: int = 0) -> PageImage:
+    def render_page(self, data: bytes, number: int, quote: str = "", before: int = 0) -> PageImage:
         """Draw a page of a PDF with boxes around words, see :func:`~rag.ingestion.loaders.pdf_page.render_page`.
 
         Raises :class:`~rag.errors.DocumentError`.
         """
-        return self._with_worker(data, _Batch(), lambda worker: worker.render(source, data, number, quote, before))
+        page = {"number": number, "quote": quote, "before": before}
+        return self._ask({"page": page}, data, unpack_page, _Batch())
 
     @overload
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
@@ -115,7 +114,7 @@ class ParserPool:
             for job in jobs:
                 flying.append((job, threads.submit(self._outcome, job, batch)))
                 del job  # do not hold on to its content while waiting for the next result
-                while len(flying) >= most or sum(_size_of(job) for job, _ in flying) >= _IN_FLIGHT_BYTES:
+                while len(flying) >= most or sum(len(data) for (_, data), _ in flying) >= _IN_FLIGHT_BYTES:
                     yield from _next_of(flying, patience)
             while flying:
                 yield from _next_of(flying, patience)
@@ -127,18 +126,17 @@ class ParserPool:
         source, data = job
         started = time.monotonic()
         try:
-            return self._parse(data, source, batch)
+            return self._ask({"source": source}, data, unpack_document, batch)
         except DocumentError as error:
             return error
         finally:
             with self._lock:
                 self._busy_seconds += time.monotonic() - started
 
-    def _parse(self, data: bytes | Path, source: str, batch: _Batch) -> Document:
-        return self._with_worker(data, batch, lambda worker: worker.ask(source, data))
-
-    def _with_worker(self, data: bytes | Path, batch: _Batch, work: Callable[[Worker], T]) -> T:
-        if isinstance(data, bytes) and len(data) > self._limits.file_mb * MIB:
+    def _ask(
+        self, request: dict[str, Any], data: bytes, unpack: Callable[[dict[str, Any], bytes], T], batch: _Batch
+    ) -> T:
+        if len(data) > self._limits.file_mb * MIB:
             message = f"it is larger than {self._limits.file_mb} MiB"
             raise DocumentError("too large", message, "split it, or raise the limit")
         with self._places:
@@ -146,7 +144,7 @@ class ParserPool:
                 worker = self._take()
                 try:
                     with batch.busy_with(worker):
-                        return work(worker)
+                        return worker.ask(request, data, unpack)
                 except GoneError:
                     continue  # it ended while idle, before this file
                 finally:
@@ -179,10 +177,10 @@ class ParserPool:
 def _next_of(
     flying: deque[tuple[Job, Future[Document | DocumentError]]], patience: float | None
 ) -> Iterator[Outcome | None]:
-    """Yield None every ``patience`` seconds until the first outcome is there, then the outcome."""
+    """Yield None every ``patience`` seconds until the first outcome is ready, then the outcome."""
     while patience is not None and not wait([flying[0][1]], patience).done:
         yield None
-    yield _first_of(flying)
+    yield flying[0][0], flying.popleft()[1].result()  # without a variable, which would hold on to the file
 
 
 class _Batch:
@@ -212,15 +210,6 @@ class _Batch:
             busy = list(self._busy)
         for worker in busy:
             worker.kill()
-
-
-def _size_of(job: Job) -> int:
-    return len(job[1]) if isinstance(job[1], bytes) else 0
-
-
-def _first_of(flying: deque[tuple[Job, Future[Document | DocumentError]]]) -> Outcome:
-    job, future = flying.popleft()
-    return job, future.result()
 
 
 def _close_all(workers: set[Worker]) -> None:

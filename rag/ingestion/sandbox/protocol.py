@@ -1,81 +1,117 @@
-"""Messages over pipes: eight bytes of length, a line of JSON, then raw bytes. What they mean is not known here.
+"""What the pool and its workers send each other: limits, then requests and results, each as JSON and raw bytes.
 
-Nothing is unpickled, so a compromised worker can send text but no code. The side that must not hang gives a deadline.
+Nothing is unpickled, so a compromised worker can send text but no code.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import select
 import struct
-import time
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
 
-__all__ = ["OverdueError", "OversizedError", "read_frame", "write_frame"]
+from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.pdf_page import PageImage
+from rag.types import Document, Section
 
-_LENGTH = struct.Struct(">Q")
-_AT_ONCE = 1 << 16
+__all__ = [
+    "Limits",
+    "OversizedError",
+    "pack_document",
+    "pack_page",
+    "read_message",
+    "unpack_document",
+    "unpack_page",
+    "write_message",
+]
+
+_LENGTHS = struct.Struct(">QQ")  # of the JSON and of the bytes
+_ANY_SIZE = 1 << 62
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+Message = tuple[dict[str, Any], bytes]
 
 
-class OverdueError(Exception):
-    """The other side took too long."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost before its worker is stopped, and when a worker is replaced.
+
+    ``memory_mb`` is address space beyond an idle worker's. A worker is replaced after ``files_per_worker`` files, or
+    when it holds ``growth_mb`` more memory than at its start. The loaders check ``bounds`` themselves.
+    """
+
+    memory_mb: int = 1024
+    cpu_seconds: int = 60
+    wall_seconds: float = 120.0
+    file_mb: int = 256
+    files_per_worker: int = 500
+    growth_mb: int = 256
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def __post_init__(self) -> None:
+        for name, value in {**asdict(self), **asdict(self.bounds)}.items():
+            if name != "bounds" and value <= 0:
+                raise ValueError(f"{name} is {value} and must be more than 0")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Limits:
+        """Return the limits of which ``values`` are the ``asdict``."""
+        return cls(**{**values, "bounds": Bounds(**values["bounds"])})
 
 
 class OversizedError(Exception):
     """The other side announces more than it may send."""
 
 
-def write_frame(fd: int, head: dict[str, Any], body: bytes = b"", deadline: float | None = None) -> None:
-    """Write a message. Raises ``BrokenPipeError`` if the other side has closed, and :class:`OverdueError`."""
-    line = json.dumps(head).encode() + b"\n"
-    for part in (_LENGTH.pack(len(line) + len(body)) + line, body):
-        view = memoryview(part)
-        while view:
-            _wait(fd, select.POLLOUT, deadline)
-            try:
-                view = view[os.write(fd, view[:_AT_ONCE]) :]
-            except BlockingIOError:
-                continue
+def write_message(stream: IO[bytes], head: dict[str, Any], body: bytes = b"") -> None:
+    """Write a message. Raises ``BrokenPipeError`` if the other side has closed."""
+    line = json.dumps(head).encode()
+    stream.write(_LENGTHS.pack(len(line), len(body)) + line)
+    stream.write(body)
+    stream.flush()
 
 
-def read_frame(fd: int, deadline: float | None = None, most: int | None = None) -> tuple[dict[str, Any], bytes] | None:
-    """Read a message; return None if the other side has closed.
-
-    Raises :class:`OverdueError` and :class:`OversizedError`.
-    """
-    prefix = _read(fd, _LENGTH.size, deadline)
-    if prefix is None:
+def read_message(stream: IO[bytes], most: int = _ANY_SIZE) -> Message | None:
+    """Read a message; return None if the other side has closed. Raises :class:`OversizedError` above ``most`` bytes."""
+    lengths = stream.read(_LENGTHS.size)
+    if len(lengths) < _LENGTHS.size:
         return None
-    (length,) = _LENGTH.unpack(prefix)
-    if most is not None and length > most:
+    head_length, body_length = _LENGTHS.unpack(lengths)
+    if head_length + body_length > most:
         raise OversizedError
-    message = _read(fd, length, deadline)
-    if message is None:
+    head, body = stream.read(head_length), stream.read(body_length)
+    if len(head) < head_length or len(body) < body_length:
         return None
-    head, _, body = message.partition(b"\n")
     return json.loads(head), body
 
 
-def _read(fd: int, length: int, deadline: float | None) -> bytes | None:
-    parts: list[bytes] = []
-    while length:
-        _wait(fd, select.POLLIN, deadline)
-        try:
-            part = os.read(fd, min(length, _AT_ONCE))
-        except BlockingIOError:
-            continue
-        if not part:
-            return None
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
+def pack_document(document: Document) -> Message:
+    """Return a document as a message."""
+    head = {
+        "source": document.source,
+        "media_type": document.media_type,
+        "title": document.title,
+        "pages": document.pages,
+        "sections": [[s.start, s.end, s.page, s.headings] for s in document.sections],
+    }
+    return head, document.text.encode()
 
 
-def _wait(fd: int, event: int, deadline: float | None) -> None:
-    if deadline is None:
-        return
-    poll = select.poll()
-    poll.register(fd, event)
-    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-        raise OverdueError
+def unpack_document(head: dict[str, Any], body: bytes) -> Document:
+    """Return the document in a message. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it contains none."""
+    sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in head["sections"])
+    return Document(head["source"], head["media_type"], head["title"], body.decode(), sections, head["pages"])
+
+
+def pack_page(page: PageImage) -> Message:
+    """Return the image of a page as a message."""
+    return {"width": page.width, "height": page.height, "boxes": page.boxes}, page.png
+
+
+def unpack_page(head: dict[str, Any], body: bytes) -> PageImage:
+    """Return the image in a message. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it contains none."""
+    boxes = tuple((int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in head["boxes"])
+    if not body.startswith(_PNG):
+        raise ValueError("no image")
+    return PageImage(body, int(head["width"]), int(head["height"]), boxes)

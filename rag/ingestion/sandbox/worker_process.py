@@ -10,8 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +22,8 @@ import rag
 from rag.errors import DocumentError, RagError
 from rag.ingestion.loaders.formats import FORMATS
 from rag.ingestion.loaders.limits import MIB
-from rag.ingestion.loaders.pdf_page import PageImage
 from rag.ingestion.sandbox.isolation import OUT_OF_MEMORY
-from rag.ingestion.sandbox.limits import Limits, out_of_memory
-from rag.ingestion.sandbox.protocol import OverdueError, OversizedError, read_frame, write_frame
-from rag.types import Document, Section
+from rag.ingestion.sandbox.protocol import Limits, Message, OversizedError, read_message, write_message
 
 __all__ = ["GoneError", "Worker"]
 
@@ -33,7 +33,6 @@ _START_SECONDS = 120.0
 _LAST_SECONDS = 5.0  # between closing the pipe and ending
 # What a worker needs of the environment. Keys and tokens are not passed on.
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_PNG = b"\x89PNG\r\n\x1a\n"
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGALRM)
 
 
@@ -48,7 +47,7 @@ class Worker:
         self._limits = limits
         self._files = 0
         self.worn = False
-        self._lifeline, theirs = _lifeline()
+        theirs, self._lifeline = os.pipe()  # our end closes when this process ends, in whatever way
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - shows why a worker did not start
         try:
             self._process = subprocess.Popen(
@@ -68,64 +67,50 @@ class Worker:
         finally:
             os.close(theirs)
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._to, False)
-        os.set_blocking(self._from, False)
-        hello = self._greet()
-        self.network: str = hello["network"]
-        self._resident_at_start: int = hello["resident"]
+        self._to, self._from = self._process.stdin, self._process.stdout
+        settings = {"limits": asdict(limits), "formats": [asdict(row) for row in FORMATS.values()]}
+        hello = self._talk(settings, b"", _START_SECONDS)
+        if hello is None:
+            raise self._unstarted()
+        self._resident_at_start: int = hello[0]["resident"]
 
     @property
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
 
-    def ask(self, source: str, data: bytes | Path) -> Document:
-        """Read one file.
+    def ask(self, request: dict[str, Any], data: bytes, unpack: Callable[[dict[str, Any], bytes], T]) -> T:
+        """Send a request about a file, and return the result.
 
         Raises :class:`~rag.errors.DocumentError`, and :class:`GoneError` if another worker should be used.
         """
-        return self._exchange({"source": source}, data, _document)
-
-    def render(self, source: str, data: bytes | Path, number: int, quote: str, before: int) -> PageImage:
-        """Draw one page, see :func:`~rag.ingestion.loaders.pdf_page.render_page`. Raises what :meth:`ask` raises."""
-        page = {"number": number, "quote": quote, "before": before}
-        return self._exchange({"source": source, "page": page}, data, _page_image)
-
-    def _exchange(self, request: dict[str, Any], data: bytes | Path, unpack: Callable[[dict[str, Any], bytes], T]) -> T:
-        deadline = time.monotonic() + self._limits.wall_seconds
-        path = os.fsencode(data.absolute()).hex() if isinstance(data, Path) else None
         self._files += 1
-        try:
+        limits = self._limits
+        with ExitStack() as stack:
+            stack.callback(self.kill)  # also after an interrupt: the answer would be read as the next file's
             if self._process.poll() is not None:
                 raise GoneError
-            body = b"" if isinstance(data, Path) else data
+            # A character takes at most four bytes; the rest is for sections and headings.
+            most = (5 * limits.bounds.text_mb + limits.memory_mb) * MIB
+            started = time.monotonic()
             try:
-                write_frame(self._to, {**request, "path": path}, body, deadline)
-            except BrokenPipeError:
-                raise self._death() from None
-            try:
-                # A character takes at most four bytes; the rest is for sections and headings.
-                most = (5 * self._limits.bounds.text_mb + self._limits.memory_mb) * MIB
-                answer = read_frame(self._from, deadline, most)
-                if answer is None:
-                    raise self._death()
-                return unpack(*self._checked(*answer))
+                answer = self._talk(request, data, limits.wall_seconds, most)
+                if answer is not None and "error" not in answer[0]:
+                    result = unpack(*answer)
+            except OversizedError:
+                raise DocumentError("too large", "it contains too much text", "split it") from None
             except (KeyError, TypeError, ValueError):
-                self.kill()
                 message = "the process that read it sent an invalid answer"
                 raise DocumentError("crashed", message, "report the file") from None
-        except OverdueError:
-            self.kill()
-            message = f"reading it took more than {self._limits.wall_seconds:g} s"
-            raise DocumentError("timeout", message, "split it, or raise the limit on time") from None
-        except OversizedError:
-            self.kill()
-            raise DocumentError("too large", "it contains too much text", "split it") from None
-        except BaseException as error:  # also an interrupt: the answer would be read as the next file's
-            if not isinstance(error, DocumentError):
-                self.kill()
-            raise
+            if answer is None:
+                raise self._death(is_overdue=time.monotonic() - started >= limits.wall_seconds)
+            stack.pop_all()
+        grown = answer[0]["resident"] - self._resident_at_start > limits.growth_mb * MIB
+        if grown or self._files >= limits.files_per_worker:
+            self.worn = True
+        if "error" in answer[0]:
+            raise DocumentError(*answer[0]["error"])
+        return result
 
     def kill(self) -> None:
         """End the process. May be called twice."""
@@ -136,76 +121,55 @@ class Worker:
     def close(self) -> None:
         """Kill it and close the pipes."""
         self.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
+        with suppress(BrokenPipeError):  # an unsent rest of a request
+            self._to.close()
+        self._from.close()
         self._stderr.close()
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
 
-    def _greet(self) -> dict[str, Any]:
-        deadline = time.monotonic() + _START_SECONDS
+    def _talk(self, head: dict[str, Any], body: bytes, seconds: float, most: int = 1 << 20) -> Message | None:
+        """Send a message and return the answer. Return None if the process ends; it is killed after ``seconds``."""
+        timer = threading.Timer(seconds, self.kill)
+        timer.daemon = True
+        timer.start()
         try:
-            formats = [row.as_dict() for row in FORMATS.values()]
-            write_frame(self._to, {"limits": self._limits.as_dict(), "formats": formats}, deadline=deadline)
-            hello = read_frame(self._from, deadline)
-        except (BrokenPipeError, OverdueError):
-            hello = None
-        if hello is None:
-            self.kill()
-            self._stderr.seek(0)
-            lines = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
-            self.close()
-            why = lines[-1] if lines else "no reason is known"
-            raise RagError(f"the process that reads files did not start: {why}", "run `rag doctor`")
-        return hello[0]
+            write_message(self._to, head, body)
+            return read_message(self._from, most)
+        except BrokenPipeError:
+            return None
+        finally:
+            timer.cancel()
 
-    def _checked(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        grown = head["resident"] - self._resident_at_start > self._limits.growth_mb * MIB
-        self.worn = grown or self._files >= self._limits.files_per_worker or "worn" in head
-        if "error" in head:
-            raise DocumentError(*head["error"])
-        return head, body
+    def _unstarted(self) -> RagError:
+        self.kill()
+        self._stderr.seek(0)
+        lines = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        self.close()
+        why = lines[-1] if lines else "no reason is known"
+        return RagError(f"the process that reads files did not start: {why}", "run `rag doctor`")
 
-    def _death(self) -> DocumentError:
-        """Return what the end of the process means for the current file; kill it if it has only closed its pipe."""
-        self.worn = True
-        try:
+    def _death(self, *, is_overdue: bool) -> DocumentError:
+        """Return what the end of the process means for the current file."""
+        split = "split it, or raise the limit on time"
+        if is_overdue:
+            return DocumentError("timeout", f"reading it took more than {self._limits.wall_seconds:g} s", split)
+        with suppress(subprocess.TimeoutExpired):  # it has only closed its pipe: the caller kills it
             self._process.wait(_LAST_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
         code = self._process.returncode
         if code == OUT_OF_MEMORY:
-            return out_of_memory(self._limits)
+            message = f"reading it takes more than {self._limits.memory_mb} MiB of memory"
+            return DocumentError("memory", message, "split it, or raise the limit on memory")
         if -code in _OUT_OF_TIME:
             message = f"reading it took more than {self._limits.cpu_seconds} s of processor time"
-            return DocumentError("timeout", message, "split it, or raise the limit on time")
+            return DocumentError("timeout", message, split)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         if how == "SIGKILL":
             remedy = "if the machine ran out of memory, use fewer workers; then try again"
             return DocumentError("killed", "the process that read it was killed", remedy)
         return DocumentError("crashed", f"its parser crashed ({how})", "export it again; if it still fails, report it")
-
-
-def _document(head: dict[str, Any], body: bytes) -> Document:
-    fields = head["document"]
-    sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in fields.pop("sections"))
-    return Document(**fields, text=body.decode(), sections=sections)
-
-
-def _page_image(head: dict[str, Any], body: bytes) -> PageImage:
-    image = head["image"]
-    boxes = tuple((int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in image["boxes"])
-    if not body.startswith(_PNG):
-        raise ValueError("no image")
-    return PageImage(body, int(image["width"]), int(image["height"]), boxes)
-
-
-def _lifeline() -> tuple[int, int]:
-    """Return the ends of a pipe, ours and the worker's. Ours closes when this process ends, in whatever way."""
-    theirs, ours = os.pipe()
-    return ours, theirs
 
 
 def _environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def test_an_added_format_is_loaded_in_the_sandbox(lamps: Format) -> None:
             pool.parse(b"LAMPS\nbroken", "a.lamps")
 
 
+def test_any_error_of_a_loader_is_a_failure_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "text/plain", Format("x", "text/plain", (), "lamp_format:load_lamps", "x"))
+    with pytest.raises(DocumentError, match="its parser failed: ValueError: a lamp is broken") as caught:
+        load_bytes(b"a broken lamp", "a.txt")
+    assert (caught.value.reason, caught.value.remedy) == ("parser", "report the file")
+
+
 def test_documents_of_an_added_format_are_ingested_filtered_and_listed(lamps: Format, tmp_path: Path) -> None:
     (tmp_path / "pier.lamps").write_bytes(CONTENT)
     (tmp_path / "quay.txt").write_text("The lamp on the quay is red.\n", encoding="utf-8")
@@ -96,7 +104,7 @@ def test_a_row_has_a_loader_and_an_installed_package(row: Format) -> None:
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=lambda row: row.name)
 def test_a_row_survives_json(row: Format) -> None:
-    assert Format.from_dict(json.loads(json.dumps(row.as_dict()))) == row
+    assert Format.from_dict(json.loads(json.dumps(asdict(row)))) == row
 
 
 def test_no_extension_belongs_to_two_formats() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fpdf import FPDF
@@ -115,18 +114,17 @@ def test_no_page_takes_more_pixels_than_a_screen_can_use(size: tuple[int, int]) 
 
 def test_a_worker_draws_what_the_function_draws(pool: ParserPool) -> None:
     data = pdf(LINES)
-    assert pool.render_page(data, "a.pdf", 1, LINES[0]) == render_page(data, 1, LINES[0])
+    assert pool.render_page(data, 1, LINES[0]) == render_page(data, 1, LINES[0])
 
 
-def test_a_worker_reads_and_draws_in_turn(pool: ParserPool, tmp_path: Path) -> None:
-    path = tmp_path / "a.pdf"
-    path.write_bytes(pdf(LINES))
-    assert pool.parse(path, "a.pdf").pages == 1
-    assert pool.render_page(path, "a.pdf", 1, LINES[0]).boxes
-    assert pool.parse(path, "a.pdf").pages == 1
+def test_a_worker_reads_and_draws_in_turn(pool: ParserPool) -> None:
+    data = pdf(LINES)
+    assert pool.parse(data, "a.pdf").pages == 1
+    assert pool.render_page(data, 1, LINES[0]).boxes
+    assert pool.parse(data, "a.pdf").pages == 1
 
 
 def test_what_is_no_pdf_is_said(pool: ParserPool) -> None:
     with pytest.raises(DocumentError) as caught:
-        pool.render_page(b"%PDF-1.7\nnonsense", "a.pdf", 1)
+        pool.render_page(b"%PDF-1.7\nnonsense", 1)
     assert caught.value.remedy

@@ -52,14 +52,14 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def outcome(pool: ParserPool, data: bytes | Path, source: str) -> Document | DocumentError:
+def outcome(pool: ParserPool, data: bytes, source: str) -> Document | DocumentError:
     try:
         return pool.parse(data, source)
     except DocumentError as error:
         return error
 
 
-def refusal(pool: ParserPool, data: bytes | Path, source: str) -> DocumentError:
+def refusal(pool: ParserPool, data: bytes, source: str) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
         pool.parse(data, source)
     assert caught.value.message
@@ -74,12 +74,6 @@ def refusal(pool: ParserPool, data: bytes | Path, source: str) -> DocumentError:
 def test_a_worker_reads_what_the_loaders_read(pool: ParserPool, name: str) -> None:
     data = SAMPLES[name]()
     assert pool.parse(data, name) == load_bytes(data, name)
-
-
-def test_a_file_can_be_given_by_its_path(pool: ParserPool, tmp_path: Path) -> None:
-    path = tmp_path / "a file ü.md"
-    path.write_bytes(HELLO)
-    assert pool.parse(path, "docs/a.md") == load_bytes(HELLO, "docs/a.md")
 
 
 def test_results_come_in_the_order_of_the_jobs() -> None:
@@ -224,20 +218,12 @@ def test_memory_is_limited() -> None:
 
 
 @pytest.mark.slow
-def test_large_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"words " * 400_000)
+def test_large_files_are_refused() -> None:
+    data = b"words " * 400_000
     with ParserPool(1, Limits(file_mb=2)) as pool:
-        assert refusal(pool, path.read_bytes(), "a.txt").reason == "too large"
-        assert refusal(pool, path, "a.txt").reason == "too large"
+        assert refusal(pool, data, "a.txt").reason == "too large"
     with ParserPool(1, Limits(bounds=Bounds(text_mb=2))) as pool:
-        assert refusal(pool, path, "a.txt").reason == "too large"
-
-
-def test_what_is_no_file_is_refused(pool: ParserPool, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.txt")
-    assert refusal(pool, tmp_path / "pipe.txt", "pipe.txt").reason == "not a file"
-    assert refusal(pool, tmp_path / "absent.txt", "absent.txt").reason == "not a file"
+        assert refusal(pool, data, "a.txt").reason == "too large"
 
 
 # Death ------------------------------------------------------------------------------------------------------
@@ -271,9 +257,9 @@ def test_a_worker_that_closes_its_pipe_costs_its_file(
     script = tmp_path / "worker.py"
     script.write_text(
         "import os, sys\n"
-        "from rag.ingestion.sandbox.protocol import read_frame, write_frame\n"
-        "read_frame(0)\nwrite_frame(1, {'network': 'python', 'resident': 0})\n"
-        f"read_frame(0)\nos.close(1)\n{answer}\n"
+        "from rag.ingestion.sandbox.protocol import read_message, write_message\n"
+        "read_message(sys.stdin.buffer)\nwrite_message(sys.stdout.buffer, {'resident': 0})\n"
+        f"read_message(sys.stdin.buffer)\nos.close(1)\n{answer}\n"
     )
     broken = tmp_path / "python"
     broken.write_text(f"#!/bin/sh\nexec {sys.executable} {script}\n")
@@ -379,7 +365,7 @@ def test_a_worker_gets_no_secrets_and_loads_no_model_library(monkeypatch: pytest
 
 
 def test_a_worker_that_answers_nonsense_costs_its_file(monkeypatch: pytest.MonkeyPatch, pool: ParserPool) -> None:
-    monkeypatch.setattr("rag.ingestion.sandbox.worker_process.Section", lambda *_: int("nonsense"))
+    monkeypatch.setattr("rag.ingestion.sandbox.protocol.Section", lambda *_: int("nonsense"))
     assert refusal(pool, HELLO, "a.md").reason == "crashed"
     monkeypatch.undo()
     assert pool.parse(HELLO, "a.md").title == "Hello"
