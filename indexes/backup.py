@@ -55,7 +55,7 @@ def write_snapshot(store: Store, file: Path, *, replace: bool = False) -> Snapsh
         copy = Path(scratch, DATABASE)
         store.copy_to(copy)
         fail_point("snapshot.copied")
-        with closing(Store(Path(scratch), write=False)) as copied:
+        with Store(Path(scratch), write=False) as copied:
             generation = copied.generation
         header = {
             "generation": generation,

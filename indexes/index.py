@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from indexes.derived import publish as derived
 from indexes.derived import signatures
@@ -24,7 +24,7 @@ from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.store import Store
-from indexes.system import release_memory
+from indexes.system import closed_on_error, release_memory
 
 __all__ = ["Index", "IndexReader", "Problem", "Snapshot"]
 
@@ -33,7 +33,10 @@ _SEARCH_ONLY = ("ef_search", "nprobe")
 
 
 class Index:
-    """One index folder. ``options`` choose the dense index's type, ``languages`` the stemmers."""
+    """One index folder, closed at the end of a ``with`` block.
+
+    ``options`` choose the dense index's type, ``languages`` the stemmers.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Index:
         self.options = options
         self.languages = languages
         self._builder = Builder(store, options, languages)
-        self._store_id = str(store.meta("store_id"))
+        self._store_id = store.meta("store_id")
 
     @classmethod
     def create(
@@ -61,8 +64,8 @@ class Index:
         languages: tuple[str, ...] = ("english", "russian"),
     ) -> Index:
         """Make an empty index; ``settings`` are recorded and compared by :meth:`require`."""
-        store = Store.create(folder, settings, embedder=embedder, dimension=dimension)
-        return cls(store, options or FaissOptions(), languages)
+        with closed_on_error(Store.create(folder, settings, embedder=embedder, dimension=dimension)) as store:
+            return cls(store, options or FaissOptions(), languages)
 
     @classmethod
     def open(
@@ -78,10 +81,21 @@ class Index:
 
         Raises what :meth:`indexes.store.store.Store.open` raises, and :class:`~indexes.errors.SettingsMismatchError`.
         """
-        index = cls(Store.open(folder, write=write), options or FaissOptions(), languages)
-        if settings is not None:
-            index.require(settings)
-        return index
+        with closed_on_error(Store.open(folder, write=write)) as store:
+            index = cls(store, options or FaissOptions(), languages)
+            if settings is not None:
+                index.require(settings)
+            return index
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.store.close()
 
     def require(self, settings: Mapping[str, Any]) -> None:
         """Raise :class:`~indexes.errors.SettingsMismatchError` naming every setting with which it was not made."""

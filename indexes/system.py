@@ -1,4 +1,4 @@
-"""What durable storage asks of the operating system: atomic writes, fsync, checksums and the release of memory.
+"""What storage asks of the operating system: atomic writes, fsync, checksums, and the release of files and memory.
 
 This is their only home, except that ``eval`` may not import ``indexes`` and has its own in :mod:`eval.files`. The
 module knows nothing of what is in the files.
@@ -15,9 +15,26 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, TypeVar
 
-__all__ = ["atomic_open", "atomic_write", "fsync", "release_memory", "sha256_file", "sha256_json"]
+__all__ = ["atomic_open", "atomic_write", "closed_on_error", "fsync", "release_memory", "sha256_file", "sha256_json"]
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_T = TypeVar("_T", bound=_Closable)
+
+
+@contextmanager
+def closed_on_error(resource: _T) -> Iterator[_T]:
+    """Yield a resource and close it if the block raises: for what opens one, prepares it, and returns it open."""
+    try:
+        yield resource
+    except BaseException:
+        resource.close()
+        raise
 
 
 @contextmanager

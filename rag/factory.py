@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from indexes import Index
 from indexes.search.dense_faiss import FaissOptions
+from indexes.system import closed_on_error
 from rag.config import Config
 from rag.embedding.base import Embedder, EmbedderSettings, fingerprint
 from rag.embedding.fake import FakeEmbedder
@@ -178,9 +179,13 @@ def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *
     Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold its vectors.
     """
     settings = None if embedder is None else index_settings(config, embedder)
-    index = Index.open(folder, settings, write=write, **_index_options(config))
-    check_dense(config, int(index.store.meta("dimension")))
-    return index
+    return _open(folder, config, settings, write=write)
+
+
+def _open(folder: Path, config: Config, settings: dict[str, Any] | None, *, write: bool) -> Index:
+    with closed_on_error(Index.open(folder, settings, write=write, **_index_options(config))) as index:
+        check_dense(config, index.store.meta("dimension"))
+        return index
 
 
 def open_unless_other(folder: Path, config: Config) -> Index | None:
@@ -202,17 +207,15 @@ def open_unless_other(folder: Path, config: Config) -> Index | None:
     settings = _settings(config, fingerprint_now, recorded.get("embedding.dimension"))
     if settings != recorded:
         return None
-    index = Index.open(folder, settings, write=True, **_index_options(config))
-    check_dense(config, int(index.store.meta("dimension")))
-    return index
+    return _open(folder, config, settings, write=True)
 
 
 def made_with(folder: Path) -> dict[str, Any]:
     """Return the settings that an index was made with. Raises :class:`~indexes.errors.StoreError`."""
     from indexes.store.store import Store
 
-    with closing(Store.open(folder)) as store:
-        return dict(store.settings)
+    with Store.open(folder) as store:
+        return store.settings
 
 
 def open_to_reembed(folder: Path, config: Config, embedder: Embedder) -> Index:

@@ -13,12 +13,12 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from indexes.system import closed_on_error
 from rag.answering.abstention import apply_calibration
 from rag.config import Config, Resolved, load_config
 from rag.errors import InputError, storage_errors
@@ -88,7 +88,7 @@ class KnowledgeBase:
             if self._retriever is not None:
                 self._retriever.reader.close()
             if self._index is not None:
-                self._index.store.close()
+                self._index.close()
             self._index = self._retriever = self._answerer = None
             if self._owns_models:
                 self.models.close()
@@ -183,7 +183,7 @@ class KnowledgeBase:
         from indexes.store.store import Store
 
         only = as_filter(filter)
-        with storage_errors(), closing(Store.open(self.folder)) as store:
+        with storage_errors(), Store.open(self.folder) as store:
             return list(store.documents(None if only is None else only.selection()))
 
     def remove(self, *patterns: str) -> list[str]:
@@ -202,10 +202,8 @@ class KnowledgeBase:
         """Check the index; an empty list means no problem. ``deep`` compares every chunk of every derived index."""
         from rag.factory import open_index
 
-        with storage_errors():
-            index = open_index(self.folder, self.config.config)
-            with closing(index.store):
-                return index.verify(deep=deep)
+        with storage_errors(), open_index(self.folder, self.config.config) as index:
+            return index.verify(deep=deep)
 
     def stats(self) -> IndexStats:
         """Return counts, sizes and generations of the index."""
@@ -236,13 +234,14 @@ class KnowledgeBase:
 
         with self._lock:
             if self._retriever is None:
-                index, self._index = self.open_index(), None  # a missing index is reported before models are loaded
-                config = self.config.config
-                embedder, reranker = self.models.embedder(config), self.models.reranker(config)
-                with storage_errors():
-                    index.require(index_settings(config, embedder))
-                    retriever = make_retriever(index, config, embedder, reranker=reranker)
-                    retriever.reader.snapshot()
+                with closed_on_error(self.open_index()) as index:  # a missing one is reported before models are loaded
+                    self._index, config = None, self.config.config
+                    embedder, reranker = self.models.embedder(config), self.models.reranker(config)
+                    with storage_errors():
+                        index.require(index_settings(config, embedder))
+                        retriever = make_retriever(index, config, embedder, reranker=reranker)
+                        with closed_on_error(retriever.reader) as reader:
+                            reader.snapshot()
                 self._retriever = retriever
             return self._retriever
 

@@ -68,7 +68,7 @@ class Builder:
         return change
 
     def _read_dense_whole(self, *, at_once: bool, report: Report) -> Callable[[], DenseIndex]:
-        ids, dimension = self.store.chunk_ids(), int(self.store.meta("dimension"))
+        ids, dimension = self.store.chunk_ids(), self.store.meta("dimension")
         parts = self._vectors(ids, at_once=at_once, report=report)
         return lambda: FaissIndex.build_from(dimension, self.options, len(ids), parts)
 

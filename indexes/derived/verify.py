@@ -84,7 +84,7 @@ def _store_faults(db: sqlite3.Connection, store: Database) -> Iterator[str]:
         db.execute("BEGIN")
         yield from list(_document_faults(db, document_id))
         db.execute("COMMIT")
-    yield from _vector_faults(db, str(store.meta("embedder")), 2 * int(store.meta("dimension")))
+    yield from _vector_faults(db, store.meta("embedder"), 2 * store.meta("dimension"))
     for (count,) in db.execute(
         "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
         "WHERE v.key IS NULL",

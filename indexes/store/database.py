@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -30,6 +30,7 @@ from indexes.errors import (
 from indexes.lock import writer_lock
 from indexes.store import schema
 from indexes.store.checksums import seal_meta
+from indexes.system import closed_on_error
 
 __all__ = ["DATABASE", "Database", "connect", "journal_mode", "now", "set_meta"]
 
@@ -108,12 +109,10 @@ def connect(path: Path, *, create: bool = False, write: bool = False) -> sqlite3
         if create or write:
             raise
         connection = _open(path, "ro")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    if write:
-        connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
-    else:
-        connection.execute("PRAGMA query_only = ON")
+    with closed_on_error(connection):
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_mode = {journal_mode()}" if write else "PRAGMA query_only = ON")
     return connection
 
 
@@ -126,16 +125,13 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
         factory=_Connection,
     )
     connection.path = path
-    try:
+    with closed_on_error(connection):
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (sqlite3.Error, IndexDamagedError):
-        connection.close()
-        raise
     return connection
 
 
 class Database:
-    """One index folder's database. Use :meth:`create` or :meth:`open`."""
+    """One index folder's database, closed at the end of a ``with`` block. Use :meth:`create` or :meth:`open`."""
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         self.folder = folder
@@ -163,15 +159,11 @@ class Database:
         }
         store = cls(folder, write=True)
         # One transaction: a process killed here leaves an empty database, which counts as "no index".
-        try:
-            with store.transaction() as db:
-                if db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0]:
-                    raise StoreError(f"there is an index in {folder} already")
-                schema.create_tables(db)
-                set_meta(db, values)
-        except BaseException:
-            store.close()
-            raise
+        with closed_on_error(store), store.transaction() as db:
+            if _is_filled(db):
+                raise StoreError(f"there is an index in {folder} already")
+            schema.create_tables(db)
+            set_meta(db, values)
         return store
 
     @classmethod
@@ -188,14 +180,15 @@ class Database:
                 )
             raise IndexMissingError(folder)
         store = cls(folder, write=write)
-        found = int(store.meta("format_version"))
-        if found > schema.FORMAT_VERSION:
-            raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
-        if found < schema.OLDEST_FORMAT:
-            raise FormatTooOldError(folder, found, schema.FORMAT_VERSION)
-        if found < schema.FORMAT_VERSION:
-            store.close()
-            _migrate(folder)
+        with closed_on_error(store):
+            found = store.meta("format_version")
+            if found > schema.FORMAT_VERSION:
+                raise FormatTooNewError(folder, found, schema.FORMAT_VERSION)
+            if found < schema.OLDEST_FORMAT:
+                raise FormatTooOldError(folder, found, schema.FORMAT_VERSION)
+            if found < schema.FORMAT_VERSION:
+                store.close()
+                _migrate(folder)
         return store
 
     @staticmethod
@@ -204,11 +197,14 @@ class Database:
         path = folder / DATABASE
         if not path.is_file():
             return False
-        connection = connect(path)
-        try:
-            return bool(connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
-        finally:
-            connection.close()
+        with closing(connect(path)) as connection:
+            return _is_filled(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -255,14 +251,20 @@ class Database:
             db.execute("COMMIT")
 
     def meta(self, key: str) -> Any:
-        """Return a recorded value. Raises :class:`~indexes.errors.IndexDamagedError` if it is not there."""
+        """Return a recorded value, of the type in :data:`indexes.store.schema.RECORDS`.
+
+        Raises :class:`~indexes.errors.IndexDamagedError` if it is missing or of another type.
+        """
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise IndexDamagedError(f"{self.path} has no record of its {key}")
         try:
-            return json.loads(row[0])
+            value = json.loads(row[0])
         except ValueError:
-            raise IndexDamagedError(f"{self.path} is damaged: its record of {key} cannot be read") from None
+            value = None
+        if not isinstance(value, schema.RECORDS[key]):
+            raise IndexDamagedError(f"{self.path} is damaged: its record of {key} cannot be read")
+        return value
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -285,7 +287,7 @@ class Database:
 
         None if this history has no commit of that number, or if what was removed since is no longer on record.
         """
-        if generation < int(self.meta("replay_from")):
+        if generation < self.meta("replay_from"):
             return None
         if generation == 0:
             return ""
@@ -294,11 +296,8 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """Copy the database into a new file, as one read transaction sees it."""
-        copy = sqlite3.connect(path)
-        try:
+        with closing(sqlite3.connect(path)) as copy:
             self._db.backup(copy)
-        finally:
-            copy.close()
 
     def vacuum(self) -> None:
         """Give the space of dropped rows back to the file system."""
@@ -316,15 +315,18 @@ def set_meta(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
 
 def _migrate(folder: Path) -> None:
     """Bring a folder of an earlier format up to date, one process at a time."""
-    with writer_lock(folder, "bringing the index to this version's format"):
-        store = Database(folder, write=True)
-        try:
-            with store.transaction() as db:
-                found = int(store.meta("format_version"))
-                if found < schema.FORMAT_VERSION:
-                    schema.migrate(db, found)
-        finally:
-            store.close()
+    with (
+        writer_lock(folder, "bringing the index to this version's format"),
+        Database(folder, write=True) as store,
+        store.transaction() as db,
+    ):
+        found = store.meta("format_version")
+        if found < schema.FORMAT_VERSION:
+            schema.migrate(db, found)
+
+
+def _is_filled(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
 
 
 def now() -> str:

@@ -6,7 +6,6 @@ had that hash. Damaged stamps are ignored; dropping all of them costs only time.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,6 +25,7 @@ from indexes.store.rows import (
     NewDocument,
     Section,
     Selection,
+    read_headings,
 )
 
 __all__ = ["Changes", "Queries"]
@@ -152,7 +152,7 @@ class Queries(Database):
                 part,
             )
             for row in rows:
-                values = [*row[:7], self._headings(row[7], f"chunk {row[0]}"), row[8]]
+                values = [*row[:7], read_headings(row[7], f"chunk {row[0]}"), row[8]]
                 found[row[0]] = ChunkRow(*values)
         return found
 
@@ -174,7 +174,7 @@ class Queries(Database):
         """
         unique, inverse = np.unique(np.fromiter(ids, dtype=np.int64), return_inverse=True)
         wanted: list[int] = unique.tolist()
-        embedder, dimension = self.meta("embedder"), int(self.meta("dimension"))
+        embedder, dimension = self.meta("embedder"), self.meta("dimension")
         out = np.empty((len(wanted), dimension), dtype=np.float32)
         position = {chunk_id: n for n, chunk_id in enumerate(wanted)}
         filled = 0
@@ -201,7 +201,7 @@ class Queries(Database):
 
         A vector of the index's own embedder that has another size than the index's is as good as none.
         """
-        own, size = self.meta("embedder"), 2 * int(self.meta("dimension"))
+        own, size = self.meta("embedder"), 2 * self.meta("dimension")
         known: set[bytes] = set()
         for part in _slices(list(keys)):
             marks = ",".join("?" * len(part))
@@ -236,21 +236,9 @@ class Queries(Database):
                 "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
-            spans = tuple(
-                Section(s, e, page, self._headings(h, f"a section of {row[0]}")) for s, e, page, h in sections
-            )
+            spans = tuple(Section(s, e, page, read_headings(h, f"a section of {row[0]}")) for s, e, page, h in sections)
             values = [*row, spans, ()]
             yield NewDocument(*values)
-
-    def _headings(self, stored: str, where: str) -> tuple[str, ...]:
-        """Read a heading path. Raises :class:`~indexes.errors.IndexDamagedError` if it is none."""
-        try:
-            headings = json.loads(stored)
-        except ValueError:
-            headings = None
-        if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
-            raise IndexDamagedError(f"{self.path} is damaged: the headings of {where} cannot be read")
-        return tuple(headings)
 
 
 def _where(selection: Selection | None) -> tuple[str, list[str | int]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from indexes.errors import IndexDamagedError
 
 __all__ = [
     "ChunkRow",
@@ -18,6 +21,7 @@ __all__ = [
     "NewDocument",
     "Section",
     "Selection",
+    "read_headings",
 ]
 
 Float32 = npt.NDArray[np.float32]
@@ -141,3 +145,14 @@ class CommitRow:
     run: int
     milliseconds: int | None
     bytes: int | None
+
+
+def read_headings(stored: str, where: str) -> tuple[str, ...]:
+    """Read a stored heading path. Raises :class:`~indexes.errors.IndexDamagedError` if it is none."""
+    try:
+        headings = json.loads(stored)
+    except ValueError:
+        headings = None
+    if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
+        raise IndexDamagedError(f"the database is damaged: the headings of {where} cannot be read")
+    return tuple(headings)

@@ -26,10 +26,22 @@ from indexes.store.checksums import (
     seal_meta,
 )
 
-__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "create_tables", "migrate"]
+__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "RECORDS", "create_tables", "migrate"]
 
 FORMAT_VERSION = 4
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
+
+RECORDS: dict[str, type] = {
+    "format_version": int,
+    "store_id": str,
+    "created_at": str,
+    "settings": dict,
+    "embedder": str,
+    "dimension": int,
+    "history_from": int,
+    "replay_from": int,
+}
+"""The records in ``meta`` and their types."""
 
 SCHEMA = """
 CREATE TABLE meta (

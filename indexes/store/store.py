@@ -144,7 +144,7 @@ class Store(Queries):
     def runs(self) -> list[int]:
         """Return the generations that :meth:`roll_back` can go back to because a run ended there, latest first."""
         rows = self._db.execute(
-            "SELECT DISTINCT run - 1 FROM commits WHERE run > ? ORDER BY run DESC", (int(self.meta("history_from")),)
+            "SELECT DISTINCT run - 1 FROM commits WHERE run > ? ORDER BY run DESC", (self.meta("history_from"),)
         )
         return [int(row[0]) for row in rows]
 
@@ -154,7 +154,7 @@ class Store(Queries):
         Raises :class:`~indexes.errors.HistoryForgottenError` where that is not known any more.
         """
         with self.transaction() as db:
-            first, last = int(self.meta("history_from")), self.generation
+            first, last = self.meta("history_from"), self.generation
             if not first <= to < last:
                 raise HistoryForgottenError(self.folder, to, first, last)
             past = read_past(db, to)  # first: a new run forgets the oldest one's past
@@ -209,7 +209,7 @@ class Store(Queries):
         missing = db.execute(
             "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
             "WHERE c.generation >= ? AND (v.key IS NULL OR length(v.vector) <> ?)",
-            (self.meta("embedder"), generation, 2 * int(self.meta("dimension"))),
+            (self.meta("embedder"), generation, 2 * self.meta("dimension")),
         ).fetchone()[0]
         if missing:
             raise ValueError(f"{missing} chunks were committed without a vector of the index's dimension")

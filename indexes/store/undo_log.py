@@ -15,8 +15,9 @@ import sqlite3
 import zlib
 from typing import Any
 
+from indexes.errors import IndexDamagedError
 from indexes.store.checksums import row_sha256
-from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section
+from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section, read_headings
 
 __all__ = ["RETIRED_COLUMNS", "RUNS_RETAINED", "Past", "first_retained", "read_past", "remember"]
 
@@ -53,16 +54,19 @@ def _record(db: sqlite3.Connection, source: str) -> bytes | None:
         for name, value in zip((*_DOCUMENT, *_FAILURE), values, strict=True)
     }
     if state != "failed":
-        fields["text"] = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()[0]
+        text = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()
+        if text is None:
+            raise IndexDamagedError(f"the database is damaged: the text of {source} is missing")
+        (fields["text"],) = text
         fields["sections"] = [
-            [start, end, page, json.loads(headings)]
+            [start, end, page, read_headings(headings, f"a section of {source}")]
             for start, end, page, headings in db.execute(
                 "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
             )
         ]
         fields["chunks"] = [
-            [start, end, page, json.loads(headings), key.hex()]
+            [start, end, page, read_headings(headings, f"a chunk of {source}"), key.hex()]
             for start, end, page, headings, key in db.execute(
                 "SELECT start, end, page, headings, vector_key FROM chunks WHERE document_id = ? ORDER BY ordinal",
                 (document_id,),
@@ -72,13 +76,19 @@ def _record(db: sqlite3.Connection, source: str) -> bytes | None:
 
 
 def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
-    """Return, for each source touched after ``generation``, the document and the failure that stood there then."""
+    """Return, for each source touched after ``generation``, the document and the failure that stood there then.
+
+    Raises :class:`~indexes.errors.IndexDamagedError` for a record that does not match its checksum.
+    """
     rows = db.execute(
-        "SELECT source, record FROM retired WHERE id IN "
+        "SELECT sha256, generation, source, record FROM retired WHERE id IN "
         "(SELECT min(id) FROM retired WHERE generation > ? GROUP BY source) ORDER BY source",
         (generation,),
     ).fetchall()
-    return {source: _read(source, record) for source, record in rows}
+    for sha, *values in rows:
+        if row_sha256(*values) != sha:
+            raise IndexDamagedError(f"the database is damaged: the record of an earlier version of {values[1]}")
+    return {source: _read(source, record) for _, _, source, record in rows}
 
 
 def _read(source: str, record: bytes | None) -> Past:

@@ -8,7 +8,7 @@ not know the configuration, nor who follows the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -118,7 +118,7 @@ def plan_ingest(folder: Path, paths: Iterable[Path], options: IngestOptions = DE
     root = folder.resolve().parent
     if not Store.exists(folder):
         return make_plan(None, found, root, options)
-    with closing(Store.open(folder)) as store:
+    with Store.open(folder) as store:
         plan = make_plan(store, found, root, options)
         plan.bytes_per_second = store.throughput()
     return plan
@@ -129,7 +129,7 @@ def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
     root = folder.resolve().parent
     if paths or not options.retry_failed:
         return find_sources(paths, root, may_be_gone=options.prune)
-    with closing(Store.open(folder)) as store:
+    with Store.open(folder) as store:
         failed = sorted(source for source in store.failures() if not is_upload(source))
     return Found([SourceFile(source_path(source, root), source) for source in failed])
 
@@ -153,10 +153,10 @@ class _Run:
             if index is None:
                 embedder = self._load(stack)
                 index = self.parts.open_or_create(self.folder, embedder)
+            stack.enter_context(index)
             stack.enter_context(index.writing(purpose))
-            store = stack.enter_context(closing(index.store))
             with self.stages.stage("find"):
-                plan = make_plan(store, self.found, self.folder.resolve().parent, self.options)
+                plan = make_plan(index.store, self.found, self.folder.resolve().parent, self.options)
             self.observer.planned(plan)
             if plan.to_read:
                 report = self._read(index, plan, embedder or self._load(stack))

@@ -50,8 +50,7 @@ def find_original(index: Path, passage: Passage, upload: Path | None = None) -> 
 
     An upload without that path is missing. Raises what opening the index raises.
     """
-    store = Store.open(index)
-    try:
+    with Store.open(index) as store:
         row = store.document(passage.source)
         if row is None or row.content_sha256 is None or row.state == "failed":
             return Original("removed")
@@ -59,8 +58,6 @@ def find_original(index: Path, passage: Passage, upload: Path | None = None) -> 
         if text[passage.start : passage.end] != passage.text:
             return Original("replaced", row.media_type, row.pages)
         before = _before(store, passage, text) if row.media_type == PDF else 0
-    finally:
-        store.close()
     try:
         if upload is None and is_upload(passage.source):
             return Original("missing", row.media_type, row.pages)

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -217,9 +216,8 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
     from rag.factory import open_index
 
     try:
-        opened = open_index(index, config)
-        with closing(opened.store) as store:
-            problems, counts = opened.verify(), store.counts()
+        with open_index(index, config) as opened:
+            problems, counts = opened.verify(), opened.store.counts()
     except IndexMissingError:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from indexes import ChunkRow, DocumentRow, StoreError
@@ -44,11 +43,10 @@ def remove_documents(
     ``choose`` gets the names of all documents and returns those to remove. Raises what it raises, what opening an index
     raises, and :class:`~indexes.errors.IndexLockedError`.
     """
-    opened = open_index(folder, config, write=True)
-    with closing(opened.store) as store, opened.writing(purpose):
-        chosen = list(choose([row.source for row in store.documents()]))
-        generation = store.commit(removals=chosen)
-        opened.sync()
+    with open_index(folder, config, write=True) as index, index.writing(purpose):
+        chosen = list(choose([row.source for row in index.store.documents()]))
+        generation = index.store.commit(removals=chosen)
+        index.sync()
     return chosen, generation
 
 

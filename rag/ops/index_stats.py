@@ -56,8 +56,8 @@ class Recall:
 
 def index_stats(folder: Path, config: Config) -> IndexStats:
     """Return the figures of an index. Raises what :func:`~rag.factory.open_index` raises."""
-    index = open_index(folder, config)
-    with closing(index.store) as store:
+    with open_index(folder, config) as index:
+        store = index.store
         return IndexStats(
             generation=store.generation,
             counts=store.counts(),
@@ -94,7 +94,7 @@ def bytes_below(folder: Path) -> int:
 
 def measure_recall(folder: Path, config: Config, *, k: int = 10, sample: int = 100, seed: int = 0) -> Recall:
     """Measure the recall of the dense index that searches would use; see :func:`recall_at`."""
-    with closing(open_index(folder, config).reader()) as reader:
+    with open_index(folder, config) as index, closing(index.reader()) as reader:
         snapshot = reader.snapshot()
         return recall_at(snapshot.dense, reader.store, k=k, sample=sample, seed=seed)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from index_samples import document, flip_bit, new_index, new_store, put
 
-from indexes import FailedDocument, HistoryForgottenError, Index, IndexLockedError
+from indexes import FailedDocument, HistoryForgottenError, Index, IndexDamagedError, IndexLockedError
 from indexes.backup import restore_snapshot, write_snapshot
 from indexes.derived.signatures import duplicate_groups
 from indexes.derived.verify import check_store
@@ -54,6 +54,24 @@ def test_a_rename_onto_a_document_or_of_nothing_is_refused(store: Store) -> None
     store.commit(failures=[FailedDocument("c", "broken", "it is broken", "mend it")])
     store.commit(moves=[("a", "c")])
     assert texts(store) == {"b": ["two"], "c": ["one"]}
+
+
+def test_a_document_without_its_text_cannot_be_put_on_record(store: Store) -> None:
+    put(store, document("a", "one"))
+    with store.transaction() as db:
+        db.execute("DELETE FROM texts")
+    with pytest.raises(IndexDamagedError, match="the text of a is missing"):
+        store.commit(removals=["a"])
+    assert store.generation == 1
+
+
+def test_a_damaged_record_is_not_gone_back_to(store: Store) -> None:
+    put(store, document("a", "one"))
+    store.commit(removals=["a"])
+    with store.transaction() as db:
+        db.execute("UPDATE retired SET record = x'00'")
+    with pytest.raises(IndexDamagedError, match="the record of an earlier version of a"):
+        store.roll_back(1)
 
 
 # Going back -------------------------------------------------------------------------------------------------
