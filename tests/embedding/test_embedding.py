@@ -56,6 +56,7 @@ def test_minilm_puts_related_texts_nearer(minilm: Embedder) -> None:
     assert query @ near > query @ far
 
 
+@pytest.mark.slow
 def test_minilm_counts_like_its_tokenizer(minilm: Embedder) -> None:
     tokenizer = load_tokenizer(resolve_model("bundled:minilm").path, "bundled:minilm")
     texts = [*TEXTS, "", "long " * 500]
@@ -69,6 +70,7 @@ def test_minilm_reads_a_long_text_up_to_its_limit(minilm: Embedder) -> None:
     assert whole == pytest.approx(minilm.embed_queries(["fog " * limit]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_counting_does_not_change_how_another_thread_encodes() -> None:
     # Encoding sets the tokenizer's truncation and padding, then uses them: counting in between must leave them alone.
     through_torch = SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm", device="cpu"))

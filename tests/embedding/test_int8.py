@@ -28,6 +28,7 @@ def exact() -> OpenVinoEmbedder:
     return OpenVinoEmbedder(EmbedderSettings("bundled:minilm", dtype="float32"))
 
 
+@pytest.mark.slow
 @needs_int8
 def test_passages_are_near_and_questions_the_same(exact: OpenVinoEmbedder) -> None:
     default = make_embedder(load_config("cpu").config)
@@ -40,6 +41,7 @@ def test_passages_are_near_and_questions_the_same(exact: OpenVinoEmbedder) -> No
     np.testing.assert_array_equal(default.embed_queries(TEXTS[:4]), exact.embed_queries(TEXTS[:4]))
 
 
+@pytest.mark.slow
 @needs_int8
 def test_fp32_may_be_set(exact: OpenVinoEmbedder) -> None:
     by_config = make_embedder(load_config("cpu", ["embedding.dtype=float32"]).config)
@@ -68,6 +70,7 @@ def test_a_damaged_graph_is_rebuilt(exact: OpenVinoEmbedder, monkeypatch: pytest
     assert weights.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_where_int8_cannot_be_made_passages_are_fp32(exact: OpenVinoEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Path:
         raise ModelError("the embedder cannot be converted to int8: broken", "…")
@@ -87,6 +90,7 @@ def test_what_is_not_a_graph_is_refused_with_a_remedy(exact: OpenVinoEmbedder, t
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.slow
 def test_many_threads_embed_at_once(exact: OpenVinoEmbedder) -> None:
     with ThreadPoolExecutor(4) as pool:
         parts = list(pool.map(exact.embed_passages, [TEXTS[n : n + 10] for n in range(0, 40, 10)]))

@@ -37,6 +37,7 @@ def graph() -> OpenVinoEmbedder:
     return OpenVinoEmbedder(EmbedderSettings("bundled:minilm", batch_size=3, dtype="float32"))
 
 
+@pytest.mark.slow
 def test_vectors_and_counts_are_those_of_the_model(graph: OpenVinoEmbedder) -> None:
     torch_one = SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm", device="cpu"))
     assert (graph.fingerprint, graph.dimension, graph.max_tokens) == (
@@ -155,6 +156,7 @@ def test_what_a_graph_cannot_do_is_refused(setting: str) -> None:
         make_embedder(load_config("cpu", ["embedding.engine=openvino", setting]).config)
 
 
+@pytest.mark.slow
 def test_a_question_is_embedded_without_torch() -> None:
     code = (
         "import json, sys\n"

@@ -38,6 +38,7 @@ def test_words_together_are_as_many_tokens_as_the_text(text: str) -> None:
     assert COUNTER.count([text, text]) == 2 * [len(encoding.ids)]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_that_minds_its_spaces_reads_whole_texts() -> None:
     tokenizer = tokenizer_of("bundled:smollm2")
     assert not splits_at_spaces(tokenizer)

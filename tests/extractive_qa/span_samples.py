@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
 
 WORDS = (
@@ -54,6 +55,7 @@ def byte_tokenizer(kind: str) -> Any:
     )
 
 
-def tokenizer_named(name: str) -> Any:
-    """One of the three."""
-    return minilm_tokenizer() if name == "minilm" else byte_tokenizer(name)
+@cache
+def windower_named(name: str, settings: WindowSettings) -> Windower:
+    """A windower over one of the three tokenizers: made once, because that takes longer than hundreds of windows."""
+    return Windower(minilm_tokenizer() if name == "minilm" else byte_tokenizer(name), settings)

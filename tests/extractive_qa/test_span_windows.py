@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from span_samples import WORDS, minilm_tokenizer, tokenizer_named
+from span_samples import WORDS, minilm_tokenizer, windower_named
 
 from rag.errors import ModelError
 from rag.extractive_qa.windows import Window, Windower, WindowSettings
@@ -31,7 +31,7 @@ wild = st.text(max_size=120) | st.text(alphabet="aZ9 .\u0301\u200b😀日\ufe0f\
 
 
 def windows_of(name: str, settings: WindowSettings, question: str, passage: str) -> list[Window]:
-    return Windower(tokenizer_named(name), settings).cut([question], [passage])
+    return windower_named(name, settings).cut([question], [passage])
 
 
 def tokens_of(window: Window) -> list[tuple[int, int, int]]:
@@ -131,18 +131,19 @@ def test_a_blank_passage_offers_no_span(name: str, passage: str) -> None:
 
 def test_windows_name_their_pair_and_keep_the_order() -> None:
     passages = ["", "Denver won.", " ".join(WORDS) * 3, "x"]
-    found = Windower(minilm_tokenizer(), SMALL).cut(["who?"] * 4, passages)
+    windower = windower_named("minilm", SMALL)
+    found = windower.cut(["who?"] * 4, passages)
     pairs = [window.pair for window in found]
     assert pairs == sorted(pairs)
     assert set(pairs) == {1, 2, 3}
     assert pairs.count(2) > 1
-    assert Windower(minilm_tokenizer(), SMALL).cut([], []) == []
+    assert windower.cut([], []) == []
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @given(question=st.text(min_size=30, max_size=80) | st.text(alphabet="😀日ab é", min_size=30, max_size=300))
 def test_a_long_question_is_cut_to_what_is_read(name: str, question: str) -> None:
-    windower = Windower(tokenizer_named(name), SMALL)
+    windower = windower_named(name, SMALL)
     (short,), cut = windower.shorten([question])
 
     def length(text: str) -> int:
@@ -162,7 +163,7 @@ def test_a_question_longer_than_the_window_leaves_the_passage_whole() -> None:
 
 
 def test_only_the_long_questions_are_named() -> None:
-    windower = Windower(minilm_tokenizer(), SMALL)
+    windower = windower_named("minilm", SMALL)
     texts, cut = windower.shorten(["short", "long " * 20, "", "longer " * 30])
     assert cut == [1, 3]
     assert texts[0] == "short" and texts[2] == ""
@@ -182,7 +183,7 @@ def test_the_side_on_which_a_tokenizer_pads_or_cuts_changes_no_offset(side: str)
     passage = " ".join(WORDS) * 3
     turned = copy.deepcopy(minilm_tokenizer())
     setattr(turned, side, "left")
-    usual = Windower(minilm_tokenizer(), SMALL).cut(["who?", "who?"], [passage, "x"])
+    usual = windower_named("minilm", SMALL).cut(["who?", "who?"], [passage, "x"])
     found = Windower(turned, SMALL).cut(["who?", "who?"], [passage, "x"])
     assert {t for w in found for t in tokens_of(w)} == {t for w in usual for t in tokens_of(w)}
     if side == "padding_side":

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from training_samples import deliver, examples, tiny_encoder
+from training_samples import deliver, examples
 
 from rag.errors import ModelError, UsageError
 from rag.extractive_qa.model import SpanReader
@@ -32,11 +32,6 @@ Weights = dict[str, torch.Tensor]
 WINDOW = WindowSettings(size=64, stride=8, question=16, answer=8)
 # 24 windows in steps of 8 are three steps an epoch.
 SHORT = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "evaluate_every": 100, "save_every": 4, "log_every": 1}
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("tiny"))
 
 
 def exact(given: str, golds: Sequence[str]) -> tuple[float, float]:
@@ -396,6 +391,7 @@ def test_a_cpu_computes_in_fp32_unless_told_otherwise() -> None:
         choose_precision("fp16")
 
 
+@pytest.mark.slow
 def test_the_bundled_encoder_learns_and_survives_an_interruption(tmp_path: Path) -> None:
     minilm = resolve_model("bundled:minilm").path
     settings = {"learning_rate": 3e-4, "freeze_embeddings": True, "save_every": 4}

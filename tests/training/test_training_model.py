@@ -8,18 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_samples import tiny_encoder
 
 from rag.errors import ModelError
 from rag.extractive_qa.model import RELEVANCE_FILE, SpanReader
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture
@@ -79,8 +73,9 @@ def test_frozen_embeddings_take_no_gradient(tiny: Path) -> None:
     assert len(frozen) >= 3
 
 
-def test_a_decoder_is_refused() -> None:
-    assert refused(resolve_model("bundled:smollm2").path) == "the model is a llama model, which is no encoder"
+def test_a_decoder_is_refused(copy: Path) -> None:
+    (copy / "config.json").write_text(json.dumps({"model_type": "llama"}), encoding="utf-8")
+    assert refused(copy) == "the model is a llama model, which is no encoder"
 
 
 def test_an_encoder_with_a_decoder_is_refused(copy: Path) -> None:
@@ -122,9 +117,8 @@ def test_a_tokenizer_that_is_not_fast_is_refused(copy: Path, tmp_path: Path) -> 
     assert "tokenizer.json" in caught.value.remedy
 
 
-def test_an_encoder_that_has_learned_nothing_is_no_reader(tmp_path: Path) -> None:
+def test_an_encoder_that_has_learned_nothing_is_no_reader(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has not learned to mark answers"):
         SpanReader.load(resolve_model("bundled:minilm").path, name="minilm", trained=True)
-    tiny = tiny_encoder(tmp_path / "tiny")
     SpanReader.load(tiny).save(tmp_path / "saved", load_tokenizer(tiny, "tiny"), {})
     SpanReader.load(tmp_path / "saved", trained=True)

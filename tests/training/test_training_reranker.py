@@ -13,7 +13,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from training_samples import tiny_encoder
 
 from rag.errors import InputError, ModelError, RagError, UsageError
 from rag.models.resolve import resolve_model
@@ -29,11 +28,6 @@ from rag.training.trainer import Progress
 Weights = dict[str, torch.Tensor]
 # 24 pairs in steps of 8 are three steps an epoch.
 SHORT = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-3, "evaluate_every": 100, "save_every": 4, "log_every": 1}
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("tiny"))
 
 
 def questions(count: int) -> list[Candidates]:
@@ -120,6 +114,7 @@ def test_a_model_that_scores_all_alike_or_nothing_is_not_right() -> None:
     assert rank_of_first([1.0]) == 1
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_the_right_passage_comes_first(run: Make) -> None:
     learnt = run("learnt", epochs=40, learning_rate=1e-2, evaluate_every=60, dropout=0)
     trained = learnt()
@@ -215,6 +210,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_training_goes_on(run: Make) -> 
     assert same(cramped.weights(6), small.weights(6))
 
 
+@pytest.mark.slow
 def test_what_was_trained_reranks(run: Make, tmp_path: Path) -> None:
     trained = run("trained", epochs=40, learning_rate=1e-2, evaluate_every=60, dropout=0)()
     save_cross_encoder(trained.model, tmp_path / "model")

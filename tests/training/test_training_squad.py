@@ -68,6 +68,7 @@ def shared_with(measured: Measured, examples: list[Example] | tuple[Example, ...
     return {n for n, e in enumerate(examples) if e.context in contexts or words_of(e.question) in questions}
 
 
+@pytest.mark.slow
 def test_all_questions_and_sentences_are_held_apart(measured: Measured) -> None:
     qamr, pairs = read_qamr(*QAMR), read_pairs(*PAIRS)
     assert (len(qamr.questions), len(pairs.questions)) == (37_583, 11_877)
@@ -84,6 +85,7 @@ def test_all_questions_and_sentences_are_held_apart(measured: Measured) -> None:
         assert lost == 0 if corpus is pairs else 500 < lost < 1000
 
 
+@pytest.mark.slow
 def test_what_is_gathered_shares_nothing_with_what_is_measured(measured: Measured) -> None:
     config = ReaderConfig.model_validate(
         {
