@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from indexes.search.dense_gpu import GpuIndex, gpu_count
 from indexes.search.lexical_tantivy import TantivyIndex
 from indexes.search.protocols import DenseIndex, LexicalIndex
 from indexes.store.queries import Changes
-from indexes.store.rows import ChunkRow, Int64
+from indexes.store.rows import Int64
 from indexes.store.store import Store
 
 __all__ = ["IndexReader", "Snapshot"]
@@ -38,19 +38,15 @@ Base = Mapping[str, derived.Published | None]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Both indexes at one generation; ``head`` is its commit's number and nonce.
+    """Both indexes at one generation, the number of its last commit; ``nonce`` is that commit's.
 
     Nothing in it changes; searching it from many threads is safe.
     """
 
-    head: tuple[int, str]
+    generation: int
+    nonce: str
     dense: DenseIndex
     lexical: LexicalIndex
-
-    @property
-    def generation(self) -> int:
-        """The number of the last commit in it."""
-        return self.head[0]
 
 
 class IndexReader:
@@ -59,7 +55,7 @@ class IndexReader:
     def __init__(
         self, store: Store, builder: Builder, published: Callable[[], Base], *, gpu: str, gpu_fp16: bool
     ) -> None:
-        self._store = store
+        self.store = store  # for reading chunks and texts
         self._builder = builder
         self._published = published
         self._gpu = gpu
@@ -69,27 +65,19 @@ class IndexReader:
         self._current: Snapshot | None = None
         self._scratch: list[tempfile.TemporaryDirectory[str]] = []
 
-    @property
-    def store(self) -> Store:
-        """The store, for reading chunks and texts."""
-        return self._store
-
     def snapshot(self) -> Snapshot:
         """Return a snapshot of the newest generation, made now if the store has moved on.
 
         Raises :class:`~indexes.errors.SettingsMismatchError` if the index was re-embedded in the meantime.
         """
         current, head = self._current, self.store.head()
-        if current is not None and current.head == head:
+        if current is not None and (current.generation, current.nonce) == head:
             return current
         with self._lock:
-            if self._current is None or self._current.head != self.store.head():
-                self._current = self._next()
-            return self._current
-
-    def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
-        """Return the chunks among ``ids`` that exist at this moment: what was deleted since is gone at once."""
-        return self.store.chunks(ids)
+            current, head = self._current, self.store.head()
+            if current is None or (current.generation, current.nonce) != head:
+                current = self._current = self._next()
+            return current
 
     def close(self) -> None:
         """Let go of scratch files and of this thread's connection."""
@@ -114,7 +102,7 @@ class IndexReader:
         Inside it rows are read and no more, because a writer waits for its end: checksums are compared and files
         loaded before, FAISS trains and tantivy builds after.
         """
-        builder, store, lexical_base = self._builder, self._store, base["lexical"]
+        builder, store, lexical_base = self._builder, self.store, base["lexical"]
         start, at, current = self._start(base["dense"])
         with store.reading():
             embedder = store.meta("embedder")
@@ -131,7 +119,7 @@ class IndexReader:
         if not len(dense) == len(lexical) == chunks:
             # Tantivy makes an empty index of a folder whose files are gone.
             raise OSError(f"{len(dense)} and {len(lexical)} chunks were read of {chunks}")
-        return Snapshot(head, self._on_gpu(dense), lexical)
+        return Snapshot(*head, self._on_gpu(dense), lexical)
 
     def _start(self, base: derived.Published | None) -> tuple[DenseIndex | None, int, Snapshot | None]:
         """Return a private dense index to go on from, its generation, and the snapshot it was copied from, if any."""
@@ -146,7 +134,7 @@ class IndexReader:
 
     def _in_history(self, snapshot: Snapshot) -> bool:
         """Return whether a snapshot's commit is in the store: not so once the database was put back from a copy."""
-        return self.store.nonce(snapshot.head[0]) == snapshot.head[1]
+        return self.store.nonce(snapshot.generation) == snapshot.nonce
 
     def _lexical(
         self, base: derived.Published | None, changes: Changes, texts: list[tuple[Int64, list[str]]]

@@ -171,7 +171,7 @@ def _kept_out(retriever: Retriever, ids: set[int]) -> Standing:
 
 
 def _unfound(retriever: Retriever, ids: set[int]) -> Passage:
-    row = retriever.reader.chunks([min(ids)])[min(ids)]
+    row = retriever.reader.store.chunks([min(ids)])[min(ids)]
     return Passage(
         id=row.id,
         source=row.source,

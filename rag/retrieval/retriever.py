@@ -6,7 +6,9 @@ best passage is and leaves abstaining to the answerer.
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -19,12 +21,11 @@ from indexes.search.protocols import Hits, no_hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
-from rag.retrieval.dedup import Deduplicator
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
 from rag.text import counted
-from rag.types import Note, Passage
+from rag.types import Duplicate, Note, Passage
 
 if TYPE_CHECKING:
     from rag.config import RetrievalConfig
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["MAX_QUESTION_CHARS", "Retrieved", "Retriever", "check_question"]
 
 MAX_QUESTION_CHARS = 4000
+_NEAR = 0.85  # the least similarity of duplicates
+_COMPARED = 100  # best passages; comparing thousands with each other would take seconds
+_NUMBER = re.compile(r"\S*\d\S*")
+_NO_HITS = no_hits()
 
 
 @dataclass(frozen=True)
@@ -129,17 +134,20 @@ class Retriever:
         clock = [time.monotonic()]
         vectors = self._embedder.embed_queries(questions) if fusion.uses_dense else None
         clock.append(time.monotonic())
-        dense = lexical = [no_hits()] * len(questions)
+        dense = lexical = [_NO_HITS] * len(questions)
         if vectors is not None:
             dense = snapshot.dense.search(vectors, depth, allowed=allowed)
         if fusion.uses_lexical:
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
-        nothing = self._nothing_to_search(only, allowed)
+        found_any = any(len(hits.ids) for hits in (*dense, *lexical))
+        nothing = () if found_any else self._nothing_to_search(only, allowed)
         notes = [(*notes, *nothing) for notes in self._notes(questions)]
         results = []
         for question, dense_hits, lexical_hits, question_notes in zip(questions, dense, lexical, notes, strict=True):
             passages = self._fuse(dense_hits, lexical_hits, max(k, self._reranked), depth)
-            best = dense_hits.scores[:1] if fusion.uses_dense else [len(lexical_hits) > 0]  # BM25 scores have no scale
+            best = (
+                dense_hits.scores[:1] if fusion.uses_dense else [len(lexical_hits.ids) > 0]
+            )  # BM25 scores have no scale
             relevance = float(max(best, default=0.0))
             results.append(Retrieved(question, passages, relevance, snapshot.generation, question_notes))
         clock.append(time.monotonic())
@@ -171,12 +179,12 @@ class Retriever:
         ids = np.union1d(dense.ids, lexical.ids)
         dense_scores, lexical_scores = _aligned(ids, dense), _aligned(ids, lexical)
         # A BM25 list that was not cut off names every text that shares a word: the other texts score 0.
-        complete = self._fusion.zero_if_absent and len(lexical) < depth
+        complete = self._fusion.zero_if_absent and len(lexical.ids) < depth
         fusible = np.nan_to_num(lexical_scores, nan=0.0) if complete else lexical_scores
         scores = self._fusion.fuse(dense_scores, fusible, self._weights)
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
-        unique, looked_at = Deduplicator(self.settings.collapse_duplicates), len(ids)
+        unique, looked_at = _Unique(self.settings.collapse_duplicates), len(ids)
         for place, row in self._rows(ids[order], 2 * k):
             if place >= looked_at:
                 break
@@ -191,7 +199,7 @@ class Retriever:
         """Yield the place and row of each chunk that still exists, reading ``at_once`` rows at a time."""
         for start in range(0, len(ids), at_once):
             part = ids[start : start + at_once].tolist()
-            rows = self.reader.chunks(part)
+            rows = self.reader.store.chunks(part)
             yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
 
     def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[Note, ...]:
@@ -210,6 +218,56 @@ class Retriever:
         limit = self._embedder.max_tokens
         counts = self._embedder.count_tokens(questions)
         return [(_cut(tokens, limit),) if tokens > limit else () for tokens in counts]
+
+
+@dataclass
+class _Unique:
+    """Takes passages best first; ``passages`` are those that remain.
+
+    ``mode`` is ``off``, ``exact`` (folds passages whose texts differ only in white space) or ``near``, which also folds
+    passages whose shingles are nearly the same (:mod:`indexes.minhash`), unless their numbers differ: two versions of a
+    contract with different rents are two facts. A folded passage is recorded with the one that represents it.
+    """
+
+    mode: str
+    passages: list[Passage] = field(default_factory=list)
+    _by_text: dict[str, int] = field(default_factory=dict)
+
+    def add(self, passage: Passage) -> bool:
+        """Add the next passage; return whether it is a new one."""
+        position, similarity = self._find(passage)
+        if position is None:
+            self.passages.append(passage)
+            return True
+        first = self.passages[position]
+        copy = Duplicate(
+            passage.id, passage.source, passage.page, passage.headings, passage.start, passage.end, similarity
+        )
+        self.passages[position] = replace(first, duplicates=(*first.duplicates, copy))
+        return False
+
+    def _find(self, passage: Passage) -> tuple[int | None, float]:
+        """Return the position and similarity of an equal passage, (None, 0) if there is none."""
+        if self.mode == "off":
+            return None, 0.0
+        text = " ".join(passage.text.split())
+        known = self._by_text.setdefault(text, len(self.passages))
+        if known < len(self.passages):
+            return known, 1.0
+        if self.mode == "near":
+            from indexes.minhash import jaccard
+
+            for n, other in enumerate(self.passages[:_COMPARED]):
+                if _numbers(other.text) == _numbers(text):
+                    similarity = jaccard(other.text, text)
+                    if similarity >= _NEAR:
+                        self._by_text[text] = n
+                        return n, similarity
+        return None, 0.0
+
+
+def _numbers(text: str) -> Counter[str]:
+    return Counter(_NUMBER.findall(text))
 
 
 def _cut(tokens: int, limit: int) -> Note:

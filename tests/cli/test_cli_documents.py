@@ -43,12 +43,13 @@ def test_a_removed_document_is_gone_at_once_also_from_a_reader_that_is_open(inde
     reader = Index.open(indexed / ".rag").reader()
     before = reader.snapshot()
     hits = before.lexical.search(["fog horn sounds"], 9)[0].ids
-    assert "docs/horn.txt" in {row.source for row in reader.chunks(hits).values()}
+    assert "docs/horn.txt" in {row.source for row in reader.store.chunks(hits).values()}
     ran = rag("documents", "rm", "docs/horn.txt")
     assert (ran.code, ran.out) == (0, "removed docs/horn.txt\n")
-    assert "docs/horn.txt" not in {row.source for row in reader.chunks(hits).values()}, "even among hits made before"
+    old = reader.store.chunks(hits).values()
+    assert "docs/horn.txt" not in {row.source for row in old}, "even among hits made before"
     after = reader.snapshot().lexical.search(["fog horn sounds"], 9)[0].ids
-    assert "docs/horn.txt" not in {row.source for row in reader.chunks(after).values()}
+    assert "docs/horn.txt" not in {row.source for row in reader.store.chunks(after).values()}
     assert len(reader.snapshot().dense) == len(before.dense) - 1
     reader.close()
     assert "horn.txt" not in rag("search", HORN).out

@@ -41,7 +41,7 @@ def answer_is_consistent(reader: IndexReader) -> bool:
     dense = snapshot.dense.search(vector_of("left is of version v0 now")[None, :], 10)[0].ids
     if snapshot.dense.ids().tolist() != snapshot.lexical.ids().tolist():
         return False
-    rows = reader.chunks([*lexical.tolist(), *dense.tolist()])
+    rows = reader.store.chunks([*lexical.tolist(), *dense.tolist()])
     seen = {row.text.split()[-2] for row in rows.values() if row.source in ("left", "right")}
     return len(seen) <= 1
 

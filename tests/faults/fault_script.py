@@ -158,7 +158,7 @@ def faults_of(folder: Path, at_least: int, at_most: int, expected: list[State]) 
         faults.append(f"generation {generation} holds {found}")
     reader = index.reader()
     snapshot = reader.snapshot()
-    for chunk_id, row in reader.chunks(index.store.chunk_ids()).items():
+    for chunk_id, row in reader.store.chunks(index.store.chunk_ids()).items():
         if nearest(snapshot.dense, row.text).ids.tolist() != [chunk_id]:
             faults.append(f"dense search does not find {row.text}")
         if snapshot.lexical.search([row.text], 1)[0].ids.tolist() != [chunk_id]:

@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         assert self.index.store.generation == len(self.past) - 1
         reader = self.index.reader()
         snapshot = reader.snapshot()
-        for chunk_id, row in reader.chunks(self.index.store.chunk_ids()).items():
+        for chunk_id, row in reader.store.chunks(self.index.store.chunk_ids()).items():
             assert nearest(snapshot.dense, row.text).ids.tolist() == [chunk_id]
         assert len(snapshot.dense) == len(snapshot.lexical) == sum(map(len, self.model.values()))
         for scratch in reader._scratch:

@@ -65,13 +65,13 @@ def reading(folder: Path, **options: Any) -> Iterator[IndexReader]:
 def dense_texts(reader: IndexReader, text: str, k: int = 1) -> list[str]:
     """Return the texts nearest to ``text``."""
     hits = nearest(reader.snapshot().dense, text, k)
-    rows = reader.chunks(hits.ids)
+    rows = reader.store.chunks(hits.ids)
     return [rows[i].text for i in hits.ids.tolist()]
 
 
 def lexical_texts(reader: IndexReader, query: str, k: int = 10) -> list[str]:
     hits = reader.snapshot().lexical.search([query], k)[0]
-    rows = reader.chunks(hits.ids)
+    rows = reader.store.chunks(hits.ids)
     return [rows[i].text for i in hits.ids.tolist()]
 
 
@@ -80,7 +80,7 @@ def assert_right(reader: IndexReader) -> None:
     snapshot, ids = reader.snapshot(), reader.store.chunk_ids()
     assert snapshot.generation == reader.store.generation
     assert snapshot.dense.ids().tolist() == snapshot.lexical.ids().tolist() == ids.tolist()
-    for chunk_id, row in reader.chunks(ids).items():
+    for chunk_id, row in reader.store.chunks(ids).items():
         assert nearest(snapshot.dense, row.text).ids.tolist() == [chunk_id]
         assert chunk_id in snapshot.lexical.search([row.text], len(ids))[0].ids
 
@@ -166,9 +166,9 @@ def test_a_deleted_document_is_gone_from_the_readers_chunks_at_once(index: Index
     index.sync()
     with reading(index.folder) as reader:
         hits = nearest(reader.snapshot().dense, "one", 2)
-        assert sorted(reader.chunks(hits.ids)) == [1, 2]
+        assert sorted(reader.store.chunks(hits.ids)) == [1, 2]
         index.store.commit(removals=["a"])
-        assert list(reader.chunks(hits.ids)) == [2]
+        assert list(reader.store.chunks(hits.ids)) == [2]
 
 
 def test_synced_folders_hold_one_index_each_and_are_left_alone_when_current(index: Index) -> None:
@@ -249,7 +249,7 @@ def test_title_and_headings_are_searched_with_the_text(index: Index) -> None:
     put(index.store, replace(new, chunks=(chunk,)), document("b", "other text"))
     with reading(index.folder) as reader:
         assert lexical_texts(reader, "zebra") == lexical_texts(reader, "giraffe") == ["some text"]
-        assert lexical_text(reader.chunks([1])[1]) == "Zebra\nGiraffe\nsome text"
+        assert lexical_text(reader.store.chunks([1])[1]) == "Zebra\nGiraffe\nsome text"
 
 
 def test_rebuilding_gives_the_same_answers(index: Index) -> None:
@@ -425,7 +425,7 @@ def test_threads_searching_while_a_writer_commits_see_one_whole_generation_each(
             snapshot = reader.snapshot()
             lexical = snapshot.lexical.search(["token"], 10)[0].ids
             dense = nearest(snapshot.dense, "token", 10).ids
-            rows = reader.chunks(lexical)
+            rows = reader.store.chunks(lexical)
             assert all(row.text.startswith("token ") for row in rows.values())
             seen.append((snapshot.generation, dense.tolist(), lexical.tolist()))
             searched.put(snapshot.generation)
