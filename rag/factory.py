@@ -20,16 +20,16 @@ from rag.embedding.base import Embedder, EmbedderSettings, fingerprint
 from rag.embedding.fake import FakeEmbedder
 from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
-from rag.generation.registry import GENERATORS
+from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.ingestion.chunker import Chunker, ChunkerSettings
 from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import RERANKERS
 
 if TYPE_CHECKING:
     from rag.answering.answerer import Answerer
-    from rag.generation.base import Completer, Extractor, TokenCounter
+    from rag.generation.base import Completer, Extractor
     from rag.generation.cached import CachedCompleter, CachedExtractor
-    from rag.generation.prompt_builder import Packer, PromptBuilder
+    from rag.generation.prompt_builder import Packer
     from rag.ingestion.run import IngestParts
     from rag.ingestion.sandbox import ParserPool
     from rag.retrieval.rerankers import Reranker
@@ -296,11 +296,10 @@ def make_generator(config: Config) -> Completer | Extractor:
     """Start the generator that a configuration names. Raises :class:`~rag.errors.RagError`."""
     settings = config.generator_settings()
     spec = GENERATORS[config.generator.type]
-    if spec.make_extractor is not None:
-        return spec.make_extractor(settings)
-    if spec.make_completer is not None:
-        return spec.make_completer(settings)
-    raise ValueError(f"GENERATORS[{config.generator.type!r}] makes nothing")
+    make: Callable[[GeneratorSettings], Completer | Extractor] | None = spec.make_extractor or spec.make_completer
+    if make is None:
+        raise ValueError(f"GENERATORS[{config.generator.type!r}] makes nothing")
+    return make(settings)
 
 
 def make_cached_generator(config: Config, file: Path, window: int) -> CachedCompleter | CachedExtractor:
@@ -331,43 +330,38 @@ def make_answerer(
     With ``whole_context``, passages may fill all that the model reads.
     """
     from rag.answering.answerer import AnswererSettings, ExtractingAnswerer, WritingAnswerer
+    from rag.generation.prompt_builder import PromptBuilder
 
-    spec = GENERATORS[config.generator.type]
     generator = generator or make_generator(config)
+    extracts = GENERATORS[config.generator.type].make_extractor is not None
+    model = config.reader.model if extracts else config.generator.model
     settings = AnswererSettings(
         min_relevance=config.least_relevance(),
         min_support=config.citations.min_support,
-        min_confidence=least_confidence(config),
-        answered_by=spec.answered_by(config.generator_settings()),
+        min_confidence=least_confidence(config, generator),
+        answered_by=config.generator.type if model == "fake" else f"{config.generator.type} ({model})",
     )
-    if spec.extracts:
+    if extracts:
         return ExtractingAnswerer(cast("Extractor", generator), settings)
     completer = cast("Completer", generator)
-    return WritingAnswerer(_prompt_builder(config, completer, whole_context=whole_context), completer, settings)
+    return WritingAnswerer(PromptBuilder(completer, config.prompt, whole_context=whole_context), completer, settings)
 
 
 def make_packer(config: Config) -> Packer:
     """Return what chooses the passages that the configured generator is shown, without starting an engine."""
-    from rag.generation.prompt_builder import WholePassages
+    from rag.generation.prompt_builder import PromptBuilder, WholePassages
 
     spec = GENERATORS[config.generator.type]
-    if spec.extracts:
-        return WholePassages()
     make_counter = spec.make_counter or spec.make_completer
     if make_counter is None:
-        raise ValueError(f"GENERATORS[{config.generator.type!r}] makes nothing")
-    return _prompt_builder(config, make_counter(config.generator_settings()))
+        return WholePassages()
+    return PromptBuilder(make_counter(config.generator_settings()), config.prompt)
 
 
-def _prompt_builder(config: Config, counter: TokenCounter, *, whole_context: bool = False) -> PromptBuilder:
-    from rag.generation.prompt_builder import PromptBuilder
-
-    return PromptBuilder(counter, config.prompt, whole_context=whole_context)
-
-
-def least_confidence(config: Config) -> float:
+def least_confidence(config: Config, generator: Completer | Extractor | None = None) -> float:
     """Return the confidence below which the configuration abstains: as set, else the extractor's own threshold."""
     if config.answers.min_confidence is not None:
         return config.answers.min_confidence
-    spec = GENERATORS[config.generator.type]
-    return spec.make_extractor(config.generator_settings()).threshold if spec.make_extractor else 0.0
+    if GENERATORS[config.generator.type].make_extractor is None:
+        return 0.0
+    return cast("Extractor", generator or make_generator(config)).threshold

@@ -163,14 +163,15 @@ class KnowledgeBase:
 
     def understand(self, question: str, history: Sequence[Turn] = ()) -> Rewritten:
         """Return the question as it can be understood without the conversation."""
-        from rag.answering.query_rewriting import rewrite
+        from rag.answering.query_rewriting import Rewritten, rewrite
         from rag.generation.registry import GENERATORS
         from rag.retrieval.retriever import check_question
 
-        writer = None
-        if history and GENERATORS[self.config.config.generator.type].rewrites_questions:
-            writer = cast("Completer", self.answerer.generator)
-        return rewrite(check_question(question), history, writer=writer)
+        asked = check_question(question)
+        if not history:
+            return Rewritten(asked, asked, "standalone")
+        writes = GENERATORS[self.config.config.generator.type].rewrites_questions
+        return rewrite(asked, history, writer=cast("Completer", self.answerer.generator) if writes else None)
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""

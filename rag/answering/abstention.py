@@ -37,7 +37,7 @@ def answering_digest(config: Config) -> str:
     """Return 16 hex digits of everything that a confidence depends on."""
     tree = public_tree(config)
     parts = {name: tree[name] for name in ("generator", "prompt", "citations")}
-    if GENERATORS[config.generator.type].extracts:
+    if GENERATORS[config.generator.type].make_extractor:
         parts = {"generator": config.generator.type, "reader": tree["reader"], "retrieval": tree["retrieval"]}
     return sha256_json(parts)[:16]
 

@@ -274,7 +274,7 @@ class Config(SettingsModel):
         """Return (role, name, revision) of every model that is loaded on this machine."""
         generator = GENERATORS[self.generator.type]
         found = [("embedder", self.embedding.model, self.embedding.revision)]
-        if generator.extracts or self.retrieval.rerank == "reader":
+        if generator.make_extractor or self.retrieval.rerank == "reader":
             found.append(("reader", self.reader.model, self.reader.revision))
         if generator.loads_model:
             found.append(("writer", self.generator.model, self.generator.revision))
@@ -293,7 +293,7 @@ class Config(SettingsModel):
         """
         if self.retrieval.min_relevance is not None:
             return self.retrieval.min_relevance
-        return -1.0 if GENERATORS[self.generator.type].extracts else 0.3
+        return -1.0 if GENERATORS[self.generator.type].make_extractor else 0.3
 
     def digest(self) -> str:
         """Return 16 hex digits that change when any value does."""

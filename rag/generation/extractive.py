@@ -71,9 +71,7 @@ class SpanExtractor:
         """Do nothing: the engine is shared by the process."""
 
     def _extract(self, task: ExtractionTask, readings: Sequence[Reading], seconds: float, cut: bool) -> Extraction:
-        limit = self.engine.windower.settings.question
-        text = f"the extractive model read only the first {counted(limit, 'token')} of the question"
-        notes = (Note(text, "question_cut_by_reader", {"n": limit}),) if cut else ()
+        notes = (_question_cut(self.engine.windower.settings.question),) if cut else ()
         usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
         record = self.engine.record
         if record.latin_only and not is_latin(task.question):
@@ -114,6 +112,11 @@ class SpanExtractor:
                 others.append(held)
                 kept.append(candidate)
         return kept
+
+
+def _question_cut(limit: int) -> Note:
+    text = f"the extractive model read only the first {counted(limit, 'token')} of the question"
+    return Note(text, "question_cut_by_reader", {"n": limit})
 
 
 def _merge(candidates: Sequence[_Candidate], share: float) -> list[tuple[list[_Candidate], float]]:

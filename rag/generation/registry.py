@@ -56,17 +56,6 @@ class GeneratorSpec:
     rewrites_questions: bool = False
     start_hint: str = ""
 
-    @property
-    def extracts(self) -> bool:
-        """Whether it marks spans of the passages, rather than writing text."""
-        return self.make_extractor is not None
-
-    def answered_by(self, settings: GeneratorSettings) -> str:
-        """Return what an answer's record names: the kind of generator and its model."""
-        part = settings.generator
-        model = settings.reader.model if self.extracts else part.model
-        return part.type if model == "fake" else f"{part.type} ({model})"
-
 
 # Extractive ------------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class Line:
 def choices(config: Config) -> list[Choice]:
     """Return what can answer with a configuration, its own generator first: the extractive model, a language model."""
     own = config.generator.type
-    extracts = GENERATORS[own].extracts
+    extracts = GENERATORS[own].make_extractor is not None
     reader, writer = ("generator.type=extractive",), ("generator.type=vllm",)
     if extracts:
         return [Choice("reader", ()), Choice("written", writer)]
@@ -109,7 +109,7 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     """Return what came of a question as the history keeps it."""
     answer = outcome.answer
     given = answer is not None and not answer.abstained and bool(answer.text.strip())
-    marked = GENERATORS[config.generator.type].extracts
+    marked = GENERATORS[config.generator.type].make_extractor is not None
     return Turn(
         question=question,
         answer=answer,
