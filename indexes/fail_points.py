@@ -107,4 +107,5 @@ def arm(setting: str = "", log: str = "") -> None:
     _reach = reach if setting or log else None
 
 
-arm(os.environ.get("RAG_FAIL_AT", ""), os.environ.get("RAG_FAIL_LOG", ""))
+if "RAG_FAIL_AT" in os.environ or "RAG_FAIL_LOG" in os.environ:
+    arm(os.environ.get("RAG_FAIL_AT", ""), os.environ.get("RAG_FAIL_LOG", ""))

@@ -281,8 +281,7 @@ def make_reranker(config: Config) -> Reranker | None:
 
 
 def _require_faiss_gpu(mode: str) -> None:
-    from indexes.search.dense_faiss import load_faiss
-    from indexes.search.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import gpu_count, load_faiss
 
     if not gpu_count(load_faiss()):
         raise MissingPackageError(

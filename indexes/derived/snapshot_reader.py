@@ -18,8 +18,8 @@ from pathlib import Path
 from indexes.derived import publish as derived
 from indexes.derived.build import Builder
 from indexes.errors import SettingsMismatchError
-from indexes.search.dense_faiss import FaissIndex, load_faiss
-from indexes.search.dense_gpu import GpuIndex, gpu_count
+from indexes.search.dense_faiss import FaissIndex, gpu_count, load_faiss
+from indexes.search.dense_gpu import GpuIndex
 from indexes.search.lexical_tantivy import TantivyIndex
 from indexes.search.protocols import DenseIndex, LexicalIndex
 from indexes.store.queries import Changes

@@ -22,7 +22,7 @@ import numpy as np
 from indexes.search.protocols import Hits, no_hits, top_hits
 from indexes.store.rows import Float32, Int64
 
-__all__ = ["DENSE_TYPES", "FaissIndex", "FaissOptions", "load_faiss"]
+__all__ = ["DENSE_TYPES", "FaissIndex", "FaissOptions", "gpu_count", "load_faiss"]
 
 DENSE_TYPES = ("flat", "hnsw", "ivf", "sq", "pq", "ivfpq")
 
@@ -71,6 +71,12 @@ def load_faiss() -> Any:
     import faiss
 
     return faiss
+
+
+def gpu_count(faiss: Any) -> int:
+    """Return how many GPUs this FAISS build can use; 0 for faiss-cpu."""
+    count = getattr(faiss, "get_num_gpus", None)
+    return int(count()) if count is not None else 0
 
 
 def factory(options: FaissOptions, dimension: int, n: int) -> tuple[str, int]:

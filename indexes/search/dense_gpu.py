@@ -20,17 +20,11 @@ from indexes.search.dense_faiss import FaissIndex
 from indexes.search.protocols import Hits, no_hits, top_hits
 from indexes.store.rows import Float32, Int64
 
-__all__ = ["GPU_MODES", "GpuIndex", "gpu_count"]
+__all__ = ["GPU_MODES", "GpuIndex"]
 
 GPU_MODES = ("auto", "off", "replicate", "shard")
 _GPU_TYPES = ("flat", "ivf", "ivfpq")  # FAISS has no GPU form of its HNSW, flat SQ and flat PQ
 _MOST_K = 2048  # FAISS's own limit on k on a GPU
-
-
-def gpu_count(faiss: Any) -> int:
-    """Return how many GPUs this FAISS build can use; 0 for faiss-cpu."""
-    count = getattr(faiss, "get_num_gpus", None)
-    return int(count()) if count is not None else 0
 
 
 class GpuIndex:

@@ -106,8 +106,7 @@ def _faiss() -> Iterator[Finding]:
         fix = "pip uninstall -y faiss-cpu faiss-gpu, then install the one you want"
         yield Finding("faiss", "fail", "faiss-cpu and faiss-gpu are both installed and overwrite each other", fix)
         return
-    from indexes.search.dense_faiss import load_faiss
-    from indexes.search.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import gpu_count, load_faiss
 
     yield Finding("faiss", "ok", f"{_version(found[0])}, {gpu_count(load_faiss())} GPUs")
 
@@ -122,8 +121,7 @@ def _gpu(config: Config) -> Iterator[Finding]:
         return  # reported already
     import torch
 
-    from indexes.search.dense_faiss import load_faiss
-    from indexes.search.dense_gpu import gpu_count
+    from indexes.search.dense_faiss import gpu_count, load_faiss
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     no_gpu = "no GPU that torch can use"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexes.search.dense_faiss import FaissIndex, FaissOptions, load_faiss
-from indexes.search.dense_gpu import GpuIndex, gpu_count
+from indexes.search.dense_faiss import FaissIndex, FaissOptions, gpu_count, load_faiss
+from indexes.search.dense_gpu import GpuIndex
 from indexes.search.protocols import Hits
 from indexes.store.rows import Float32
 
