@@ -31,7 +31,6 @@ from rag.config import Config, load_config
 from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, make_parser_pool, make_retriever, open_index, open_or_create
 from rag.ingestion.ingestor import Ingestor
-from rag.ingestion.parse_jobs import parse_in
 from rag.ingestion.report import IngestReport
 
 SIZES = (1_000, 10_000, 100_000)
@@ -71,7 +70,7 @@ def ingest(folder: Path, config: Config) -> IngestReport:
     embedder = MadeUp()
     index = open_or_create(folder / ".rag", config, embedder)
     with index.writing("benchmarks.scale"), make_parser_pool(config) as pool:
-        report = Ingestor(index, embedder, make_chunker(config, embedder), parse_all=parse_in(pool)).run(
+        report = Ingestor(index, embedder, make_chunker(config, embedder), parse_all=pool.parse_all).run(
             [folder / "docs"]
         )
     index.store.close()

@@ -97,7 +97,10 @@ class Chunker:
         self._count_short = lru_cache(maxsize=65536)(self._count_one)
 
     def chunk(self, document: Document) -> tuple[NewChunk, ...]:
-        """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each."""
+        """Return the document's chunks in order; ``document.text[c.start:c.end] == c.text`` for each.
+
+        Raises ``ValueError`` for a text that cannot be split.
+        """
         chunks = []
         language = language_of(document.media_type)
         for section in document.sections:
@@ -191,7 +194,7 @@ class Chunker:
         )
         pieces = splitter.split_text(text)
         if "".join(pieces) != text:
-            raise AssertionError("the splitter lost or changed text")
+            raise ValueError("the splitter lost or changed text")
         return [part for piece in pieces for part in self._halve(piece, room)]
 
     def _halve(self, piece: str, room: int) -> list[str]:

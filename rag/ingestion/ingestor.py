@@ -5,15 +5,16 @@ loses at most one batch, and of its embeddings only a part: vectors are stored b
 (:mod:`rag.ingestion.vector_writer`). A file that cannot be read becomes a failed row with a reason and a remedy, and
 the run continues.
 
-The parser is a callable (:mod:`rag.ingestion.parse_jobs`), which may work ahead in other processes.
+The parser is a callable (:data:`ParseAll`): :func:`parse_here`, or a pool of processes that works ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal
 
 from indexes import FailedDocument, Index, NewChunk, NewDocument
 from indexes.system import release_memory
@@ -22,13 +23,22 @@ from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker, EmbeddedText
 from rag.ingestion.discovery import Found, find_sources
 from rag.ingestion.file_stamps import FileContent, read_file
-from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parser_failed
+from rag.ingestion.loaders import load_bytes
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import IngestOptions, Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
+from rag.text import error_line
 from rag.types import Document
 
-__all__ = ["Ingestor", "carry_out_without_reading"]
+__all__ = ["FileState", "Ingestor", "Job", "ParseAll", "Parsed", "carry_out_without_reading", "parse_here"]
+
+FileState = Literal["parsing", "read", "failed"]
+Job = tuple[str, bytes]
+"""A file to parse: its name in the index, and its content."""
+Parsed = tuple[Job, Document | DocumentError]
+ParseAll = Callable[[Iterable[Job]], Iterator[Parsed | None]]
+"""Takes jobs as it is ready for them, and yields each with its outcome, in the same order. It yields None while the
+next outcome takes long, so that the caller can do something else. It does not hold on to what it has yielded."""
 
 _COMMIT_SECONDS = 5.0  # of work, done and still to do: the most that an interruption can lose
 _BATCH_DOCUMENTS = 256
@@ -47,10 +57,6 @@ class _Batch:
     failures: list[FailedDocument] = field(default_factory=list)
     stamps: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     removals: list[str] = field(default_factory=list)
-    added: int = 0
-    changed: int = 0
-    moved: int = 0
-    chunks: int = 0
     characters: int = 0
     size: int = 0
 
@@ -65,28 +71,24 @@ class _Batch:
             self.stamps[source] = (content.stamp, content.sha256)
 
 
-class _Timed:
-    """Charges the time of waiting for each item to the stage ``parse``.
+def parse_here(jobs: Iterable[Job]) -> Iterator[Parsed]:
+    """Parse in this process, one file after the other."""
+    return map(_parse, jobs)
 
-    Not a generator, here and wherever jobs are passed on: it would hold on to its last item, a file's bytes and text,
-    while that is embedded.
-    """
 
-    def __init__(self, outcomes: Iterator[Parsed | None], stages: StageClock) -> None:
-        self._outcomes, self._stages = outcomes, stages
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Parsed | None:
-        with self._stages.stage("parse"):
-            return next(self._outcomes)
+def _parse(job: Job) -> Parsed:
+    source, data = job
+    try:
+        return job, load_bytes(data, source)
+    except DocumentError as error:
+        return job, error
 
 
 class Ingestor:
     """Ingests into one index. The caller holds the index's writer lock.
 
-    ``stages`` measures where the time goes; it may have measured earlier stages already.
+    ``on_file`` gets the source of a file and what becomes of it. ``stages`` measures where the time goes; it may have
+    measured earlier stages already.
     """
 
     def __init__(
@@ -97,17 +99,20 @@ class Ingestor:
         progress: Callable[[Progress], None] = lambda _: None,
         parse_all: ParseAll = parse_here,
         stages: StageClock | None = None,
+        on_file: Callable[[str, FileState], None] = lambda *_: None,
     ) -> None:
         self._index = index
         self._store = index.store
         self._chunker = chunker
         self._progress = progress
         self._parse_all = parse_all
+        self._on_file = on_file
         self._stages = stages or StageClock()
         self._vectors = VectorWriter(index, embedder, self._stages)
         self._report = IngestReport()
         self._files = self._files_done = self._size = self._size_done = self._run = 0
         self._known: Known = {}
+        self._waiting: deque[tuple[ToRead, FileContent]] = deque()  # with the parser
         self._started = self._stages.now()
         self._batch = _Batch(self._started)
 
@@ -159,19 +164,21 @@ class Ingestor:
 
     def _read_all(self, items: Sequence[ToRead]) -> None:
         self._known = self._store.content_hashes()
-        jobs = filter(None, map(self._job, items))
-        for outcome in _Timed(self._parse_all(jobs), self._stages):
-            if outcome is None:  # the parsers are slow: use the time to commit
-                self.show("reading")
-                self._commit()
-                continue
-            job, document = outcome
-            if isinstance(document, Document) and len(document.text) > _LARGE_DOCUMENT:
-                self._commit()
-            self._add(job, document)
-            del outcome, job, document  # frees the file's bytes before its text is embedded
-            if self._is_due():
-                self._commit()
+        with self._stages.stage("parse"):
+            # No generator is between parser and loop: it would hold on to a file and its text while that is embedded.
+            for outcome in self._parse_all(filter(None, map(self._job, items))):
+                if outcome is None:  # the parsers are slow: use the time to commit
+                    self.show("reading")
+                    self._commit()
+                    continue
+                document, (item, content) = outcome[1], self._waiting.popleft()
+                self._on_file(item.file.source, "failed" if isinstance(document, DocumentError) else "read")
+                if isinstance(document, Document) and len(document.text) > _LARGE_DOCUMENT:
+                    self._commit()
+                self._add(item, content, document)
+                del outcome, item, content, document  # frees the file's bytes before its text is embedded
+                if self._is_due():
+                    self._commit()
         self._commit()
 
     def _is_due(self) -> bool:
@@ -183,7 +190,7 @@ class Ingestor:
             or batch.characters >= _BATCH_CHARACTERS
         )
 
-    def _job(self, item: ToRead) -> ParseJob | None:
+    def _job(self, item: ToRead) -> Job | None:
         """Read a file. Return None if it cannot be read or has not changed."""
         source = item.file.source
         try:
@@ -198,33 +205,36 @@ class Ingestor:
             self._batch.keep_stamp(source, content)
             self._count_file(item.file.size)
             return None
-        return ParseJob(item, content)
+        self._waiting.append((item, content))
+        self._on_file(source, "parsing")
+        return source, content.data
 
-    def _add(self, job: ParseJob, outcome: Document | DocumentError) -> None:
-        """Add the outcome of a job to the batch, as a document or as a failure."""
+    def _add(self, item: ToRead, content: FileContent, outcome: Document | DocumentError) -> None:
+        """Add what a file became to the batch, as a document or as a failure."""
         if isinstance(outcome, DocumentError):
-            self._fail(job.item, job.content, outcome)
+            self._fail(item, content, outcome)
             return
         try:
             chunks, texts = self._chunk(outcome)
-        except Exception as error:  # noqa: BLE001 - a text may make the splitter fail, and the other files must be read
-            self._fail(job.item, job.content, parser_failed(error))
+        except (RecursionError, ValueError) as error:  # of the splitter or the tokenizer
+            failure = DocumentError("parser", f"its text cannot be split: {error_line(error, 200)}", "report the file")
+            self._fail(item, content, failure)
             return
-        batch = self._batch
-        batch.documents.append(_new_document(outcome, chunks, job.content))
+        batch, report = self._batch, self._report
+        batch.documents.append(_new_document(outcome, chunks, content))
         batch.texts.update((chunk.vector_key, text) for chunk, text in zip(chunks, texts, strict=True))
-        batch.chunks += len(chunks)
         batch.characters += len(outcome.text)
-        batch.size += job.item.file.size
-        batch.keep_stamp(job.source, job.content)
-        if job.item.instead_of is not None:
-            batch.removals.append(job.item.instead_of)
-            batch.moved += 1
-        elif self._known.get(job.source, ("failed",))[0] == "failed":
-            batch.added += 1
+        batch.size += item.file.size
+        batch.keep_stamp(item.file.source, content)
+        if item.instead_of is not None:
+            batch.removals.append(item.instead_of)
+            report.moved += 1
+        elif self._known.get(item.file.source, ("failed",))[0] == "failed":
+            report.added += 1
         else:
-            batch.changed += 1
-        self._report.bytes += len(job.content.data)
+            report.changed += 1
+        report.chunks += len(chunks)
+        report.bytes += len(content.data)
         self._count_file(0)
 
     def _chunk(self, document: Document) -> tuple[tuple[NewChunk, ...], list[EmbeddedText]]:
@@ -238,13 +248,12 @@ class Ingestor:
     def _fail(self, item: ToRead, content: FileContent | None, error: DocumentError) -> None:
         source, sha = item.file.source, content.sha256 if content else None
         failure = FailedDocument(source, error.reason, error.message, error.remedy, sha)
+        self._report.failures.append(failure)
+        self._report.failed += 1
         state, _, failed_sha = self._known.get(source, ("", None, None))
         if content is not None:
             self._batch.keep_stamp(source, content)
-        if state in ("failed", "stale") and sha == failed_sha:  # recorded already: nothing to commit
-            self._report.failures.append(failure)
-            self._report.failed += 1
-        else:
+        if state not in ("failed", "stale") or sha != failed_sha:  # else it is recorded already
             self._batch.failures.append(failure)
         self._count_file(item.file.size)
 
@@ -254,7 +263,7 @@ class Ingestor:
         self.show("reading")
 
     def _commit(self) -> None:
-        batch, report = self._batch, self._report
+        batch = self._batch
         if not batch.has_documents and not batch.stamps:
             return
         if batch.has_documents:
@@ -270,12 +279,6 @@ class Ingestor:
                 )
                 self._run = self._run or generation
             self._store.put_stamps(batch.stamps)
-        report.added += batch.added
-        report.changed += batch.changed
-        report.moved += batch.moved
-        report.chunks += batch.chunks
-        report.failed += len(batch.failures)
-        report.failures += batch.failures
         self._size_done += batch.size
         self._batch = _Batch(self._stages.now())
         if batch.characters >= _LARGE_BATCH:

@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from indexes import Index
 from indexes.derived.signatures import duplicate_groups
 from indexes.store.store import Store
 from rag.embedding.base import Embedder
-from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker
 from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path, status_of
-from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
-from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_in
+from rag.ingestion.ingestor import FileState, Ingestor, carry_out_without_reading
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import DEFAULT_OPTIONS, IngestOptions, Plan, make_plan
 
@@ -38,7 +37,7 @@ __all__ = [
     "plan_ingest",
 ]
 
-FileState = Literal["parsing", "read", "failed"]
+_PATIENCE_S = 1.0  # of waiting for a parser, before the time is used to commit
 
 
 @dataclass(frozen=True)
@@ -172,8 +171,9 @@ class _Run:
     def _read(self, index: Index, plan: Plan, embedder: Embedder) -> IngestReport:
         chunker = self.parts.make_chunker(embedder)
         with self.parts.make_parser_pool() as pool:
-            parse_all = _observed(parse_in(pool), self.observer.file)
-            ingestor = Ingestor(index, embedder, chunker, self.observer.progress, parse_all, self.stages)
+            parse_all = partial(pool.parse_all, patience=_PATIENCE_S)
+            observer = self.observer
+            ingestor = Ingestor(index, embedder, chunker, observer.progress, parse_all, self.stages, observer.file)
             report = ingestor.carry_out(plan, self.found)
             report.parse_seconds = pool.busy_seconds
         ingestor.show("comparing")
@@ -187,19 +187,3 @@ class _Run:
         report.same = sum(similarity == 1.0 for similarity in copies)
         report.near = len(copies) - report.same
         report.stages = self.stages.seconds
-
-
-def _observed(parse_all: ParseAll, observe: Callable[[str, FileState], None]) -> ParseAll:
-    """Return a parser that calls ``observe`` when it takes a file and when the file is parsed."""
-
-    def before(job: ParseJob) -> ParseJob:
-        observe(job.source, "parsing")
-        return job
-
-    def after(outcome: Parsed | None) -> Parsed | None:
-        if outcome is not None:
-            job, document = outcome
-            observe(job.source, "failed" if isinstance(document, DocumentError) else "read")
-        return outcome
-
-    return lambda jobs: map(after, parse_all(map(before, jobs)))

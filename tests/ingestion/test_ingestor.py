@@ -11,16 +11,19 @@ from pathlib import Path
 import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
+from indexes import NewChunk
 from rag.config import load_config
 from rag.embedding.base import Float32
 from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
 from rag.factory import index_settings, make_chunker, open_index
-from rag.ingestion.ingestor import Ingestor
-from rag.ingestion.parse_jobs import ParseAll, Parsed, ParseJob, parse_here, parse_in
+from rag.ingestion.chunker import Chunker
+from rag.ingestion.file_stamps import FileContent
+from rag.ingestion.ingestor import Ingestor, Job, ParseAll, Parsed, parse_here
 from rag.ingestion.reembed import reembed
 from rag.ingestion.report import IngestReport, Progress, StageClock, bottleneck
 from rag.ingestion.sandbox import ParserPool
+from rag.types import Document
 
 PDF_HEADER = b"%PDF-1.7\nbroken"
 
@@ -308,6 +311,22 @@ def test_an_interruption_inside_a_huge_file_keeps_the_vectors_that_were_made(tmp
     assert report.embedded == report.chunks - len(first.calls[0])
 
 
+def test_a_text_that_cannot_be_split_costs_only_its_file(project: Project) -> None:
+    class Refusing(Chunker):
+        def chunk(self, document: Document) -> tuple[NewChunk, ...]:
+            if document.source == "b.txt":
+                raise ValueError("no way")
+            return super().chunk(document)
+
+    project.write({"a.txt": "fog", "b.txt": "soup", "c.txt": "net"})
+    ingestor = Ingestor(project.index, FakeEmbedder(), Refusing(FakeEmbedder()))
+    with project.index.writing("test"):
+        report = ingestor.run([project.folder])
+    assert (report.added, report.failed) == (2, 1)
+    assert report.failures[0].message == "its text cannot be split: no way"
+    assert project.states() == {"a.txt": "ready", "b.txt": "failed", "c.txt": "ready"}
+
+
 class _Clock:
     """A clock that only the test advances."""
 
@@ -355,7 +374,7 @@ def test_slow_files_are_committed_by_time_too(project: Project) -> None:
     project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(12)})
     clock = _Clock()
 
-    def parse_slowly(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
+    def parse_slowly(jobs: Iterable[Job]) -> Iterator[Parsed]:
         for parsed in parse_here(jobs):
             clock.seconds += 2
             yield parsed
@@ -368,7 +387,7 @@ def test_what_is_in_hand_is_committed_while_a_parser_is_behind(project: Project)
     project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(3)})
     seen = []
 
-    def parse(jobs: Iterable[ParseJob]) -> Iterator[Parsed | None]:
+    def parse(jobs: Iterable[Job]) -> Iterator[Parsed | None]:
         for parsed in parse_here(jobs):
             yield None
             seen.append(len(project.states()))
@@ -386,13 +405,13 @@ def test_a_file_is_let_go_before_its_text_is_embedded(project: Project, parsers:
 
     class Looking(FakeEmbedder):
         def embed_passages(self, texts: Sequence[str]) -> Float32:
-            held.append(sum(type(thing) is ParseJob for thing in gc.get_objects()))
+            held.append(sum(type(thing) is FileContent for thing in gc.get_objects()))
             return super().embed_passages(texts)
 
     with ExitStack() as stack:
-        parse_all = parse_here
+        parse_all: ParseAll = parse_here
         if parsers == "pool":
-            parse_all = parse_in(stack.enter_context(ParserPool(1)))
+            parse_all = stack.enter_context(ParserPool(1)).parse_all
         ingest_by(_Clock(), project, Looking(), parse_all).run([project.folder])
     assert held
     # What is embedded is the file before the current one; a pool has two more in flight.
@@ -418,7 +437,7 @@ def test_the_time_of_a_run_is_split_without_a_rest(project: Project) -> None:
     project.write({f"{n}.txt": f"note {n} on fog\n" for n in range(30)})
     clock = _Clock()
 
-    def parse_slowly(jobs: Iterable[ParseJob]) -> Iterator[Parsed]:
+    def parse_slowly(jobs: Iterable[Job]) -> Iterator[Parsed]:
         for parsed in parse_here(jobs):
             clock.seconds += 0.1
             yield parsed

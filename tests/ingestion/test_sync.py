@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,7 @@ from rag_project import CountingEmbedder, Project
 from rag.errors import InputError
 from rag.ingestion import file_stamps
 from rag.ingestion.discovery import IGNORED, find_sources
-from rag.ingestion.ingestor import Ingestor, carry_out_without_reading
-from rag.ingestion.parse_jobs import ParseJob, parse_here
+from rag.ingestion.ingestor import Ingestor, Job, Parsed, carry_out_without_reading, parse_here
 from rag.ingestion.report import IngestReport
 from rag.ingestion.sync import IngestOptions, Plan, make_plan
 
@@ -376,10 +375,9 @@ def test_the_parser_is_called_lazily(project: Project) -> None:
 
     seen: list[str] = []
 
-    def parse(jobs):  # type: ignore[no-untyped-def]
+    def parse(jobs: Iterable[Job]) -> Iterator[Parsed]:
         for job in jobs:
-            assert isinstance(job, ParseJob)
-            seen.append(job.source)
+            seen.append(job[0])
             yield from parse_here([job])
 
     project.write(FILES)
