@@ -182,7 +182,11 @@ def _is_resumable(words: Sequence[str]) -> bool:
     """Return whether a command, given again after an interruption, continues with what is left."""
     if words[:1] == ["ask"]:
         return any(word.split("=")[0] == "--batch" for word in words)
-    return any(row.resumable and list(words[: len(row.name.split())]) == row.name.split() for row in COMMANDS)
+    group = words[0] if words else ""
+    default = f"{group} {GROUPS[group].default}" if group in GROUPS else ""
+    rows = {row.name: row for row in COMMANDS}
+    row = next((rows[name] for name in (group, " ".join(words[:2]), default) if name in rows), None)
+    return row is not None and row.resumable
 
 
 def guarded(work: Callable[[], object], *, resumable: bool = False) -> int:

@@ -252,6 +252,7 @@ def test_the_package_is_a_command(work: Path) -> None:
         (["index", "reembed"], True),
         (["index", "verify"], False),
         (["eval", "run", "squad"], True),
+        (["eval", "squad", "--limit", "9"], True),
         (["eval", "compare"], False),
         ([], False),
     ],
