@@ -28,7 +28,7 @@ from rag.retrieval.rerankers import RERANKERS
 if TYPE_CHECKING:
     from rag.answering.answerer import Answerer
     from rag.generation.base import Completer, Extractor
-    from rag.generation.cached import CachedCompleter, CachedExtractor
+    from rag.generation.cached import CachedCompleter
     from rag.generation.prompt_builder import Packer
     from rag.ingestion.run import IngestParts
     from rag.ingestion.sandbox import ParserPool
@@ -301,15 +301,17 @@ def make_generator(config: Config) -> Completer | Extractor:
     return make(settings)
 
 
-def make_cached_generator(config: Config, file: Path, window: int) -> CachedCompleter | CachedExtractor:
-    """Return the configured generator with its results cached in ``file``. It starts when it is first needed."""
-    from rag.generation.cached import CachedCompleter, CachedExtractor
+def make_cached_generator(config: Config, file: Path, window: int) -> CachedCompleter | Extractor:
+    """Return the configured completer, which starts when it is needed, with its completions cached in ``file``.
+
+    An extractor is returned as it is.
+    """
+    from rag.generation.cached import CachedCompleter
 
     forbid_downloads(config)
-    settings, spec = config.generator_settings(), GENERATORS[config.generator.type]
+    if (make_extractor := GENERATORS[config.generator.type].make_extractor) is not None:
+        return make_extractor(config.generator_settings())
     identity = generator_identity(config, window)
-    if (make_extractor := spec.make_extractor) is not None:
-        return CachedExtractor(lambda: make_extractor(settings), file, identity)
     return CachedCompleter(lambda: cast("Completer", make_generator(config)), file, identity)
 
 

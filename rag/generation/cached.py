@@ -1,11 +1,11 @@
-"""Generators with a cache on disk, for evaluations: nothing is generated twice.
+"""A completer with a cache on disk, for evaluations: no prompt is completed twice.
 
 An interrupted run continues, a repeated run costs seconds, and settings that change nothing in a prompt share its
-completion. The key is everything that a result depends on: the prompt or task, the sampling, and an identity that names
-the model and how it runs (see :mod:`rag.generation.registry`). The real generator starts only when it is needed.
+completion. The key is everything that a result depends on: the prompt, the sampling, and an identity that names the
+model and how it runs (see :mod:`rag.generation.registry`). The real completer starts only when it is needed.
 
 Sampled answers (temperature above 0) are cached like greedy ones: the seed is part of the identity. Streams are not
-cached.
+cached. Extractions are not cached: a cache saved no time where passages are retrieved.
 """
 
 from __future__ import annotations
@@ -16,47 +16,32 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from rag.generation.base import (
-    Completer,
-    Completion,
-    Evidence,
-    Extraction,
-    ExtractionTask,
-    Extractor,
-    Generator,
-    Prompt,
-    Sampling,
-    Signals,
-    TextStream,
-)
-from rag.types import Note, Usage
+from rag.generation.base import Completer, Completion, Prompt, Sampling, TextStream
+from rag.types import Usage
 
-__all__ = ["CachedCompleter", "CachedExtractor"]
+__all__ = ["CachedCompleter"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, completion TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, tokens INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
-_G = TypeVar("_G", bound=Generator)
 
 
-class _Cached(Generic[_G]):
-    """A generator that starts on first use, and the SQLite file of what it has made.
+class CachedCompleter:
+    """A completer that starts on first use, and the SQLite file of its completions and token counts.
 
-    ``made`` counts the results that were not cached. ``starting_s`` is the start-up time of the real generator in
+    ``made`` counts the completions that were not cached. ``starting_s`` is the start-up time of the real completer in
     seconds, which belongs to no question.
     """
 
     name = "cached"
 
-    def __init__(self, start: Callable[[], _G], file: Path, identity: str) -> None:
+    def __init__(self, start: Callable[[], Completer], file: Path, identity: str) -> None:
         self._start = start
         self._identity = identity
-        self._real: _G | None = None
+        self._real: Completer | None = None
         self._lock = threading.RLock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
@@ -65,8 +50,8 @@ class _Cached(Generic[_G]):
         self.starting_s = 0.0
 
     @property
-    def real(self) -> _G:
-        """The generator itself, started now if it is not running."""
+    def real(self) -> Completer:
+        """The completer itself, started now if it is not running."""
         with self._lock:
             if self._real is None:
                 before = time.monotonic()
@@ -76,27 +61,47 @@ class _Cached(Generic[_G]):
 
     @property
     def alive(self) -> bool:
-        """Whether the real generator, if it was started, can still answer."""
+        """Whether the real completer, if it was started, can still answer."""
         return self._real is None or self._real.alive
 
     def close(self) -> None:
-        """Close the file and the real generator."""
+        """Close the file and the real completer."""
         with self._lock:
             self._database.close()
             if self._real is not None:
                 self._real.close()
 
-    def _results(self, keys: Sequence[str], make: Callable[[list[int]], list[str]]) -> list[str]:
-        """Return the JSON of each key; ``make`` gets the positions of the new ones, each key once."""
+    @property
+    def context_length(self) -> int:
+        """The real completer's, cached."""
+        return self._counts("context", [""], lambda _: [self.real.context_length])[0]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count what was not counted before."""
+        return self._counts("text", texts, lambda new: self.real.count_tokens([texts[n] for n in new]))
+
+    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Count what was not counted before."""
+        rendered = [_rendered(prompt) for prompt in prompts]
+        return self._counts("prompt", rendered, lambda new: self.real.count_prompts([prompts[n] for n in new]))
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Complete what was not completed before, in one batch, and store it in one transaction."""
+        keys = [self._key("completion", _rendered(prompt), repr(sampling)) for prompt in prompts]
         known = dict(self._rows("completion", "completions", keys))
-        new = {key: n for n, key in enumerate(keys) if key not in known}
+        new = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in known}
         if new:
-            rows = list(zip(new, make(list(new.values())), strict=True))
+            completions = self.real.generate(list(new.values()), sampling)
+            rows = [(key, _completion_json(made)) for key, made in zip(new, completions, strict=True)]
             with self._lock, self._database:
                 self._database.executemany("INSERT OR REPLACE INTO completions VALUES (?, ?)", rows)
             known.update(rows)
             self.made += len(new)
-        return [known[key] for key in keys]
+        return [_completion(known[key]) for key in keys]
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
+        """Stream from the real completer, without the cache."""
+        return self.real.stream(prompt, sampling)
 
     def _counts(self, kind: str, texts: Sequence[str], count: Callable[[list[int]], list[int]]) -> list[int]:
         keys = [self._key(kind, text) for text in texts]
@@ -119,60 +124,6 @@ class _Cached(Generic[_G]):
         return hashlib.sha256("\0".join((self._identity, *parts)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-class CachedCompleter(_Cached[Completer]):
-    """A completer whose completions and token counts are cached."""
-
-    @property
-    def context_length(self) -> int:
-        """The real completer's, cached."""
-        return self._counts("context", [""], lambda _: [self.real.context_length])[0]
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count what was not counted before."""
-        return self._counts("text", texts, lambda new: self.real.count_tokens([texts[n] for n in new]))
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count what was not counted before."""
-        rendered = [_rendered(prompt) for prompt in prompts]
-        return self._counts("prompt", rendered, lambda new: self.real.count_prompts([prompts[n] for n in new]))
-
-    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Complete what was not completed before, in one batch, and store it in one transaction."""
-        keys = [self._key("completion", _rendered(prompt), repr(sampling)) for prompt in prompts]
-
-        def make(new: list[int]) -> list[str]:
-            return [_completion_json(c) for c in self.real.generate([prompts[n] for n in new], sampling)]
-
-        return [_completion(text) for text in self._results(keys, make)]
-
-    def stream(self, prompt: Prompt, sampling: Sampling) -> TextStream:
-        """Stream from the real completer, without the cache."""
-        return self.real.stream(prompt, sampling)
-
-
-class CachedExtractor(_Cached[Extractor]):
-    """An extractor whose extractions are cached."""
-
-    @property
-    def threshold(self) -> float:
-        """The real extractor's."""
-        return self.real.threshold
-
-    @property
-    def strict_threshold(self) -> float:
-        """The real extractor's."""
-        return self.real.strict_threshold
-
-    def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
-        """Answer what was not answered before, in one batch, and store it in one transaction."""
-        keys = [self._key("extraction", json.dumps(astuple(task))) for task in tasks]
-
-        def make(new: list[int]) -> list[str]:
-            return [json.dumps(astuple(e)) for e in self.real.extract([tasks[n] for n in new])]
-
-        return [_extraction(text) for text in self._results(keys, make)]
-
-
 def _rendered(prompt: Prompt) -> str:
     return json.dumps([prompt.text, [[m.role, m.content] for m in prompt.messages]])
 
@@ -186,17 +137,3 @@ def _completion_json(completion: Completion) -> str:
 def _completion(text: str) -> Completion:
     answer, reason, tokens, seconds = json.loads(text)
     return Completion(answer, reason, Usage(*tokens), seconds)
-
-
-def _extraction(text: str) -> Extraction:
-    answer, reason, usage, confidence, seconds, notes, signals, evidence = json.loads(text)
-    return Extraction(
-        answer,
-        reason,
-        Usage(*usage),
-        confidence,
-        seconds,
-        tuple(Note(*note) for note in notes),
-        None if signals is None else Signals(*signals),
-        tuple(Evidence(*place) for place in evidence),
-    )

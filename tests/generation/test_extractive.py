@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Window, Windower
 from rag.generation.base import Evidence, Extraction, ExtractionTask, PassageText
-from rag.generation.cached import CachedExtractor
 from rag.generation.extractive import SpanExtractor
 from rag.models.resolve import resolve_model
 from rag.retrieval.retriever import Retrieved
@@ -158,27 +156,6 @@ def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
     told = made.extract([ExtractionTask("why " * 100, shown("Dial 288."))])[0]
     assert told.text == "288"
     assert any("first 64 tokens" in note.text for note in told.notes)
-
-
-def test_what_is_remembered_is_the_same(tokenizer: Any, tmp_path: Path) -> None:
-    real = generator(tokenizer, {"288": 5.0})
-    remembering = CachedExtractor(lambda: real, tmp_path / "memory.sqlite", "x")
-    prompts = [ExtractionTask(QUESTION, shown("Dial 288.")), ExtractionTask(QUESTION, shown(""))]
-    first = remembering.extract(prompts)
-    assert remembering.extract(prompts) == first
-    assert remembering.made == 2
-    other = [ExtractionTask(QUESTION, shown("Dial 288.", scores=[2.0]))]
-    remembering.extract(other)
-    assert remembering.made == 3
-    cut = [ExtractionTask(f"{QUESTION} " * 40, shown("Dial 288."))]
-    (noted,) = remembering.extract(cut)
-    assert [note.kind for note in noted.notes] == ["question_cut_by_reader"]
-    assert remembering.extract(cut) == [noted]
-    remembering.close()
-    later = CachedExtractor(lambda: real, tmp_path / "memory.sqlite", "x")
-    assert later.extract(cut) == [noted]
-    assert later.made == 0
-    later.close()
 
 
 signals = st.tuples(st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50))

@@ -1,6 +1,6 @@
 """Evaluations started from the page: each runs ``rag eval run`` or ``rag eval sweep`` as a :class:`JobProcess`.
 
-A crash, a cancellation or the end of the page loses nothing: the run's folder stays, the answers are cached in
+A crash, a cancellation or the end of the page loses nothing: the run's folder stays, completions are cached in
 ``runs/memory/``, and the request is stored so that it can be repeated. Only one runs at a time: two would slow each
 other down. It knows no widgets.
 """
