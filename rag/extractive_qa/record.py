@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from rag.errors import ModelError
 from rag.extractive_qa.windows import WindowSettings
+from rag.text import error_line
 
 __all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord", "is_latin"]
 
 RECORD_FILE = "reader.json"
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_LEAD = 10.0  # logits; a single candidate leads by no more
 
 
@@ -26,6 +30,8 @@ class Combination:
     answers of several places add up: ``merge`` is the share of the logarithm of their summed odds that counts.
     ``rerank_relevance`` and ``rerank_margin`` weigh a passage for reranking, beside its fused score.
     """
+
+    __pydantic_config__ = _STRICT
 
     margin: float = 1.0
     relevance: float = 1.0
@@ -49,12 +55,14 @@ class Calibration:
     of the span in the softmax of span and "no answer".
     """
 
+    __pydantic_config__ = _STRICT
+
     lead: float = 0.0
     margin: float = 1.0
     relevance: float = 0.0
     bias: float = 0.0
-    threshold: float = 0.0
-    strict: float = 0.0
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
+    strict: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     def confidence(self, lead: float, margin: float, relevance: float) -> float:
         """Return the chance, 0 to 1."""
@@ -81,37 +89,22 @@ class ReaderRecord:
         if not path.is_file():
             return cls()
         try:
-            tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            _check_numbers(tree)
-            return cls(
-                WindowSettings(**tree.get("window", {})),
-                Combination(**tree.get("combination", {})),
-                Calibration(**tree.get("calibration", {})),
-                bool(tree.get("latin_only", False)),
-            )
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} is not a reader's record: {error}", "train or export the reader again") from None
+            return _RECORD.validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{path} is not a reader's record: {error_line(error)}", "train or export the reader again"
+            ) from None
+
+    def save(self, folder: Path) -> None:
+        """Write ``reader.json``."""
+        (folder / RECORD_FILE).write_text(json.dumps(self.tree(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def tree(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return {
-            "window": asdict(self.window),
-            "combination": asdict(self.combination),
-            "calibration": asdict(self.calibration),
-            "latin_only": self.latin_only,
-        }
+        return dict(_RECORD.dump_python(self))
 
 
-def _check_numbers(tree: dict[str, Any]) -> None:
-    """Raise ValueError for what makes nonsense of every score: a weight that is no finite number, a size below 0."""
-    for part, whole in (("window", True), ("combination", False), ("calibration", False)):
-        for key, value in tree.get(part, {}).items():
-            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or (whole and value < (key != "stride")):
-                raise ValueError(f"{part}.{key} is {value!r}")
-    for key in ("threshold", "strict"):
-        if not 0 <= tree.get("calibration", {}).get(key, 0) <= 1:
-            raise ValueError(f"calibration.{key} is not between 0 and 1")
+_RECORD = TypeAdapter(ReaderRecord)
 
 
 def is_latin(text: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import ModelError
 
@@ -26,14 +27,15 @@ Int32 = npt.NDArray[np.int32]
 _SURROGATES = re.compile("[\ud800-\udfff]")  # what a JSON file or a command line may hold and no tokenizer takes
 
 
-@dataclass(frozen=True, slots=True)
-class WindowSettings:
+class WindowSettings(BaseModel):
     """Sizes in tokens: of a whole window, of the overlap of two, of the longest question and of the longest answer."""
 
-    size: int = 320
-    stride: int = 96
-    question: int = 64
-    answer: int = 30
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    size: int = Field(320, ge=32)
+    stride: int = Field(96, ge=0)
+    question: int = Field(64, ge=8)
+    answer: int = Field(30, ge=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The YAML file of ``rag train``: what to train, on what, how long. Unknown keys are errors.
 
-Paths are relative to the folder the command is given in, as everywhere else.
+Paths are relative to the working folder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rag.config.yaml_settings import SettingsModel, YamlSettings
 from rag.extractive_qa.windows import WindowSettings
-from rag.training.data.passages import PassageSettings
+from rag.training.data.passages import NeighborSettings, PassageSettings
 
 __all__ = [
     "LoopConfig", "Pairs", "Qamr", "RankedPairs", "RankedQamr", "RankedSource", "RankedSquad", "ReaderConfig",
@@ -22,21 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 C = TypeVar("C", bound="_ModelConfig")
-
-
-class PassagesConfig(SettingsModel):
-    """See :class:`rag.training.data.passages.PassageSettings`."""
-
-    sentences: int = Field(5, ge=1)
-    alone: float = Field(0.2, ge=0, le=1)
-    distracted: float = Field(0.3, ge=0, le=1)
-    unanswerable: float = Field(0.2, ge=0, le=1)
-    altered: float = Field(0.0, ge=0, le=1)
-    reach: int = Field(3, ge=0)
-
-    def settings(self) -> PassageSettings:
-        """Return them as the passages module takes them."""
-        return PassageSettings(**self.model_dump())
 
 
 class Squad(SettingsModel):
@@ -48,60 +33,21 @@ class Squad(SettingsModel):
     share: float = Field(1.0, gt=0, le=1)
 
 
-class Qamr(SettingsModel):
-    """QAMR's files, made into passages."""
-
-    kind: Literal["qamr"]
-    sentences: Path
-    questions: tuple[Path, ...] = Field(min_length=1)
+class _Drawn(SettingsModel):
     passes: int = Field(1, ge=1)
     share: float = Field(1.0, gt=0, le=1)
-    passages: PassagesConfig = PassagesConfig()
+    passages: NeighborSettings = NeighborSettings()
 
 
-class Pairs(SettingsModel):
-    """Question–sentence pairs; ``teacher`` marks the answers, and the surest ``keep`` of them are trained on."""
-
-    kind: Literal["pairs"]
-    sentences: Path
-    questions: Path
-    teacher: str
-    keep: float = Field(0.75, gt=0, le=1)
-    passes: int = Field(1, ge=1)
-    share: float = Field(1.0, gt=0, le=1)
-    passages: PassagesConfig = PassagesConfig()
-
-
-Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
-
-
-class RankedPassagesConfig(SettingsModel):
-    """The part of :class:`rag.training.data.passages.PassageSettings` that passages to be ranked are drawn by."""
-
-    sentences: int = Field(5, ge=1)
-    alone: float = Field(0.2, ge=0, le=1)
-    reach: int = Field(3, ge=0)
-
-    def settings(self) -> PassageSettings:
-        """Return them as the passages module takes them."""
-        return PassageSettings(**self.model_dump())
-
-
-class _Ranked(SettingsModel):
-    passes: int = Field(1, ge=1)
-    share: float = Field(1.0, gt=0, le=1)
-    passages: RankedPassagesConfig = RankedPassagesConfig()
-
-
-class RankedSquad(_Ranked):
-    """A SQuAD-format file; the sentence that holds its first answer is what a question is about."""
+class RankedSquad(_Drawn):
+    """A SQuAD-format file; a question is about the sentence that holds its first answer."""
 
     kind: Literal["squad"]
     path: Path
     strict: bool = False
 
 
-class RankedQamr(_Ranked):
+class RankedQamr(_Drawn):
     """QAMR's files."""
 
     kind: Literal["qamr"]
@@ -109,28 +55,30 @@ class RankedQamr(_Ranked):
     questions: tuple[Path, ...] = Field(min_length=1)
 
 
-class RankedPairs(_Ranked):
-    """Question–sentence pairs, as they are: nobody needs to mark the answer."""
+class RankedPairs(_Drawn):
+    """Question-sentence pairs as they are: a reranker needs no marked answers."""
 
     kind: Literal["pairs"]
     sentences: Path
     questions: Path
 
 
+class Qamr(RankedQamr):
+    """QAMR's files, made into passages."""
+
+    passages: PassageSettings = PassageSettings()
+
+
+class Pairs(RankedPairs):
+    """Question-sentence pairs. ``teacher`` marks the answers; training uses the surest ``keep`` of them."""
+
+    teacher: str
+    keep: float = Field(0.75, gt=0, le=1)
+    passages: PassageSettings = PassageSettings()
+
+
+Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
 RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discriminator="kind")]
-
-
-class WindowConfig(SettingsModel):
-    """See :class:`rag.extractive_qa.windows.WindowSettings`."""
-
-    size: int = Field(320, ge=32)
-    stride: int = Field(96, ge=0)
-    question: int = Field(64, ge=8)
-    answer: int = Field(30, ge=1)
-
-    def settings(self) -> WindowSettings:
-        """Return them as the windows module takes them."""
-        return WindowSettings(**self.model_dump())
 
 
 class LoopConfig(SettingsModel):
@@ -158,7 +106,7 @@ class LoopConfig(SettingsModel):
 
 
 class TrainingConfig(LoopConfig):
-    """The loop of a reader, and the weight of its head for relevance in the loss."""
+    """The loop of a reader, and the weight of its relevance head in the loss."""
 
     relevance_weight: float = Field(0.5, ge=0)
 
@@ -166,8 +114,8 @@ class TrainingConfig(LoopConfig):
 class _ModelConfig(SettingsModel):
     """What a reader and a reranker have in common: from ``encoder``, into ``output``.
 
-    ``dev_share`` of the questions of the other sources is held back where there is no ``dev``. Training
-    examples that share a question or a passage with a SQuAD-format file in ``never`` are left out, and counted.
+    Without ``dev``, a share ``dev_share`` of the questions of the other sources is held back. Training excludes, and
+    counts, examples that share a question or a passage with a SQuAD-format file in ``never``.
     """
 
     encoder: str = "bundled:minilm"
@@ -178,27 +126,27 @@ class _ModelConfig(SettingsModel):
     never: tuple[Path, ...] = ()
 
     def files(self) -> list[Path]:
-        """Return every file that is read, each once: of ``train``, ``dev`` and ``never``."""
+        """Return the files of ``train``, ``dev`` and ``never``, each once."""
         tree = self.model_dump()
         return list(dict.fromkeys(_paths((tree["train"], tree["dev"], tree["never"]))))
 
 
 class ReaderConfig(_ModelConfig):
-    """A reader to be trained on ``train``, watched on ``dev``."""
+    """A reader, trained on ``train`` and evaluated on ``dev``."""
 
     train: tuple[Source, ...] = Field(min_length=1)
     dev: Squad | None = None
     hard_negatives: tuple[Literal["lexical", "dense"], ...] = ("lexical", "dense")
-    window: WindowConfig = WindowConfig()
+    window: WindowSettings = WindowSettings()
     training: TrainingConfig = TrainingConfig()
 
 
 class RerankerConfig(_ModelConfig):
-    """A reranker to be trained on ``train``, watched on ``dev``.
+    """A reranker, trained on ``train`` and evaluated on ``dev``.
 
-    Each question has one passage that holds its sentence and up to ``negatives`` that do not, which ``hard_negatives``
-    find; a question that is watched has ``candidates`` in all. ``length`` is of question and passage together, in
-    tokens.
+    A training question has one passage with its sentence and up to ``negatives`` without it, which the retrievers of
+    ``hard_negatives`` find. An evaluation question has ``candidates`` passages in all. ``length`` counts the tokens of
+    question and passage together.
     """
 
     train: tuple[RankedSource, ...] = Field(min_length=1)

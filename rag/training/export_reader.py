@@ -70,7 +70,7 @@ def finish(
     say("quantising")
     tokenizer = load_tokenizer(config.output, str(config.output))
     graph = folder / "graph"
-    export_graph(config.output, graph, Windower(tokenizer, config.window.settings()), pairs)
+    export_graph(config.output, graph, Windower(tokenizer, config.window), pairs)
     say(f"fitting on {len(asked):,} held-back questions over {len(texts):,} passages")
     engine = load_engine(str(graph), engine="openvino")  # what is shipped is what its weights are fitted on
     embedder = make_embedder(pipeline)

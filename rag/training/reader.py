@@ -63,7 +63,7 @@ def _train(
     watch: Callable[[Progress], None],
 ) -> TrainedFolder:
     tokenizer = load_tokenizer(encoder.path, config.encoder)
-    windower = Windower(tokenizer, config.window.settings())
+    windower = Windower(tokenizer, config.window)
     choose_precision(config.training.precision)
     # Before the data, which may take minutes: what is wrong with the encoder is said at once.
     model = SpanReader.load(
@@ -111,6 +111,6 @@ def _train(
 def _label(name: str, corpus: Corpus, keep: float, config: ReaderConfig) -> Corpus:
     teacher = resolve_model(name)
     tokenizer = load_tokenizer(teacher.path, name)
-    windower = Windower(tokenizer, config.window.settings())
+    windower = Windower(tokenizer, config.window)
     model = SpanReader.load(teacher.path, name=name, trained=True)
     return label(model, windower, corpus, keep, types="token_type_ids" in tokenizer.model_input_names)

@@ -16,10 +16,11 @@ from training_samples import write_squad
 from indexes.store.rows import Float32
 from rag.errors import InputError
 from rag.training.config import RerankerConfig
-from rag.training.data.candidates import RankingData, as_corpus, candidates, gather_candidates
+from rag.training.data.candidates import Candidates, as_corpus, candidates, gather_candidates
 from rag.training.data.corpus import Corpus, Example, Question
 from rag.training.data.hard_negatives import hard_sentences
 from rag.training.data.passages import PassageSettings
+from rag.training.data.sources import TrainingData
 
 # Few words, so that sentences repeat and hold one another.
 sentences = st.lists(st.sampled_from(("Ann", "Bo", "saw", "x.")), min_size=1, max_size=3).map(" ".join)
@@ -103,7 +104,7 @@ def write_qamr(folder: Path) -> dict[str, Any]:
     return {"kind": "qamr", "sentences": paths[0], "questions": [paths[1]]}
 
 
-def gathered(*train: dict[str, Any], **changes: Any) -> RankingData:
+def gathered(*train: dict[str, Any], **changes: Any) -> TrainingData[Candidates]:
     config = {"output": "out", "hard_negatives": ["lexical"], "dev_share": 0.25, **changes, "train": list(train)}
     return gather_candidates(RerankerConfig.model_validate(config), embed=None)
 
@@ -189,10 +190,10 @@ def test_negatives_are_looked_for_in_the_ways_that_are_named(tmp_path: Path) -> 
     config = {"output": "out", "dev_share": 0.25, "negatives": 1, "candidates": 2}
     config["train"] = [{**write_pairs(tmp_path), "passages": {"sentences": 1}}]
 
-    def found(*ways: str) -> RankingData:
+    def found(*ways: str) -> TrainingData[Candidates]:
         return gather_candidates(RerankerConfig.model_validate({**config, "hard_negatives": ways}), embed=embed)
 
-    def nearest(data: RankingData) -> float:
+    def nearest(data: TrainingData[Candidates]) -> float:
         return sum("animal0 " in c.passages[1] for c in data.train) / len(data.train)
 
     assert nearest(found("lexical")) < nearest(found("dense"))

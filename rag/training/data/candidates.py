@@ -1,8 +1,8 @@
-"""From the sources of a reranker's training file to questions with passages: one that holds the answer, and others.
+"""From the sources of a reranker's training file to questions with passages: one with the answer, and others.
 
-The one holds the sentence that the question is about; the others are passages that a retriever takes for it and that
-do not hold that sentence. Which words of the sentence are the answer is not asked: no teacher is needed. The held-back
-part is cut by sentence, as a reader's is.
+The first passage contains the sentence that the question is about. The others are found by a retriever and do not
+contain that sentence. Which of its words are the answer does not matter, so no teacher is needed. Sentences are held
+back, as for a reader.
 """
 
 from __future__ import annotations
@@ -14,105 +14,68 @@ from pathlib import Path
 
 from rag.evidence.citations import sentence_spans
 from rag.text import counted
-from rag.training.config import RankedQamr, RankedSource, RankedSquad, RerankerConfig
+from rag.training.config import RankedSource, RankedSquad, RerankerConfig
 from rag.training.data.corpus import Corpus, Example, Question
 from rag.training.data.hard_negatives import Embed, hard_sentences
 from rag.training.data.overlap import without_overlap
-from rag.training.data.pairs import read_pairs
-from rag.training.data.passages import PassageSettings, holding, negatives
-from rag.training.data.qamr import read_qamr
-from rag.training.data.sources import hold_back, of, refuse_none, share
+from rag.training.data.passages import NeighborSettings, negatives, positive
+from rag.training.data.sources import TrainingData, assemble, hold_back, read_corpus, sample, with_questions
 from rag.training.data.squad_format import read_squad
 
-__all__ = ["Candidates", "RankingData", "as_corpus", "candidates", "gather_candidates"]
+__all__ = ["Candidates", "as_corpus", "candidates", "gather_candidates"]
 
-_NEIGHBOURS = 10  # what is found first is often the question's own neighbourhood, of which no wrong passage is made
+_NEIGHBORS = 10  # the first hits are often the question's own neighborhood, which gives no wrong passage
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """A question and its passages, of which the first holds what it is about and the others, at least one, do not."""
+    """A question and its passages: the first contains what it is about, the others, at least one, do not."""
 
     id: str
     question: str
     passages: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class RankingData:
-    """Questions to train on and to watch, and what there is to say about them."""
-
-    train: tuple[Candidates, ...]
-    dev: tuple[Candidates, ...]
-    notes: tuple[str, ...]
-
-
-def gather_candidates(config: RerankerConfig, *, embed: Embed | None) -> RankingData:
-    """Read everything that a training file names. Raises :class:`~rag.errors.InputError`.
-
-    What is held back chooses among the checkpoints: it is kept away from the files in ``never`` as well.
-    """
-    train: list[Candidates] = []
-    dev: list[Candidates] = []
-    notes: list[str] = []
-    for number, source in enumerate(config.train):
-        seed = config.training.seed + number
-        corpus, hard = _found(source, config, embed, seed)
-        settings = _settings(source, corpus)
-        shown, held = hold_back(corpus, 0.0 if config.dev else config.dev_share, seed)
-        count = config.negatives
-        made = list(
-            candidates(
-                of(corpus, shown), [hard[n] for n in shown], settings, seed=seed, count=count, passes=source.passes
-            )
-        )
-        train += made
-        notes += [*corpus.notes, *_alone(corpus, len(shown) * source.passes - len(made))]
-        dev += _watched(of(corpus, held), [hard[n] for n in held], settings, config, seed + 1000)
-    train, told = _without_overlap(train, config.never)
-    notes += told
-    if dev:
-        dev, told = _without_overlap(dev, config.never)
-        notes += [f"held back: {note}" for note in told]
-    if config.dev:
-        corpus, hard = _found(config.dev, config, embed, config.training.seed)
-        dev += _watched(corpus, hard, _settings(config.dev, corpus), config, config.training.seed)
-        notes += [*corpus.notes, *_alone(corpus, len(corpus.questions) - len(dev))]
-    refuse_none(train, dev, notes)
-    draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
-    dev = draw.sample(dev, min(len(dev), config.dev_limit))
-    return RankingData(tuple(train), tuple(dev), tuple(notes))
+def gather_candidates(config: RerankerConfig, *, embed: Embed | None) -> TrainingData[Candidates]:
+    """Read everything that a reranker's training file names. Raises :class:`~rag.errors.InputError`."""
+    seed = config.training.seed
+    parts = [
+        _part(source, config, embed, seed + n, seed + n + 1000, 0.0 if config.dev else config.dev_share)
+        for n, source in enumerate(config.train)
+    ]
+    own = _part(config.dev, config, embed, seed, seed, 1.0) if config.dev else None
+    return assemble(config, parts, own, _without_overlap)
 
 
 def candidates(
     corpus: Corpus,
     hard: Sequence[Sequence[int]],
-    settings: PassageSettings,
+    settings: NeighborSettings,
     *,
     seed: int,
     count: int,
     passes: int = 1,
 ) -> Iterator[Candidates]:
-    """Yield every question with a passage that holds its sentence and up to ``count`` that do not.
+    """Yield every question with a passage that contains its sentence and up to ``count`` that do not.
 
-    ``hard[i]`` are sentences that ``questions[i]`` finds. A question for which there is no other passage is left out.
+    ``hard[i]`` are the sentences that ``questions[i]`` retrieves. A question without another passage is left out.
     """
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
     for turn in range(passes):
         for question, found in zip(corpus.questions, hard, strict=True):
-            own = holding(corpus, question, settings, draw)
+            own = positive(corpus, question, settings, draw)
             others = dict.fromkeys(negatives(corpus, question, found, settings, draw, count))
             if others:
                 yield Candidates(f"{question.id}/{turn}", question.text, (own, *others))
 
 
 def as_corpus(examples: Sequence[Example], name: str) -> Corpus:
-    """Return examples as questions about sentences: each about the one in which its first answer begins.
+    """Turn examples into questions about sentences: each about the one in which its first answer begins.
 
-    A context is a paragraph, whatever number of questions it has. Examples without an answer are left out, and counted.
+    A context is one paragraph, however many questions it has. Examples without an answer are left out, and counted.
     """
     paragraphs: dict[str, int] = {}
-    places: list[list[tuple[int, int]]] = []  # of a paragraph's sentences: their starts and numbers
+    places: list[list[tuple[int, int]]] = []  # start and number of each sentence, by paragraph
     sentences: list[str] = []
     owners: list[int] = []
     questions = []
@@ -137,58 +100,58 @@ def as_corpus(examples: Sequence[Example], name: str) -> Corpus:
     return Corpus(name, tuple(sentences), tuple(owners), tuple(questions), notes)
 
 
-def _found(
-    source: RankedSource, config: RerankerConfig, embed: Embed | None, seed: int
-) -> tuple[Corpus, list[list[int]]]:
-    """Return the share of a source that is asked for, and the sentences that each of its questions finds."""
-    if isinstance(source, RankedSquad):
-        examples, told = read_squad(source.path, strict=source.strict)
-        corpus = as_corpus(examples, source.path.name)
-        corpus = replace(corpus, notes=(*told, *corpus.notes))
-    elif isinstance(source, RankedQamr):
-        corpus = read_qamr(source.sentences, source.questions)
-    else:
-        corpus = read_pairs(source.sentences, source.questions)
-    corpus = replace(corpus, questions=tuple(share(corpus.questions, source.share, seed)))
+def _part(
+    source: RankedSource, config: RerankerConfig, embed: Embed | None, seed: int, dev_seed: int, dev_share: float
+) -> TrainingData[Candidates]:
+    """Return the examples of one source; ``dev_share`` of its sentences are for evaluation."""
+    corpus = _read(source, seed)
+    settings = source.passages
+    if isinstance(source, RankedSquad):  # its paragraph may answer a question twice, so it gives no wrong passage
+        settings = settings.model_copy(update={"reach": len(corpus.sentences)})
     ways = config.hard_negatives
     hard = hard_sentences(
         corpus.sentences,
         [question.text for question in corpus.questions],
         embed if "dense" in ways else None,
-        count=max(config.negatives, config.candidates) + _NEIGHBOURS,
+        count=max(config.negatives, config.candidates) + _NEIGHBORS,
         lexical="lexical" in ways,
     )
-    return corpus, hard
+    train, dev = hold_back(corpus, dev_share, seed)
+
+    def made(part: Sequence[int], count: int, seed: int, passes: int = 1) -> tuple[Candidates, ...]:
+        questions = with_questions(corpus, part)
+        return tuple(candidates(questions, [hard[n] for n in part], settings, seed=seed, count=count, passes=passes))
+
+    trained = made(train, config.negatives, seed, source.passes)
+    evaluated = made(dev, config.candidates - 1, dev_seed)
+    alone = len(train) * source.passes - len(trained) if train else len(dev) - len(evaluated)
+    notes = list(corpus.notes)
+    if alone:
+        one, several = f"question of {corpus.name} finds", f"questions of {corpus.name} find"
+        notes.append(f"{counted(alone, one, several)} no other passage: left out")
+    return TrainingData(trained, evaluated, tuple(notes))
 
 
-def _watched(
-    corpus: Corpus, hard: Sequence[Sequence[int]], settings: PassageSettings, config: RerankerConfig, seed: int
-) -> list[Candidates]:
-    return list(candidates(corpus, hard, settings, seed=seed, count=config.candidates - 1))
-
-
-def _alone(corpus: Corpus, count: int) -> tuple[str, ...]:
-    found = counted(count, f"question of {corpus.name} finds", f"questions of {corpus.name} find")
-    return (f"{found} no other passage: left out",) if count else ()
-
-
-def _settings(source: RankedSource, corpus: Corpus) -> PassageSettings:
-    settings = source.passages.settings()
-    # A SQuAD paragraph may answer its question more than once: no passage of it is taken for a wrong one.
-    return replace(settings, reach=len(corpus.sentences)) if isinstance(source, RankedSquad) else settings
+def _read(source: RankedSource, seed: int) -> Corpus:
+    if not isinstance(source, RankedSquad):
+        return read_corpus(source, seed)
+    examples, notes = read_squad(source.path, strict=source.strict)
+    corpus = as_corpus(examples, source.path.name)
+    questions = tuple(sample(corpus.questions, source.share, seed))
+    return replace(corpus, questions=questions, notes=(*notes, *corpus.notes))
 
 
 def _without_overlap(groups: Sequence[Candidates], never: Sequence[Path]) -> tuple[list[Candidates], tuple[str, ...]]:
-    """Return the questions without the passages that share words with a file in ``never``.
+    """Leave out the passages that overlap with a file in ``never``.
 
-    A question that loses the passage that answers it, or all the others, is left out.
+    A question that loses the passage with its answer, or all others, is left out too.
     """
     pairs = [Example(f"{n}/{k}", g.question, p, ()) for n, g in enumerate(groups) for k, p in enumerate(g.passages)]
-    left, notes = without_overlap(pairs, never)
-    kept = {e.id for e in left}
+    remaining, notes = without_overlap(pairs, never)
+    ids = {e.id for e in remaining}
     smaller = [
-        replace(g, passages=tuple(p for k, p in enumerate(g.passages) if f"{n}/{k}" in kept))
+        replace(g, passages=tuple(p for k, p in enumerate(g.passages) if f"{n}/{k}" in ids))
         for n, g in enumerate(groups)
-        if f"{n}/0" in kept
+        if f"{n}/0" in ids
     ]
     return [g for g in smaller if len(g.passages) > 1], notes

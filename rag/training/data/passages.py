@@ -1,49 +1,57 @@
 """Questions about sentences to questions about passages that look like real ones.
 
-A passage is the question's sentence with neighbours of its paragraph, sometimes with sentences of elsewhere put before
-or after. An unanswerable one is the same without the question's sentence, or a passage around a sentence that a
-retriever takes for the answer's. Everything is drawn from one seed, so that the same corpus gives the same examples.
+A passage is the question's sentence with neighbors from its paragraph, sometimes with sentences from elsewhere around
+it. An unanswerable one is the same without the question's sentence, or a passage around a sentence that a
+retriever found for the question. Everything is drawn from one seed, so the same corpus gives the same examples.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from pydantic import Field
+
+from rag.config.yaml_settings import SettingsModel
 from rag.training.data.corpus import Corpus, Example, Question, Span
 from rag.training.data.unanswerable import Alterer
 
-__all__ = ["PassageSettings", "compose", "holding", "near", "negatives"]
+__all__ = ["NeighborSettings", "PassageSettings", "compose", "near", "negatives", "positive"]
 
 HardSentences = Sequence[Sequence[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class PassageSettings:
-    """How passages are drawn. Shares are probabilities; ``sentences`` is the most that a passage takes from one place.
+class NeighborSettings(SettingsModel):
+    """How many neighbors of a sentence become a passage with it.
 
-    ``alone`` of the passages are the sentence by itself, ``distracted`` have one or two hard sentences put in,
-    ``unanswerable`` hold no answer, and half of those are the question's own passage without its sentence.
-    ``altered`` of the others have the question altered so that they hold none either
-    (:mod:`rag.training.data.unanswerable`).
-    ``reach`` is how many sentences away a sentence still counts as the question's own neighbourhood.
+    A passage takes up to ``sentences`` from one place; a share ``alone`` of the passages is the sentence by itself.
+    Sentences up to ``reach`` away belong to the question's own neighborhood, so they make no wrong passage.
     """
 
-    sentences: int = 5
-    alone: float = 0.2
-    distracted: float = 0.3
-    unanswerable: float = 0.2
-    altered: float = 0.0
-    reach: int = 3
+    sentences: int = Field(5, ge=1)
+    alone: float = Field(0.2, ge=0, le=1)
+    reach: int = Field(3, ge=0)
+
+
+class PassageSettings(NeighborSettings):
+    """How passages with and without an answer are drawn; shares are probabilities.
+
+    ``distracted`` passages contain one or two hard sentences. ``unanswerable`` ones contain no answer, and half of
+    those are the question's own passage without its sentence. Of the rest, ``altered`` have a changed question without
+    an answer (:mod:`rag.training.data.unanswerable`).
+    """
+
+    distracted: float = Field(0.3, ge=0, le=1)
+    unanswerable: float = Field(0.2, ge=0, le=1)
+    altered: float = Field(0.0, ge=0, le=1)
 
 
 def compose(
     corpus: Corpus, hard: HardSentences, settings: PassageSettings, *, seed: int, passes: int = 1
 ) -> Iterator[Example]:
-    """Yield an example for every answered question and pass. ``hard[i]`` are sentences that ``questions[i]`` finds.
+    """Yield an example for every answered question and pass. ``hard[i]`` are sentences that ``questions[i]`` retrieves.
 
-    A question that was drawn to be unanswerable and for which there is no other passage is answerable after all.
+    A question that was drawn as unanswerable stays answerable if it has no other passage.
     """
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
     alterer = Alterer(corpus) if settings.altered else None
@@ -67,15 +75,15 @@ def compose(
             yield Example(identity, question.text, context, ((start, end),))
 
 
-def holding(corpus: Corpus, question: Question, settings: PassageSettings, draw: random.Random) -> str:
-    """Return a passage that holds the question's sentence, with neighbours of its paragraph."""
+def positive(corpus: Corpus, question: Question, settings: NeighborSettings, draw: random.Random) -> str:
+    """Return a passage that contains the question's sentence, with neighbors from its paragraph."""
     return _text(corpus, _around(corpus, question.sentence, _size(settings, draw), draw))
 
 
 def negatives(
-    corpus: Corpus, question: Question, hard: Sequence[int], settings: PassageSettings, draw: random.Random, count: int
+    corpus: Corpus, question: Question, hard: Sequence[int], settings: NeighborSettings, draw: random.Random, count: int
 ) -> list[str]:
-    """Return up to ``count`` passages that a retriever would find and that do not hold the question's sentence."""
+    """Return up to ``count`` passages that a retriever would find and that do not contain the question's sentence."""
     far = _far(corpus, question, hard, settings.reach)
     chosen = draw.sample(far, min(count, len(far)))
     found = [_without(corpus, question, _around(corpus, s, _size(settings, draw), draw)) for s in chosen]
@@ -83,7 +91,7 @@ def negatives(
 
 
 def near(corpus: Corpus, sentence: int, other: int, reach: int) -> bool:
-    """Return whether two sentences stand close together in one paragraph."""
+    """Return whether two sentences are close together in one paragraph."""
     return corpus.paragraphs[sentence] == corpus.paragraphs[other] and abs(sentence - other) <= reach
 
 
@@ -114,7 +122,7 @@ def _without_answer(
 
 
 def _far(corpus: Corpus, question: Question, hard: Sequence[int], reach: int) -> list[int]:
-    """Return the hard sentences from elsewhere, but for those that say the question's sentence once more."""
+    """Return the hard sentences from elsewhere, except those that repeat the question's sentence."""
     said = corpus.sentences[question.sentence]
     return [
         s
@@ -124,22 +132,22 @@ def _far(corpus: Corpus, question: Question, hard: Sequence[int], reach: int) ->
 
 
 def _without(corpus: Corpus, question: Question, sentences: Sequence[int]) -> str:
-    """Return a passage of these sentences that does not hold the question's, "" where there is none.
+    """Return a passage of these sentences without the question's own; "" if nothing is left.
 
-    The same sentence may stand elsewhere in the corpus under another number, so its text is looked for.
+    The same sentence may occur elsewhere in the corpus under another number, so texts are compared.
     """
     said = corpus.sentences[question.sentence]
     text = _text(corpus, [s for s in sentences if said not in corpus.sentences[s]])
     return "" if said in text else text.strip()
 
 
-def _size(settings: PassageSettings, draw: random.Random) -> int:
+def _size(settings: NeighborSettings, draw: random.Random) -> int:
     alone = draw.random() < settings.alone
     return 1 if alone or settings.sentences < 2 else draw.randint(2, settings.sentences)
 
 
 def _around(corpus: Corpus, sentence: int, size: int, draw: random.Random) -> list[int]:
-    """Return ``size`` neighbours of one paragraph with ``sentence`` somewhere among them, fewer at its ends."""
+    """Return ``size`` neighbors in one paragraph, ``sentence`` among them; fewer at the paragraph's ends."""
     first = sentence - draw.randrange(size)
     paragraph = corpus.paragraphs[sentence]
     reached = range(max(0, first), min(len(corpus.sentences), first + size))

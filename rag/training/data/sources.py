@@ -1,6 +1,6 @@
-"""From the sources of a training file to examples: read, marked, made into passages, held back, checked.
+"""From the sources of a training file to examples: read, labelled, made into passages, held back, checked for overlap.
 
-The held-back part is cut by sentence: a sentence that answers a question of it answers no training question.
+Sentences are held back, not questions: a sentence that answers an evaluation question answers no training question.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Generic, TypeVar
 
 from rag.errors import InputError
-from rag.training.config import Pairs, Qamr, ReaderConfig, Squad
+from rag.training.config import Pairs, Qamr, RankedPairs, RankedQamr, ReaderConfig, RerankerConfig, Squad
 from rag.training.data.corpus import Corpus, Example
 from rag.training.data.hard_negatives import Embed, hard_sentences
 from rag.training.data.overlap import without_overlap
@@ -20,94 +21,68 @@ from rag.training.data.passages import compose
 from rag.training.data.qamr import read_qamr
 from rag.training.data.squad_format import read_squad
 
-__all__ = ["Labeller", "TrainingData", "gather", "hold_back", "of", "refuse_none", "share"]
+__all__ = ["Labeller", "TrainingData", "assemble", "gather", "hold_back", "read_corpus", "sample", "with_questions"]
 
 T = TypeVar("T")
 
 Labeller = Callable[[str, Corpus, float], Corpus]
-"""A teacher's name, a corpus without answers and the share to keep, to the same corpus with answers."""
+"""A teacher's name, a corpus without answers and the share to label, to the same corpus with answers."""
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """Examples to train on and to watch, and what there is to say about them."""
+class TrainingData(Generic[T]):
+    """Examples to train on, examples to evaluate on, and notes for the user."""
 
-    train: tuple[Example, ...]
-    dev: tuple[Example, ...]
+    train: tuple[T, ...]
+    dev: tuple[T, ...]
     notes: tuple[str, ...]
 
 
-def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> TrainingData:
-    """Read everything that a training file names. Raises :class:`~rag.errors.InputError`.
-
-    What is held back chooses among the checkpoints: it is kept away from the files in ``never`` as well.
-    """
-    train: list[Example] = []
-    dev: list[Example] = []
-    notes: list[str] = []
+def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> TrainingData[Example]:
+    """Read everything that a reader's training file names. Raises :class:`~rag.errors.InputError`."""
+    parts: list[TrainingData[Example]] = []
     for number, source in enumerate(config.train):
         seed = config.training.seed + number
         if isinstance(source, Squad):
-            examples, told = read_squad(source.path, strict=source.strict)
-            train += share(examples, source.share, seed)
-            notes += told
+            examples, notes = read_squad(source.path, strict=source.strict)
+            parts.append(TrainingData(tuple(sample(examples, source.share, seed)), (), notes))
             continue
-        corpus = _read(source, label, seed)
-        notes += corpus.notes
-        hard = _hard(corpus, config, embed)
-        shown, held = hold_back(corpus, 0.0 if config.dev else config.dev_share, seed)
-        settings = source.passages.settings()
-        train += compose(of(corpus, shown), [hard[n] for n in shown], settings, seed=seed, passes=source.passes)
-        dev += compose(of(corpus, held), [hard[n] for n in held], settings, seed=seed + 1000)
-    train, told = without_overlap(train, config.never)
-    notes += told
-    if dev:
-        dev, told = without_overlap(dev, config.never)
-        notes += [f"held back: {note}" for note in told]
+        corpus = _answered(source, label, seed)
+        hard = _hard_sentences(corpus, config, embed)
+        train, dev = hold_back(corpus, 0.0 if config.dev else config.dev_share, seed)
+        shown = compose(
+            with_questions(corpus, train), [hard[n] for n in train], source.passages, seed=seed, passes=source.passes
+        )
+        held = compose(with_questions(corpus, dev), [hard[n] for n in dev], source.passages, seed=seed + 1000)
+        parts.append(TrainingData(tuple(shown), tuple(held), corpus.notes))
+    own = None
     if config.dev:
-        examples, told = read_squad(config.dev.path, strict=config.dev.strict)
-        dev += share(examples, config.dev.share, config.training.seed)
-        notes += told
-    refuse_none(train, dev, notes)
-    draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
-    dev = draw.sample(dev, min(len(dev), config.dev_limit))
-    return TrainingData(tuple(train), tuple(dev), tuple(notes))
+        examples, notes = read_squad(config.dev.path, strict=config.dev.strict)
+        own = TrainingData((), tuple(sample(examples, config.dev.share, config.training.seed)), notes)
+    return assemble(config, parts, own, without_overlap)
 
 
-def _read(source: Qamr | Pairs, label: Labeller, seed: int) -> Corpus:
-    """Return the share of a corpus that is asked for, its answered questions only: a teacher need not mark the rest."""
-    if isinstance(source, Qamr):
-        corpus = read_qamr(source.sentences, source.questions)
-    else:
-        corpus = read_pairs(source.sentences, source.questions)
-    corpus = replace(corpus, questions=tuple(share(corpus.questions, source.share, seed)))
-    if isinstance(source, Pairs):
-        corpus = label(source.teacher, corpus, source.keep)
-    return replace(corpus, questions=tuple(q for q in corpus.questions if q.answers))
+def assemble(
+    config: ReaderConfig | RerankerConfig,
+    parts: Sequence[TrainingData[T]],
+    own_dev: TrainingData[T] | None,
+    exclude: Callable[[Sequence[T], Sequence[Path]], tuple[list[T], tuple[str, ...]]],
+) -> TrainingData[T]:
+    """Join the parts without what overlaps with the files in ``never``, and draw ``dev_limit`` evaluation examples.
 
-
-def _hard(corpus: Corpus, config: ReaderConfig, embed: Embed | None) -> list[list[int]]:
-    if not config.hard_negatives:
-        return [[] for _ in corpus.questions]
-    dense = embed if "dense" in config.hard_negatives else None
-    return hard_sentences(corpus.sentences, [q.text for q in corpus.questions], dense)
-
-
-def hold_back(corpus: Corpus, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Return the numbers of the questions to train on and of those to watch, cut by what their sentences say."""
-    draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
-    held = {text for text in corpus.sentences if draw.random() < share}
-    shown = [n for n, q in enumerate(corpus.questions) if corpus.sentences[q.sentence] not in held]
-    return shown, [n for n, q in enumerate(corpus.questions) if corpus.sentences[q.sentence] in held]
-
-
-def of(corpus: Corpus, numbers: Sequence[int]) -> Corpus:
-    """Return the corpus with these of its questions."""
-    return replace(corpus, questions=tuple(corpus.questions[n] for n in numbers))
-
-
-def refuse_none(train: Sequence[object], dev: Sequence[object], notes: Sequence[str]) -> None:
-    """Raise :class:`~rag.errors.InputError` where there is nothing to train on, or nothing to watch."""
+    Held-back examples choose among the checkpoints, so they must not overlap either. ``own_dev`` is the training file's
+    own evaluation data. Raises :class:`~rag.errors.InputError` if there is nothing to train or to evaluate on.
+    """
+    notes = [note for part in parts for note in part.notes]
+    train, excluded = exclude([example for part in parts for example in part.train], config.never)
+    notes += excluded
+    dev = [example for part in parts for example in part.dev]
+    if dev:
+        dev, excluded = exclude(dev, config.never)
+        notes += [f"held back: {note}" for note in excluded]
+    if own_dev:
+        dev += own_dev.dev
+        notes += own_dev.notes
     if not train:
         raise InputError(
             " - ".join(["no training example is left", *notes]), "name sources under train that hold answered questions"
@@ -116,12 +91,53 @@ def refuse_none(train: Sequence[object], dev: Sequence[object], notes: Sequence[
         raise InputError(
             "there is no example to watch the training with", "name a SQuAD-format file as dev, or raise dev_share"
         )
+    draw = random.Random(config.training.seed)  # noqa: S311 - a seed, not a secret
+    return TrainingData(tuple(train), tuple(draw.sample(dev, min(len(dev), config.dev_limit))), tuple(notes))
 
 
-def share(items: Sequence[T], part: float, seed: int) -> list[T]:
-    """Return a ``part`` of the items in their order, at least one of them where there is any."""
-    if part >= 1 or not items:
-        return list(items)
+def read_corpus(source: RankedQamr | RankedPairs, seed: int) -> Corpus:
+    """Read QAMR's files or question-sentence pairs, and draw the source's share of the questions."""
+    if isinstance(source, RankedQamr):
+        corpus = read_qamr(source.sentences, source.questions)
+    else:
+        corpus = read_pairs(source.sentences, source.questions)
+    return replace(corpus, questions=tuple(sample(corpus.questions, source.share, seed)))
+
+
+def hold_back(corpus: Corpus, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return the numbers of the training questions and of the held-back ones, split by the text of their sentences."""
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
-    chosen = sorted(draw.sample(range(len(items)), max(1, round(part * len(items)))))
+    held = {text for text in corpus.sentences if draw.random() < share}
+    is_held = [corpus.sentences[question.sentence] in held for question in corpus.questions]
+    return [n for n, is_dev in enumerate(is_held) if not is_dev], [n for n, is_dev in enumerate(is_held) if is_dev]
+
+
+def with_questions(corpus: Corpus, numbers: Sequence[int]) -> Corpus:
+    """Return the corpus with these of its questions."""
+    return replace(corpus, questions=tuple(corpus.questions[n] for n in numbers))
+
+
+def sample(items: Sequence[T], share: float, seed: int) -> Sequence[T]:
+    """Return a share of the items in their order, at least one unless there are none."""
+    if share >= 1 or not items:
+        return items
+    draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    chosen = sorted(draw.sample(range(len(items)), max(1, round(share * len(items)))))
     return [items[n] for n in chosen]
+
+
+def _answered(source: Qamr | Pairs, label: Labeller, seed: int) -> Corpus:
+    """Return the answered questions of a source's share; the teacher labels no others."""
+    corpus = read_corpus(source, seed)
+    if isinstance(source, Pairs):
+        corpus = label(source.teacher, corpus, source.keep)
+    return replace(corpus, questions=tuple(q for q in corpus.questions if q.answers))
+
+
+def _hard_sentences(corpus: Corpus, config: ReaderConfig, embed: Embed | None) -> list[list[int]]:
+    return hard_sentences(
+        corpus.sentences,
+        [question.text for question in corpus.questions],
+        embed if "dense" in config.hard_negatives else None,
+        lexical=bool(config.hard_negatives),
+    )
