@@ -9,6 +9,7 @@ beside it. The last figures are in benchmarks/retrieval_squad.md.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.squad import WORK, Question, config_for, load_questions, write_paragraphs
-from eval.ranking import ndcg_at_k, recall_at_k
+from eval.metrics import ndcg_at_k
 from rag.embedding.base import Embedder
 from rag.factory import make_chunker, make_embedder, open_or_create
 from rag.ingestion.ingestor import Ingestor
@@ -49,8 +50,8 @@ def measure(retriever: Retriever, questions: list[Question]) -> dict[str, float]
         part = questions[start : start + 512]
         for question, found in zip(part, retriever.retrieve_batch([q.text for q in part], k=DEPTH), strict=True):
             ranked = list(dict.fromkeys(passage.source for passage in found.passages))
-            gold = {question.source}
-            rows.append([*(recall_at_k(ranked, gold, k) for k in (1, 5, 10, 20)), ndcg_at_k(ranked, gold, 10)])
+            rank = 1 + ranked.index(question.source) if question.source in ranked else math.inf
+            rows.append([*(float(rank <= k) for k in (1, 5, 10, 20)), ndcg_at_k(rank, 10)])
     seconds = time.monotonic() - started
     means = np.array(rows).mean(axis=0)
     # The first setting embeds the questions; the others find their vectors remembered.

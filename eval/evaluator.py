@@ -149,7 +149,7 @@ def score_question(case: Case) -> dict[str, Any]:
             {**asdict(p), "headings": list(p.headings), "relevant": same_source(p.source, question.source)}
             for p in prediction.passages
         ],
-        "retrieval": None if case.ranked is None else retrieval,
+        "retrieval": None if case.rank is None else retrieval,
         "loss": classify(
             em=values["em"] or 0.0,
             f1=values["f1"] or 0.0,

@@ -10,6 +10,7 @@ SQuAD" (version 2.0). The module knows one question at a time: no totals and no 
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections import Counter
@@ -20,7 +21,6 @@ from typing import Any, Literal
 
 from eval.datasets import Question
 from eval.predictions import Prediction, same_source
-from eval.ranking import ndcg_at_k, recall_at_k, reciprocal_rank
 
 __all__ = [
     "GUARDED",
@@ -39,6 +39,7 @@ __all__ = [
     "f1_of_tokens",
     "format_interval",
     "format_value",
+    "ndcg_at_k",
     "normalise",
     "value_in",
 ]
@@ -114,6 +115,11 @@ def contains_gold(text: str, gold: str) -> bool:
     return contains(text, gold) == 1.0 or " ".join(gold.split()).casefold() in " ".join(text.split()).casefold()
 
 
+def ndcg_at_k(rank: float, k: int) -> float:
+    """Return nDCG@k of a list whose only relevant item has this rank, from 1 (Järvelin and Kekäläinen 2002)."""
+    return 1 / math.log2(rank + 1) if rank <= k else 0.0
+
+
 def best_over(metric: Callable[[str, str], float], prediction: str, golds: Sequence[str]) -> float:
     """Return the best value over the golds (Rajpurkar et al. 2016). Without golds, the right answer is empty."""
     return max(metric(prediction, gold) for gold in golds or ("",))
@@ -138,16 +144,17 @@ class Case:
         return [gold for gold in self.question.answers if self.rule == "1.1" or normalise(gold)] or [""]
 
     @cached_property
-    def ranked(self) -> list[str] | None:
-        """The retrieved documents, best first, each once. None if nothing was retrieved or no source is known.
+    def rank(self) -> float | None:
+        """The rank of the question's source among the retrieved documents, from 1; infinite if it is not among them.
 
-        A document that matches the question's source has the source's name: the end of a path may match several
-        documents, and the first one counts.
+        None if nothing was retrieved or no source is known. The end of a path may match several documents: the first
+        one counts.
         """
-        source, found = self.question.source, self.prediction.ranked_sources
-        if source is None or found is None:
+        source, retrieved = self.question.source, self.prediction.ranked_sources
+        if source is None or retrieved is None:
             return None
-        return list(dict.fromkeys(source if same_source(name, source) else name for name in found))
+        ranks = enumerate(dict.fromkeys(retrieved), start=1)
+        return next((rank for rank, name in ranks if same_source(name, source)), math.inf)
 
     @cached_property
     def citations(self) -> list[dict[str, Any]]:
@@ -202,14 +209,9 @@ class Metric:
         return 100.0 if self.unit == "percent" else 1.0
 
 
-def _ranking(measure: Callable[[Sequence[str], set[str]], float]) -> Callable[[Case], float | None]:
-    """Return a metric that measures the ranking of the question's source."""
-
-    def compute(case: Case) -> float | None:
-        source = case.question.source
-        return None if case.ranked is None or source is None else measure(case.ranked, {source})
-
-    return compute
+def _ranking(measure: Callable[[float], float]) -> Callable[[Case], float | None]:
+    """Return a metric that is a function of the rank of the question's source."""
+    return lambda case: None if case.rank is None else measure(case.rank)
 
 
 def _cited(case: Case, flag: str) -> float | None:
@@ -226,7 +228,7 @@ def _supported(case: Case) -> float | None:
 def _recall_metric(k: int) -> Metric:
     return Metric(
         f"Recall@{k}",
-        _ranking(partial(recall_at_k, k=k)),
+        _ranking(lambda rank: float(rank <= k)),
         f"Share of questions whose source is among the first {k} documents",
         family="retrieval",
         compared=k == 5,
@@ -254,7 +256,7 @@ METRICS: dict[str, Metric] = {
     **{f"recall@{k}": _recall_metric(k) for k in RECALL_AT},
     "mrr": Metric(
         "MRR",
-        _ranking(reciprocal_rank),
+        _ranking(lambda rank: 1 / rank),
         "Mean reciprocal rank of the question's source",
         unit="ratio",
         family="retrieval",

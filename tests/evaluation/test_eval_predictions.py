@@ -13,7 +13,6 @@ from eval.evaluator import score_question
 from eval.losses import STAGES, Trace, classify, count_losses
 from eval.metrics import Case, Rule, contains_gold
 from eval.predictions import CitedSpan, Prediction, RankedPassage
-from eval.ranking import ndcg_at_k
 
 QUESTION = Question("q", "How tall?", ("31 metres", "31 m"), source="a/mast.md")
 SHOWN = RankedPassage(1, "docs/a/mast.md", None, (), "It is 31 metres tall.", 1.0, 1, True)
@@ -45,9 +44,9 @@ def test_two_documents_with_the_end_of_a_path_count_once() -> None:
     assert row["retrieval"]["ndcg@10"] < 1
 
 
-def test_an_item_ranked_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="ranked twice"):
-        ndcg_at_k(["a", "a"], {"a"}, 10)
+def test_a_document_ranked_twice_counts_once() -> None:
+    row = scored(QUESTION, replace(RIGHT, ranked_sources=("x.md", "x.md", "a/mast.md")))
+    assert row["retrieval"]["mrr"] == 0.5
 
 
 def test_golds_without_tokens_are_scored_as_the_official_scripts_do() -> None:
