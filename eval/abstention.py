@@ -97,23 +97,21 @@ def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, fl
     """
     silent, unanswerable = np.asarray(abstained, dtype=bool), np.asarray(impossible, dtype=bool)
     _require_same_length(silent, unanswerable)
-    both = int((silent & unanswerable).sum())
-    precision = _share(both, int(silent.sum()))
-    recall = _share(both, int(unanswerable.sum()))
+    both = silent & unanswerable
+    precision, recall = _share(both, silent), _share(both, unanswerable)
+    defined = precision is not None and recall is not None
     return {
         "precision": precision,
         "recall": recall,
-        "f1": None if precision is None or recall is None else 2 * both / int(silent.sum() + unanswerable.sum()),
-        "false_answer_rate": _share(int((~silent & unanswerable).sum()), int(unanswerable.sum())),
+        "f1": float(2 * both.sum() / (silent.sum() + unanswerable.sum())) if defined else None,
+        "false_answer_rate": _share(~silent & unanswerable, unanswerable),
     }
 
 
 def summarise_abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return AUROC, no-answer rates and the risk-coverage curve of a run's rows, as JSON."""
-    abstained = np.array([row["abstained"] for row in rows], dtype=bool)
-    impossible = np.array([row["impossible"] for row in rows], dtype=bool)
-    confidence = np.array([row["confidence"] for row in rows], dtype=np.float64)
-    correct = np.array([row["em"] for row in rows], dtype=np.float64)
+    abstained, impossible = _flags(rows, "abstained"), _flags(rows, "impossible")
+    confidence, correct = _values(rows, "confidence"), _values(rows, "em")
     given = ~abstained
     coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
     coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
@@ -150,57 +148,39 @@ def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float | No
         message = f"the run has {impossible} unanswerable questions of {len(rows)}; each half needs one"
         raise EvalError(message, "evaluate a dataset that has some, such as squad_v2, or raise --limit")
     fit_rows, report_rows = _halves(rows, seed)
-    share = max_false_answer
-    threshold = _best_threshold(fit_rows) if share is None else _lowest_threshold(fit_rows, share)
-    before = _effect(report_rows, None)
-    after = _effect(report_rows, threshold)
-    rate = wilson(after.false_answers, after.impossible)
-    em = wilson(round(after.em * len(report_rows)), len(report_rows))
+    limit = max_false_answer
+    threshold = _best_threshold(fit_rows) if limit is None else _lowest_threshold(fit_rows, limit)
+    before, after = _effect(report_rows), _effect(report_rows, threshold)
+    unanswerable = sum(bool(row["impossible"]) for row in report_rows)
+    rate = wilson(round(after["false_answer_rate"] * unanswerable), unanswerable)
+    em = wilson(round(after["em"] * len(report_rows)), len(report_rows))
     return Calibration(
         threshold=threshold,
         max_false_answer=max_false_answer,
         seed=seed,
         fitted_on=len(fit_rows),
         reported_on=len(report_rows),
-        unanswerable=after.impossible,
-        false_answer_rate_before=before.false_answers / before.impossible,
-        false_answer_rate=rate.mean,
+        unanswerable=unanswerable,
         false_answer_low=rate.low,
         false_answer_high=rate.high,
-        coverage_before=before.coverage,
-        coverage=after.coverage,
-        em_before=before.em,
-        em=after.em,
         em_low=em.low,
         em_high=em.high,
-        f1_before=before.f1,
-        f1=after.f1,
+        **after,
+        **{f"{name}_before": value for name, value in before.items()},
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Effect:
-    impossible: int
-    false_answers: int
-    coverage: float | None
-    em: float
-    f1: float
-
-
-def _effect(rows: Sequence[Mapping[str, Any]], threshold: float | None) -> _Effect:
-    """Return the effect of withholding answers below the threshold; None withholds none."""
-    confidence = _values(rows, "confidence")
+def _effect(rows: Sequence[Mapping[str, Any]], threshold: float = -np.inf) -> dict[str, Any]:
+    """Return four figures of a :class:`Calibration` by name, with answers below the threshold withheld."""
     impossible, abstained = _flags(rows, "impossible"), _flags(rows, "abstained")
-    withheld = ~abstained & (confidence < (-np.inf if threshold is None else threshold))
+    withheld = ~abstained & (_values(rows, "confidence") < threshold)
     answered = ~abstained & ~withheld
-    answerable = ~impossible
-    return _Effect(
-        impossible=int(impossible.sum()),
-        false_answers=int((answered & impossible).sum()),
-        coverage=_share(int((answered & answerable).sum()), int(answerable.sum())),
-        em=float(np.where(withheld, impossible, _values(rows, "em")).mean()),
-        f1=float(np.where(withheld, impossible, _values(rows, "f1")).mean()),
-    )
+    return {
+        "false_answer_rate": _share(answered & impossible, impossible),
+        "coverage": _share(answered & ~impossible, ~impossible),
+        "em": float(np.where(withheld, impossible, _values(rows, "em")).mean()),
+        "f1": float(np.where(withheld, impossible, _values(rows, "f1")).mean()),
+    }
 
 
 def _lowest_threshold(rows: Sequence[Mapping[str, Any]], max_false_answer: float) -> float:
@@ -259,8 +239,8 @@ def _flags(rows: Sequence[Mapping[str, Any]], key: str) -> Bool:
     return np.array([bool(row[key]) for row in rows], dtype=bool)
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _share(part: Bool, whole: Bool) -> float | None:
+    return float(part.sum() / whole.sum()) if whole.any() else None
 
 
 def _column(values: ArrayLike) -> Float64:
