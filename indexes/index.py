@@ -1,7 +1,7 @@
 """An index folder as a whole: the store, and the dense and the lexical index derived from it.
 
 A writer commits to the store and then calls :meth:`Index.sync`, which publishes the derived indexes at the store's
-generation, or leaves readers little to replay. A reader (:mod:`indexes.derived.snapshot_reader`) searches snapshots of
+generation, or leaves readers little to replay. A reader (:mod:`indexes.derived.snapshots`) searches snapshots of
 exactly one generation.
 """
 
@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from indexes.derived import publish as derived
 from indexes.derived import signatures
-from indexes.derived.build import Builder, Report, silent
-from indexes.derived.snapshot_reader import IndexReader, Snapshot
+from indexes.derived.snapshots import Builder, IndexReader, Report, Snapshot, silent
 from indexes.derived.verify import Problem, check_store
 from indexes.derived.verify_derived import check_derived
 from indexes.errors import SettingsMismatchError
@@ -170,12 +169,11 @@ class Index:
 
         No transaction is held: under the writer lock nothing changes.
         """
-        head = self.store.head()
+        head, changes = self.store.head(), self.store.changes_since(base.generation if base else 0)
         if kind == "dense":
             start = FaissIndex.load(base.folder, self.options) if base else None
-            index = self._builder.read_dense(start, base.generation if base else 0, at_once=False, report=report)()
+            index = self._builder.read_dense(start, changes, at_once=False, report=report)()
             return derived.publish(self._root(kind), self._store_id, head, self._dense_options(), index.save)
-        changes = self.store.changes_since(base.generation if base else 0)
 
         def fill(folder: Path) -> None:
             self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, report))

@@ -122,7 +122,7 @@ def newest(
     ``nonce`` gives the nonce of a commit of the store: a folder of another history, or of a commit that the caller
     does not see yet, is passed over.
     """
-    for folder in _folders(root):
+    for folder in published_folders(root):
         manifest = _manifest(folder)
         if manifest is None or manifest["store_id"] != store_id or manifest["options"] != dict(options):
             continue
@@ -159,7 +159,9 @@ def remove_all_but(root: Path, keep: Path | None) -> None:
 
 def published_folders(root: Path) -> list[Path]:
     """Return the folders in place below ``root``, newest first, verified or not."""
-    return _folders(root)
+    if not root.is_dir():
+        return []
+    return sorted((p for p in root.iterdir() if _is_published(p)), key=lambda p: p.name, reverse=True)
 
 
 def head_of(folder: Path) -> tuple[int, str]:
@@ -176,12 +178,6 @@ def file_names(folder: Path) -> list[str]:
     if manifest is None:
         raise FileNotFoundError(f"{folder} has no manifest")
     return sorted(name for name in manifest["files"] if not name.endswith(".lock"))
-
-
-def _folders(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return sorted((p for p in root.iterdir() if _is_published(p)), key=lambda p: p.name, reverse=True)
 
 
 def _is_published(path: Path) -> bool:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
-from indexes.derived.build import Report, silent
+from indexes.derived.snapshots import Report, silent
 from indexes.fail_points import fail_point
 from indexes.minhash import METHOD, Group, Signature, group, sign
 from indexes.store.checksums import SIGNATURE_COLUMNS, row_sha256

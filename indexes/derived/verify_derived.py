@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes.derived import publish as derived
-from indexes.derived.build import Builder, batches, scratch_copy
+from indexes.derived.snapshots import Builder, batches, scratch_copy
 from indexes.derived.verify import Problem
 from indexes.search.dense_faiss import FaissIndex
 from indexes.search.lexical_tantivy import TantivyIndex

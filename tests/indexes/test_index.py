@@ -44,7 +44,7 @@ from indexes import (
 )
 from indexes.derived import publish as derived
 from indexes.derived import verify, verify_derived
-from indexes.derived.build import lexical_text
+from indexes.derived.snapshots import lexical_text
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.rows import Float32, Int64
 from indexes.store.store import DATABASE, Store
@@ -108,7 +108,7 @@ def test_a_reader_finds_what_was_committed(index: Index, synced: bool) -> None:
 
 
 def test_how_far_a_sync_is_can_be_followed(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexes.derived.build._AT_ONCE", 2)
+    monkeypatch.setattr("indexes.derived.snapshots._AT_ONCE", 2)
     put(index.store, document("a", "the cat sat", "the dog ran"), document("b", "birds fly"))
     told: list[tuple[str, int, int]] = []
     index.sync(lambda *part: told.append(part))
@@ -331,7 +331,7 @@ def test_a_writer_does_not_wait_for_a_reader_that_builds(index: Index, monkeypat
     db.execute("PRAGMA busy_timeout = 0")
     committed = []
     SlowlyTrained.meanwhile = lambda: committed.append(put(index.store, document("b", f"b {len(committed)}")))
-    monkeypatch.setattr("indexes.derived.build.FaissIndex", SlowlyTrained)
+    monkeypatch.setattr("indexes.derived.snapshots.FaissIndex", SlowlyTrained)
     with reading(index.folder) as reader:
         snapshot = reader.snapshot()
         assert committed == [2], "the commit went through while the index was built"
