@@ -106,20 +106,18 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     Raises :class:`~rag.errors.InputError` for a path that cannot be listed, and unless it ``may_be_gone``, for a path
     that does not exist and if there is nothing to read.
     """
-    walk = _Walk()
-    given, top = list(paths), root.resolve()
-    for path in given:
-        given_root = _root(path, top, may_be_gone)
-        walk.found.roots.append(given_root)
-        if given_root.folder and given_root.exists:
-            folder = path.resolve()
-            walk.add_folder(_Folder(str(folder), given_root.source, path), IgnoreRules.for_folder(folder, top))
-        elif given_root.exists:
-            walk.files.setdefault(given_root.source, SourceFile(path, given_root.source, status_of(path)))
+    walk, top = _Walk(), root.resolve()
     found = walk.found
+    for path in paths:
+        given = _root(path, top, may_be_gone)
+        found.roots.append(given)
+        if given.folder:
+            walk.add_folder(path.resolve(), given.source, IgnoreRules.for_folder(path.resolve(), top))
+        elif given.exists:
+            walk.files.setdefault(given.source, SourceFile(path, given.source, status_of(path)))
     found.files = [walk.files[source] for source in sorted(walk.files)]
     if not found.files and not found.unreadable and not may_be_gone:
-        names = ", ".join(str(path) for path in given)
+        names = ", ".join(str(given.path) for given in found.roots)
         raise InputError(f"there is no document in {names}", f"documents end in {', '.join(sorted(extensions()))}")
     return found
 
@@ -142,12 +140,13 @@ def source_name(path: Path, root: Path) -> str:
     return _printable(_relative(path.absolute().parent.resolve() / path.name, root.resolve()))
 
 
-def status_of(path: Path) -> os.stat_result | None:
-    """Return the status of a file, None if it cannot be read. Reading the file then reports what is wrong."""
+def status_of(file: Path | os.DirEntry[str]) -> os.stat_result | None:
+    """Return the status of a regular file, None for anything else. Reading the file then reports what is wrong."""
     try:
-        return path.stat()
+        status = file.stat()
     except OSError:
         return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _root(path: Path, top: Path, may_be_gone: bool) -> Root:
@@ -159,6 +158,10 @@ def _root(path: Path, top: Path, may_be_gone: bool) -> Root:
         return Root(path, source_name(path, top), folder=False, exists=False)
     if not path.is_dir():
         return Root(path, source_name(path, top), folder=False)
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
     name = _printable(_relative(path.resolve(), top))
     return Root(path, "" if name == "." else f"{name.rstrip('/')}/", folder=True)
 
@@ -177,15 +180,6 @@ def _printable(name: str) -> str:
 # Walking a folder ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder on the walk: its real path, the prefix of its files' names, and the path if it was given itself."""
-
-    path: str
-    prefix: str
-    given: Path | None = None
-
-
 class _Walk:
     """Collects the documents below folders. Paths are strings, because there may be very many."""
 
@@ -194,38 +188,34 @@ class _Walk:
         self.files: dict[str, SourceFile] = {}
         self._suffixes = frozenset(extensions())
 
-    def add_folder(self, folder: _Folder, rules: IgnoreRules) -> None:
-        """Add every document below a folder. Raises :class:`~rag.errors.InputError` if it cannot be listed itself."""
-        waiting = [(folder, rules)]
+    def add_folder(self, folder: Path, prefix: str, rules: IgnoreRules) -> None:
+        """Add every document below a folder. ``prefix`` begins the names of its files."""
+        waiting = [(str(folder), prefix, rules)]
         while waiting:
-            here, rules = waiting.pop()
-            entries = self._entries(here)
+            path, prefix, rules = waiting.pop()
+            entries = self._entries(path, prefix)
             if any(entry.name == IGNORE_FILE for entry in entries):
-                rules = rules.inside(here.path)
-            folders = [entry for entry in entries if self._add(entry, here, rules)]
-            waiting += [
-                (_Folder(entry.path, f"{here.prefix}{_printable(entry.name)}/"), rules) for entry in reversed(folders)
-            ]
+                rules = rules.inside(path)
+            folders = [entry for entry in entries if self._add(entry, prefix, rules)]
+            waiting += [(entry.path, f"{prefix}{_printable(entry.name)}/", rules) for entry in reversed(folders)]
 
-    def _entries(self, folder: _Folder) -> list[os.DirEntry[str]]:
+    def _entries(self, path: str, prefix: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(folder.path) as listing:
+            with os.scandir(path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            if folder.given is not None:
-                raise InputError(f"{folder.given} cannot be read: {error.strerror}", "check its permissions") from None
             message = f"the folder cannot be read: {error.strerror}"
             failure = DocumentError("unreadable", message, "check its permissions")
-            self.found.unreadable.append((folder.prefix.rstrip("/"), failure))
+            self.found.unreadable.append((prefix.rstrip("/"), failure))
             return []
         if not entries:
-            self.found.empty.append(folder.prefix)
+            self.found.empty.append(prefix)
         return entries
 
-    def _add(self, entry: os.DirEntry[str], here: _Folder, rules: IgnoreRules) -> bool:
+    def _add(self, entry: os.DirEntry[str], prefix: str, rules: IgnoreRules) -> bool:
         """Add or skip one entry of a folder. Return whether it is a folder to walk."""
         is_folder = _is_dir(entry)
-        source = f"{here.prefix}{_printable(entry.name)}"
+        source = f"{prefix}{_printable(entry.name)}"
         ignored = rules.ignored(entry.path, folder=is_folder)
         if ignored:
             self.found.excluded.append(f"{source}/" if is_folder else source)
@@ -238,7 +228,7 @@ class _Walk:
             return self._is_walked(entry, included=included)
         suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for every file is slow
         if suffix in self._suffixes:
-            self.files.setdefault(source, SourceFile(Path(entry.path), source, _regular_status(entry)))
+            self.files.setdefault(source, SourceFile(Path(entry.path), source, status_of(entry)))
         else:
             self.found.skip(suffix or entry.name)
         return False
@@ -251,14 +241,6 @@ class _Walk:
             self.found.skip(f"{entry.name}/")
             return False
         return True
-
-
-def _regular_status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        status = entry.stat()
-    except OSError:  # a link to a missing file: reading it reports that
-        return None
-    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
