@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from email.message import MIMEPart
+from email import message_from_bytes, policy
+from email.message import EmailMessage, MIMEPart
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.limits import Bounds
-from rag.ingestion.loaders.mime import content_of, header_of, parse_message
-from rag.ingestion.loaders.text import normalise, title_from
+from rag.ingestion.loaders.text import normalise
+from rag.text import one_line
 from rag.types import Document
 
-__all__ = ["load_mail"]
+__all__ = ["content_of", "header_of", "load_mail", "parse_message"]
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
@@ -47,7 +48,7 @@ def load_mail(data: bytes, source: str, bounds: Bounds) -> Document:
             builder.add_document(load_bytes(content, name, inner_bounds), below)
         except DocumentError as error:
             builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
-    return builder.document(source, "message/rfc822", subject or title_from(source))
+    return builder.document(source, "message/rfc822", subject)
 
 
 def _body_text(body: MIMEPart, source: str) -> str:
@@ -72,3 +73,26 @@ def _attachments(message: MIMEPart, body: MIMEPart | None) -> Iterator[tuple[str
         elif part.is_attachment() or part.get_filename():
             content = content_of(part)
             yield name, content.encode() if isinstance(content, str) else content
+
+
+def parse_message(data: bytes) -> EmailMessage:
+    """Parse a message. Damaged ones are parsed as far as possible."""
+    return message_from_bytes(data, policy=policy.default)
+
+
+def header_of(message: EmailMessage, name: str) -> str:
+    """Return a header on one line, an empty string if it is missing."""
+    return one_line(normalise(str(message.get(name, ""))))
+
+
+def content_of(part: MIMEPart) -> str | bytes:
+    """Return a part's content: text if its encoding is known, else its bytes."""
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset()
+    if part.get_content_maintype() != "text" or charset is None:
+        return data
+    try:
+        return data.decode(charset, "replace")
+    except LookupError:
+        return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.html import html_document
-from rag.ingestion.loaders.mime import content_of, header_of, parse_message
+from rag.ingestion.loaders.mail import content_of, header_of, parse_message
 from rag.types import Document
 
 __all__ = ["load_mhtml"]
