@@ -45,18 +45,12 @@ def load_markdown(data: bytes, source: str) -> Document:
 
 def markdown_document(text: str, source: str, media_type: str, title: str = "") -> Document:
     """Split Markdown text into sections. Other formats are converted to Markdown and read by this, too."""
-    is_original = media_type == "text/markdown"  # not converted from another format
-    if not is_original:
+    if media_type == "text/markdown":
+        tokens, begin, own_title = _parse_original(text)
+        title = title or own_title
+    else:  # converted from another format
         text = split_tables(text)
-    tokens = _parser(front_matter=is_original).parse(text)
-    begin = 0
-    if tokens and tokens[0].type == "front_matter":
-        own_title = _title_in(tokens[0].content)
-        if own_title is None:  # only text between two rules
-            tokens = _parser(front_matter=False).parse(text)
-        else:
-            begin = _line_starts(text)[tokens[0].map[1]]
-            title = title or own_title
+        tokens, begin = _parser(front_matter=False).parse(text), 0
     marks = [(begin, ()), *((start, tuple(n for _, n in path)) for start, path in _marks(text, tokens, ()))]
     ends = [start for start, _ in marks[1:]] + [len(text)]
     sections = tuple(
@@ -66,6 +60,17 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
     )
     title = title or next((s.headings[0] for s in sections if s.headings), "") or title_from(source)
     return Document(source, media_type, title, text, sections)
+
+
+def _parse_original(text: str) -> tuple[list[Any], int, str]:
+    """Return the tokens of Markdown that may begin with front matter, where its text begins, and its title."""
+    tokens = _parser(front_matter=True).parse(text)
+    if not tokens or tokens[0].type != "front_matter":
+        return tokens, 0, ""
+    title = _title_in(tokens[0].content)
+    if title is None:  # only text between two rules
+        return _parser(front_matter=False).parse(text), 0, ""
+    return tokens, _line_starts(text)[tokens[0].map[1]], title
 
 
 def heading_marks(text: str, above: Path) -> list[tuple[int, Path]]:

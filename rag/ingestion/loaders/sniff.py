@@ -95,7 +95,7 @@ def _mail(head: str, suffix: str) -> str | None:
         return None
     headers = {name.lower() for name in _HEADER.findall(begin)}
     known = headers & _MAIL_HEADERS
-    if "content-type" in headers and "mime-version" in headers and "multipart/related" in begin and "to" not in headers:
+    if {"content-type", "mime-version"} <= headers and "multipart/related" in begin and "to" not in headers:
         return "multipart/related"
     if (len(known) >= 3 and known & _ENVELOPE and "from" in headers) or (known and suffix == ".eml"):
         return "message/rfc822"
