@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
-from rag.ingestion.loaders.text import decode, title_from
+from rag.ingestion.loaders.text import decode
 from rag.types import Document
 
 __all__ = ["delimiter_of", "load_csv"]
@@ -26,7 +26,7 @@ def load_csv(data: bytes, source: str) -> Document:
     rows = _rows(text, delimiter_of(text) or ",")
     builder = DocumentBuilder()
     builder.add_table(next(rows, (1, []))[1], rows)
-    return builder.document(source, "text/csv", title_from(source))
+    return builder.document(source, "text/csv")
 
 
 def delimiter_of(text: str) -> str | None:

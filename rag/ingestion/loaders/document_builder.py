@@ -47,12 +47,10 @@ class DocumentBuilder:
         )
         self._append(document.text)
 
-    def document(self, source: str, media_type: str, title: str, pages: int | None = None) -> Document:
-        """Return the document."""
-        text = _GAP.join(self._texts)
-        return Document(
-            source, media_type, normalise(title).strip() or title_from(source), text, tuple(self._sections), pages
-        )
+    def document(self, source: str, media_type: str, title: str = "", pages: int | None = None) -> Document:
+        """Return the document. Without a title it is called after its file."""
+        title = normalise(title).strip() or normalise(title_from(source))
+        return Document(source, media_type, title, _GAP.join(self._texts), tuple(self._sections), pages)
 
     def _append(self, text: str) -> None:
         self._texts.append(text)

@@ -163,7 +163,7 @@ for _row in (
     ),
     Format(
         "XML", "application/xml", (".xml",), f"{_LOADERS}.xml_data:load_xml", "xml",
-        package="defusedxml", needs_content=True,
+        package="defusedxml", needs_content=True, noun="XML",
     ),
     Format(
         "notebook", "application/x-ipynb+json", (".ipynb",), f"{_LOADERS}.notebook:load_notebook", "notebook",

@@ -11,7 +11,7 @@ from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.nested_data import Branch, add_branches
-from rag.ingestion.loaders.text import decode, title_from
+from rag.ingestion.loaders.text import decode
 from rag.types import Document
 
 __all__ = ["is_notebook", "load_json", "load_json_lines", "parse_json", "parse_json_lines"]
@@ -69,7 +69,7 @@ def _document(root: Branch, source: str, media_type: str) -> Document:
         builder.add_table(root.rows[0], enumerate(root.rows[1:], start=1))
     else:
         add_branches(builder, root.below or [root])
-    return builder.document(source, media_type, title_from(source))
+    return builder.document(source, media_type)
 
 
 def _branch(name: str, value: Any) -> Branch:

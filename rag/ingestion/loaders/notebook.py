@@ -10,7 +10,7 @@ from typing import Any
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.json_data import parse_json
 from rag.ingestion.loaders.markdown import Path, heading_marks
-from rag.ingestion.loaders.text import decode, normalise, title_from
+from rag.ingestion.loaders.text import decode, normalise
 from rag.types import Document
 
 __all__ = ["load_notebook"]
@@ -41,7 +41,7 @@ def load_notebook(data: bytes, source: str) -> Document:
             if number == len(cells) or not _BARE_HEADING.fullmatch(text[start:end]):  # a bare heading is in the path
                 builder.add(text[start:end], None, (*_names(path), f"cell {number}"))
         title = title or next(iter(_names(path)), "")
-    return builder.document(source, "application/x-ipynb+json", title or title_from(source))
+    return builder.document(source, "application/x-ipynb+json", title)
 
 
 def _names(path: Path) -> tuple[str, ...]:

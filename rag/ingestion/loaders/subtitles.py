@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
-from rag.ingestion.loaders.text import decode, title_from
+from rag.ingestion.loaders.text import decode
 from rag.text import one_line
 from rag.types import Document
 
@@ -43,7 +43,7 @@ def _load(data: bytes, source: str, form: str, media_type: str) -> Document:
         group.append(cue)
         size += len(cue.text)
     _add(builder, group)
-    return builder.document(source, media_type, title_from(source))
+    return builder.document(source, media_type)
 
 
 def _add(builder: DocumentBuilder, cues: list[Any]) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from rag.errors import DocumentError
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.nested_data import Branch, add_branches
-from rag.ingestion.loaders.text import title_from
 from rag.text import one_line
 from rag.types import Document
 
@@ -24,22 +23,20 @@ _LONGEST_NAME = 80
 
 
 def load_xml(data: bytes, source: str) -> Document:
-    """Read an XML document. Raises :class:`~rag.errors.DocumentError` for a broken one."""
+    """Read an XML document. Raises :class:`~rag.errors.DocumentError` for one with entities."""
     from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, fromstring
+    from defusedxml.ElementTree import fromstring
 
     try:
         root = fromstring(data)
     except DefusedXmlException:
         message = "its XML defines entities, which can expand without end"
         raise DocumentError("entities", message, "remove its document type definition") from None
-    except (ParseError, LookupError, ValueError) as error:  # the latter two: an unknown encoding
-        raise DocumentError("broken", f"it is not well-formed XML: {error}", "export or download it again") from None
     branch = _branch(root)
     builder = DocumentBuilder()
     add_branches(builder, branch.below or [branch])
     title = next((below.text for below in branch.below if below.name == "title"), "")
-    return builder.document(source, "application/xml", title or title_from(source))
+    return builder.document(source, "application/xml", title)
 
 
 def _branch(element: Element) -> Branch:
