@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from indexes.system import closed_on_error
 from rag.answering.abstention import apply_calibration
 from rag.config import Config, Resolved, load_config
-from rag.errors import InputError, storage_errors
+from rag.errors import InputError, UsageError, storage_errors
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage
 
@@ -62,12 +62,17 @@ class KnowledgeBase:
     """An index folder and everything that answers from it. Safe to call from many threads.
 
     ``config`` is the resolved configuration with the index's calibrated threshold; ``notes`` says what of a calibration
-    does not apply. Use it as a context manager, or call :meth:`close`.
+    does not apply. ``calibration_error`` is raised when an answer needs a calibration that cannot be read. Use it as a
+    context manager, or call :meth:`close`.
     """
 
     def __init__(self, folder: Path, config: Resolved, models: ModelPool | None = None) -> None:
         self.folder = folder
-        self.config, note = apply_calibration(config, folder)
+        self.calibration_error: UsageError | None = None
+        try:
+            self.config, note = apply_calibration(config, folder)
+        except UsageError as error:
+            self.config, note, self.calibration_error = config, None, error
         self.notes = () if note is None else (note,)
         self.models = models or ModelPool()
         self._owns_models = models is None
@@ -248,11 +253,16 @@ class KnowledgeBase:
 
     @property
     def answerer(self) -> Answerer:
-        """The answerer. The generator loads after the embedder and the index, so that it sees what memory is left."""
+        """The answerer. The generator loads after the embedder and the index, so that it sees what memory is left.
+
+        Raises ``calibration_error`` if there is one.
+        """
         from rag.factory import make_answerer
 
         with self._lock:
             if self._answerer is None:
+                if self.calibration_error is not None:
+                    raise self.calibration_error
                 self.retriever  # noqa: B018 - loads first, see above
                 config = self.config.config
                 self._answerer = make_answerer(config, self.models.generator(config))

@@ -112,6 +112,18 @@ def test_the_calibrated_threshold_of_the_index_applies(index: Path) -> None:
         assert "fitted for other" in kb.notes[0]
 
 
+def test_a_calibration_that_cannot_be_read_stops_answers_only(index: Path) -> None:
+    (index / "calibration.json").write_text("{", encoding="utf-8")
+    with rag.open(index, config="test") as kb:
+        assert kb.search(WEIGHT)
+        assert kb.stats().counts["ready"] == 3
+        for ask in (kb.ask, kb.stream):
+            with pytest.raises(rag.UsageError, match="is not a calibration"):
+                ask(WEIGHT)
+    with rag.open(index, config="test", settings={"answers.min_confidence": 0.0}) as kb:
+        assert kb.ask(WEIGHT).citations
+
+
 def test_documents_are_listed_removed_and_counted(index: Path) -> None:
     with rag.open(index, config="test") as kb:
         assert [d.source for d in kb.documents()] == ["docs/canteen.txt", "docs/fog.md", "docs/ru/mast.txt"]

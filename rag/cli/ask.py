@@ -78,6 +78,8 @@ def ask(
     """
     generators = [] if generator is None else [f"generator.type={generator}"]
     with open_knowledge_base(index, config, [*(settings or []), *generators], collapse=collapse) as knowledge_base:
+        if knowledge_base.calibration_error is not None:
+            raise knowledge_base.calibration_error
         for text in knowledge_base.notes:
             note(f"note: {text}")
         only = parse_filters(filters)

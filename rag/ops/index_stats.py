@@ -28,6 +28,7 @@ class IndexStats:
     """Figures of an index.
 
     ``derived`` has the generation of each derived index, None if it must be built. ``commits`` has the newest first.
+    ``problems`` says which folders cannot be read.
     """
 
     generation: int
@@ -37,6 +38,7 @@ class IndexStats:
     settings: Mapping[str, Any]
     derived: Mapping[str, int | None]
     commits: tuple[CommitRow, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,21 @@ def index_stats(folder: Path, config: Config) -> IndexStats:
     """Return the figures of an index. Raises what :func:`~rag.factory.open_index` raises."""
     with open_index(folder, config) as index:
         store = index.store
+        derived: dict[str, int | None] = {"dense": None, "lexical": None}
+        problems = []
+        try:
+            derived = {kind: row.generation if row else None for kind, row in index.published().items()}
+        except OSError as error:
+            problems.append(f"{error.filename} cannot be used: {error.strerror}; check path and permissions")
         return IndexStats(
             generation=store.generation,
             counts=store.counts(),
             size=bytes_below(folder),
             unused_vectors=store.unused_vectors(),
             settings=store.settings,
-            derived={kind: row.generation if row else None for kind, row in index.published().items()},
+            derived=derived,
             commits=tuple(store.commits()),
+            problems=tuple(problems),
         )
 
 

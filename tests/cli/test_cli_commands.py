@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import typer
-from cli_runner import ENTRY_POINT, EXAMPLES, Rag, environment
+from cli_runner import ENTRY_POINT, EXAMPLES, Rag, environment, error_of, process
 
 from indexes import Index
 from rag import __version__
@@ -478,7 +478,7 @@ def test_index_info_says_why_there_are_more_vectors_than_chunks(indexed: Path, r
 def test_index_info_json(indexed: Path, rag: Rag) -> None:
     value = rag("index", "info", "--json").json
     assert set(value) == {
-        "index", "generation", "counts", "bytes", "settings", "derived", "commits", "failures",
+        "index", "generation", "counts", "bytes", "settings", "derived", "commits", "failures", "problems",
     }  # fmt: skip
     assert value["counts"] == {
         "ready": 3, "stale": 0, "failed": 0, "chunks": 6, "vectors": 6, "tombstones": 0,
@@ -488,6 +488,54 @@ def test_index_info_json(indexed: Path, rag: Rag) -> None:
     assert [set(commit) for commit in value["commits"]] == [
         {"generation", "committed_at", "added", "changed", "removed", "failed", "run", "milliseconds", "bytes"}
     ]
+
+
+BROKEN_CALIBRATIONS = [
+    b"",
+    b"{",
+    b"[]",
+    b"\xff\xfe",
+    b'{"min_confidence": 2, "answering": "", "run": ""}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", BROKEN_CALIBRATIONS, ids=lambda content: content[:12].decode("latin-1"))
+def test_a_broken_calibration_stops_answers_only(indexed: Path, rag: Rag, content: bytes) -> None:
+    (indexed / ".rag" / "calibration.json").write_bytes(content)
+    problem = ".rag/calibration.json is not a calibration; delete it, or run `rag eval calibrate` again"
+    ran = rag("index", "info")
+    assert (ran.code, ran.err) == (0, f"warning: {problem}\n")
+    assert re.search(r"^documents +3 ready, 0 stale, 0 failed$", ran.out, re.MULTILINE)
+    assert rag("index", "info", "--json").json["problems"] == [problem]
+    for arguments in [("search", KEY), ("why", KEY, "--expect", "pump.pdf"), ("documents", "list")]:
+        assert rag(*arguments).code == 0
+    for arguments in [("ask", KEY), ("ask", "-"), ("ask", "--batch", "q.jsonl", "--out", "a.jsonl")]:
+        asked = rag(*arguments)
+        assert asked.code == 2
+        assert error_of(asked)[0] == ".rag/calibration.json is not a calibration"
+
+
+@pytest.mark.parametrize("name", ["calibration.json", "dense", "lexical"])
+def test_index_info_shows_the_rest_where_something_cannot_be_read(
+    indexed: Path, unprivileged: list[str], name: str
+) -> None:
+    (indexed / ".rag" / "calibration.json").write_text("{}", encoding="utf-8")
+    (indexed / ".rag" / name).chmod(0)
+    ran = process("index", "info", prefix=unprivileged)
+    (indexed / ".rag" / name).chmod(0o755)
+    assert ran.code == 0
+    assert f"warning: .rag/{name} " in ran.err
+    assert re.search(r"^documents +3 ready, 0 stale, 0 failed$", ran.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"\xff", b'{"version": 1}'])
+def test_index_info_takes_a_broken_manifest_for_none(indexed: Path, rag: Rag, content: bytes) -> None:
+    [manifest] = (indexed / ".rag" / "dense").glob("*/manifest.json")
+    manifest.write_bytes(content)
+    ran = rag("index", "info")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"^dense +built at the next ingestion$", ran.out, re.MULTILINE)
 
 
 def test_index_verify(indexed: Path, rag: Rag) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, open_knowledge_base
-from rag.cli.output import out, out_json
+from rag.cli.output import note, out, out_json
 from rag.text import counted
 
 __all__ = ["info"]
@@ -21,6 +21,10 @@ def info(
     """Show what the index contains and what it was made with."""
     with open_knowledge_base(index, config, settings) as knowledge_base:
         stats, documents = knowledge_base.stats(), knowledge_base.documents()
+        calibration = knowledge_base.calibration_error
+    problems = [*stats.problems, *([f"{calibration.message}; {calibration.remedy}"] if calibration else [])]
+    for problem in problems:
+        note(f"warning: {problem}")
     failures = [
         {"source": d.source, "state": d.state, "reason": d.reason, "message": d.message, "remedy": d.remedy}
         for d in documents
@@ -37,6 +41,7 @@ def info(
                 "derived": stats.derived,
                 "commits": [asdict(commit) for commit in stats.commits],
                 "failures": failures,
+                "problems": problems,
             }
         )
         return
