@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rag.embedding.base import Embedder
     from rag.generation.base import Completer, Extractor
     from rag.ingestion.report import IngestReport, Progress
+    from rag.ingestion.run import IngestObserver, IngestOptions
     from rag.ops.index_stats import IndexStats
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retrieved, Retriever
@@ -102,32 +104,34 @@ class KnowledgeBase:
 
     def ingest(
         self,
-        paths: str | Path | Iterable[str | Path],
+        paths: str | Path | Iterable[str | Path] | Mapping[str, Path] = (),
         *,
         prune: bool = False,
         force: bool = False,
         progress: Callable[[Progress], None] | None = None,
+        options: IngestOptions | None = None,
+        observer: IngestObserver | None = None,
+        purpose: str = "rag",
     ) -> IngestReport:
-        """Read files and folders into the index; unchanged files are skipped.
+        """Read files and folders into the index; unchanged files are skipped. A mapping names single files.
 
         ``prune`` removes documents whose files are gone, ``force`` even those of a folder that is now empty.
-        ``progress`` is called often, in this thread. Raises :class:`~rag.errors.InputError` for a wrong path. A file
-        that cannot be read is a failure in the report, not an error.
+        ``progress`` is called often, in this thread. ``options`` and ``observer`` replace these three and have more.
+        ``purpose`` is shown to processes that wait for the index. Raises :class:`~rag.errors.InputError` for a wrong
+        path. A file that cannot be read is a failure in the report, not an error.
         """
         from rag.factory import make_ingest_parts
-        from rag.ingestion.run import IngestObserver, IngestOptions, ingest_paths
+        from rag.ingestion.run import IngestObserver, IngestOptions, ingest_files, ingest_paths
 
-        names = [paths] if isinstance(paths, str | Path) else list(paths)
-        observer = IngestObserver(progress=progress) if progress else None
+        config = self.config.config
+        parts = make_ingest_parts(config, lambda: nullcontext(self.models.embedder(config)))
+        options = options or IngestOptions(prune=prune, force=force)
+        observer = observer or (IngestObserver(progress=progress) if progress else IngestObserver())
         with storage_errors():
-            return ingest_paths(
-                make_ingest_parts(self.config.config),
-                self.folder,
-                [Path(name) for name in names],
-                IngestOptions(prune=prune, force=force),
-                observer=observer,
-                purpose="rag",
-            )
+            if isinstance(paths, Mapping):
+                return ingest_files(parts, self.folder, paths, options, observer=observer, purpose=purpose)
+            names = [Path(name) for name in ([paths] if isinstance(paths, str | Path) else paths)]
+            return ingest_paths(parts, self.folder, names, options, observer=observer, purpose=purpose)
 
     # Asking -------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from rag_project import FOG
 
 import rag
 from rag.answering.abstention import save_calibration
+from rag.embedding.base import Float32
+from rag.embedding.fake import FakeEmbedder
 from rag.generation.fake import FakeCompleter
 
 WEIGHT = "How much does the fog sensor weigh?"
@@ -72,6 +75,29 @@ def test_a_second_ingestion_is_seen_without_opening_again(docs: Path, index: Pat
         (docs / "new.txt").write_text("The zeppelin lands at noon.")
         assert kb.ingest(docs).added == 1
         assert kb.search("zeppelin", k=1, filter="source=docs/new.txt")[0].text == "The zeppelin lands at noon."
+
+
+def test_an_ingestion_uses_the_embedder_of_the_pool(docs: Path) -> None:
+    class Watched(FakeEmbedder):
+        passages = 0
+        closed = False
+
+        def embed_passages(self, texts: Sequence[str]) -> Float32:
+            self.passages += len(texts)
+            return super().embed_passages(texts)
+
+        def close(self) -> None:
+            self.closed = True
+
+    config, models, embedder = rag.load_config("test"), rag.ModelPool(), Watched()
+    models.put(config.config, embedder=embedder)
+    with rag.KnowledgeBase(docs.parent / ".rag", config, models) as kb:
+        assert kb.ingest(docs).embedded == embedder.passages > 0
+        assert kb.search(WEIGHT)
+        assert kb.ingest({"docs/one.txt": docs / "canteen.txt"}).added == 1
+    assert not embedder.closed
+    models.close()
+    assert embedder.closed
 
 
 def test_search_ask_batch_and_stream_agree(index: Path) -> None:

@@ -55,8 +55,8 @@ def ingest(
         raise UsageError("--force has no effect without --prune", "use both, or neither")
     resolved = resolve(config, settings)
     from rag.cli.ingest_report import plan_json, print_plan, print_problems, print_report, report_json
-    from rag.factory import make_ingest_parts
-    from rag.ingestion.run import IngestOptions, ingest_paths, plan_ingest
+    from rag.ingestion.run import IngestOptions, plan_ingest
+    from rag.knowledge_base import KnowledgeBase
 
     options = IngestOptions(prune=prune, force=force, rehash=rehash, retry_failed=retry_failed)
     if dry_run:
@@ -66,9 +66,8 @@ def ingest(
         else:
             print_plan(plan)
         return
-    with _on_stderr(resolved.config) as observer:
-        parts = make_ingest_parts(resolved.config)
-        report = ingest_paths(parts, index, paths or [], options, observer=observer, purpose="rag ingest")
+    with KnowledgeBase(index, resolved) as knowledge_base, _on_stderr(resolved.config) as observer:
+        report = knowledge_base.ingest(paths or (), options=options, observer=observer, purpose="rag ingest")
     print_problems(report)
     if as_json:
         out_json(report_json(report, str(index)))

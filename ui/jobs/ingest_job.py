@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rag.errors import FAILURES, explain
 
 if TYPE_CHECKING:
-    from rag.config import Config
+    from rag.config import Resolved
     from rag.ingestion.report import IngestReport
     from rag.ingestion.run import IngestObserver
 
@@ -36,7 +36,7 @@ def run_job(job: dict[str, Any], emit: Emit) -> None:
     from rag.config import load_config
 
     try:
-        config = load_config(job["config"], job["assignments"]).config
+        config = load_config(job["config"], job["assignments"])
         report = _ingest(job, config, emit)
         failures = [[f.source, f.reason, f.message, f.remedy] for f in report.failures]
         counts = {
@@ -49,18 +49,15 @@ def run_job(job: dict[str, Any], emit: Emit) -> None:
         emit("failed", message=failure.message, remedy=failure.remedy, kind=failure.kind)
 
 
-def _ingest(job: dict[str, Any], config: Config, emit: Emit) -> IngestReport:
-    from rag.factory import make_ingest_parts
-    from rag.ingestion.run import IngestOptions, ingest_files, ingest_paths
+def _ingest(job: dict[str, Any], config: Resolved, emit: Emit) -> IngestReport:
+    from rag.ingestion.run import IngestOptions
+    from rag.knowledge_base import KnowledgeBase
 
     emit("stage", stage="find")
-    parts, index, observer = make_ingest_parts(config), Path(job["index"]), _observer(emit)
     options = IngestOptions(reread=bool(job["reread"]), retry_failed=not job["paths"])
-    if job["paths"]:
-        paths = [Path(path) for path in job["paths"]]
-        return ingest_paths(parts, index, paths, options, observer=observer, purpose=PURPOSE)
     files = {source: Path(path) for path, source in job["files"]}
-    return ingest_files(parts, index, files, options, observer=observer, purpose=PURPOSE)
+    with KnowledgeBase(Path(job["index"]), config) as knowledge_base:
+        return knowledge_base.ingest(job["paths"] or files, options=options, observer=_observer(emit), purpose=PURPOSE)
 
 
 def _observer(emit: Emit) -> IngestObserver:
