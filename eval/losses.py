@@ -70,27 +70,18 @@ def count_losses(losses: Iterable[str | None]) -> dict[str, int]:
     return {stage: counts[stage] for stage in STAGES}
 
 
-def em_lost(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int, float]]:
+def em_lost(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int, float]]:
     """Return (stage, label, questions, points of EM) for every stage, in the order of the pipeline.
 
     Wrong answers without a stage come last as ``unclassed``, so that points and EM add up to 100. Empty if nothing was
     asked or only retrieval was measured.
     """
-    asked = len(rows) or int((manifest.get("dataset") or {}).get("asked") or 0)
     scores = [row["em"] for row in rows]
-    if not asked or None in scores:
+    if not rows or None in scores:
         return []
-    counts = _counts(manifest.get("losses"), rows)
-    lost = [(stage, STAGES.get(stage, stage), count, 100 * count / asked) for stage, count in counts.items()]
-    unclassed = sum(1 for score in scores if score < 1) - sum(counts.values())
+    counts = dict.fromkeys(STAGES, 0) | Counter(str(row["loss"]) for row in rows if row.get("loss"))
+    unclassed = sum(score < 1 for score in scores) - sum(counts.values())
     if unclassed > 0:
-        lost.append(("unclassed", "Not classified", unclassed, 100 * unclassed / asked))
-    return lost
-
-
-def _counts(recorded: object, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the questions lost by stage: as the manifest records them, else counted from the rows."""
-    counts = dict.fromkeys(STAGES, 0)
-    if isinstance(recorded, Mapping):
-        return counts | {str(stage): int(count or 0) for stage, count in recorded.items()}
-    return counts | Counter(str(row["loss"]) for row in rows if row.get("loss"))
+        counts["unclassed"] = unclassed
+    labels = {**STAGES, "unclassed": "Not classified"}
+    return [(stage, labels.get(stage, stage), count, 100 * count / len(rows)) for stage, count in counts.items()]

@@ -90,7 +90,7 @@ def report_json(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) 
         "manifest": dict(manifest),
         "em_lost": [
             {"stage": stage, "label": label, "questions": count, "points": points}
-            for stage, label, count, points in em_lost(manifest, rows)
+            for stage, label, count, points in em_lost(rows)
         ],
         "latency_s": {f"p{q}": percentile(seconds, q) for q in (50, 95, 99)} if seconds else None,
         "values": values,

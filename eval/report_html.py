@@ -42,7 +42,7 @@ def render_run(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
     seconds = latencies(rows)
     figures = {
         "metrics": run_plots.metric_bars(metrics),
-        "losses": run_plots.loss_waterfall(em_lost(manifest, rows)),
+        "losses": run_plots.loss_waterfall(em_lost(rows)),
         "retrieval": run_plots.recall_curve(metrics),
         "abstention": run_plots.risk_coverage_curve((manifest.get("abstention") or {}).get("risk_coverage")),
         "latency": run_plots.latency_histogram(seconds),

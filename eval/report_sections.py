@@ -57,7 +57,7 @@ def run_sections(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     """Return the sections of the report of a run, in order."""
     return [
         _metrics(manifest),
-        _losses(manifest, rows),
+        _losses(rows),
         _retrieval(manifest),
         _abstention(manifest),
         _latency(manifest, rows),
@@ -87,8 +87,8 @@ def _metrics(manifest: Mapping[str, Any]) -> Section:
     return Section("metrics", "Metrics", (text, " ".join(descriptions)), table)
 
 
-def _losses(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Section:
-    title, lost = "EM lost per stage", em_lost(manifest, rows)
+def _losses(rows: Sequence[Mapping[str, Any]]) -> Section:
+    title, lost = "EM lost per stage", em_lost(rows)
     if not lost:
         return Section("losses", title, ("No question was answered.",))
     total, points = sum(count for *_, count, _ in lost), sum(points for *_, points in lost)

@@ -170,10 +170,10 @@ def test_markdown_has_the_settings_and_the_figures() -> None:
 
 def test_losses_add_up_even_if_a_wrong_answer_has_no_stage() -> None:
     rows = [row(0), row(1, right=False), row(2, right=False, loss=None), row(3)]
-    lost = em_lost(manifest(rows), rows)
+    lost = em_lost(rows)
     assert [stage for stage, *_ in lost] == [*STAGES, "unclassed"]
     assert sum(points for *_, points in lost) == 50.0
-    assert em_lost({"losses": None}, rows) == lost
+    assert em_lost([]) == em_lost([row(0, em=None)]) == []
 
 
 def test_report_json_has_values_and_no_texts() -> None:

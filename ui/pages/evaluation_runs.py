@@ -101,7 +101,7 @@ def _overview(desk: Desk, entry: RunEntry, run: RunData) -> None:
     left, right = st.columns(2)
     with left:
         _figure(t, drawn, "losses")
-        if not loss_rows(run.manifest, run.rows, t):
+        if not loss_rows(run.rows, t):
             st.caption(t("evaluation.no_losses"))
     with right:
         _figure(t, drawn, "metrics")

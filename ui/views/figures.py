@@ -39,7 +39,7 @@ def run_figures(
     abstention = manifest.get("abstention")
     curve = abstention.get("risk_coverage") if isinstance(abstention, Mapping) else None
     drawn = {
-        "losses": run_plots.loss_waterfall(loss_rows(manifest, rows, t), words),
+        "losses": run_plots.loss_waterfall(loss_rows(rows, t), words),
         "metrics": run_plots.metric_bars(metrics, words),
         "risk": run_plots.risk_coverage_curve(curve, words),
         "latency": run_plots.latency_histogram(latencies(rows), words),

@@ -128,13 +128,11 @@ def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
     return rows
 
 
-def loss_rows(
-    manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Texts
-) -> list[tuple[str, str, int, float]]:
+def loss_rows(rows: Sequence[Mapping[str, Any]], t: Texts) -> list[tuple[str, str, int, float]]:
     """Return :func:`~eval.losses.em_lost` with its labels in the language of the page."""
     return [
         (stage, named(t, f"evaluation.loss_{stage}", label), count, points)
-        for stage, label, count, points in em_lost(manifest, rows)
+        for stage, label, count, points in em_lost(rows)
     ]
 
 
