@@ -59,7 +59,7 @@ WATCH = """() => {
 
 def in_process(index: Path) -> list[float]:
     """Return the milliseconds to the first text of each question, asked of the pipeline itself."""
-    from ui.jobs.engines import engines
+    from ui.jobs.background import engines
 
     pipeline = engines().get(index, "cpu").pipeline()
     told = []

@@ -1,13 +1,12 @@
 """What Streamlit runs (:mod:`ui.entry.app`) for every session and interaction: language, collection, one page.
 
 Each row of ``PAGES`` is a page. Nothing heavy is imported here: models load in the background
-(:mod:`ui.jobs.engines`) while the page is already there.
+(:mod:`ui.jobs.background`) while the page is already there.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +45,14 @@ def main() -> None:
     if not _is_let_in(here):
         return
 
-    def opener(page: Page) -> Callable[[], None]:
-        return lambda: importlib.import_module(page.module).show(here)
-
     first = next(iter(PAGES))
     pages = [
-        st.Page(opener(page), title=here.t(f"app.{name}"), icon=page.icon, url_path=name, default=name == first)
+        st.Page(
+            lambda page=page: importlib.import_module(page.module).show(here),  # type: ignore[misc] # bound in the loop
+            title=here.t(f"app.{name}"), icon=page.icon, url_path=name, default=name == first,
+        )
         for name, page in PAGES.items()
-    ]
+    ]  # fmt: skip
     st.navigation(pages).run()
 
 

@@ -12,7 +12,7 @@ import pytest
 from browsing import Sink, served
 from ui_project import CHROMIUM, FILES, Server, ingest, open_page, start_server, stop_server
 
-from ui.jobs import engines as engines_module
+from ui.jobs import background as engines_module
 from ui.settings import UiSettings, use
 
 if TYPE_CHECKING:

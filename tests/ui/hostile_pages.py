@@ -86,7 +86,7 @@ def documents_failed(_: Here, texts: list[str]) -> None:
 
 
 def lab(_: Here, texts: list[str]) -> None:
-    from ui.jobs.engines import Engines
+    from ui.jobs.background import Engines
     from ui.pages.lab import show
 
     Engines.reranker = lambda self, config: None  # type: ignore[method-assign]  # the bundled reader says nothing more
@@ -152,7 +152,7 @@ def evaluation_running(_: Here, texts: list[str]) -> None:
 
     import ui.jobs.evaluations as module
     from ui.pages.evaluation import show
-    from ui.views.running import progress_words
+    from ui.views.runs import progress_words
 
     mode, here = st.query_params.get("mode", "running"), _here()
     runs = here.settings.runs
@@ -207,8 +207,7 @@ def system(_: Here, texts: list[str]) -> None:
 
 def chat(_: Here, texts: list[str]) -> None:
     from ui.pages.chat import show
-    from ui.storage.conversation import Conversation
-    from ui.storage.history import Chats, Turn
+    from ui.storage.chats import Chats, Conversation, Turn
 
     here = dataclasses.replace(_here(), owner=OWNER)
     if "conversation" not in st.session_state:

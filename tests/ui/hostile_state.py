@@ -18,8 +18,7 @@ from eval.runs import FORMAT
 from rag.types import Answer, Citation, Note, Passage, Sentence, Usage
 from ui.jobs.ingest_job import run_job
 from ui.settings import UiSettings
-from ui.storage.conversation import Conversation
-from ui.storage.history import Chat, Chats, Turn
+from ui.storage.chats import Chat, Chats, Conversation, Turn
 from ui.storage.uploads import Incoming, StoredUpload, Uploads
 
 __all__ = ["OWNER", "answer_of", "build", "names", "settings_of"]

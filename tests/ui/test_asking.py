@@ -15,8 +15,7 @@ from rag.answering import query_rewriting as followup
 from rag.knowledge_base import KnowledgeBase
 from rag.retrieval.filters import Filter
 from ui.jobs.asking import Asking, Outcome
-from ui.jobs.background import Task
-from ui.jobs.engines import Engine, engines
+from ui.jobs.background import Engine, Task, engines
 from ui.settings import UiSettings
 
 QUESTION = "How much does the fog sensor weigh and where does it stand?"

@@ -21,8 +21,8 @@ def given(ingested: Path, settings: Callable[..., UiSettings]) -> UiSettings:
     return settings(ingested)
 
 
-def names(settings: UiSettings) -> list[tuple[str, bool]]:
-    return [(one.name, one.filled) for one in listed(settings)]
+def names(settings: UiSettings) -> list[str]:
+    return [folder.name for folder in listed(settings)]
 
 
 def test_what_counts_as_a_collection(given: UiSettings) -> None:
@@ -32,11 +32,11 @@ def test_what_counts_as_a_collection(given: UiSettings) -> None:
     (parent / "broken").mkdir()
     (parent / "broken" / "rag.db").write_bytes(b"nonsense" * 100)
     create(given, "Договоры 2024")
-    assert names(given) == [(".rag", True), ("broken", True), ("other", True), ("Договоры 2024", False)]
+    assert names(given) == [".rag", "broken", "other", "Договоры 2024"]
 
 
 def test_the_given_one_is_listed_before_it_is_there(tmp_path: Path) -> None:
-    assert names(UiSettings(tmp_path / "nowhere" / ".rag")) == [(".rag", False)]
+    assert names(UiSettings(tmp_path / "nowhere" / ".rag")) == [".rag"]
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_name_that_is_taken(given: UiSettings, name: str) -> None:
 
 def test_a_collection_is_removed_with_its_uploads(given: UiSettings) -> None:
     made = create(given, "second")
-    shutil.copytree(given.index, made.folder, dirs_exist_ok=True)
-    kept = uploads_of(given, made.folder).keep(Incoming("a.txt", b"words"))
+    shutil.copytree(given.index, made, dirs_exist_ok=True)
+    kept = uploads_of(given, made).keep(Incoming("a.txt", b"words"))
     uploads_of(given, given.index).keep(Incoming("a.txt", b"words"))
-    delete(given, made.folder)
-    assert names(given) == [(".rag", True)]
-    assert not made.folder.exists()
-    assert uploads_of(given, made.folder).path(kept.source) is None  # type: ignore[union-attr]
+    delete(given, made)
+    assert names(given) == [".rag"]
+    assert not made.exists()
+    assert uploads_of(given, made).path(kept.source) is None  # type: ignore[union-attr]
     assert uploads_of(given, given.index).path("upload://a.txt") is not None
 
 
@@ -93,4 +93,4 @@ def test_nothing_is_removed_that_is_no_collection_or_is_being_written(given: UiS
     assert folder.exists()
     with writer_lock(given.index, "rag ingest"), pytest.raises(IndexLockedError):
         delete(given, given.index)
-    assert names(given) == [(".rag", True)]
+    assert names(given) == [".rag"]

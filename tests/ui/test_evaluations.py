@@ -21,9 +21,8 @@ from rag.factory import made_with, make_embedder, open_or_create
 from ui.i18n import Texts
 from ui.jobs.evaluations import Evaluation, Evaluations, Request
 from ui.text.safe import label
-from ui.views.index_fit import refuse_unfit
-from ui.views.running import ended_words, has_answers, progress_words, running_words
-from ui.views.sweep_files import keep_sweep, sweep_of
+from ui.views.new_evaluation import keep_sweep, refuse_unfit, sweep_of
+from ui.views.runs import ended_words, has_answers, progress_words, running_words
 
 FAKE = """
 import json, sys, time

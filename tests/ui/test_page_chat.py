@@ -12,10 +12,9 @@ from streamlit.testing.v1 import AppTest
 from ui_project import ingest
 
 import ui.components.frame
-from ui.jobs.engines import Engine, engines
-from ui.server.owners import COOKIE, new_token, owner_of
+from ui.jobs.background import Engine, engines
 from ui.settings import UiSettings
-from ui.storage.history import Chats
+from ui.storage.chats import COOKIE, Chats, new_token, owner_of
 
 APP = Path(ui.__file__).with_name("entry") / "app.py"
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
@@ -268,7 +267,7 @@ def test_a_script_that_is_ended_in_the_middle_stops_the_engine_and_keeps_what_ca
     state = settings(ingested, "generator.model=slow").state
     calls = []
 
-    def status(here: object, engine: object, event: object) -> str:
+    def status(page: object, event: object) -> str:
         calls.append(event)
         if any(getattr(e, "text", "") for e in calls):
             raise StopException

@@ -18,7 +18,7 @@ from rag.config import load_config
 from rag.factory import open_index
 from rag.retrieval.filters import Filter
 from ui.jobs import ingesting as ingesting_module
-from ui.jobs.engines import engines
+from ui.jobs.background import engines
 from ui.jobs.ingesting import Ingestions, Work, ingestions
 from ui.settings import UiSettings
 from ui.storage.collections import create, uploads_of
@@ -385,7 +385,7 @@ def test_a_collection_that_vanished_gives_way_to_the_first(ingested: Path, setti
     create(now, "Third")
     page = opened(collection="Second")
     assert "has no documents yet" in texts(page)
-    shutil.rmtree(made.folder)
+    shutil.rmtree(made)
     page.run()
     assert "3 documents" in texts(page)
 

@@ -12,7 +12,7 @@ from ui_project import ingest
 from rag.config import RetrievalConfig
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retriever
-from ui.jobs.engines import Engines, engines
+from ui.jobs.background import Engines, engines
 from ui.settings import UiSettings
 
 Set = Callable[..., UiSettings]

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_assets_routes
 
-from ui.jobs.engines import Engines
+from ui.jobs.background import Engines
 from ui.server import launch as server
 from ui.server.launch import Login
 
@@ -33,15 +33,15 @@ def test_a_file_stands_behind_the_password_and_under_the_policy() -> None:
 def test_warming_leaves_nothing_to_import_for_the_first_page() -> None:
     code = """
 import sys
-from ui.server.warm import warm
+from ui.server.launch import warm
 warm()
 known = set(sys.modules)
 import ui.app, ui.pages.chat
-from ui.i18n import LANGUAGES, Texts, _page
-read = _page.cache_info().misses
+from ui.i18n import LANGUAGES, Texts, table
+read = table.cache_info().misses
 for language in LANGUAGES:
     Texts(language)("chat.reading", n=1234)
-assert _page.cache_info().misses == read
+assert table.cache_info().misses == read
 assert {"ui.pages.chat", "streamlit.emojis"} <= known
 assert not {"torch", "faiss", "openvino", "transformers"} & known, "models are not for the start"
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,18 @@ from hypothesis import strategies as st
 from rag.errors import Failure
 from rag.types import Answer
 from ui.jobs.asking import Clock
-from ui.server.owners import COOKIE, new_token, owner_of
-from ui.storage.conversation import Conversation, again
-from ui.storage.history import FILE, Chat, Chats, HistoryError, Turn, title_of
+from ui.storage.chats import (
+    COOKIE,
+    FILE,
+    Chat,
+    Chats,
+    Conversation,
+    HistoryError,
+    Turn,
+    new_token,
+    owner_of,
+    title_of,
+)
 
 TEXT = st.text(max_size=20)
 
@@ -87,7 +97,7 @@ def test_the_latest_chat_stands_first_and_a_turn_moves_it_there(tmp_path: Path) 
 def test_a_turn_of_a_known_id_takes_its_place(tmp_path: Path) -> None:
     chats = Chats(tmp_path)
     chat = kept(chats, "me", "one", "two")
-    chats.put("me", chat, again(Turn("one", shown="better"), chat.turns[0]))
+    chats.put("me", chat, replace(Turn("one", shown="better"), id=chat.turns[0].id))
     found = chats.load("me", chat.id)
     assert found is not None and [turn.said for turn in found.turns] == ["better", "answer to two"]
 
@@ -240,9 +250,9 @@ def test_without_an_owner_nothing_is_written(tmp_path: Path) -> None:
 def test_asking_again_keeps_the_old_answer_where_none_came(tmp_path: Path) -> None:
     now = Conversation(Chats(tmp_path), "me")
     now.store(Turn("one", shown="old"), now.chat)
-    now.store(again(Turn("one", stopped=True), now.chat.turns[0]), now.chat)
+    now.store(replace(Turn("one", stopped=True), id=now.chat.turns[0].id), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["old"]
-    now.store(again(Turn("one", shown="new"), now.chat.turns[0]), now.chat)
+    now.store(replace(Turn("one", shown="new"), id=now.chat.turns[0].id), now.chat)
     assert [turn.said for turn in now.chat.turns] == ["new"]
 
 

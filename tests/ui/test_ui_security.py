@@ -19,7 +19,7 @@ from ui.server import launch as server
 from ui.server.launch import Login, check_host, check_port, configured_login
 from ui.server.login import COOKIE as LOGIN
 from ui.server.login import FREE_ATTEMPTS, MOST_ADDRESSES, Passwords
-from ui.server.owners import COOKIE
+from ui.storage.chats import COOKIE
 from ui.theme import DARK, LIGHT, MARK
 
 PASSWORD = "correct horse"

@@ -16,7 +16,7 @@ from indexes.errors import StoreError
 from rag.errors import RagError
 from rag.types import NoteKind
 from ui.i18n import Texts
-from ui.storage.history import HistoryError
+from ui.storage.chats import HistoryError
 from ui.text.failures import failure_of
 
 UI = Path(__file__).parents[2] / "ui"

@@ -20,7 +20,7 @@ from eval.runs import RunData, RunEntry, list_runs, list_sweeps, load_run
 from rag.errors import UsageError
 from ui.i18n import Texts
 from ui.views.figures import plot_words, run_figures, sweep_figures
-from ui.views.question_files import keep_upload, look, setting_lines
+from ui.views.new_evaluation import keep_upload, look, setting_lines
 from ui.views.questions import Filter, chosen, gold_spans, losses_in, opened, verdict_of
 from ui.views.runs import comparison_rows, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
 from ui.views.words import noted

@@ -10,8 +10,8 @@ from evidence_samples import cited, passage
 from rag.evidence.citations import cite
 from rag.types import Answer, Citation
 from ui.i18n import Texts
-from ui.views.evidence import Piece, cited_html, pieces, sources
-from ui.views.places import full_place, place, short_name
+from ui.views.chat import Piece, cited_html, pieces, sources
+from ui.views.words import full_place, place, short_name
 
 TWO = "The pump is tested in March. Nobody knows who built the mountain railway.\n\n- The lamp is tested in June."
 

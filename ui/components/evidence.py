@@ -19,8 +19,8 @@ from rag.types import Answer
 from ui.components.frame import Here
 from ui.storage.collections import uploads_of
 from ui.text.safe import block
-from ui.views.evidence import Source, cited_html, pieces, sources
-from ui.views.places import place, short_name
+from ui.views.chat import Source, cited_html, pieces, sources
+from ui.views.words import place, short_name
 
 if TYPE_CHECKING:
     from rag.ingestion.loaders.pdf_page import PageImage

@@ -15,7 +15,7 @@ from rag.types import Answer
 from ui.components.frame import Here, showing_failures
 from ui.storage.feedback import Case, FeedbackStore, Rating, find_words
 from ui.text.safe import distinct, one_line
-from ui.views.places import place, short_name
+from ui.views.words import place, short_name
 
 if TYPE_CHECKING:
     from rag.types import Passage

@@ -42,32 +42,28 @@ def draw_fields(t: Texts) -> None:
     st.caption(t("documents.filter_help"))
     left, right = st.columns(2)
     left.text_input(
-        t("documents.filter_source"), " ".join(now.sources[:1]), key=_key("source", number), max_chars=500,
+        t("documents.filter_source"), " ".join(now.sources[:1]), key=f"filter_source_{number}", max_chars=500,
         placeholder=t("documents.filter_source_hint"), **shared,
     )  # fmt: skip
     types = list(filter_types())
     known = [name for name in now.types if name in types]
-    right.multiselect(t("documents.filter_types"), types, known, key=_key("types", number), **shared)
+    right.multiselect(t("documents.filter_types"), types, known, key=f"filter_types_{number}", **shared)
     for place, name in zip(st.columns(4), _DAYS, strict=True):
         place.date_input(
-            t(f"documents.filter_{name}"), getattr(now, name), key=_key(name, number), format="YYYY-MM-DD",
+            t(f"documents.filter_{name}"), getattr(now, name), key=f"filter_{name}_{number}", format="YYYY-MM-DD",
             min_value=dt.date(1980, 1, 1), max_value=dt.date(2100, 1, 1), **shared,
         )  # fmt: skip
     if not now.empty:
         st.button(t("documents.filter_clear"), key="filter_clear", on_click=_clear)
 
 
-def _key(name: str, number: int) -> str:
-    return f"filter_{name}_{number}"
-
-
 def _keep(number: int) -> None:
     state = st.session_state
-    source = str(state.get(_key("source", number)) or "").strip()
+    source = str(state.get(f"filter_source_{number}") or "").strip()
     if source and not any(c in source for c in "*?["):
         source = f"*{source}*"  # a bare name is meant wherever it stands
-    days = {name: state.get(_key(name, number)) for name in _DAYS}
-    state[FILTER] = Filter((source,) if source else (), tuple(state.get(_key("types", number)) or ()), **days)
+    days = {name: state.get(f"filter_{name}_{number}") for name in _DAYS}
+    state[FILTER] = Filter((source,) if source else (), tuple(state.get(f"filter_types_{number}") or ()), **days)
 
 
 def _clear() -> None:

@@ -16,9 +16,9 @@ import streamlit as st
 from rag.config import Config, Resolved
 from rag.errors import Failure
 from ui.i18n import LANGUAGES, Texts
-from ui.jobs.engines import Engine, configured, engines
-from ui.server.owners import owner_of
+from ui.jobs.background import Engine, configured, engines
 from ui.settings import UiSettings
+from ui.storage.chats import owner_of
 from ui.storage.collections import listed
 from ui.text.failures import FORESEEN, failure_of, traced
 from ui.text.safe import distinct
@@ -87,7 +87,7 @@ def _collection(settings: UiSettings, t: Texts) -> Path:
     """Let the user choose among the collections, where there are several; return the chosen folder."""
     if chosen := st.session_state.pop("collection_next", None):  # by a page, whose widgets cannot set this one's
         st.session_state["collection"] = chosen
-    folders = {collection.name: collection.folder for collection in listed(settings)}
+    folders = {folder.name: folder for folder in listed(settings)}
     if len(folders) == 1:
         return settings.index
     if st.session_state.get("collection") not in folders:  # none chosen yet, or removed since

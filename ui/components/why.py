@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rag.ops.explain import Attribution
     from rag.retrieval.filters import Filter
     from rag.types import Passage
-    from ui.jobs.engines import Engine
+    from ui.jobs.background import Engine
 
 __all__ = ["show_why"]
 

@@ -19,7 +19,7 @@ from rag.errors import Failure, RagError
 from rag.knowledge_base import KnowledgeBase, QuestionStream
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage
-from ui.jobs.engines import Engine
+from ui.jobs.background import Engine
 from ui.text.failures import failure_of, traced
 
 __all__ = ["Asking", "Clock", "Event", "Outcome"]

@@ -14,11 +14,10 @@ from rag.factory import open_index
 from rag.ingestion.discovery import is_upload, source_path
 from rag.ops.index_folders import holds_index, remove_documents
 from ui.components.adding import begin, draw_adding, draw_ingestions, forget_messages
-from ui.components.collection import draw_collections
 from ui.components.filter import chosen_filter, draw_filter
 from ui.components.frame import Here, showing_failures
 from ui.jobs.ingesting import Failed
-from ui.storage.collections import uploads_of
+from ui.storage.collections import create, delete, uploads_of
 from ui.text.safe import distinct, one_line
 from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
 
@@ -29,6 +28,7 @@ __all__ = ["show"]
 
 _MOST_PROBLEMS = 50
 _MESSAGES = "documents_done"
+_COLLECTION_MESSAGE = "collections_help"
 
 
 def show(here: Here) -> None:
@@ -46,7 +46,7 @@ def show(here: Here) -> None:
             _draw_documents(here, config)
         else:
             st.text(t("documents.empty"))
-    draw_collections(here)
+    _draw_collections(here)
 
 
 def _draw_documents(here: Here, config: Config) -> None:
@@ -176,3 +176,35 @@ def _draw_preview(here: Here, row: DocumentRow, text: str, chunks: Sequence[Chun
     start, end = window_of((part - 1) * WINDOW, len(text))
     st.html(preview(text, chunks, start, end))
     st.caption(t("documents.preview_part", start=start + 1, end=end, length=len(text)))
+
+
+# Collections ---------------------------------------------------------------------------------------------------------
+
+
+def _draw_collections(here: Here) -> None:
+    """Draw the ways to make and delete collections; a deletion wants the name typed."""
+    t = here.t
+    with st.expander(t("documents.collections"), icon=":material/library_books:"):
+        st.caption(t("documents.collections_help"))
+        if key := st.session_state.pop(_COLLECTION_MESSAGE, ""):
+            st.text(t(key))
+        with st.form("collection_create", border=False, clear_on_submit=True):
+            name = st.text_input(t("documents.collection_name"), key="collection_name", max_chars=60)
+            if st.form_submit_button(t("documents.collection_create")):
+                with showing_failures():
+                    _switch_to(create(here.settings, name).name, "documents.collection_created")
+        with st.popover(t("documents.collection_delete"), icon=":material/delete:"):
+            st.text(t("documents.collection_sure", name=here.index.name))
+            typed = st.text_input(t("documents.collection_confirm"), key="collection_confirm")
+            sure = typed.strip() == here.index.name
+            if st.button(t("documents.collection_button"), disabled=not sure, type="primary", key="collection_delete"):
+                with showing_failures():
+                    delete(here.settings, here.index)
+                    _switch_to(here.settings.index.name, "documents.collection_deleted")
+
+
+def _switch_to(name: str, message: str) -> None:
+    # The widget of the sidebar is drawn already in this run: its choice is made at the beginning of the next.
+    st.session_state["collection_next"] = name
+    st.session_state[_COLLECTION_MESSAGE] = message
+    st.rerun()

@@ -17,9 +17,16 @@ from ui.i18n import Texts
 from ui.jobs.evaluations import Request, evaluations
 from ui.pages.evaluation_running import show_running
 from ui.text.safe import one_line
-from ui.views.index_fit import refuse_unfit
-from ui.views.question_files import FEEDBACK, Questions, keep_upload, look, setting_lines
-from ui.views.sweep_files import keep_sweep, sweep_of
+from ui.views.new_evaluation import (
+    FEEDBACK,
+    Questions,
+    keep_sweep,
+    keep_upload,
+    look,
+    refuse_unfit,
+    setting_lines,
+    sweep_of,
+)
 
 __all__ = ["show"]
 

@@ -11,9 +11,8 @@ from ui.i18n import Texts
 from ui.pages.evaluation import Desk
 from ui.pages.waiting import selected_row, table
 from ui.text.safe import block, escape, marked, one_line
-from ui.views.places import full_place
 from ui.views.questions import Filter, Opened, Read, chosen, losses_in, opened, verdict_of
-from ui.views.words import named, noted
+from ui.views.words import full_place, named, noted
 
 __all__ = ["show", "show_question"]
 

@@ -10,7 +10,7 @@ from rag.errors import Failure
 from ui.components.frame import Here, show_failure
 from ui.i18n import Texts
 from ui.jobs.evaluations import Evaluation, evaluations
-from ui.views.running import ended_words, has_answers, progress_words, running_words
+from ui.views.runs import ended_words, has_answers, progress_words, running_words
 
 __all__ = ["show_running"]
 

@@ -14,7 +14,7 @@ from rag.ops.index_folders import holds_index
 from rag.retrieval.retriever import MAX_QUESTION_CHARS, check_question
 from ui.components.filter import chosen_filter
 from ui.components.frame import Here, show_failure, showing_failures
-from ui.jobs.engines import engines
+from ui.jobs.background import engines
 from ui.text.failures import failure_of
 from ui.text.safe import distinct, escape, one_line
 from ui.views.documents import name_of

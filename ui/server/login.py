@@ -4,7 +4,7 @@ The password is stored only as its scrypt hash. A user who enters it gets a cook
 the tokens are stored, in memory, so a restart logs everyone out. After a few wrong passwords an address has to
 wait, longer each time; the passwords of all addresses are checked one after the other.
 
-A password is no identity: chats belong to browsers, not to users (:mod:`ui.server.owners`). For users with names
+A password is no identity: chats belong to browsers, not to users (:mod:`ui.storage.chats`). For users with names
 there is OpenID Connect, which is Streamlit's own.
 """
 

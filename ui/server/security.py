@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ui.server.owners import COOKIE, new_token
+from ui.storage.chats import COOKIE, new_token
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -102,7 +102,7 @@ class SecurityHeaders:
 
 
 class BrowserCookie:
-    """ASGI middleware that sets the cookie under which a browser's chats are stored (:mod:`ui.server.owners`)."""
+    """ASGI middleware that sets the cookie under which a browser's chats are stored (:mod:`ui.storage.chats`)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -9,53 +9,38 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.errors import InputError
 from rag.ops.index_folders import holds_index, remove_index
-from ui.jobs.engines import engines
+from ui.jobs.background import engines
 from ui.settings import UiSettings
 from ui.storage.uploads import Uploads
 
-__all__ = ["Collection", "create", "delete", "listed", "uploads_of"]
+__all__ = ["create", "delete", "listed", "uploads_of"]
 
 _MARK = "collection.json"
 _NAME = re.compile(r"[^\W_][\w .-]{0,58}[\w]|[^\W_]")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Collection:
-    """An index folder, made or still to be filled."""
-
-    folder: Path
-    filled: bool
-
-    @property
-    def name(self) -> str:
-        """Its folder's name."""
-        return self.folder.name
-
-
-def listed(settings: UiSettings) -> list[Collection]:
-    """Return the collections, the one that the page was started with first."""
+def listed(settings: UiSettings) -> list[Path]:
+    """Return the folders of the collections, the one that the page was started with first."""
     given = settings.index.absolute()
-    found = [Collection(given, holds_index(given))]
     try:
-        beside = sorted(path for path in given.parent.iterdir() if path.is_dir() and path != given)
+        beside = sorted(
+            path for path in given.parent.iterdir() if path.is_dir() and path not in (given, settings.state)
+        )
     except OSError:
         beside = []
-    for folder in beside:
-        filled = holds_index(folder)
-        if filled or (folder / _MARK).is_file():
-            found.append(Collection(folder, filled))
-    return found
+    return [given, *(folder for folder in beside if (folder / _MARK).is_file() or holds_index(folder))]
 
 
-def create(settings: UiSettings, name: str) -> Collection:
-    """Make a folder for a new collection. Raises :class:`~rag.errors.InputError` for a name that is none or taken."""
+def create(settings: UiSettings, name: str) -> Path:
+    """Make and return a folder for a new collection.
+
+    Raises :class:`~rag.errors.InputError` for a name that is none or taken."""
     clean = unicodedata.normalize("NFC", name).strip()
     if not _NAME.fullmatch(clean) or _RESERVED.fullmatch(clean):
         raise InputError(
@@ -71,7 +56,7 @@ def create(settings: UiSettings, name: str) -> Collection:
         (folder / _MARK).write_text(json.dumps(made), encoding="utf-8")
     except OSError as error:
         raise InputError(f"the collection cannot be made: {error.strerror}", "check the disk and permissions") from None
-    return Collection(folder, filled=False)
+    return folder
 
 
 def delete(settings: UiSettings, folder: Path) -> None:
@@ -80,7 +65,7 @@ def delete(settings: UiSettings, folder: Path) -> None:
     Raises :class:`~rag.errors.InputError` for a folder that is no collection, and
     :class:`~indexes.errors.IndexLockedError` while another process writes.
     """
-    if folder not in [collection.folder for collection in listed(settings)]:
+    if folder not in listed(settings):
         raise InputError("there is no such collection any more", "choose one from the list")
     engines().forget(folder)
     remove_index(folder, also=(_MARK,))

@@ -10,35 +10,43 @@ words that occur in a source are not yet an answer to the question.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rag.answering import query_rewriting as followup
 from rag.config import Config
 from rag.evidence.token_match import content_stems
 from rag.generation.registry import GENERATORS
-from rag.types import Answer
+from rag.ops.serialize import answer_json
+from rag.types import Answer, Citation, Passage
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, NothingIn, Outcome
-from ui.storage.history import Turn
-from ui.text.safe import one_line
-from ui.views.evidence import pieces
-from ui.views.places import full_place
+from ui.storage.chats import Chat, Turn
+from ui.text.safe import marked, one_line, plain, readable
+from ui.views.words import full_place, noted
 
 __all__ = [
-    "Choice",
-    "Line",
+    "Piece",
+    "Source",
     "absence",
     "band",
     "choices",
+    "cited_html",
     "confidence",
     "ending",
+    "file_name",
     "history",
     "no_answer",
+    "pieces",
     "plain_text",
     "shown_band",
+    "sources",
     "times",
+    "to_json",
+    "to_markdown",
     "to_turn",
     "was_rewritten",
     "with_doubts",
@@ -48,30 +56,14 @@ Band = Literal["high", "medium", "low"]
 EVEN = 0.5
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A generator that can be chosen: its name in the catalogue, and the settings that choose it."""
+def choices(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return what can answer, by its name in the table of texts, with the settings that choose it.
 
-    name: str
-    assignments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A text of the catalogue with its values, in seconds."""
-
-    key: str
-    seconds: float
-
-
-def choices(config: Config) -> list[Choice]:
-    """Return what can answer with a configuration, its own generator first: the extractive model, a language model."""
-    own = config.generator.type
-    extracts = GENERATORS[own].make_extractor is not None
-    reader, writer = ("generator.type=extractive",), ("generator.type=vllm",)
-    if extracts:
-        return [Choice("reader", ()), Choice("written", writer)]
-    return [Choice("written", ()), Choice("reader", reader)]
+    The configuration's own generator is first: the extractive model or a language model.
+    """
+    if GENERATORS[config.generator.type].make_extractor is not None:
+        return {"reader": (), "written": ("generator.type=vllm",)}
+    return {"written": (), "reader": ("generator.type=extractive",)}
 
 
 def band(answer: Answer, *, marked: bool, strict: float) -> Band:
@@ -143,18 +135,18 @@ def ending(turn: Turn, t: Texts) -> list[str]:
     return parts
 
 
-def times(clock: Clock) -> list[Line]:
-    """Return the waits that a reader may care about, each from the moment of asking.
+def times(clock: Clock) -> list[tuple[str, float]]:
+    """Return the waits that a reader may care about, each by its name and in seconds from the moment of asking.
 
     Where the models had to load first, that wait is listed and the other times start after it.
     """
     if clock.done is None:
         return []
     waited = clock.loaded or 0.0
-    lines = [Line("loading", waited)] if waited >= 0.5 else []
+    lines = [("loading", waited)] if waited >= 0.5 else []
     for key, moment in (("sources", clock.sources), ("first", clock.first_text), ("done", clock.done)):
         if moment is not None:
-            lines.append(Line(key, max(moment - waited, 0.0)))
+            lines.append((key, max(moment - waited, 0.0)))
     return lines
 
 
@@ -204,3 +196,167 @@ def plain_text(turn: Turn, t: Texts) -> str:
     elif answer.text:
         lines += ["", t("evidence.none")]
     return "\n".join(lines)
+
+
+NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of an answer's text and the numbers of the sources behind it; what lies between sentences has none."""
+
+    text: str
+    numbers: tuple[int, ...] = ()
+    unsupported: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A passage that can be opened; ``start`` and ``end`` in its text are what was cited, equal where nothing was."""
+
+    number: int
+    passage: Passage
+    start: int = 0
+    end: int = 0
+
+    @property
+    def quote(self) -> str:
+        """The cited words."""
+        return self.passage.text[self.start : self.end]
+
+
+def pieces(answer: Answer) -> list[Piece]:
+    """Cut an answer's text into its sentences and what lies between, in order; together they are the whole text."""
+    found: list[Piece] = []
+    position = 0
+    for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True):
+        if sentence.start > position:
+            found.append(Piece(plain(answer.text[position : sentence.start])))
+        text = plain(answer.text[sentence.start : sentence.end])
+        found.append(Piece(text, numbers, unsupported=not sentence.supported))
+        position = sentence.end
+    if position < len(answer.text):
+        found.append(Piece(plain(answer.text[position:])))
+    return found
+
+
+def sources(answer: Answer) -> list[Source]:
+    """Return what can be opened: the citations, numbered as in the text; of an abstention the nearest passages."""
+    if answer.abstained:
+        return [Source(number, passage) for number, passage in enumerate(answer.passages[:NEAREST], start=1)]
+    return [
+        Source(number, citation.passage, *_within(citation))
+        for number, citation in enumerate(answer.citations, start=1)
+    ]
+
+
+def cited_html(source: Source) -> str:
+    """Return the passage's text as HTML, the cited words marked."""
+    return f'<div class="rag-passage">{marked(source.passage.text, [(source.start, source.end)])}</div>'
+
+
+def _numbers(answer: Answer) -> list[tuple[int, ...]]:
+    """Return the source numbers of each sentence; further places of a marked answer go to its last supported one."""
+    numbers: list[tuple[int, ...]] = [() if s.citation is None else (s.citation + 1,) for s in answer.sentences]
+    named = {number for group in numbers for number in group}
+    rest = tuple(n for n in range(1, len(answer.citations) + 1) if n not in named)
+    supported = [n for n, group in enumerate(numbers) if group]
+    if supported and rest:
+        numbers[supported[-1]] += rest
+    return numbers
+
+
+def _within(citation: Citation) -> tuple[int, int]:
+    """Return the citation's place in its passage: (0, 0) where the words are not there."""
+    passage, length = citation.passage, len(citation.quote)
+    start = citation.start - passage.start
+    if start < 0 or not passage.text.startswith(citation.quote, start):
+        start = passage.text.find(citation.quote)
+    return (start, start + length) if start >= 0 else (0, 0)
+
+
+def to_markdown(chat: Chat, t: Texts) -> str:
+    """Return a chat as Markdown in the language of the page."""
+    lines = [f"# {readable(chat.title)}", ""]
+    for turn in chat.turns:
+        lines += [f"## {readable(turn.question)}", "", *_understood(turn, t), *_answer(turn, t), *_sources(turn, t)]
+        for remark in (*_ending(turn, t), *_notes(turn, t), _details(turn, t)):
+            lines += [f"*{readable(remark)}*", ""]
+    return "\n".join(lines)
+
+
+def to_json(chat: Chat) -> str:
+    """Return a chat as JSON: every answer as ``rag ask --json`` prints it, with when and how it was asked."""
+    value = {"title": chat.title, "collection": chat.collection, "turns": [_turn(turn) for turn in chat.turns]}
+    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+
+
+def file_name(chat: Chat, suffix: str) -> str:
+    """Return a name for the file: letters and digits of the title."""
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in chat.title.lower())
+    return f"{'-'.join(part for part in name.split('-') if part)[:60] or 'chat'}.{suffix}"
+
+
+def _understood(turn: Turn, t: Texts) -> list[str]:
+    if turn.answer is None or not was_rewritten(turn):
+        return []
+    return [f"*{readable(t('chat.understood', question=turn.answer.question))}*", ""]
+
+
+def _answer(turn: Turn, t: Texts) -> list[str]:
+    """Return the answer, or why there is none: then the generator's own words for that are left out, as on the page."""
+    if turn.answer is None:
+        return _quoted(turn.shown)
+    if turn.answer.abstained:
+        title, *reasons = no_answer(turn, t)
+        return [f"**{readable(title)}**", "", *(part for reason in reasons for part in (readable(reason), ""))]
+    return _quoted(with_doubts(turn.answer, t))
+
+
+def _ending(turn: Turn, t: Texts) -> list[str]:
+    """Say that an answer is not whole, and why."""
+    failure = turn.failure
+    reasons = () if failure is None else (failure.message, failure.remedy)
+    return [*ending(turn, t), *(line for line in reasons if line.strip())]
+
+
+def _notes(turn: Turn, t: Texts) -> list[str]:
+    return [] if turn.answer is None else [noted(t, note) for note in turn.answer.notes]
+
+
+def _quoted(text: str) -> list[str]:
+    return [*(f"> {readable(line)}".rstrip() for line in text.splitlines()), ""]
+
+
+def _sources(turn: Turn, t: Texts) -> list[str]:
+    if turn.answer is None or turn.answer.abstained or not turn.answer.text:
+        return []
+    if not turn.answer.citations:
+        return [f"*{readable(t('evidence.none'))}*", ""]
+    lines = []
+    for number, citation in enumerate(turn.answer.citations, start=1):
+        lines.append(f"{number}. {readable(full_place(t, citation.passage))}: “{readable(citation.quote)}”")
+    return [*lines, ""]
+
+
+def _details(turn: Turn, t: Texts) -> str:
+    parts = [t.date(dt.datetime.fromtimestamp(turn.asked, dt.UTC)) + " UTC"]
+    if turn.answer is not None and turn.answer.generator:
+        parts.append(turn.answer.generator)
+    if sure := confidence(turn, t):
+        parts.append(sure)
+    return " · ".join(parts)
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "question": turn.question,
+        "asked": dt.datetime.fromtimestamp(turn.asked, dt.UTC).isoformat(timespec="seconds"),
+        "stopped": turn.stopped,
+        "failure": None if turn.failure is None else turn.failure.message,
+        "absence": turn.absence or None,
+        "filter": " and ".join(turn.filter) or None,
+        "shown": turn.said,
+        "confidence": shown_band(turn) or None,
+        "answer": None if turn.answer is None else answer_json(turn.answer, turn.config),
+    }

@@ -17,7 +17,7 @@ from rag.types import Passage
 from ui.i18n import Texts
 from ui.text.safe import escape, marked
 from ui.views.documents import name_of
-from ui.views.places import place
+from ui.views.words import place
 
 __all__ = [
     "STYLE",

@@ -12,8 +12,7 @@ from rag.ops.explain import Attribution
 from rag.types import Answer, Passage
 from ui.i18n import Texts
 from ui.text.safe import one_line
-from ui.views.places import full_place, place, short_name
-from ui.views.words import noted
+from ui.views.words import full_place, noted, place, short_name
 
 __all__ = ["Candidate", "Share", "Without", "candidates", "facts", "left_out", "notes", "shares", "without"]
 

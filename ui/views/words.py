@@ -1,12 +1,20 @@
-"""What comes from data and may have a text in the catalogue: stages, kinds of loss, parts of a report, notes."""
+"""What all pages say the same way: where something is in the documents, and texts for names that come from data.
+
+Plain text, not HTML.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from rag.ingestion.loaders.formats import has_slides
 from rag.types import Note
 from ui.i18n import Texts
 from ui.text.safe import one_line
 
-__all__ = ["named", "noted"]
+__all__ = ["Placed", "full_place", "named", "noted", "place", "short_name"]
 
 
 def named(t: Texts, key: str, otherwise: str) -> str:
@@ -24,3 +32,37 @@ def noted(t: Texts, note: Note) -> str:
         return t(f"notes.{note.kind}", **values)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # no kind, or the kinds and values of another version
         return one_line(note.text, 500)
+
+
+class Placed(Protocol):
+    """Anything with a place: a passage, or a run's record of one."""
+
+    @property
+    def source(self) -> str:
+        """The document's name."""
+
+    @property
+    def page(self) -> int | None:
+        """Its page, where it has pages."""
+
+    @property
+    def headings(self) -> Sequence[str]:
+        """The headings above it, the highest first."""
+
+
+def short_name(source: str) -> str:
+    """Return a document's name without its folders."""
+    return one_line(PurePosixPath(source.replace("\\", "/")).name or source, 80)
+
+
+def place(t: Texts, passage: Placed) -> str:
+    """Say where a passage stands in its document: page and heading path, where it has them."""
+    word = "app.slide" if has_slides(passage.source) else "app.page"
+    page = [t(word, page=passage.page)] if passage.page is not None else []
+    path = [" › ".join(one_line(heading, 80) for heading in passage.headings)] if passage.headings else []
+    return " · ".join(page + path)
+
+
+def full_place(t: Texts, passage: Placed) -> str:
+    """Say where a passage stands, its document's whole name first."""
+    return " · ".join(part for part in (one_line(passage.source, 300), place(t, passage)) if part)

@@ -1,16 +1,22 @@
 """Chats that survive a reload: one SQLite file in the page's own folder, every row with its owner.
 
-Every method takes the owner and touches nothing else: a chat of another owner does not exist for it, even by its id.
- A connection is opened for each call and closed after it, so any number of sessions may share a store. It knows
-nothing of Streamlit or of the index, and it repairs nothing: a file that is damaged is named, and left alone.
+The owner is a user who logged in, else the browser, identified by a cookie that only this server reads: 32 random bytes
+that the server sets with the first page (HttpOnly, same site only). The chats store its hash, so that a reader of the
+file cannot impersonate a browser. A browser that takes no cookies has no owner: its chats live as long as its tab.
+
+Every method of :class:`Chats` takes the owner and touches nothing else: a chat of another owner does not exist for it,
+even by its id. A connection is opened for each call and closed after it, so any number of sessions may share a store.
+A damaged file is named and left alone. Nothing here knows Streamlit or the index.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -22,8 +28,19 @@ from rag.errors import Failure, RagError
 from rag.ops.serialize import answer_from_json, answer_json
 from rag.types import Answer
 from ui.jobs.asking import Clock
+from ui.text.failures import failure_of
 
-__all__ = ["Chat", "ChatRow", "Chats", "HistoryError", "Turn"]
+__all__ = [
+    "COOKIE",
+    "Chat",
+    "ChatRow",
+    "Chats",
+    "Conversation",
+    "HistoryError",
+    "Turn",
+    "new_token",
+    "owner_of",
+]
 
 FILE = "chats.sqlite"
 VERSION = 1
@@ -275,3 +292,104 @@ def _older_filter(value: Mapping[str, Any]) -> list[str]:
     """Return the filter of a turn from when it was stored as one text, or not at all."""
     only: str = value.get("only", "")
     return only.split(" and ") if only else []
+
+
+@dataclass
+class Conversation:
+    """With ``owner`` None nothing is stored. ``wanted`` is the chat to open next, an empty id a new one.
+
+    ``asking`` is held from a question until its answer is stored. A click in between starts a new script run before the
+    old one has ended: it waits for this lock, or it would draw the chat without the answer. Its callbacks run before it
+    waits, so they only set ``wanted``: the answer must still find its own chat.
+    """
+
+    chats: Chats
+    owner: str | None
+    chat: Chat = field(default_factory=Chat)
+    unsaved: Failure | None = None
+    wanted: str | None = None
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+    def store(self, turn: Turn, chat: Chat) -> None:
+        """Take a turn into the chat it was asked in, which may not be the open one any more.
+
+        It comes at the end, or in place of the one with its id if it says something that one did not.
+        """
+        ids = [known.id for known in chat.turns]
+        if turn.id not in ids:
+            chat.turns.append(turn)
+        elif turn.said:
+            chat.turns[ids.index(turn.id)] = turn
+        else:
+            return
+        if self.owner is not None:
+            try:
+                self.chats.put(self.owner, chat, turn)
+                self.unsaved = None
+            except HistoryError as error:
+                self.unsaved = failure_of(error)
+
+    def want(self, chat_id: str) -> None:
+        """Say which chat is to be opened next; an empty id is a new one."""
+        self.wanted = chat_id
+
+    def turn_over(self, collection: str) -> None:
+        """Open what is wanted, if anything is. Raises :class:`~ui.storage.chats.HistoryError`."""
+        wanted, self.wanted = self.wanted, None
+        if wanted:
+            self.open(wanted)
+        elif wanted is not None:
+            self.begin(collection)
+
+    def begin(self, collection: str) -> None:
+        """Open a new chat."""
+        self.chat, self.unsaved = Chat(collection), None
+
+    def open(self, chat_id: str) -> bool:
+        """Open a chat of this owner; return whether there is one. Raises :class:`~ui.storage.chats.HistoryError`."""
+        found = None if self.owner is None else self.chats.load(self.owner, chat_id)
+        if found is not None:
+            self.chat, self.unsaved = found, None
+        return found is not None
+
+    def rows(self, search: str) -> list[ChatRow]:
+        """Return the owner's chats. Raises :class:`~ui.storage.chats.HistoryError`."""
+        return [] if self.owner is None else self.chats.list(self.owner, search)
+
+    def rename(self, title: str) -> None:
+        """Rename the open chat. Raises :class:`~ui.storage.chats.HistoryError`."""
+        if self.owner is not None and title.strip():
+            self.chats.rename(self.owner, self.chat.id, title)
+            found = self.chats.load(self.owner, self.chat.id)
+            self.chat.title = found.title if found is not None else self.chat.title
+
+    def delete(self, collection: str) -> None:
+        """Delete the open chat and begin a new one. Raises :class:`~ui.storage.chats.HistoryError`."""
+        if self.owner is not None:
+            self.chats.delete(self.owner, self.chat.id)
+        self.begin(collection)
+
+
+COOKIE = "rag_browser"
+_FORM = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def new_token() -> str:
+    """Return the value of a new browser's cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def owner_of(user: Mapping[str, object], cookies: Mapping[str, str]) -> str | None:
+    """Return the owner of a session: 64 hex digits, or None where nothing identifies it.
+
+    ``user`` is what an OpenID provider said: its issuer and subject are who it is, whatever name or mail it shows.
+    """
+    subject, issuer = user.get("sub"), user.get("iss")
+    if user.get("is_logged_in") and subject:
+        return _hashed("user", str(issuer), str(subject))
+    token = cookies.get(COOKIE, "")
+    return _hashed("browser", token) if _FORM.fullmatch(token) else None
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
