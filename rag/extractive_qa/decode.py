@@ -1,8 +1,12 @@
 """Scores of tokens to spans of characters.
 
-A span's score is its start's logit plus its end's; that of "no answer" is the first token's two. Spans begin and end
-between words: a start in the middle of a run of letters or digits is no start, whatever its score. Scripts written
-without spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) show no words: a span may begin and end at any letter.
+A span's score is the sum of its start's and its end's logit; the first token's two are the score of "no answer". Spans
+start and end between words, never inside a run of letters or digits. Scripts without spaces (Chinese, Japanese, Thai,
+Lao, Burmese, Khmer) show no words, so a span may start and end at any letter.
+
+A span stays in one block of the text. Passages are Markdown or plain text whose lines may be wrapped anywhere, so a
+single line break between words does not end a block. Blank lines, the ends of headings, the starts of list items and
+the borders of table cells do.
 """
 
 from __future__ import annotations
@@ -15,15 +19,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rag.extractive_qa.blocks import block_of
 from rag.extractive_qa.windows import Window
 
-__all__ = ["SpanScore", "best_spans", "null_score", "word_edges"]
+__all__ = ["SpanScore", "best_spans", "block_of", "null_score", "word_edges"]
 
 Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
 _NEVER = np.float32(-1e9)
+_BREAK = re.compile(
+    r"\n[^\S\n]*\n"  # a blank line
+    r"|^[ \t]*#{1,6}[ \t][^\n]*(?=\n)"  # a heading: the place is its end
+    r"|\n(?=[ \t]*(?:[-*+•][ \t]|\d{1,3}[.)][ \t]))"  # an item follows
+    r"|\n(?=[ \t]*\|)",  # a row follows
+    re.MULTILINE,
+)
+_ROW = re.compile(r"^[ \t]*\|[^\n]*(?:\n|\Z)", re.MULTILINE)
+_BORDER = re.compile(r"(?<!\\)\||\n")
 _MAY_BREAK = re.compile(r"[\n|]")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -66,8 +78,8 @@ def best_spans(
 ) -> list[SpanScore]:
     """Return the ``count`` best spans of one window, best first. ``start`` and ``end`` are logits (tokens,).
 
-    A span has at most ``longest`` tokens, all in one block of the text (:mod:`rag.extractive_qa.blocks`). Among equal
-    scores the one that begins first, then the shorter. A window without a permitted span has none.
+    A span has at most ``longest`` tokens, all in one block. Among equal scores the one that begins first wins, then the
+    shorter. A window without a permitted span has none.
     """
     width = window.last - window.first
     begins, closes = word_edges(passage, window.starts, window.ends)
@@ -91,6 +103,16 @@ def best_spans(
         begin, close = window.characters(window.first + first, window.first + first + length)
         found.append(SpanScore(begin, close, float(flat[place])))
     return found
+
+
+def block_of(passage: str, places: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return for each place (a character of the passage) the number of its block."""
+    breaks = [found.end() for found in _BREAK.finditer(passage)]
+    if "|" in passage:
+        rows = _ROW.finditer(passage)
+        borders = [found.span() for row in rows for found in _BORDER.finditer(passage, row.start(), row.end())]
+        breaks += [place for border in borders for place in border]
+    return np.searchsorted(np.unique(np.array(breaks, dtype=np.int64)), places, side="right")
 
 
 def null_score(start: Sequence[float] | Float32, end: Sequence[float] | Float32) -> float:

@@ -1,6 +1,6 @@
-"""Questions and passages to what a reader makes of them. Whoever asks again for the same pair gets the same reading.
+"""Questions and passages to readings: the spans that may answer, and how relevant the passage is.
 
-A reranker and the extractive generator read the same passages: they share an engine, and each pair is read once.
+Readings are cached. A reranker and the extractive generator read the same passages, so they share an engine.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rag.extractive_qa.tokenizer import load_plain, load_tokenizer
 from rag.extractive_qa.windows import Windower
 from rag.models.resolve import resolve_model
 
-__all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "shared_engine"]
+__all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "read_pairs", "shared_engine"]
 
-_REMEMBERED = 20_000
+_CACHED_READINGS = 20_000
 _LOADING = threading.Lock()
-_SPANS = 3  # of each window: enough for another passage to confirm what is second best here
+_SPANS = 3  # of each window: enough for another passage to confirm the second best
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class MarkedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a passage says to a question: its best spans, best first, and how relevant it is, in log-odds.
+    """The best spans of a passage for a question, best first, and its relevance in log-odds.
 
     An empty passage has no span and a relevance of minus infinity.
     """
@@ -58,56 +58,55 @@ class SpanEngine:
         self._lock = threading.Lock()
 
     def with_record(self, record: ReaderRecord) -> SpanEngine:
-        """Return the same reader with other weights for its scores. Cached readings are shared."""
+        """Return the same reader with other weights for its scores. It takes the cached readings along."""
         other = SpanEngine(self.windower, self._scorer, record)
         other._known = self._known.copy()
         return other
 
     def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
-        """Read all pairs of question and passage, those that are not known yet in batches of like length."""
+        """Read all pairs of question and passage; new ones in batches of similar length."""
         with self._lock:
             known = {pair: self._known[pair] for pair in pairs if pair in self._known}
         new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-        known.update(zip(new, self._read(new), strict=True))
+        known.update(zip(new, read_pairs(self.windower, self._scorer, new), strict=True))
         with self._lock:
             for pair in dict.fromkeys(pairs):
                 self._known[pair] = known[pair]
                 self._known.move_to_end(pair)
-            while len(self._known) > _REMEMBERED:
+            while len(self._known) > _CACHED_READINGS:
                 self._known.popitem(last=False)
         return [known[pair] for pair in pairs]
 
-    def _read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
-        windows = self.windower.cut([question for question, _ in pairs], [passage for _, passage in pairs])
-        spans: list[list[MarkedSpan]] = [[] for _ in pairs]
-        relevance = [float("-inf")] * len(pairs)
-        tokens = [0] * len(pairs)
-        for window, scores in zip(windows, self._scorer.score(windows), strict=True):
-            nothing = null_score(scores.start, scores.end)
-            marked = best_spans(
-                window,
-                pairs[window.pair][1],
-                scores.start,
-                scores.end,
-                longest=self.windower.settings.answer,
-                count=_SPANS,
-            )
-            spans[window.pair] += [MarkedSpan(s.start, s.end, s.score - nothing) for s in marked]
-            relevance[window.pair] = max(relevance[window.pair], scores.relevance)
-            tokens[window.pair] += len(window.ids)
-        return [Reading(_best(found), relevance[n], tokens[n]) for n, found in enumerate(spans)]
+
+def read_pairs(
+    windower: Windower, scorer: SpanScorer, pairs: Sequence[tuple[str, str]], *, count: int = _SPANS
+) -> list[Reading]:
+    """Read pairs of question and passage. A reading has up to ``count`` spans, the best of all windows."""
+    windows = windower.cut([question for question, _ in pairs], [passage for _, passage in pairs])
+    spans: list[list[MarkedSpan]] = [[] for _ in pairs]
+    relevance = [float("-inf")] * len(pairs)
+    tokens = [0] * len(pairs)
+    longest = windower.settings.answer
+    for window, scores in zip(windows, scorer.score(windows), strict=True):
+        no_answer = null_score(scores.start, scores.end)
+        passage = pairs[window.pair][1]
+        marked = best_spans(window, passage, scores.start, scores.end, longest=longest, count=count)
+        spans[window.pair] += [MarkedSpan(s.start, s.end, s.score - no_answer) for s in marked]
+        relevance[window.pair] = max(relevance[window.pair], scores.relevance)
+        tokens[window.pair] += len(window.ids)
+    return [Reading(_best(found, count), relevance[n], tokens[n]) for n, found in enumerate(spans)]
 
 
-def _best(found: Sequence[MarkedSpan]) -> tuple[MarkedSpan, ...]:
+def _best(found: Sequence[MarkedSpan], count: int) -> tuple[MarkedSpan, ...]:
     """Return the best spans of all windows of a passage, each place once."""
     places: dict[tuple[int, int], MarkedSpan] = {}
     for span in sorted(found, key=lambda s: (-s.margin, s.start, s.end)):
         places.setdefault((span.start, span.end), span)
-    return tuple(places.values())[:_SPANS]
+    return tuple(places.values())[:count]
 
 
 def load_engine(model: str, *, revision: str | None = None, engine: str = "auto", device: str = "auto") -> SpanEngine:
-    """Load a reader: its int8 graph where there is one and the device is a CPU, else its weights through torch.
+    """Load a reader: its int8 graph if it has one and the device is a CPU, else its weights through torch.
 
     Raises :class:`~rag.errors.ModelError`, :class:`~rag.errors.MissingPackageError`.
     """
@@ -128,13 +127,13 @@ def load_engine(model: str, *, revision: str | None = None, engine: str = "auto"
     tokenizer = load_tokenizer(local.path, model)
     windower = Windower(tokenizer, record.window)
     types = "token_type_ids" in tokenizer.model_input_names
-    scorer = TorchScorer(local.path, model, padding=windower.padding, types=types, device=device)
+    scorer = TorchScorer.load(local.path, model, padding=windower.padding, types=types, device=device)
     return SpanEngine(windower, scorer, record)
 
 
 def shared_engine(model: str, revision: str | None, engine: str, device: str) -> SpanEngine:
-    """Return the one engine of this process for these settings: what a reranker has read is not read again."""
-    with _LOADING:  # or threads that ask at once would load one each
+    """Return the one engine of this process for these settings."""
+    with _LOADING:  # else threads that ask at once load one each
         return _loaded(model, revision, engine, device)
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from rag.errors import ModelError
 from rag.models.quiet import quiet_libraries
+from rag.text import error_line
 
 __all__ = ["RELEVANCE_FILE", "Scores", "SpanReader", "encoder_config"]
 
@@ -108,7 +109,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
         with quiet_libraries():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
-        raise ModelError(f"{name} has no configuration that can be read: {_message(error)}", _REMEDY) from error
+        raise ModelError(f"{name} has no configuration that can be read: {error_line(error, 200)}", _REMEDY) from error
     if not _is_encoder(config):
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
     if dropout is not None:
@@ -127,7 +128,7 @@ def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool)
             )
     except Exception as error:  # as above
         raise ModelError(
-            f"{name} cannot be read as an encoder with a question-answering head: {_message(error)}", _REMEDY
+            f"{name} cannot be read as an encoder with a question-answering head: {error_line(error, 200)}", _REMEDY
         ) from error
     lost = sorted(key for key in report["missing_keys"] if key.startswith(f"{qa.base_model_prefix}."))
     if lost:  # transformers fills them with noise, and says so only in a warning
@@ -171,9 +172,6 @@ def _fill(head: nn.Linear, saved: Path, name: str) -> None:
         head.load_state_dict(load_file(saved))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the head for relevance of {name} cannot be read: {_message(error)}", "train it again, or copy it again"
+            f"the head for relevance of {name} cannot be read: {error_line(error, 200)}",
+            "train it again, or copy it again",
         ) from error
-
-
-def _message(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

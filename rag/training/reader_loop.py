@@ -14,13 +14,14 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainingArguments
 
 from rag.errors import InputError
+from rag.extractive_qa.engine import MarkedSpan
 from rag.extractive_qa.model import SpanReader
 from rag.extractive_qa.windows import Windower
 from rag.training.config import TrainingConfig
 from rag.training.data.corpus import Example
 from rag.training.data.features import Collator, Features
 from rag.training.loop import Trained, fit
-from rag.training.scoring import Judge, Predicted, mark, scores
+from rag.training.scoring import Judge, mark, scores
 from rag.training.trainer import ByLength, Progress, Watched
 
 __all__ = ["reader_loss", "train"]
@@ -131,7 +132,7 @@ class _ReaderTrainer(Watched, Trainer):  # type: ignore[misc]  # transformers is
         """Mark the examples that are watched."""
         task = self.task
 
-        def work(examples: Sequence[Example]) -> list[Predicted | None]:
+        def work(examples: Sequence[Example]) -> list[MarkedSpan | None]:
             return mark(self.model, task.windower, examples, types=task.types, batch=self.watch_batch)
 
         return scores(task.dev_set, self.divided(work, task.dev_set), task.judge)

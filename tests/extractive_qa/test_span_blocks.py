@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from rag.extractive_qa.blocks import block_of
+from rag.extractive_qa.decode import block_of
 
 
 def blocks(passage: str) -> list[list[str]]:

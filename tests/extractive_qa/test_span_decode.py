@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.extractive_qa.blocks import block_of
-from rag.extractive_qa.decode import Float32, best_spans, null_score, word_edges
+from rag.extractive_qa.decode import Float32, best_spans, block_of, null_score, word_edges
 from rag.extractive_qa.windows import Window
 
 FIRST = 3

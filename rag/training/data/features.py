@@ -1,4 +1,4 @@
-"""Examples to what the training loop reads: windows with their targets, padded batch by batch."""
+"""Examples to the input of the training loop: windows with their targets, padded batch by batch."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ _BLOCK = 2048
 
 
 class Features:
-    """Windows of examples as a dataset. A window that holds none of the answers as a whole has none.
+    """Windows of examples as a dataset. The target of a window is the first answer that is completely inside it.
 
-    Of several answers the first that a window holds is its target. ``dropped`` counts the examples that have answers
-    of which no window holds one.
+    A window without such an answer has none. ``dropped`` counts the examples whose answers are in no window.
     """
 
     def __init__(self, examples: Sequence[Example], windower: Windower) -> None:
-        self._rows: list[tuple[Int32, Int32, int, int]] = []  # arrays: lists of Python integers take ten times as much
+        self._rows: list[tuple[Int32, Int32, int, int]] = []  # arrays: lists of integers take ten times the memory
         self.dropped = 0
-        for begin in range(0, len(examples), _BLOCK):
-            block = examples[begin : begin + _BLOCK]
+        for first in range(0, len(examples), _BLOCK):
+            block = examples[first : first + _BLOCK]
             windows = windower.cut([e.question for e in block], [e.context for e in block])
-            held = set()
+            answered = set()
             for window in windows:
                 located = (window.locate(*answer) for answer in block[window.pair].answers)
                 place = next((found for found in located if found is not None), None)
                 if place is not None:
-                    held.add(window.pair)
+                    answered.add(window.pair)
                 start, end = place or (0, 0)
                 self._rows.append(
                     (np.array(window.ids, dtype=np.int32), np.array(window.types, dtype=np.int32), start, end)
                 )
-            self.dropped += sum(1 for n, e in enumerate(block) if e.answers and n not in held)
+            self.dropped += sum(1 for n, e in enumerate(block) if e.answers and n not in answered)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -54,24 +53,24 @@ class Features:
 
 
 class Collator:
-    """Pads a batch on the right to its longest window, or to the next ``multiple`` of tokens."""
+    """Pads a batch on the right to its longest window."""
 
-    def __init__(self, padding: int, *, types: bool, multiple: int = 1) -> None:
-        self._padding, self._types, self._multiple = padding, types, multiple
+    def __init__(self, padding: int, *, types: bool) -> None:
+        self._padding, self._types = padding, types
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return tensors (windows, tokens) for a model, and the positions of the answers (windows)."""
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
-        width = max(len(row["input_ids"]) for row in rows)
-        width = -(-width // self._multiple) * self._multiple
+        def padded(key: str, padding: int) -> Any:
+            return pad_sequence([torch.tensor(row[key]) for row in rows], batch_first=True, padding_value=padding)
 
-        def padded(key: str, filler: int) -> Any:
-            return torch.tensor([row[key] + [filler] * (width - len(row[key])) for row in rows])
-
-        ids = padded("input_ids", self._padding)
-        lengths = torch.tensor([len(row["input_ids"]) for row in rows])
-        batch = {"input_ids": ids, "attention_mask": (torch.arange(width)[None] < lengths[:, None]).long()}
+        masks = [torch.ones(len(row["input_ids"]), dtype=torch.long) for row in rows]
+        batch = {
+            "input_ids": padded("input_ids", self._padding),
+            "attention_mask": pad_sequence(masks, batch_first=True),
+        }
         if self._types:
             batch["token_type_ids"] = padded("token_type_ids", 0)
         for key in ("start_positions", "end_positions"):
