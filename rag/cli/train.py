@@ -33,7 +33,7 @@ Settings = Annotated[
     typer.Option("--set", help="Set one value, for example --set training.epochs=2. Repeatable.", metavar="KEY=VALUE"),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume/--no-resume", help="Go on with what was interrupted, or delete it and start anew.")
+    bool, typer.Option("--resume/--no-resume", help="Continue an interrupted training, or delete it and start over.")
 ]
 
 
@@ -47,7 +47,7 @@ def reader(
 ) -> None:
     """Fine-tune an encoder to mark answers in passages, and to say where there is none.
 
-    A training that was interrupted goes on from its last checkpoint when the same command is given again. Several GPUs:
+    The same command continues an interrupted training from its last checkpoint. Several GPUs:
     `torchrun --nproc-per-node N -m rag train reader CONFIG.yaml`.
     """
     from rag.training.config import load_training_config
@@ -63,9 +63,9 @@ def reranker(
     resume: Resume = True,
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune an encoder to tell passages that answer a question from those that only resemble it.
+    """Fine-tune an encoder to separate passages that answer a question from those that only resemble it.
 
-    The folder that is written reranks: --set retrieval.rerank=cross-encoder --set retrieval.cross_encoder=FOLDER.
+    The output folder reranks: --set retrieval.rerank=cross-encoder --set retrieval.cross_encoder=FOLDER.
     Interruptions and several GPUs are as for `rag train reader`.
     """
     from rag.training.config import load_reranker_config
@@ -187,13 +187,13 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 def _say_how_to_go_on(output: Path) -> None:
-    from rag.training.run_directory import kept_step
+    from rag.training.run_directory import last_step
 
-    step = kept_step(output)
+    step = last_step(output)
     if step is None:
-        note("there is no checkpoint yet: the same command starts anew")
+        note("there is no checkpoint yet: the same command starts over")
     else:
-        note(f"the checkpoint of step {step:,} is kept: the same command, without --no-resume, goes on from there")
+        note(f"the checkpoint of step {step:,} is saved: the same command, without --no-resume, continues from there")
 
 
 @contextmanager

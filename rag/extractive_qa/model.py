@@ -1,8 +1,8 @@
-"""The span reader as a torch model: any encoder with a question-answering head, and beside it a head for relevance.
+"""The span reader as a torch model: any encoder with a question-answering head and a relevance head.
 
-The first is what transformers calls ``AutoModelForQuestionAnswering``, saved in its own format, so that any such
-checkpoint can be read and ours can be used elsewhere. The second is one linear unit on the first token, which says
-whether the passage answers the question; a checkpoint without it says so by its spans alone.
+The first is an ``AutoModelForQuestionAnswering`` of transformers, saved in its own format, so that any such checkpoint
+can be read and ours can be used elsewhere. The second is one linear unit on the first token: whether the passage
+answers the question. A checkpoint without it relies on its spans.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from rag.errors import ModelError
+from rag.errors import ModelError, UsageError
 from rag.models.quiet import quiet_libraries
 from rag.text import error_line
 
-__all__ = ["RELEVANCE_FILE", "Scores", "SpanReader", "encoder_config"]
+__all__ = [
+    "RELEVANCE_FILE", "Scores", "SpanReader", "check_fits", "encoder_config", "freeze_embeddings", "load_whole",
+]  # fmt: skip
 
 RELEVANCE_FILE = "relevance.safetensors"
 _RECORD = "reader.json"
@@ -33,8 +35,8 @@ class Scores(NamedTuple):
     relevance: torch.Tensor
 
 
-class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
-    """Scores every token as a start and as an end, the first token standing for "no answer"."""
+class SpanReader(nn.Module):  # type: ignore[misc]  # mypy does not follow torch
+    """Scores every token as a start and as an end; the first token means "no answer"."""
 
     def __init__(self, qa: nn.Module, relevance: nn.Linear | None) -> None:
         super().__init__()
@@ -51,13 +53,23 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
         dropout: float | None = None,
         trained: bool = False,
     ) -> SpanReader:
-        """Load from a folder: a reader, or an encoder whose heads are then new. ``dropout`` replaces all of its own.
+        """Load a reader, or an encoder, which gets new heads. ``dropout`` replaces all of its own.
 
-        Raises :class:`~rag.errors.ModelError` for what is no encoder, is not whole, or has no safetensors, and with
-        ``trained`` for an encoder that has not learned to mark spans: its answers would be noise.
+        Raises :class:`~rag.errors.ModelError` for anything but a whole encoder with safetensors, and with ``trained``
+        for an encoder that has not learned to mark spans: its answers would be noise.
         """
         named = name or str(folder)
-        qa = _load_encoder(folder, named, dropout, trained)
+        from transformers import AutoModelForQuestionAnswering
+
+        config = encoder_config(folder, named, dropout)
+        qa, missing = load_whole(
+            AutoModelForQuestionAnswering, folder, named, "a question-answering head", config=config
+        )
+        if trained and missing:
+            raise ModelError(
+                f"{named} is an encoder that has not learned to mark answers",
+                "train a reader from it: `rag train reader`, or choose bundled:reader",
+            )
         head = nn.Linear(qa.config.hidden_size, 1) if with_relevance else None
         if head is not None:
             _fill(head, folder / RELEVANCE_FILE, named)
@@ -73,11 +85,6 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
         first = output.hidden_states[-1][:, 0]
         return Scores(output.start_logits, output.end_logits, self.relevance(first).squeeze(-1))
 
-    def freeze_embeddings(self) -> None:
-        """Leave the embeddings as they are: of tokens, and of places and kinds where they stand together with them."""
-        base = self.qa.base_model
-        (getattr(base, "embeddings", None) or base.get_input_embeddings()).requires_grad_(False)
-
     def save(self, folder: Path, tokenizer: Any, record: dict[str, Any]) -> None:
         """Write weights, tokenizer and ``record`` (sizes of windows, calibration) into a folder, the record last."""
         from safetensors.torch import save_file
@@ -92,9 +99,9 @@ class SpanReader(nn.Module):  # type: ignore[misc]  # torch is not looked into
 
 
 def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any:
-    """Return the configuration of an encoder, every dropout in it replaced by ``dropout`` if that is given.
+    """Return the configuration of an encoder; ``dropout`` replaces every dropout in it.
 
-    Raises :class:`~rag.errors.ModelError` for what is no encoder, or has no safetensors.
+    Raises :class:`~rag.errors.ModelError` for anything but an encoder with safetensors.
     """
     from transformers import AutoConfig
     from transformers.utils import logging as hf_logging
@@ -108,7 +115,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
     try:
         with quiet_libraries():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
+    except Exception as error:  # the library raises many kinds; the folder is at fault
         raise ModelError(f"{name} has no configuration that can be read: {error_line(error, 200)}", _REMEDY) from error
     if not _is_encoder(config):
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
@@ -117,34 +124,56 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
     return config
 
 
-def _load_encoder(folder: Path, name: str, dropout: float | None, trained: bool) -> nn.Module:
-    from transformers import AutoModelForQuestionAnswering
+def load_whole(kind: Any, folder: Path, name: str, head: str, **options: Any) -> tuple[Any, list[str]]:
+    """Load a model by an Auto class. Return it and the names of the weights of its head that are missing.
 
-    config = encoder_config(folder, name, dropout)
+    transformers fills missing weights with noise and only warns. Raises :class:`~rag.errors.ModelError` if weights of
+    the encoder are missing, or the folder cannot be read.
+    """
     try:
         with quiet_libraries():
-            qa, report = AutoModelForQuestionAnswering.from_pretrained(
-                folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True
+            model, report = kind.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
             )
-    except Exception as error:  # as above
+    except Exception as error:  # the library raises many kinds; the folder is at fault
         raise ModelError(
-            f"{name} cannot be read as an encoder with a question-answering head: {error_line(error, 200)}", _REMEDY
+            f"{name} cannot be read as an encoder with {head}: {error_line(error, 200)}", _REMEDY
         ) from error
-    lost = sorted(key for key in report["missing_keys"] if key.startswith(f"{qa.base_model_prefix}."))
-    if lost:  # transformers fills them with noise, and says so only in a warning
+    missing = sorted(report["missing_keys"])
+    # The pooler belongs to the head: an encoder that was trained for another purpose has none.
+    lost = [key for key in missing if key.startswith(f"{model.base_model_prefix}.") and ".pooler." not in key]
+    if lost:
         raise ModelError(f"{name} lacks {len(lost)} of its encoder's weights, such as {lost[0]}", _REMEDY)
-    if trained and report["missing_keys"]:
+    return model, missing
+
+
+def check_fits(config: Any, tokenizer: Any, name: str, key: str, length: int) -> None:
+    """Check that an encoder knows all tokens and reads ``length`` of them; ``key`` is the setting of the length.
+
+    Raises :class:`~rag.errors.ModelError`, :class:`~rag.errors.UsageError`.
+    """
+    if len(tokenizer) > config.vocab_size:
         raise ModelError(
-            f"{name} is an encoder that has not learned to mark answers",
-            "train a reader from it: `rag train reader`, or choose bundled:reader",
+            f"the tokenizer of {name} has {len(tokenizer):,} tokens and its encoder knows {config.vocab_size:,}",
+            "choose a folder in which the two belong together",
         )
-    return qa
+    positions = getattr(config, "max_position_embeddings", None)  # not every architecture has a limit
+    if positions and length > positions:
+        raise UsageError(
+            f"{key} = {length} is more than {name} reads, which is {positions}", f"--set {key}={min(positions, 320)}"
+        )
+
+
+def freeze_embeddings(model: Any) -> None:
+    """Exclude the embeddings of a transformers model from training, those of positions and types included."""
+    base = model.base_model
+    (getattr(base, "embeddings", None) or base.get_input_embeddings()).requires_grad_(False)
 
 
 def _is_encoder(config: Any) -> bool:
-    """Return whether an architecture reads a text from both sides: it is one that masked words are guessed with.
+    """Return whether an architecture reads a text in both directions: transformers has a masked language model of it.
 
-    The question-answering classes alone do not decide: there are some for decoders, which see what is left of a token.
+    Its question-answering classes do not decide this, because some are for decoders.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -160,7 +189,7 @@ def _set_dropout(config: Any, share: float) -> None:
 
 
 def _fill(head: nn.Linear, saved: Path, name: str) -> None:
-    """Load the head for relevance, or begin a new one."""
+    """Load the relevance head, or initialize a new one."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -172,6 +201,6 @@ def _fill(head: nn.Linear, saved: Path, name: str) -> None:
         head.load_state_dict(load_file(saved))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the head for relevance of {name} cannot be read: {error_line(error, 200)}",
+            f"the relevance head of {name} cannot be read: {error_line(error, 200)}",
             "train it again, or copy it again",
         ) from error

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM while a model is trained: kept until nothing is half done.
+"""Ctrl-C and SIGTERM during training: delayed until the current step is complete.
 
-Python raises KeyboardInterrupt between any two instructions. Inside a library that has just taken a lock, TensorBoard's
-queue for one, the lock stays taken, and closing the log then waits for it for ever. A checkpoint that is being written
-is another such place.
+Python raises KeyboardInterrupt between any two instructions. If a library has just taken a lock, such as that of
+TensorBoard's queue, the lock stays taken and closing the log waits forever. An interrupt while a checkpoint is written
+leaves it incomplete.
 """
 
 from __future__ import annotations
@@ -19,35 +19,34 @@ from transformers import TrainerCallback
 __all__ = ["Interrupts"]
 
 
-class Interrupts(TrainerCallback):  # type: ignore[misc]  # transformers is not looked into
-    """Holds the first interrupt back until a step begins or ends; the second one is raised where it comes.
+class Interrupts(TrainerCallback):  # type: ignore[misc]  # mypy does not follow transformers
+    """A context that delays the first interrupt until a step begins or ends; the second is raised at once.
 
-    Only signals that would raise KeyboardInterrupt are held, while it is entered, and in the main thread, since Python
-    gives signals to no other.
+    It handles only signals that would raise KeyboardInterrupt, and only in the main thread, which gets all signals.
     """
 
     def __init__(self) -> None:
-        self._asked = self._at_once = False
+        self._requested = self._at_once = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) is signal.default_int_handler:
-                    self._before[number] = signal.signal(number, self._come)
+                    self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
-        if kind is None:  # it came after the last step
-            self._raise_if_asked()
+        if kind is None:  # the interrupt came after the last step
+            self._raise_if_requested()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Let an interrupt through for a while: for long work that leaves nothing half done."""
-        self._raise_if_asked()
+        """Raise interrupts at once during a block: for long work that can stop anywhere."""
+        self._raise_if_requested()
         self._at_once = True
         try:
             yield
@@ -55,22 +54,22 @@ class Interrupts(TrainerCallback):  # type: ignore[misc]  # transformers is not 
             self._at_once = False
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Raise what was held back."""
-        self._raise_if_asked()
+        """Raise a delayed interrupt."""
+        self._raise_if_requested()
 
     def on_substep_end(self, *_: Any, **__: Any) -> None:
-        """Raise what was held back: of a step that accumulates, a part can take seconds."""
-        self._raise_if_asked()
+        """Raise a delayed interrupt: a part of a step that accumulates can take seconds."""
+        self._raise_if_requested()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Raise what was held back."""
-        self._raise_if_asked()
+        """Raise a delayed interrupt."""
+        self._raise_if_requested()
 
-    def _come(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked or self._at_once:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._requested or self._at_once:
             raise KeyboardInterrupt
-        self._asked = True
+        self._requested = True
 
-    def _raise_if_asked(self) -> None:
-        if self._asked:
+    def _raise_if_requested(self) -> None:
+        if self._requested:
             raise KeyboardInterrupt

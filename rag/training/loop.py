@@ -1,9 +1,8 @@
-"""The training loop that readers and rerankers share: Hugging Face's Trainer, watched by figures of our own.
+"""The training loop of readers and rerankers: Hugging Face's Trainer with our own evaluation.
 
-Mixed precision, several devices, accumulation, checkpoints, resuming and TensorBoard are the Trainer's own. Ours are
-an order of the examples that depends on seed and epoch alone (so that a resumed training goes on in it), and that a
-batch which does not fit in memory is made smaller and accumulated more often instead. What is trained, by which loss
-and with what it is measured, is a :class:`Task`'s affair.
+The Trainer does mixed precision, several devices, accumulation, checkpoints, resuming and TensorBoard. This module adds
+an order of examples that depends on seed and epoch alone, so that a resumed training continues it, and halves a batch
+that does not fit in memory and accumulates it more often instead. A :class:`Task` knows the model, loss and figures.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from transformers.integrations import TensorBoardCallback
 from transformers.utils import logging as hf_logging
 
 from rag.errors import ModelError, UsageError
-from rag.training.checkpoints import Checkpoint, last_checkpoint, tidy, weights_at
+from rag.training.checkpoints import Checkpoint, delete_incomplete, last_checkpoint, weights_at
 from rag.training.config import LoopConfig
 from rag.training.interrupts import Interrupts
-from rag.training.trainer import ByLength, Meter, Progress, SaveWhatWasWatched
+from rag.training.trainer import ByLength, Meter, Progress, SaveAtEvaluation
 
 __all__ = ["CHECKPOINTS", "LOGS", "Task", "Trained", "choose_precision", "fit"]
 
@@ -39,14 +38,14 @@ LOGS = "logs"
 
 
 class Task(Protocol):
-    """What is trained. ``items`` are what a batch is made of; a long example may be several."""
+    """What is trained. A batch consists of items; a long example may be several."""
 
-    metric: ClassVar[str]  # of the figures, the one that the best model has most of
-    arguments: ClassVar[type[TrainingArguments]]  # which kind of them the trainer takes
+    metric: ClassVar[str]  # the figure that chooses the best model
+    arguments: ClassVar[type[TrainingArguments]]  # the class of the trainer's arguments
 
     @property
     def model(self) -> nn.Module:
-        """The module whose weights are trained and kept."""
+        """The module whose weights are trained and saved."""
 
     @property
     def examples(self) -> int:
@@ -58,15 +57,15 @@ class Task(Protocol):
 
     @property
     def facts(self) -> Mapping[str, int]:
-        """What the record says of the items."""
+        """Counts of items for the record."""
 
     def trainer(self, arguments: TrainingArguments, order: ByLength, callbacks: Sequence[Any]) -> Any:
-        """Return a Trainer with :class:`~rag.training.trainer.Watched` mixed in that takes the items in ``order``."""
+        """Return a Trainer with :class:`~rag.training.trainer.OwnEvaluation` that takes the items in ``order``."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The best model and what happened: rows by step, seconds of this sitting, figures at the best step, speed."""
+    """The best model and its history: rows by step, seconds of this run, figures at the best step, speed."""
 
     model: nn.Module
     history: tuple[Mapping[str, Any], ...]
@@ -85,21 +84,21 @@ class _Batch:
     accumulation: int
 
     def smaller(self) -> _Batch | None:
-        """Return the next smaller batch with as many examples a step, so that no step is another one."""
+        """Return the next smaller batch with as many examples per step, so that the steps stay the same."""
         size = next((n for n in range(self.size // 2, 0, -1) if self.size % n == 0), None)
         return None if size is None else _Batch(size, self.accumulation * (self.size // size))
 
 
-def choose_precision(asked: str) -> str:
-    """Return ``fp32``, ``bf16`` or ``fp16``: what was asked for, or what this machine computes fastest.
+def choose_precision(requested: str) -> str:
+    """Return ``fp32``, ``bf16`` or ``fp16``: as requested, or the fastest on this machine.
 
     Raises :class:`~rag.errors.UsageError` for ``fp16`` without a GPU.
     """
     on_gpu = torch.cuda.is_available()
-    if asked == "fp16" and not on_gpu:
+    if requested == "fp16" and not on_gpu:
         raise UsageError("training.precision = 'fp16' needs a GPU, and there is none", "set it to auto, fp32 or bf16")
-    if asked != "auto":
-        return asked
+    if requested != "auto":
+        return requested
     if not on_gpu:
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
@@ -114,32 +113,32 @@ def fit(
     watch: Callable[[Progress], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Trained:
-    """Train, keeping checkpoints in ``folder``; with ``resume`` go on from the last whole one, else delete them.
+    """Train with checkpoints in ``folder``; ``resume`` from the last whole one, or delete them.
 
-    The model returned is that of the best evaluation by the task's metric.
+    Return the model of the best evaluation by the task's metric.
     """
     job = _Job(task, config, folder, watch, say)
-    beginning = {name: weight.detach().cpu().clone() for name, weight in task.model.state_dict().items()}
+    initial = {name: weight.detach().cpu().clone() for name, weight in task.model.state_dict().items()}
     batch = _Batch(config.batch_size, config.accumulation)
-    anew = not resume
+    start_over = not resume
     while True:
         try:
             with _quiet():
-                return _attempt(job, batch, anew=anew)
+                return _attempt(job, batch, start_over=start_over)
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
             smaller = batch.smaller()
-            # With several devices the others wait for this one inside an operation that it has left.
-            if smaller is None or _world() > 1:
+            # With several devices the others wait inside an operation that this one has left.
+            if smaller is None or int(os.environ.get("WORLD_SIZE", "1")) > 1:
                 raise ModelError(
                     f"a batch of {batch.size} does not fit in memory",
                     "halve training.batch_size and double training.accumulation, or have fewer tokens read at once",
                 ) from None
-        # Outside of `except`: the error holds on to the tensors that did not fit.
-        batch, anew = smaller, False
-        say(f"out of memory: going on with a batch of {batch.size}, accumulated {batch.accumulation} times")
-        task.model.load_state_dict(beginning)
+        # Outside of `except`: the error keeps the tensors alive that did not fit.
+        batch, start_over = smaller, False
+        say(f"out of memory: continuing with a batch of {batch.size}, accumulated {batch.accumulation} times")
+        task.model.load_state_dict(initial)
         task.model.zero_grad(set_to_none=True)
         gc.collect()
         if torch.cuda.is_available():
@@ -155,33 +154,33 @@ class _Job:
     say: Callable[[str], None]
 
 
-def _attempt(job: _Job, batch: _Batch, *, anew: bool) -> Trained:
-    """Train with one size of batch, from the last whole checkpoint to the end."""
+def _attempt(job: _Job, batch: _Batch, *, start_over: bool) -> Trained:
+    """Train with one batch size, from the last whole checkpoint to the end."""
     started = time.monotonic()
     task, checkpoints = job.task, job.folder / CHECKPOINTS
     arguments = _arguments(job, checkpoints, batch)
-    with arguments.main_process_first(local=False):  # the others must not look while the first one tidies up
-        if anew and arguments.process_index == 0:
+    with arguments.main_process_first(local=False):  # the others must wait while the first one cleans up
+        if start_over and arguments.process_index == 0:
             shutil.rmtree(checkpoints, ignore_errors=True)
         last = last_checkpoint(checkpoints)
     if last is not None:
-        job.say(f"going on from the checkpoint of step {last.step:,}")
-    if last is not None and last.ended:  # it was stopped before the model was written
+        job.say(f"continuing from the checkpoint of step {last.step:,}")
+    if last is not None and last.ended:  # it was interrupted before the model was written
         state = TrainerState.load_from_json(str(last.folder / "trainer_state.json"))
         speed: dict[str, float] = {}
-        told: dict[str, float] = {}
+        metrics: dict[str, float] = {}
     else:
-        state, speed, told = _run(job, batch, arguments, last)
+        state, speed, metrics = _run(job, batch, arguments, last)
     weights = weights_at(checkpoints, state.best_global_step)
     if weights is not None:
         task.model.load_state_dict(weights)
     elif last is not None and last.ended:
         raise ModelError(
-            f"{checkpoints} has lost the checkpoint of the best step, {state.best_global_step}",
-            "start anew with --no-resume",
+            f"{checkpoints} lacks the checkpoint of the best step, {state.best_global_step}",
+            "start over with --no-resume",
         )
     if arguments.process_index == 0:
-        tidy(checkpoints)
+        delete_incomplete(checkpoints)
     history = tuple(state.log_history)
     best = [row for row in history if f"eval_{task.metric}" in row and row["step"] == state.best_global_step]
     named = {name.removeprefix("eval_"): value for name, value in best[-1].items() if name.startswith("eval_")}
@@ -189,7 +188,7 @@ def _attempt(job: _Job, batch: _Batch, *, anew: bool) -> Trained:
         task.model,
         history,
         time.monotonic() - started,
-        {**task.facts, "steps": state.global_step, **told},
+        {**task.facts, "steps": state.global_step, **metrics},
         {"step": best[-1]["step"], **named},
         {"precision": choose_precision(job.config.precision), "batch": batch.size, **speed},
         last.step if last else None,
@@ -202,11 +201,10 @@ def _run(
     task = job.task
     order = ByLength(task.lengths, batch.size * batch.accumulation, job.config.seed)
     interrupts = Interrupts()
-    callbacks = [EarlyStoppingCallback(early_stopping_patience=job.config.patience), SaveWhatWasWatched(), interrupts]
+    callbacks = [EarlyStoppingCallback(early_stopping_patience=job.config.patience), SaveAtEvaluation(), interrupts]
     trainer = task.trainer(arguments, order, callbacks)
     trainer.interrupts = interrupts
     trainer.remove_callback(PrinterCallback)
-    # A long example is several items.
     meter = Meter(trainer, order, task.examples / len(task.lengths), job.watch)
     trainer.add_callback(meter)
     writer = _tensorboard(job, last) if arguments.process_index == 0 else None
@@ -214,13 +212,13 @@ def _run(
         trainer.add_callback(TensorBoardCallback(writer))
     try:
         with interrupts:
-            told = trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
+            output = trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
     finally:
         if writer is not None:
             writer.close()
-        # Takes off what mixed precision put around the model's forward().
+        # Removes the wrapper of mixed precision from the model's forward().
         trainer.accelerator.unwrap_model(task.model, keep_fp32_wrapper=False)
-    return trainer.state, meter.speed(), dict(told.metrics)
+    return trainer.state, meter.speed(), dict(output.metrics)
 
 
 def _arguments(job: _Job, checkpoints: Path, batch: _Batch) -> TrainingArguments:
@@ -233,7 +231,7 @@ def _arguments(job: _Job, checkpoints: Path, batch: _Batch) -> TrainingArguments
         per_device_train_batch_size=batch.size,
         gradient_accumulation_steps=batch.accumulation,
         learning_rate=config.learning_rate,
-        warmup_steps=config.warmup,  # below 1 it is a share
+        warmup_steps=config.warmup,  # a share, since it is below 1
         weight_decay=config.weight_decay,
         lr_scheduler_type="linear",
         bf16=precision == "bf16",
@@ -245,12 +243,12 @@ def _arguments(job: _Job, checkpoints: Path, batch: _Batch) -> TrainingArguments
         save_strategy="steps",
         save_steps=config.save_every,
         save_total_limit=config.keep_checkpoints,
-        load_best_model_at_end=False,  # done here: the Trainer's wants every save to be at an evaluation
+        load_best_model_at_end=False,  # done here: the Trainer would require every save at an evaluation
         metric_for_best_model=f"eval_{job.task.metric}",
         greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,  # else patience would begin anew
+        restore_callback_states_from_checkpoint=True,  # else patience would start over
         logging_steps=config.log_every,
-        logging_nan_inf_filter=False,  # a loss that is no number is to be seen
+        logging_nan_inf_filter=False,  # a loss that is not finite must be seen
         report_to="none",
         log_level="passive" if _is_verbose() else "error",
         log_level_replica="passive" if _is_verbose() else "error",
@@ -266,15 +264,15 @@ def _tensorboard(job: _Job, last: Checkpoint | None) -> Any:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        job.say("no TensorBoard logs are written: `pip install tensorboard` for them")
+        job.say("no TensorBoard logs: run `pip install tensorboard` for them")
         return None
-    # What an interrupted sitting logged after its last checkpoint is taken out of the curves.
+    # Removes from the curves what an interrupted run logged after its last checkpoint.
     return SummaryWriter(str(job.folder / LOGS), purge_step=last.step + 1 if last else None)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what the libraries log and warn of, unless ``RAG_VERBOSE=1``; errors still come."""
+    """Silence logs and warnings of the libraries, but not errors, unless ``RAG_VERBOSE=1``."""
     if _is_verbose():
         yield
         return
@@ -290,7 +288,3 @@ def _quiet() -> Iterator[None]:
 
 def _is_verbose() -> bool:
     return os.environ.get("RAG_VERBOSE") == "1"
-
-
-def _world() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""What is added to Hugging Face's Trainer: an order that can be gone on with, figures of our own, and a meter."""
+"""Additions to Hugging Face's Trainer: an order of examples that resumes, our own evaluation, and progress."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 from rag.errors import ModelError
 from rag.training.interrupts import Interrupts
 
-__all__ = ["ByLength", "Meter", "Progress", "SaveWhatWasWatched", "Watched"]
+__all__ = ["ByLength", "Meter", "OwnEvaluation", "Progress", "SaveAtEvaluation"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_WATCH_BATCH = 64
+_EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is. ``figures`` are set after an evaluation, ``loss`` where it has just been averaged."""
+    """The state of a training. ``figures`` are set after an evaluation, ``loss`` when it has just been averaged."""
 
     step: int
     steps: int
@@ -38,10 +38,10 @@ class Progress:
     figures: Mapping[str, float] | None = None
 
 
-class ByLength(Sampler[int]):  # type: ignore[misc]  # torch is not looked into
-    """Items of like length together, in an order that follows from seed and epoch.
+class ByLength(Sampler[int]):  # type: ignore[misc]  # mypy does not follow torch
+    """Groups items of similar length, in an order that depends on seed and epoch alone.
 
-    The Trainer's own draws from the global state, which is another one when an epoch is gone on with.
+    The Trainer's own sampler draws from the global random state, which differs when an epoch is resumed.
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
@@ -57,8 +57,8 @@ class ByLength(Sampler[int]):  # type: ignore[misc]  # torch is not looked into
         return iter(get_length_grouped_indices(self._lengths, self._batch, generator=draw))
 
 
-class Watched:
-    """Mixed into a Trainer before it: evaluation is :meth:`measure`, and what was read is counted."""
+class OwnEvaluation:
+    """A mixin before a Trainer: evaluation calls :meth:`measure`, and training batches are counted."""
 
     args: Any
     state: Any
@@ -68,35 +68,35 @@ class Watched:
     interrupts: Interrupts
 
     items = 0
-    tokens: Any = 0  # a tensor once something was counted: asking for its value at once would halt a GPU
-    aside_s = 0.0  # spent on evaluation
+    tokens: Any = 0  # a tensor on the device: reading its value after each batch would stall a GPU
+    evaluation_s = 0.0
 
     @property
-    def watch_batch(self) -> int:
-        """How many items are read at once where nothing is learnt."""
-        return min(_WATCH_BATCH, 2 * int(self.args.per_device_train_batch_size))
+    def evaluation_batch(self) -> int:
+        """How many items are read at once without gradients."""
+        return min(_EVALUATION_BATCH, 2 * int(self.args.per_device_train_batch_size))
 
     def measure(self) -> Mapping[str, float]:
-        """Return the figures of the model as it is, by their short names."""
+        """Return the figures of the current model by their short names."""
         raise NotImplementedError
 
     def count(self, mask: torch.Tensor) -> None:
-        """Count a training batch by its mask (items, tokens); every device has one as large."""
+        """Count a training batch by its mask (items, tokens); all devices have batches of the same size."""
         self.items += len(mask) * self.args.world_size
         self.tokens = self.tokens + mask.detach().sum() * self.args.world_size
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Measure, and tell the Trainer."""
+        """Measure, and pass the figures to the Trainer."""
         started = time.monotonic()
         with self.interrupts.at_once():
             figures = {f"eval_{name}": value for name, value in self.measure().items()}
-        self.aside_s += time.monotonic() - started
+        self.evaluation_s += time.monotonic() - started
         self.log(figures)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
 
-    def divided(self, work: Callable[[Sequence[T]], list[R]], things: Sequence[T]) -> list[R]:
-        """Do each device's share of the work; all of them get all results, and so take the same decisions."""
+    def divide(self, work: Callable[[Sequence[T]], list[R]], things: Sequence[T]) -> list[R]:
+        """Share the work between devices. Each gets all results, so that all take the same decisions."""
         devices, own = self.args.world_size, self.args.process_index
         part = work(things[own::devices])
         if devices == 1:
@@ -105,16 +105,16 @@ class Watched:
         return [parts[n % devices][n // devices] for n in range(len(things))]
 
 
-class SaveWhatWasWatched(TrainerCallback):  # type: ignore[misc]  # transformers is not looked into
-    """Writes a checkpoint at every evaluation, else the best model might be one that nobody kept."""
+class SaveAtEvaluation(TrainerCallback):  # type: ignore[misc]  # mypy does not follow transformers
+    """Writes a checkpoint at every evaluation, so that the best model is saved."""
 
     def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """Ask for it."""
+        """Request a checkpoint."""
         control.should_save = True
 
 
-class Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not looked into
-    """Tells how far a training is and how fast, sets the epoch's order, and stops where the loss is no number.
+class Meter(TrainerCallback):  # type: ignore[misc]  # mypy does not follow transformers
+    """Reports progress and speed, sets the order of each epoch, and stops when the loss is not finite.
 
     ``share`` is how many examples an item is.
     """
@@ -124,7 +124,7 @@ class Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not looke
         self._started, self._first, self._last = 0.0, 0, 0
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Begin to count."""
+        """Start to count."""
         self._started, self._first = time.monotonic(), state.global_step
 
     def on_epoch_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
@@ -132,11 +132,11 @@ class Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not looke
         self._order.epoch = int(state.epoch or 0)
 
     def on_step_end(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Tell of a step."""
-        self._tell(state)
+        """Report a step."""
+        self._report(state)
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-        """Tell of a loss, or stop for it."""
+        """Report a loss. Raises :class:`~rag.errors.ModelError` if it is not finite."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
             raise ModelError(
@@ -144,14 +144,14 @@ class Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not looke
                 "lower training.learning_rate, or set training.precision to fp32, and give --no-resume",
             )
         if loss is not None:
-            self._tell(state, loss=loss)
+            self._report(state, loss=loss)
 
     def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: Any = None, **_: Any) -> None:
-        """Tell of figures."""
-        self._tell(state, figures={k.removeprefix("eval_"): v for k, v in (metrics or {}).items()})
+        """Report figures."""
+        self._report(state, figures={k.removeprefix("eval_"): v for k, v in (metrics or {}).items()})
 
     def speed(self) -> dict[str, float]:
-        """Return examples and tokens a second of training alone, as they were after the last step."""
+        """Return examples and tokens per second without evaluation, as of the last step."""
         items, tokens, seconds = self._read(self._trainer.state)
         return {
             "examples_per_s": round(items * self._share / seconds, 2),
@@ -161,11 +161,11 @@ class Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not looke
     def _read(self, state: Any) -> tuple[int, int, float]:
         if state.global_step > self._last:
             self._last = state.global_step
-            seconds = time.monotonic() - self._started - self._trainer.aside_s
+            seconds = time.monotonic() - self._started - self._trainer.evaluation_s
             self._now = self._trainer.items, int(self._trainer.tokens), max(seconds, 1e-9)
         return self._now
 
-    def _tell(self, state: Any, loss: float | None = None, figures: Mapping[str, float] | None = None) -> None:
+    def _report(self, state: Any, loss: float | None = None, figures: Mapping[str, float] | None = None) -> None:
         items, tokens, seconds = self._read(state)
         done = max(state.global_step - self._first, 1)
         left = (state.max_steps - state.global_step) * (time.monotonic() - self._started) / done

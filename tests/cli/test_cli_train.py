@@ -111,7 +111,7 @@ def test_a_folder_of_something_else_is_left_alone(rag: Rag, ready: Path, more: t
 def test_checkpoints_of_unknown_origin_are_refused(rag: Rag, ready: Path) -> None:
     (ready / "out" / "checkpoints").mkdir(parents=True)
     sentence, remedy = error_of(rag(*COMMAND))
-    assert sentence == "out does not say what the training in it was begun with"
+    assert sentence == "out does not record what its training started from"
     assert "--no-resume" in remedy
 
 
@@ -174,13 +174,13 @@ def test_an_interrupted_training_exits_130_and_the_same_command_goes_on(
             break
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, ""), err
-    kept = re.search(r"the checkpoint of step (\d+) is kept: the same command, .* goes on from there\n", err)
+    kept = re.search(r"the checkpoint of step (\d+) is saved: the same command, .* continues from there\n", err)
     assert kept
     assert "Traceback" not in err
     assert "warn" not in "".join(lines).lower() + err.lower()  # the libraries are silent
     ran = rag(*COMMAND, *settings)
     assert ran.code == 0
-    assert f"going on from the checkpoint of step {kept[1]}" in ran.err
+    assert f"continuing from the checkpoint of step {kept[1]}" in ran.err
     assert f"resumed from step {kept[1]}" in ran.out
 
 

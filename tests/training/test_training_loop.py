@@ -24,8 +24,8 @@ from rag.models.resolve import resolve_model
 from rag.training.checkpoints import last_checkpoint
 from rag.training.config import TrainingConfig
 from rag.training.data.features import Collator, Features
-from rag.training.loop import CHECKPOINTS, Trained, choose_precision
-from rag.training.reader_loop import reader_loss, train
+from rag.training.loop import CHECKPOINTS, Trained, choose_precision, fit
+from rag.training.reader import ReaderTask, reader_loss
 from rag.training.trainer import Progress
 
 Weights = dict[str, torch.Tensor]
@@ -73,10 +73,8 @@ class Run:
         model = reader.load(self.encoder, dropout=config.dropout)
         change(model)
         windower = Windower(load_tokenizer(self.encoder, "encoder"), WINDOW)
-        data = examples(24), examples(10)
-        return train(
-            model, windower, *data, config, self.folder, judge, resume=resume, watch=watch, say=self.said.append
-        )
+        task = ReaderTask(model, windower, examples(24), examples(10), config, judge)
+        return fit(task, config, self.folder, resume=resume, watch=watch, say=self.said.append)
 
     def weights(self, step: int) -> Weights:
         """Return the weights of a checkpoint."""
@@ -219,7 +217,7 @@ def test_what_is_interrupted_goes_on_to_the_same_weights(run: Make) -> None:
         cut(stop_at=5)  # in the second epoch, one step after the checkpoint
     trained = cut()
     assert trained.resumed_from == 4
-    assert "going on from the checkpoint of step 4" in cut.said
+    assert "continuing from the checkpoint of step 4" in cut.said
     assert [p.step for p in cut.seen if p.loss is None and p.figures is None] == [1, 2, 3, 4, 5, 5, 6]
     assert same(whole.weights(6), cut.weights(6))
 
@@ -335,7 +333,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_training_goes_on(run: Make) -> 
     cramped, small = run("cramped"), run("small", batch_size=4, accumulation=2)
     trained = cramped(reader=Cramped)
     small()
-    assert cramped.said == ["out of memory: going on with a batch of 4, accumulated 2 times"]
+    assert cramped.said == ["out of memory: continuing with a batch of 4, accumulated 2 times"]
     assert trained.speed["batch"] == 4
     assert trained.figures["steps"] == 6
     assert same(cramped.weights(6), small.weights(6))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from rag.errors import ModelError
-from rag.extractive_qa.model import RELEVANCE_FILE, SpanReader
+from rag.extractive_qa.model import RELEVANCE_FILE, SpanReader, freeze_embeddings
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Windower, WindowSettings
 from rag.models.resolve import resolve_model
@@ -67,7 +67,7 @@ def test_dropout_is_replaced_everywhere(tiny: Path) -> None:
 
 def test_frozen_embeddings_take_no_gradient(tiny: Path) -> None:
     model = SpanReader.load(tiny)
-    model.freeze_embeddings()
+    freeze_embeddings(model.qa)
     frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
     assert frozen == {name for name, _ in model.named_parameters() if ".embeddings." in name}
     assert len(frozen) >= 3

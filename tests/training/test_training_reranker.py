@@ -19,10 +19,15 @@ from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import CrossEncoderReranker
 from rag.training.config import LoopConfig, RerankerConfig
 from rag.training.data.candidates import Candidates
-from rag.training.encoders import load_cross_encoder, save_cross_encoder
-from rag.training.loop import CHECKPOINTS, Trained
-from rag.training.reranker_loop import rank_of_first, ranking_figures, train_on_candidates
-from rag.training.run_directory import beginning, check, finished
+from rag.training.loop import CHECKPOINTS, Trained, fit
+from rag.training.reranker import (
+    RerankerTask,
+    load_cross_encoder,
+    rank_of_first,
+    ranking_figures,
+    save_cross_encoder,
+)
+from rag.training.run_directory import check_folder, finished_training, starting_point
 from rag.training.trainer import Progress
 
 Weights = dict[str, torch.Tensor]
@@ -64,8 +69,8 @@ class Run:
         torch.manual_seed(0)
         model = load_cross_encoder(self.encoder, "encoder", length=64, dropout=config.dropout)
         change(model)
-        data = questions(8), questions(5)
-        return train_on_candidates(model, *data, config, self.folder, watch=watch, say=self.said.append)
+        task = RerankerTask(model, questions(8), questions(5), config)
+        return fit(task, config, self.folder, watch=watch, say=self.said.append)
 
     def weights(self, step: int) -> Weights:
         """Return the weights of a checkpoint."""
@@ -142,7 +147,7 @@ def test_what_is_interrupted_goes_on_to_the_same_weights(run: Make) -> None:
         cut(stop_at=5)  # in the second epoch, one step after the checkpoint
     trained = cut()
     assert trained.resumed_from == 4
-    assert "going on from the checkpoint of step 4" in cut.said
+    assert "continuing from the checkpoint of step 4" in cut.said
     assert [p.step for p in cut.seen if p.loss is None and p.figures is None] == [1, 2, 3, 4, 5, 5, 6]
     assert same(whole.weights(6), cut.weights(6))
 
@@ -206,7 +211,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_training_goes_on(run: Make) -> 
     cramped, small = run("cramped"), run("small", batch_size=4, accumulation=2)
     assert cramped(change=cramp).speed["batch"] == 4
     small()
-    assert cramped.said == ["out of memory: going on with a batch of 4, accumulated 2 times"]
+    assert cramped.said == ["out of memory: continuing with a batch of 4, accumulated 2 times"]
     assert same(cramped.weights(6), small.weights(6))
 
 
@@ -271,13 +276,13 @@ def test_the_folder_of_a_reader_is_not_gone_on_with(tmp_path: Path) -> None:
     source = tmp_path / "s.txt"
     source.write_text("a\n", encoding="utf-8")
     pairs = {"kind": "pairs", "sentences": source, "questions": source}
-    begun = beginning(RerankerConfig.model_validate({"output": tmp_path / "out", "train": [pairs]}), "f")
+    start = starting_point(RerankerConfig.model_validate({"output": tmp_path / "out", "train": [pairs]}), "f")
     out = tmp_path / "out"
     (out / CHECKPOINTS).mkdir(parents=True)
-    (out / "started.json").write_text(json.dumps({k: v for k, v in begun.items() if k != "trains"}), encoding="utf-8")
+    (out / "started.json").write_text(json.dumps({k: v for k, v in start.items() if k != "trains"}), encoding="utf-8")
     told = r"out holds the training of a reader, and this is one of a reranker"
     with pytest.raises(InputError, match=told):
-        check(out, begun, resume=True)
+        check_folder(out, start, resume=True)
     (out / "training.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=told):
-        finished(out, begun)
+        finished_training(out, start)
