@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import ModelError
-from rag.models.build_cache import cached_folder, write_folder
 from rag.models.openvino import compile_graph, load_openvino
 from rag.models.quiet import quiet_libraries
+from rag.models.resolve import cached_folder, write_folder
 from rag.text import error_line
 
 __all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]

@@ -29,10 +29,9 @@ from rag.embedding.base import EmbedderSettings, EmbeddingWork, Float32, fingerp
 from rag.embedding.int8 import int8_graph, int8_obstacle
 from rag.embedding.token_counter import TokenCounter
 from rag.errors import MissingPackageError, ModelError
-from rag.models.build_cache import cached_folder, write_folder
 from rag.models.openvino import compile_graph, load_openvino
 from rag.models.quiet import quiet_libraries
-from rag.models.resolve import LocalModel, cache_folder, resolve_model
+from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model, write_folder
 from rag.text import error_line
 
 __all__ = ["OpenVinoEmbedder", "embedding_graph", "graph_is_cached", "suits_this_machine"]

@@ -3,29 +3,43 @@
 Bundled files are compared with pinned SHA-256 sums before they are used. SmolLM2 is one GGUF file in its package; it is
 converted once to a Hugging Face folder in the user's cache folder.
 
-This module finds files. It loads no model, except to convert that one.
+:func:`cached_folder` is for every model that is converted once for this machine: the caller knows what is in a folder
+and how to build it; here it is cached with checksums and rebuilt when it is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from indexes.system import sha256_file
 from rag.errors import MissingPackageError, ModelError
-from rag.models.build_cache import cached_folder, write_folder
 from rag.models.quiet import quiet_libraries
 
-__all__ = ["BUNDLED", "LocalModel", "bundled_problem", "cache_folder", "is_offline", "local_model", "resolve_model"]
+__all__ = [
+    "BUNDLED",
+    "LocalModel",
+    "bundled_problem",
+    "cache_folder",
+    "cached_folder",
+    "is_offline",
+    "local_model",
+    "resolve_model",
+    "write_folder",
+]
 
 BUNDLED = ("bundled:minilm", "bundled:smollm2", "bundled:reader")
 
@@ -245,3 +259,44 @@ def _check(folder: Path, sums: Mapping[str, str], remedy: str) -> None:
         path = folder / name
         if not path.is_file() or sha256_file(path) != expected:
             raise ModelError(f"{path} is missing, or not the pinned file (its SHA-256 differs)", remedy)
+
+
+# Converted models --------------------------------------------------------------------------------------------------
+
+
+def cached_folder(target: Path, record: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder ``target``. ``build`` builds it if it is missing or damaged.
+
+    ``record`` names the file with its checksums, which :func:`write_folder` writes.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.with_suffix(".lock")):  # two processes would otherwise build it at once
+        if not target.is_dir():
+            build(target)
+        if not _is_whole(target, record):
+            shutil.rmtree(target, ignore_errors=True)
+            build(target)
+    return target
+
+
+def _is_whole(folder: Path, record: str) -> bool:
+    try:
+        sums = json.loads((folder / record).read_text(encoding="utf-8"))["sums"]
+        return all(sha256_file(folder / name) == expected for name, expected in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # AttributeError, TypeError: other JSON
+        return False
+
+
+def write_folder(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> None:
+    """Build the folder in one step.
+
+    ``write`` fills a temporary folder; what it returns is recorded with the checksums of the files.
+    """
+    temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
+    try:
+        values = write(temporary)
+        values["sums"] = {path.name: sha256_file(path) for path in sorted(temporary.iterdir())}
+        (temporary / record).write_text(json.dumps(values, indent=1), encoding="utf-8")
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # there is none after renaming
