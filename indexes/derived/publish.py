@@ -81,11 +81,9 @@ def publish(
         fail_point("publish.done")
     except (OSError, RuntimeError, ValueError) as error:
         # A full disk is a RuntimeError to FAISS and a ValueError to tantivy.
-        shutil.rmtree(temporary, ignore_errors=True)
         raise IndexWriteError(root, _reason(error)) from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # there is none after renaming
     return Published(final, generation)
 
 

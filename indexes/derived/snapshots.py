@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,11 +222,10 @@ class IndexReader:
             with suppress(ValueError):  # tantivy wants to lock even to read, and may not: take a copy
                 return TantivyIndex(base.folder, self._builder.languages)
         scratch = tempfile.TemporaryDirectory(prefix="rag-lexical-", ignore_cleanup_errors=True)
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(scratch.cleanup)
             index = self._builder.lexical_into(Path(scratch.name), base, changes, texts)
-        except BaseException:
-            scratch.cleanup()
-            raise
+            on_error.pop_all()
         self._scratch.append(scratch)
         if len(self._scratch) > _SCRATCH_KEPT:  # a search on an older snapshot keeps its files open
             self._scratch.pop(0).cleanup()

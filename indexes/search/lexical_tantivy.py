@@ -99,7 +99,7 @@ class TantivyIndex:
             for chunk_id, text in zip(ids.tolist(), texts, strict=True):
                 writer.add_document(tantivy.Document(id=chunk_id, text=text))
             writer.commit()
-        except BaseException:
+        except BaseException:  # an interruption too leaves the index as it was
             writer.rollback()
             raise
         finally:
