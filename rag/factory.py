@@ -350,13 +350,13 @@ def make_answerer(
 
 def make_packer(config: Config) -> Packer:
     """Return what chooses the passages that the configured generator is shown, without starting an engine."""
-    from rag.generation.prompt_builder import PromptBuilder, WholePassages
+    from rag.generation.prompt_builder import PromptBuilder, pack_all
 
     spec = GENERATORS[config.generator.type]
     make_counter = spec.make_counter or spec.make_completer
     if make_counter is None:
-        return WholePassages()
-    return PromptBuilder(make_counter(config.generator_settings()), config.prompt)
+        return pack_all
+    return PromptBuilder(make_counter(config.generator_settings()), config.prompt).build
 
 
 def least_confidence(config: Config, generator: Completer | Extractor | None = None) -> float:

@@ -10,10 +10,10 @@ The templates are in :mod:`rag.prompt_templates`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rag.errors import PromptTooLongError, UsageError
 from rag.generation.base import Message, Prompt, Sampling, TokenCounter
@@ -24,7 +24,7 @@ from rag.types import DroppedPassage, Note, Passage
 if TYPE_CHECKING:
     from rag.config import PromptConfig
 
-__all__ = ["BuiltPrompt", "Packed", "Packer", "PromptBuilder", "WholePassages", "cache_order"]
+__all__ = ["BuiltPrompt", "Packed", "Packer", "PromptBuilder", "cache_order", "pack_all"]
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,13 @@ class BuiltPrompt(Packed):
     tokens: int
 
 
-class Packer(Protocol):
-    """Chooses the passages that a generator is shown."""
-
-    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:
-        """Pack what fits, best first."""
+Packer = Callable[[str, Sequence[Passage]], Packed]
+"""Chooses the passages that a generator is shown for a question: what fits, best first."""
 
 
-class WholePassages:
-    """Shows every passage: extractors read them one by one and have no budget."""
-
-    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:  # noqa: ARG002 - the protocol's signature
-        """Return all passages."""
-        return Packed(tuple(passages), ())
+def pack_all(question: str, passages: Sequence[Passage]) -> Packed:  # noqa: ARG001 - the signature of a packer
+    """Show every passage: extractors read them one by one and have no budget."""
+    return Packed(tuple(passages), ())
 
 
 class PromptBuilder:
@@ -80,10 +74,6 @@ class PromptBuilder:
         stop = () if self._form.chat else ("\n",)
         self.sampling = Sampling(settings.max_tokens, settings.temperature, stop)
         self._passage_tokens = lru_cache(maxsize=16384)(self._count_passage)
-
-    def pack(self, question: str, passages: Sequence[Passage]) -> Packed:
-        """Return what a prompt would show; see :meth:`build`."""
-        return self.build(question, passages)
 
     def build(self, question: str, passages: Sequence[Passage]) -> BuiltPrompt:
         """Pack the passages that fit, best first, and render.

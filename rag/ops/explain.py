@@ -146,7 +146,7 @@ def _standing(question: str, ids: set[int], config: Config, retriever: Retriever
     passage = found.passages[fused - 1] if fused else expected[0] if expected else _unfound(retriever, ids)
     top = found.passages[: part.k]
     relevant = found.relevance >= config.least_relevance()
-    packed = packer.pack(question, top) if top and relevant else None
+    packed = packer(question, top) if top and relevant else None
     retrieved = fused is not None and fused <= part.k
     dropped = None
     if retrieved and not relevant:
@@ -247,7 +247,7 @@ def _shows(
     found = make_retriever(config).retrieve(question)
     if found.relevance < config.least_relevance():
         return False
-    return any(p.stands_for(ids) for p in make_packer(config).pack(question, found.passages).shown)
+    return any(p.stands_for(ids) for p in make_packer(config)(question, found.passages).shown)
 
 
 def _with(config: Config, settings: dict[str, int | float]) -> Config:

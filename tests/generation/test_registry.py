@@ -60,7 +60,7 @@ def test_a_dummy_generator_needs_only_a_row_in_the_table(fog: Project, dummy: st
     assert answer.citations[0].source == "fog.md"
     assert answer.generator.startswith(dummy)
     assert generator_identity(config(dummy), 8) == f"{dummy} window=8"
-    assert make_packer(config(dummy)).pack("?", answer.passages).shown
+    assert make_packer(config(dummy))("?", answer.passages).shown
     findings = examine(config(dummy), fog.folder / ".rag")
     assert "a dummy for a test" in [finding.found for finding in findings]
 

@@ -7,7 +7,7 @@ from rag_project import CountingEmbedder, Project
 
 from rag.config import load_config
 from rag.embedding.fake import FakeEmbedder
-from rag.generation.prompt_builder import WholePassages
+from rag.generation.prompt_builder import pack_all
 from rag.ops.explain import why
 from rag.retrieval.retriever import Retriever
 
@@ -89,7 +89,7 @@ def test_a_reranker_reads_each_passage_once(copies: Project) -> None:
 
 def test_a_document_that_was_folded_into_another_is_not_lost(copies: Project) -> None:
     config = load_config("test").config
-    found = why("net on the quay", "copy-5/net.txt", None, config, copies.retriever(), lambda c: WholePassages())
+    found = why("net on the quay", "copy-5/net.txt", None, config, copies.retriever(), lambda c: pack_all)
     assert found.lost_at is None
 
 
