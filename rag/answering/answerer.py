@@ -13,8 +13,9 @@ An answerer knows nothing of indexes: it takes passages wherever they come from.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
@@ -198,7 +199,13 @@ class ExtractingAnswerer:
 
     def stream(self, retrieved: Retrieved) -> WholeAnswer:
         """Answer one question in one piece: a span is known only when all passages were read."""
-        return WholeAnswer(self, retrieved)
+
+        def answer() -> Answer:
+            started = time.monotonic()
+            answer = self.answer_batch([retrieved])[0]
+            return replace(answer, timings={**answer.timings, "first_token": time.monotonic() - started})
+
+        return WholeAnswer(retrieved.passages, answer)
 
     def _finish(self, retrieved: Retrieved, extraction: Extraction) -> Answer:
         started = time.monotonic()
@@ -221,12 +228,11 @@ def _task(retrieved: Retrieved) -> ExtractionTask:
 
 
 class WholeAnswer:
-    """A stream of one piece, the whole answer. It is computed once, when it is first needed."""
+    """A stream of one piece, the whole answer. It is made once, when it is first needed."""
 
-    def __init__(self, answerer: ExtractingAnswerer, retrieved: Retrieved) -> None:
-        self.passages = retrieved.passages
-        self._answerer, self._retrieved = answerer, retrieved
-        self._answer: Answer | None = None
+    def __init__(self, passages: tuple[Passage, ...], make: Callable[[], Answer]) -> None:
+        self.passages = passages
+        self._make = make
 
     def __iter__(self) -> Iterator[str]:
         yield self.answer.text
@@ -234,15 +240,10 @@ class WholeAnswer:
     def close(self) -> None:
         """Do nothing: there is nothing to stop."""
 
-    @property
+    @cached_property
     def answer(self) -> Answer:
         """The checked answer."""
-        if self._answer is None:
-            started = time.monotonic()
-            answer = self._answerer.answer_batch([self._retrieved])[0]
-            timings = {**answer.timings, "first_token": time.monotonic() - started}
-            self._answer = replace(answer, timings=timings)
-        return self._answer
+        return self._make()
 
 
 # Writing ---------------------------------------------------------------------------------------------------------
@@ -289,7 +290,7 @@ class WritingAnswerer:
         """Answer one question piece by piece."""
         prepared = self._prepare(retrieved, closed_book=False)
         if prepared.built is None:
-            return NoAnswer(self._finish(prepared, None, 0.0))
+            return WholeAnswer(prepared.passages, lambda: self._finish(prepared, None, 0.0))
         started = time.monotonic()
         stream = self.generator.stream(prepared.built.prompt, self.builder.sampling)
         return WrittenStream(self, prepared, stream, started)
@@ -326,20 +327,6 @@ class WritingAnswerer:
         cited = cite(text, built.shown, prepared.retrieved.question, min_support=settings.min_support)
         timings["cite"] = time.monotonic() - started
         return replace(outcome, notes=tuple(notes)).answer(text, cited, settings)
-
-
-class NoAnswer:
-    """The stream of an abstention that no generator was asked for."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.passages = answer.passages
-
-    def __iter__(self) -> Iterator[str]:
-        yield self.answer.text
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to stop."""
 
 
 class WrittenStream:
