@@ -103,8 +103,11 @@ def depends_on_history(question: str) -> bool:
     whole = len(content_stems(rest)) >= 2 or not _VERBS.isdisjoint(words)
     if begins and (_ABOUT.match(question) or not whole or _VERBS.isdisjoint(words)):
         return True
-    if not whole and len(words) <= _FRAGMENT_WORDS:
-        return True
+    return (not whole and len(words) <= _FRAGMENT_WORDS) or _points_back(rest)
+
+
+def _points_back(rest: str) -> bool:
+    """Return whether a pronoun comes before any content of the question's own."""
     pointing = _POINTING.search(rest[:1].lower() + rest[1:])
     if pointing is None:
         return False

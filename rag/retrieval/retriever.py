@@ -128,28 +128,24 @@ class Retriever:
             return []
         k = k or self.settings.k
         depth = depth or max(self.settings.candidates, k)
-        fusion, snapshot = self._fusion, self.reader.snapshot()
+        snapshot = self.reader.snapshot()
         only = only or self._default_filter
         allowed = None if only is None or only.empty else self.reader.store.chunk_ids(only.selection())
         clock = [time.monotonic()]
-        vectors = self._embedder.embed_queries(questions) if fusion.uses_dense else None
+        vectors = self._embedder.embed_queries(questions) if self._fusion.uses_dense else None
         clock.append(time.monotonic())
         dense = lexical = [_NO_HITS] * len(questions)
         if vectors is not None:
             dense = snapshot.dense.search(vectors, depth, allowed=allowed)
-        if fusion.uses_lexical:
+        if self._fusion.uses_lexical:
             lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
         found_any = any(len(hits.ids) for hits in (*dense, *lexical))
         nothing = () if found_any else self._nothing_to_search(only, allowed)
-        notes = [(*notes, *nothing) for notes in self._notes(questions)]
         results = []
-        for question, dense_hits, lexical_hits, question_notes in zip(questions, dense, lexical, notes, strict=True):
-            passages = self._fuse(dense_hits, lexical_hits, max(k, self._reranked), depth)
-            best = (
-                dense_hits.scores[:1] if fusion.uses_dense else [len(lexical_hits.ids) > 0]
-            )  # BM25 scores have no scale
-            relevance = float(max(best, default=0.0))
-            results.append(Retrieved(question, passages, relevance, snapshot.generation, question_notes))
+        for question, hits, words, notes in zip(questions, dense, lexical, self._notes(questions), strict=True):
+            passages = self._fuse(hits, words, max(k, self._reranked), depth)
+            relevance = self._relevance(hits, words)
+            results.append(Retrieved(question, passages, relevance, snapshot.generation, (*notes, *nothing)))
         clock.append(time.monotonic())
         share = {"embed": clock[1] - clock[0], "search": clock[2] - clock[1]}
         if self._reranker is not None:
@@ -158,6 +154,11 @@ class Retriever:
         for result in results:
             result.timings.update((stage, seconds / len(questions)) for stage, seconds in share.items())
         return results
+
+    def _relevance(self, dense: Hits, lexical: Hits) -> float:
+        if self._fusion.uses_dense:
+            return float(max(dense.scores[:1], default=0.0))
+        return float(len(lexical.ids) > 0)  # BM25 scores have no scale
 
     def _rerank(self, results: Sequence[Retrieved], reranker: Reranker, k: int) -> list[Retrieved]:
         """Order the best candidates by the sum of fused and reranker score. Lower candidates keep their places."""
