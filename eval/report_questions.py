@@ -113,7 +113,7 @@ class _Packer:
             "passages": [self._passage(p, quotes) for p in _most_relevant(passages, self.limits.passages)],
             "citations": [self._citation(citation) for citation in citations[:_MAX_CITATIONS]],
         }
-        packed |= {flag: True for flag in ("impossible", "abstained", "cached") if row.get(flag)}
+        packed |= {flag: True for flag in ("impossible", "abstained") if row.get(flag)}
         if row.get("text") and row["text"] != row.get("prediction"):
             packed["answer"] = self._clip(row["text"])
         return packed

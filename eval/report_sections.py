@@ -146,9 +146,6 @@ def _latency(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
             f"Up to {window} questions were in flight at once, and the time of each includes waiting for the others. "
             "Use `--window 1` to measure single questions."
         )
-    cached = sum(1 for row in rows if row.get("cached"))
-    if cached:
-        text.append(f"{cached:,} of {len(rows):,} answers came from the cache, with the times of their first run.")
     return Section(
         "latency", "Latency", tuple(text), Table(("Stage", "p50 (ms)", "p95 (ms)", "Mean (ms)"), tuple(lines))
     )

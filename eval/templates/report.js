@@ -132,7 +132,7 @@
     fact(list, "Gold answers", row.golds.length ? row.golds.join("  |  ") : "none: the question is unanswerable", row.golds.length ? "" : "none");
     fact(list, "Prediction", row.prediction || (abstained(row) ? "abstained" : "empty"), row.prediction ? "" : "none");
     if (row.answer !== undefined) fact(list, "Answer as shown", row.answer);
-    fact(list, "Scores", `EM ${number(row.em, 0)} · F1 ${number(row.f1, 2)} · confidence ${number(row.confidence, 2)} · ${short(row.seconds)} s${row.cached ? " (from the cache)" : ""}`);
+    fact(list, "Scores", `EM ${number(row.em, 0)} · F1 ${number(row.f1, 2)} · confidence ${number(row.confidence, 2)} · ${short(row.seconds)} s`);
     if (row.loss) fact(list, "Lost at", stage(row.loss));
     if (row.source) fact(list, "Source", row.source);
     fact(list, "Id", row.id);

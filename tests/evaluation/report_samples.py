@@ -42,7 +42,6 @@ def row(number: int, *, right: bool = True, **changes: Any) -> dict[str, Any]:
         "timings": {"search": 0.01, "generate": 0.1 * (number + 1)},
         "latency_s": 0.1 * (number + 1),
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "cached_tokens": 0},
-        "cached": False,
     }
     base["citations"][0] |= {"contains_gold": True, "overlaps_gold": None}
     return base | changes

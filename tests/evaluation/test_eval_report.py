@@ -218,9 +218,7 @@ def test_every_template_is_packaged() -> None:
 
 
 def missing() -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
-    bare = row(
-        0, retrieval=None, citations=[], passages=[], answers=[], prediction="", text="", source=None, cached=True
-    )
+    bare = row(0, retrieval=None, citations=[], passages=[], answers=[], prediction="", text="", source=None)
     bare |= {"timings": None, "abstained": True, "impossible": True, "cited_contains": None}
     no_parts = manifest([bare], abstention=None, throughput=None, index=None, official=None, metrics={}, losses=None)
     nothing: dict[str, Any] = {"name": None, "dataset": None, "metrics": None, "hardware": None, "models": None}
