@@ -80,7 +80,7 @@ def evaluate(
     if retrieval_only:
         rows = [_without_answer(row) for row in rows]
     seconds = round(time.monotonic() - started, 3)
-    manifest |= dict(describe())
+    manifest |= {**describe(), "created": manifest["created"]}
     manifest |= {"seconds": seconds, **summarise(dataset, rows, seed=int(manifest.get("seed") or 0))}
     manifest["status"] = "complete"
     if folder is not None:

@@ -90,6 +90,12 @@ def test_an_interrupted_run_is_found_by_its_key(dataset: Dataset, tmp_path: Path
     assert load_run(tmp_path / "1").manifest["name"] == "mine"
 
 
+def test_a_run_has_the_time_of_its_start(dataset: Dataset) -> None:
+    times = iter(["start", "end"])
+    run = evaluate(dataset, answer, describe=lambda: {"created": next(times)})
+    assert run.manifest["created"] == "start"
+
+
 @pytest.mark.parametrize(("answers", "message"), [(["x"], "4 questions got 1 answers"), ([1] * 4, "an answer is 1")])
 def test_a_system_that_answers_otherwise_is_refused(dataset: Dataset, answers: list[str], message: str) -> None:
     with pytest.raises(EvalError, match=message):
