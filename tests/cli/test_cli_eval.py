@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,24 @@ def test_an_open_run_is_a_folder_with_everything_in_it(beacons: str, rag: Rag) -
     assert [p["rank"] for p in row["passages"]] == list(range(1, len(row["passages"]) + 1))
     assert any(p["relevant"] and p["shown"] for p in row["passages"])
     assert row["citations"][0]["contains_gold"] is True
+
+
+def test_the_documentation_names_every_key_of_a_run_and_every_cache(beacons: str, rag: Rag) -> None:
+    folder = Path(rag("eval", beacons, "--json").json["run"])
+    manifest = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    receipt, row = (_first_cells(table) for table in text.split("| keys | meaning |\n")[1:])
+    assert receipt == set(manifest)
+    assert row == set(rows_of(str(folder))[0])
+    caches = {path.relative_to(folder.parents[1]).as_posix() for path in (folder.parent / "memory").iterdir()}
+    assert caches == {"runs/memory/vectors.sqlite", "runs/memory/completions.sqlite"}
+    assert all(f"| `{place}` |" in text for place in (*caches, "runs/corpora/"))
+
+
+def _first_cells(table: str) -> set[str]:
+    """Return what stands in backticks in the first column of a Markdown table."""
+    lines = table.split("\n\n", 1)[0].splitlines()
+    return {name for line in lines for name in re.findall(r"`([^`]+)`", line.split(" | ")[0])}
 
 
 def test_progress_can_be_read_by_a_program(beacons: str, rag: Rag) -> None:
