@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from eval.datasets import Dataset, corpus_sha256
 from eval.files import write_text
 from indexes.system import sha256_json
-from rag.config import Config
-from rag.embedding.base import Embedder
+from rag.config import Resolved
 from rag.errors import RagError
-from rag.factory import index_settings, make_chunker, open_or_create
-from rag.ingestion.ingestor import Ingestor
+from rag.factory import index_settings
 from rag.ingestion.report import Progress
+from rag.knowledge_base import KnowledgeBase, ModelPool
 from rag.text import counted
 
 __all__ = ["corpus_index"]
@@ -22,12 +21,13 @@ __all__ = ["corpus_index"]
 ShowIngestion = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
 
 
-def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path, bar: ShowIngestion) -> Path:
+def corpus_index(dataset: Dataset, resolved: Resolved, models: ModelPool, out: Path, bar: ShowIngestion) -> Path:
     """Return the folder of an index of every paragraph; an interrupted ingestion is continued.
 
     Raises :class:`~rag.errors.RagError` if a paragraph cannot be ingested: part of a corpus would be too easy.
     """
-    settings = index_settings(config, embedder) | {"dense": config.index.dense.model_dump(mode="json")}
+    config = resolved.config
+    settings = index_settings(config, models.embedder(config)) | {"dense": config.index.dense.model_dump(mode="json")}
     settings["languages"] = list(config.index.languages)
     root = out / "corpora" / corpus_sha256(dataset)[:12]
     folder = root / f"index-{sha256_json(settings)[:12]}"
@@ -41,9 +41,8 @@ def corpus_index(dataset: Dataset, config: Config, embedder: Embedder, out: Path
         if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:  # a kill may have cut it
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
-    index = open_or_create(folder, config, embedder)
-    with closing(index.store), index.writing("rag eval"), bar() as show:
-        report = Ingestor(index, embedder, make_chunker(config, embedder), show).run([documents])
+    with KnowledgeBase(folder, resolved, models) as knowledge_base, bar() as show:
+        report = knowledge_base.ingest(documents, progress=show, purpose="rag eval")
     if report.failures:
         first = report.failures[0]
         raise RagError(

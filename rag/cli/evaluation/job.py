@@ -6,7 +6,7 @@ Options and output are in :mod:`rag.cli.evaluation.run`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from indexes.system import sha256_json
 from rag.cli.evaluation.events import Events
+from rag.cli.options import resolve
 from rag.cli.output import note
 from rag.cli.progress import loading, status
 from rag.errors import UsageError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rag.config import Resolved
     from rag.generation.base import Completer, Extractor
 
-__all__ = ["Job", "Mode", "execute", "file_name", "make_generator", "make_job"]
+__all__ = ["Job", "Mode", "Request", "execute", "file_name", "make_generator", "make_job"]
 
 Mode = Literal["open", "gold", "closed-book"]
 
@@ -38,28 +39,39 @@ _BATCHES_PER_WINDOW = 8  # keeps an engine full while the last answers of a wind
 
 
 @dataclass(frozen=True)
-class Job:
-    """One evaluation, as it was requested."""
+class Request:
+    """One evaluation as it is asked for, in values that JSON has: another process can run it."""
 
-    dataset: Dataset
-    source: str
-    total: int
+    dataset: str
     mode: Mode
     limit: int | None
     seed: int
-    out: Path
-    name: str
-    resolved: Resolved
-    index: Path | None = None
+    out: str
+    name: str | None
+    index: str | None
+    config: str
+    settings: Sequence[str]
     retrieval_only: bool = False
-    asked_window: int | None = None
+    window: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request with its configuration and its questions, ``dataset``, out of ``total``."""
+
+    request: Request
+    resolved: Resolved
+    dataset: Dataset
+    total: int
+    name: str
+    index: Path | None
 
     @property
     def window(self) -> int:
         """The number of questions that are answered together; small on a CPU, where they take minutes."""
-        if self.asked_window is not None:
-            return self.asked_window
-        if self.retrieval_only:
+        if self.request.window is not None:
+            return self.request.window
+        if self.request.retrieval_only:
             return _RETRIEVAL_WINDOW
         generator = self.resolved.config.generator
         if generator.type == "openai":
@@ -72,69 +84,43 @@ class Job:
         return _CPU_WINDOW
 
     @property
+    def out(self) -> Path:
+        """The folder of runs."""
+        return Path(self.request.out)
+
+    @property
     def cache(self) -> Path:
         """The folder of the completions and vectors that runs share."""
         return self.out / "memory"
 
     def key(self) -> str:
         """Return a digest of the request, by which an interrupted run is found again."""
-        parts = [
-            self.dataset.sha256,
-            self.mode,
-            self.limit,
-            self.seed,
-            self.name,
-            self.resolved.config.digest(),
-            str(self.index.resolve()) if self.index else None,
-            self.retrieval_only,
-            self.asked_window,
-        ]
-        return sha256_json(parts)[:16]
+        asked = self.request
+        index = str(self.index.resolve()) if self.index else None
+        parts = [self.dataset.sha256, asked.mode, asked.limit, asked.seed, self.name, self.resolved.config.digest()]
+        return sha256_json([*parts, index, asked.retrieval_only, asked.window])[:16]
 
 
-def make_job(
-    name_or_path: str,
-    mode: Mode,
-    limit: int | None,
-    seed: int,
-    out_folder: Path,
-    name: str | None,
-    index: Path | None,
-    retrieval_only: bool,
-    resolved: Resolved,
-    window: int | None = None,
-) -> Job:
+def make_job(request: Request) -> Job:
     """Load and sample the dataset. Raises an error for options that contradict each other, before a model is loaded."""
     from eval.datasets import load_dataset, sample
     from eval.errors import EvalError
 
-    if retrieval_only and mode != "open":
-        raise UsageError(f"--retrieval-only has no effect in {mode} mode, which does not search", "leave it out")
-    if index is not None and mode != "open":
-        raise UsageError(f"--index has no effect in {mode} mode, which does not search", "leave it out")
-    dataset = load_dataset(name_or_path)
+    mode, resolved = request.mode, resolve(request.config, list(request.settings))
+    for option, given in (("--retrieval-only", request.retrieval_only), ("--index", request.index is not None)):
+        if given and mode != "open":
+            raise UsageError(f"{option} has no effect in {mode} mode, which does not search", "leave it out")
+    dataset = load_dataset(request.dataset)
     if mode == "gold" and not dataset.paragraphs:
         raise EvalError(
             f"{dataset.name} has questions only, and gold mode needs the paragraph of each", "use --mode open"
         )
+    index = None if request.index is None else Path(request.index)
     if mode == "open" and index is None and not dataset.paragraphs:
         index = Path(".rag")
-    chosen = sample(dataset, limit, seed)
-    stem = file_name(name or f"{dataset.name}-{mode}")
-    return Job(
-        chosen,
-        name_or_path,
-        len(dataset.questions),
-        mode,
-        limit,
-        seed,
-        out_folder,
-        stem,
-        resolved,
-        index,
-        retrieval_only,
-        window,
-    )
+    chosen = sample(dataset, request.limit, request.seed)
+    name = file_name(request.name or f"{dataset.name}-{mode}")
+    return Job(request, resolved, chosen, len(dataset.questions), name, index)
 
 
 def file_name(name: str) -> str:
@@ -167,13 +153,15 @@ def execute(
 
     events = events or Events()
     with ExitStack() as stack:
-        generator = None if job.retrieval_only else shared or make_generator(job)
+        generator = None if job.request.retrieval_only else shared or make_generator(job)
         if generator is not None and shared is None:
             stack.callback(generator.close)
         meter = Meter(generator)
         folder = stack.enter_context(_claimed(job, events))
         system = stack.enter_context(_system(job, generator, meter, events))
-        progress = stack.enter_context(events.questions(len(job.dataset.questions), scored=not job.retrieval_only))
+        progress = stack.enter_context(
+            events.questions(len(job.dataset.questions), scored=not job.request.retrieval_only)
+        )
         data = evaluate(
             _located(job, system),
             system,
@@ -182,7 +170,7 @@ def execute(
             key=job.key(),
             window=job.window,
             progress=progress,
-            retrieval_only=job.retrieval_only,
+            retrieval_only=job.request.retrieval_only,
         )
     data.manifest["throughput"] = _throughput_of(data, meter)
     if throughput is not None:
@@ -256,28 +244,17 @@ def _throughput_of(data: RunData, meter: Meter) -> dict[str, Any] | None:
 @contextmanager
 def _system(job: Job, generator: Completer | Extractor | None, meter: Meter, events: Events) -> Iterator[System]:
     """Yield what answers the questions in the job's mode."""
-    from rag.cli.evaluation.systems import ClosedBook, Gold
-    from rag.factory import make_answerer
-
-    config = job.resolved.config
-    if job.mode == "open":
-        with _open_system(job, generator, meter, events) as system:
-            yield system
-    elif job.mode == "gold":
-        yield Gold(job.dataset, make_answerer(config, generator, whole_context=True), meter)
-    else:
-        yield ClosedBook(make_answerer(config, generator))
-
-
-@contextmanager
-def _open_system(job: Job, generator: Completer | Extractor | None, meter: Meter, events: Events) -> Iterator[System]:
     from rag.cli.evaluation.corpus import corpus_index
-    from rag.cli.evaluation.systems import Open
+    from rag.cli.evaluation.systems import Direct, Open
     from rag.embedding.cached import CachedEmbedder
-    from rag.factory import make_embedder
+    from rag.factory import make_answerer, make_embedder
     from rag.knowledge_base import KnowledgeBase, ModelPool
 
     config = job.resolved.config
+    if job.request.mode != "open":
+        paragraphs = job.dataset.paragraphs if job.request.mode == "gold" else None
+        yield Direct(make_answerer(config, generator, whole_context=True), meter, paragraphs)
+        return
     # With the threshold of the configuration: a calibrated one would hide the answers that a calibration needs.
     uncalibrated = replace(job.resolved, origins={**job.resolved.origins, "answers.min_confidence": "rag eval"})
     if job.index is not None:
@@ -290,7 +267,7 @@ def _open_system(job: Job, generator: Completer | Extractor | None, meter: Meter
         stack.callback(embedder.close)
         models = ModelPool()
         models.put(config, embedder=embedder, generator=generator)
-        folder = job.index or corpus_index(job.dataset, config, embedder, job.out, events.documents)
+        folder = job.index or corpus_index(job.dataset, uncalibrated, models, job.out, events.documents)
         knowledge_base = stack.enter_context(KnowledgeBase(folder, uncalibrated, models))
         yield Open(knowledge_base, meter, answers=generator is not None)
 
@@ -308,9 +285,9 @@ def _describe(job: Job, system: System) -> dict[str, Any]:
     return {
         "name": job.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "mode": "retrieval" if job.retrieval_only else job.mode,
-        "seed": job.seed,
-        "limit": job.limit,
+        "mode": "retrieval" if job.request.retrieval_only else job.request.mode,
+        "seed": job.request.seed,
+        "limit": job.request.limit,
         "window": job.window,
         "dataset": {
             "name": job.dataset.name,
@@ -324,7 +301,7 @@ def _describe(job: Job, system: System) -> dict[str, Any]:
         "config_digest": config.digest(),
         "models": {
             "embedder": embedder,
-            "generator": None if job.retrieval_only else generator_identity(config, job.window),
+            "generator": None if job.request.retrieval_only else generator_identity(config, job.window),
         },
         "index": index,
         "git_commit": git_commit(),

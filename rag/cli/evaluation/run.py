@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from rag.cli.evaluation.events import Events, ProgressForm
-from rag.cli.evaluation.job import Job, Mode, execute, make_job
-from rag.cli.options import AsJson, ConfigName, Settings, resolve
+from rag.cli.evaluation.job import Job, Mode, Request, execute, make_job
+from rag.cli.options import AsJson, ConfigName, Settings
 from rag.cli.output import out, out_json
 from rag.errors import UsageError
 from rag.text import counted
@@ -68,9 +68,20 @@ def run(
 
     After an interruption, the same command continues. What a language model wrote is cached, so a repeated run is fast.
     """
-    job = make_job(
-        dataset, mode, limit, seed, out_folder, name, index, retrieval_only, resolve(config, settings), window
+    asked = Request(
+        dataset=dataset,
+        mode=mode,
+        limit=limit,
+        seed=seed,
+        out=str(out_folder),
+        name=name,
+        index=None if index is None else str(index),
+        config=config,
+        settings=settings or (),
+        retrieval_only=retrieval_only,
+        window=window,
     )
+    job = make_job(asked)
     if retrieval_only and throughput:
         raise UsageError("--retrieval-only and --throughput cannot be combined", "use one of them")
     measured = _precisions(precisions, job) if throughput else None

@@ -7,18 +7,19 @@ does not free everything that the next one needs.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag.cli.evaluation.child import call, serve
 from rag.cli.evaluation.events import Events, ProgressForm
-from rag.cli.evaluation.job import execute, file_name, make_generator, make_job
+from rag.cli.evaluation.job import Request, execute, file_name, make_generator, make_job
 from rag.cli.evaluation.run import OutFolder
-from rag.cli.options import AsJson, resolve
+from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def sweep(
     from eval.sweep import pareto, read_sweep
 
     request = read_sweep(file)
-    jobs = [_job(request, point, out_folder, index) for point in request.points]  # reports mistakes before any work
+    jobs = [
+        make_job(_request(request, point, out_folder, index)) for point in request.points
+    ]  # reports mistakes before any work
     folders = _run_all(jobs, progress)
     rows = [_row(p, load_run(f), f) for p, f in zip(request.points, folders, strict=True)]
     best = pareto(
@@ -71,21 +74,18 @@ def sweep(
     out(f"\nreport: {target / 'sweep.html'}")
 
 
-def _job(request: Sweep, point: Point, out_folder: Path, index: Path | None) -> Job:
-    assignments = [
-        f"{key}={json.dumps(value, default=str)}" for key, value in (request.common | point.settings).items()
-    ]
-    resolved = resolve(request.config, assignments)
-    return make_job(
-        request.dataset,
-        request.mode,  # type: ignore[arg-type]  # read_sweep has checked it
-        request.limit,
-        request.seed,
-        out_folder,
-        f"{request.name}-{point.name}",
-        index,
-        False,
-        resolved,
+def _request(sweep: Sweep, point: Point, out_folder: Path, index: Path | None) -> Request:
+    settings = [f"{key}={json.dumps(value, default=str)}" for key, value in (sweep.common | point.settings).items()]
+    return Request(
+        dataset=sweep.dataset,
+        mode=sweep.mode,  # type: ignore[arg-type]  # read_sweep has checked it
+        limit=sweep.limit,
+        seed=sweep.seed,
+        out=str(out_folder),
+        name=f"{sweep.name}-{point.name}",
+        index=None if index is None else str(index),
+        config=sweep.config,
+        settings=settings,
     )
 
 
@@ -121,31 +121,11 @@ def _run_group(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: P
 
 
 def _run_in_process(jobs: Sequence[Job], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[Path]:
-    """Run jobs in a process of their own. Its stderr is ours."""
-    requests = [
-        {
-            "dataset": str(job.source),
-            "mode": job.mode,
-            "limit": job.limit,
-            "seed": job.seed,
-            "out": str(job.out),
-            "name": job.name,
-            "index": str(job.index) if job.index else None,
-            "config": job.resolved.name,
-            "set": [f"{key}={json.dumps(value)}" for key, value, origin in job.resolved.rows() if origin == "--set"],
-        }
-        for job in jobs
-    ]
-    child = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=json.dumps([requests, places, progress]),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if child.returncode:
+    """Run jobs in a process of their own; see :func:`_run_group`."""
+    folders, child = call(__name__, [[asdict(job.request) for job in jobs], places, progress])
+    if folders is None:
         raise typer.Exit(child.returncode)  # it has reported the error
-    return [Path(path) for path in json.loads(child.stdout.strip().splitlines()[-1])]
+    return [Path(folder) for folder in folders]
 
 
 def _row(point: Point, run: RunData, folder: Path) -> dict[str, Any]:
@@ -163,31 +143,12 @@ def _row(point: Point, run: RunData, folder: Path) -> dict[str, Any]:
     }
 
 
-def _parsed_job(job: dict[str, Any]) -> Job:
-    index = Path(job["index"]) if job["index"] else None
-    resolved = resolve(job["config"], job["set"])
-    return make_job(
-        job["dataset"], job["mode"], job["limit"], job["seed"], Path(job["out"]), job["name"], index, False, resolved
-    )
-
-
-def _child() -> int:
-    import os
-
-    from rag.cli.main import guarded
-
-    answer = os.dup(1)  # engines print to stdout, which carries the one line that the parent reads
-    os.dup2(2, 1)
-
-    def work() -> None:
-        requests, places, progress = json.load(sys.stdin)
-        jobs = [_parsed_job(request) for request in requests]
-        folders = [str(folder) for folder in _run_group(jobs, places, progress)]
-        with os.fdopen(answer, "w") as handle:
-            handle.write(json.dumps(folders) + "\n")
-
-    return guarded(work)
+def _run_requests(requests: Sequence[Any], places: Sequence[Sequence[int]], progress: ProgressForm) -> list[str]:
+    jobs = [make_job(Request(**request)) for request in requests]
+    return [str(folder) for folder in _run_group(jobs, places, progress)]
 
 
 if __name__ == "__main__":
-    sys.exit(_child())
+    from rag.cli.main import guarded
+
+    sys.exit(guarded(lambda: serve(lambda job: _run_requests(*job))))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from eval.datasets import Dataset, Question
+from eval.datasets import Dataset, Paragraph, Question
 from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import RECALL_AT, contains_gold
@@ -28,7 +28,7 @@ from rag.ops.serialize import notes_json
 from rag.retrieval.retriever import Retrieved, Retriever
 from rag.types import Answer, Note, Passage
 
-__all__ = ["ClosedBook", "Gold", "Meter", "Open", "System", "answer_each"]
+__all__ = ["Direct", "Meter", "Open", "System"]
 
 _DOCUMENTS = max(RECALL_AT)  # documents that the ranking metrics look at
 _GATED = "nothing relevant"
@@ -53,24 +53,24 @@ class Meter:
         return self._completer.starting_s - self._starting_s if self._completer else 0.0
 
 
-class Gold:
-    """Answers each question from its own paragraph."""
+class Direct:
+    """Answers without retrieval: from the paragraph of each question, or from nothing if there are no paragraphs."""
 
-    def __init__(self, dataset: Dataset, answerer: Answerer, meter: Meter) -> None:
-        if not dataset.paragraphs:
-            raise EvalError(
-                f"{dataset.name} has only questions, and gold mode needs the paragraph of each", "use --mode open"
-            )
-        self._paragraphs = dataset.paragraphs
+    def __init__(self, answerer: Answerer, meter: Meter, paragraphs: Sequence[Paragraph] | None) -> None:
         self._answerer = answerer
         self._meter = meter
+        self._paragraphs = paragraphs
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Answer in one batch."""
-        answers = answer_each(self._answerer, [self._retrieved(question) for question in questions], self._meter)
+        retrieved = [self._retrieved(question) for question in questions]
+        answers = answer_each(self._answerer, retrieved, self._meter, closed_book=self._paragraphs is None)
         return [_prediction(answer, answer.passages) for answer in answers]
 
     def _retrieved(self, question: Question) -> Retrieved:
+        text = question.question.strip()
+        if self._paragraphs is None:
+            return Retrieved(text, (), 0.0, 0)
         if question.paragraph is None:
             raise EvalError(f"question {question.id} has no paragraph", "use --mode open")
         paragraph = self._paragraphs[question.paragraph]
@@ -85,19 +85,7 @@ class Gold:
             text=paragraph.text,
             score=1.0,
         )
-        return Retrieved(question.question.strip(), (passage,), 1.0, 0)
-
-
-class ClosedBook:
-    """Answers without any passage."""
-
-    def __init__(self, answerer: Answerer) -> None:
-        self._answerer = answerer
-
-    def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
-        """Answer in one batch."""
-        retrieved = [Retrieved(question.question.strip(), (), 0.0, 0) for question in questions]
-        return [_prediction(answer, ()) for answer in self._answerer.answer_batch(retrieved, closed_book=True)]
+        return Retrieved(text, (passage,), 1.0, 0)
 
 
 class Open:
@@ -185,22 +173,25 @@ class Open:
         return Trace(bool(holding), whole, False, False, False)
 
 
-System = Gold | ClosedBook | Open
+System = Direct | Open
 
 
-def answer_each(answerer: Answerer, retrieved: Sequence[Retrieved], meter: Meter) -> list[Answer]:
+def answer_each(
+    answerer: Answerer, retrieved: Sequence[Retrieved], meter: Meter, *, closed_book: bool = False
+) -> list[Answer]:
     """Answer in one batch. A question that cannot be asked fails alone; the others are answered.
 
     The seconds in which a generator starts are subtracted from the timings.
     """
     started = meter.starting_s
     try:
-        answers = answerer.answer_batch(retrieved)
+        answers = answerer.answer_batch(retrieved, closed_book=closed_book)
     except (PromptTooLongError, PromptRefusedError) as error:
         if len(retrieved) == 1:
             return [_failed(retrieved[0], error)]
         half = len(retrieved) // 2
-        return answer_each(answerer, retrieved[:half], meter) + answer_each(answerer, retrieved[half:], meter)
+        parts = (retrieved[:half], retrieved[half:])
+        return [answer for part in parts for answer in answer_each(answerer, part, meter, closed_book=closed_book)]
     return _without_start(answers, meter.starting_s - started)
 
 

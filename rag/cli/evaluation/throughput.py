@@ -1,19 +1,18 @@
 """Questions and tokens per second by batch size and precision, as ``rag eval --throughput`` reports them.
 
-Each precision gets a process of its own, because a closed engine does not free everything that the next one needs.
-Each batch size uses other questions, so that none profits from the prefix cache; with too few questions, the larger
-batches are left out.
+Each precision gets a process of its own. Each batch size uses other questions, so that none profits from the prefix
+cache; with too few questions, the larger batches are left out.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rag.cli.evaluation.child import call, serve
 from rag.config import Config
 from rag.errors import GeneratorError
 
@@ -35,18 +34,13 @@ def measure(config: Config, rows: Sequence[Mapping[str, Any]], precisions: Seque
     for precision in precisions if config.generator.type == "vllm" else precisions[:1]:
         tree = config.model_dump(mode="json")
         tree["generator"]["vllm"]["dtype"] = precision
-        child = subprocess.run(
-            [sys.executable, "-m", __name__],
-            input=json.dumps({"config": tree, "asked": asked, "precision": precision}),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
+        measured, child = call(
+            __name__, {"config": tree, "asked": asked, "precision": precision}, stderr=subprocess.PIPE
         )
-        if child.returncode:
+        if measured is None:
             reason = (child.stderr.strip().splitlines() or ["unknown reason"])[-1]
             raise GeneratorError(f"the throughput of {precision} could not be measured: {reason}", "run `rag doctor`")
-        table += json.loads(child.stdout.strip().splitlines()[-1])
+        table += measured
     return table
 
 
@@ -104,16 +98,5 @@ def _passage(row: Mapping[str, Any]) -> Any:
     )
 
 
-def _child() -> None:
-    import os
-
-    answer = os.dup(1)  # engines print to stdout, which carries the one line that the parent reads
-    os.dup2(2, 1)
-    job = json.load(sys.stdin)
-    table = _measure_one(Config.model_validate(job["config"]), job["asked"], job["precision"])
-    with os.fdopen(answer, "w") as handle:
-        handle.write(json.dumps(table) + "\n")
-
-
 if __name__ == "__main__":
-    _child()
+    serve(lambda job: _measure_one(Config.model_validate(job["config"]), job["asked"], job["precision"]))
