@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eval.datasets import SMALL_TALK
 from eval.errors import EvalError
 from eval.statistics import wilson
 
@@ -141,6 +142,7 @@ def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float | No
     """
     if max_false_answer is not None and not 0 <= max_false_answer <= 1:
         raise EvalError(f"{max_false_answer} is not a share of the questions", "give one between 0 and 1, such as 0.05")
+    rows = [row for row in rows if row.get("kind") != SMALL_TALK]
     if not rows:
         raise EvalError("the run has no rows", "evaluate a dataset with unanswerable questions, such as squad_v2")
     impossible = sum(bool(row["impossible"]) for row in rows)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.datasets import SMALL_TALK
 from eval.errors import EvalError
 from eval.metrics import GUARDED, METRICS, value_in
 from eval.runs import RunData, load_run
@@ -76,7 +77,8 @@ def compare(
     differences = _differences(columns_a, columns_b, {name: ids for name, ids in shared.items() if ids}, samples, seed)
     if not differences:
         raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
-    answered = len(shared.get("em", ())) == len(shared.get("f1", ())) == len(rows_a)
+    judged = [n for n, row in enumerate(rows_a) if row.get("kind") != SMALL_TALK]
+    answered = len(shared.get("em", ())) == len(shared.get("f1", ())) == len(judged)
     return Comparison(
         name_a=_name(a),
         name_b=_name(b),
@@ -89,7 +91,7 @@ def compare(
         not_compared=[name for name in columns_a if name not in shared],
         own_times=own_times,
         worse=_guarded_with("worse", differences),
-        **(_compare_answers(rows_a, rows_b) if answered else {}),
+        **(_compare_answers([rows_a[n] for n in judged], [rows_b[n] for n in judged]) if answered else {}),
     )
 
 

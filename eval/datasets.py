@@ -17,9 +17,10 @@ from eval.errors import EvalError
 from eval.files import decode, is_text, parse_json, read_bytes
 from eval.squad_download import OFFICIAL, Fetch, official_file
 
-__all__ = ["Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
+__all__ = ["SMALL_TALK", "Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
 
 Version = Literal["1.1", "2.0", "jsonl"]
+SMALL_TALK = "chat"
 T = TypeVar("T")
 
 _NAMES = " or ".join(f"`{name}`" for name in OFFICIAL)
@@ -33,6 +34,10 @@ class Question:
     ``starts`` are the character offsets of the answers in the paragraph (-1 if the answer does not occur in it), empty
     for JSONL. ``paragraph`` is an index into ``Dataset.paragraphs``, None for JSONL. ``source`` names the document with
     the answer, if known.
+
+    ``kind`` names the kind of the question, such as ``table_cell``; a question with a kind gets a verdict
+    (:mod:`eval.verdicts`). ``parts`` are the pieces of its answer, each with its acceptable wordings. ``history`` holds
+    the earlier turns of the conversation as (question, answer).
     """
 
     id: str
@@ -41,6 +46,14 @@ class Question:
     starts: tuple[int, ...] = ()
     paragraph: int | None = None
     source: str | None = None
+    kind: str = ""
+    parts: tuple[tuple[str, ...], ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def has_verdict(self) -> bool:
+        """Whether answers to it are judged. Small talk, of the kind ``chat``, has no right answer."""
+        return self.kind not in ("", SMALL_TALK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +160,40 @@ def _jsonl_question(line: str, number: int, where: str) -> Question:
     row = parse_json(line, where, _REMEDY, unique_keys=True)
     if not isinstance(row, dict):
         raise EvalError(f"{where} is not an object", _REMEDY)
-    source = row.get("source")
-    if source is not None:
-        source = _jsonl_text(row, "source", where)
-    identity = _jsonl_text(row, "id", where) if row.get("id") is not None else f"line-{number}"
-    return Question(identity, _jsonl_text(row, "question", where), _jsonl_answers(row, where), source=source)
+    answers = _jsonl_answers(row, where)
+    if row.get("answerable", bool(answers)) is not bool(answers):
+        raise EvalError(f'{where}: "answerable" contradicts "answers"', "leave it out, or correct one of the two")
+    return Question(
+        _jsonl_text(row, "id", where) if row.get("id") is not None else f"line-{number}",
+        _jsonl_text(row, "question", where),
+        answers,
+        source=None if row.get("source") is None else _jsonl_text(row, "source", where),
+        kind="" if row.get("kind") is None else _jsonl_text(row, "kind", where),
+        parts=tuple(_texts(part, "parts", where) for part in _list(row, "parts", where)),
+        history=tuple(_turn(turn, where) for turn in _list(row, "history", where)),
+    )
+
+
+def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
+    value = row.get(key)
+    if value is not None and not isinstance(value, list):
+        raise EvalError(f'{where}: "{key}" must be a list, not {value!r}', _REMEDY)
+    return value or []
+
+
+def _texts(value: object, key: str, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(is_text(item) and item.strip() for item in value):
+        raise EvalError(f'{where}: "{key}" must hold lists of non-blank texts, not {value!r}', _REMEDY)
+    return tuple(value)
+
+
+def _turn(value: object, where: str) -> tuple[str, str]:
+    if not isinstance(value, dict):
+        raise EvalError(f'{where}: "history" must hold objects with "question" and "answer", not {value!r}', _REMEDY)
+    answer = value.get("answer") or ""
+    if not is_text(answer):
+        raise EvalError(f'{where}: the "answer" of an earlier turn must be a text, not {answer!r}', _REMEDY)
+    return _jsonl_text(value, "question", where), str(answer)
 
 
 def _jsonl_text(row: dict[str, Any], key: str, where: str) -> str:

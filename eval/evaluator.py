@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.abstention import summarise_abstention
-from eval.datasets import Dataset, Question
+from eval.datasets import SMALL_TALK, Dataset, Question
 from eval.errors import EvalError
 from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
 from eval.metrics import METRICS, Case, Rule, value_in
 from eval.predictions import Prediction, same_source
+from eval.reliability import summarise_reliability
 from eval.runs import FORMAT, RunData
 from eval.squad_scores import score_squad
 from eval.statistics import bootstrap_means
@@ -134,9 +135,13 @@ def score_question(case: Case) -> dict[str, Any]:
         if value is not None and not math.isfinite(value):
             raise EvalError(f"question {question.id}: {name} is {value}", "correct the system under test")
     retrieval = {name: values.pop(name) for name, metric in METRICS.items() if metric.family == "retrieval"}
+    small_talk = question.kind == SMALL_TALK
+    if small_talk:
+        values |= dict.fromkeys(("em", "f1", "contains"))
     return {
         "id": question.id,
         "question": question.question,
+        "kind": question.kind,
         "answers": list(question.answers),
         "impossible": not question.answers,
         "source": question.source,
@@ -144,13 +149,17 @@ def score_question(case: Case) -> dict[str, Any]:
         "text": prediction.text,
         "abstained": prediction.abstained,
         "confidence": prediction.confidence,
+        "band": prediction.band,
+        "verdict": case.verdict,
         **values,
         "passages": [
             {**asdict(p), "headings": list(p.headings), "relevant": same_source(p.source, question.source)}
             for p in prediction.passages
         ],
         "retrieval": None if case.rank is None else retrieval,
-        "loss": classify(
+        "loss": None
+        if small_talk
+        else classify(
             em=values["em"] or 0.0,
             f1=values["f1"] or 0.0,
             contains=values["contains"] or 0.0,
@@ -167,14 +176,29 @@ def score_question(case: Case) -> dict[str, Any]:
 
 
 def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any]:
-    """Return the manifest's figures: metrics with intervals, official scores, losses and abstention."""
-    answered = bool(rows) and rows[0].get("em") is not None
+    """Return the manifest's figures: metrics with intervals, verdicts by kind, official scores, losses, abstention."""
+    scored = [row for row in rows if row.get("em") is not None]
     return {
         "metrics": _metrics(rows, seed),
-        "official": _official(dataset, rows) if answered and dataset.official else None,
-        "losses": count_losses(row["loss"] for row in rows) if answered else None,
-        "abstention": summarise_abstention(rows) if answered else None,
+        "kinds": summarise_kinds(rows),
+        "official": _official(dataset, rows) if scored and dataset.official else None,
+        "losses": count_losses(row["loss"] for row in scored) if scored else None,
+        "abstention": summarise_abstention(scored) if scored else None,
+        "reliability": summarise_reliability(scored),
     }
+
+
+def summarise_kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return the number of questions, of each verdict, and of questions served, by kind; empty without verdicts."""
+    kinds: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row.get("verdict") is not None:
+            counts = kinds.setdefault(row["kind"], {"questions": 0, "right": 0, "partly": 0, "wrong": 0, "refused": 0})
+            counts["questions"] += 1
+            counts[row["verdict"]] += 1
+            if row.get("served") is not None:
+                counts["served"] = counts.get("served", 0) + int(row["served"])
+    return kinds
 
 
 def _metrics(rows: Sequence[Mapping[str, Any]], seed: int) -> dict[str, dict[str, float]]:
@@ -217,9 +241,10 @@ def _na_prob(row: Mapping[str, Any]) -> float:
 
 
 def _without_answer(row: dict[str, Any]) -> dict[str, Any]:
-    unscored = [name for name, metric in METRICS.items() if metric.family == "answer"]
-    return row | dict.fromkeys([*unscored, "prediction", "text", "loss"])
+    unscored = [name for name, metric in METRICS.items() if metric.family in ("answer", "verdict")]
+    return row | dict.fromkeys([*unscored, "verdict", "prediction", "text", "loss"])
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    return float(sum(row[name] for row in rows) / len(rows))
+    values = [row[name] for row in rows if row[name] is not None]
+    return float(sum(values) / len(values)) if values else 0.0

@@ -76,12 +76,12 @@ def em_lost(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, int, floa
     Wrong answers without a stage come last as ``unclassed``, so that points and EM add up to 100. Empty if nothing was
     asked or only retrieval was measured.
     """
-    scores = [row["em"] for row in rows]
-    if not rows or None in scores:
+    scores = [row["em"] for row in rows if row["em"] is not None]
+    if not scores:
         return []
     counts = dict.fromkeys(STAGES, 0) | Counter(str(row["loss"]) for row in rows if row.get("loss"))
     unclassed = sum(score < 1 for score in scores) - sum(counts.values())
     if unclassed > 0:
         counts["unclassed"] = unclassed
     labels = {**STAGES, "unclassed": "Not classified"}
-    return [(stage, labels.get(stage, stage), count, 100 * count / len(rows)) for stage, count in counts.items()]
+    return [(stage, labels.get(stage, stage), count, 100 * count / len(scores)) for stage, count in counts.items()]

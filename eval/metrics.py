@@ -21,11 +21,13 @@ from typing import Any, Literal
 
 from eval.datasets import Question
 from eval.predictions import Prediction, same_source
+from eval.verdicts import Verdict, holds_answer, judge
 
 __all__ = [
     "GUARDED",
     "METRICS",
     "RECALL_AT",
+    "SERVED_AMONG",
     "Case",
     "Family",
     "Metric",
@@ -39,6 +41,7 @@ __all__ = [
     "f1_of_tokens",
     "format_interval",
     "format_value",
+    "headline",
     "ndcg_at_k",
     "normalise",
     "value_in",
@@ -46,9 +49,10 @@ __all__ = [
 
 Rule = Literal["1.1", "2.0"]
 Unit = Literal["percent", "ratio", "seconds"]
-Family = Literal["answer", "retrieval", "citation", "speed"]
+Family = Literal["answer", "verdict", "retrieval", "citation", "speed"]
 
 RECALL_AT = (1, 5, 10, 20)
+SERVED_AMONG = 3
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -135,8 +139,32 @@ class Case:
 
     @cached_property
     def text(self) -> str:
-        """The answer that is scored: empty if the system abstained."""
+        """The answer that exact match and F1 score: the extracted words if there are any; empty if abstained."""
+        return "" if self.prediction.abstained else self.prediction.short or self.prediction.text
+
+    @cached_property
+    def whole(self) -> str:
+        """The whole answer as it is shown; empty if abstained."""
         return "" if self.prediction.abstained else self.prediction.text
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the answer; None for a question without a kind, and for small talk."""
+        if not self.question.has_verdict:
+            return None
+        refused = self.prediction.abstained
+        return judge(self.whole, self.question.answers, self.question.parts, refused=refused)
+
+    @cached_property
+    def served(self) -> bool | None:
+        """Whether the reader has the answer: it is right, or the first passages hold it. None without a verdict."""
+        if self.verdict is None or not self.question.answers:
+            return None
+        shown = "\n".join(
+            "\n".join((*passage.headings, passage.text)) for passage in self.prediction.passages[:SERVED_AMONG]
+        )
+        held = holds_answer(f"{self.whole}\n{shown}", self.question.answers, self.question.parts)
+        return self.verdict == "right" or held
 
     @cached_property
     def golds(self) -> list[str]:
@@ -220,6 +248,11 @@ def _cited(case: Case, flag: str) -> float | None:
     return float(any(citation[flag] for citation in case.citations))
 
 
+def _verdict(case: Case, verdict: Verdict) -> float | None:
+    """Return whether an answerable question got this verdict."""
+    return None if case.verdict is None or not case.question.answers else float(case.verdict == verdict)
+
+
 def _supported(case: Case) -> float | None:
     prediction = case.prediction
     return prediction.supported / prediction.sentences if case.answered_from_passages and prediction.sentences else None
@@ -250,8 +283,43 @@ METRICS: dict[str, Metric] = {
     ),
     "contains": Metric(
         "Contains gold",
-        lambda case: case.best(contains),
+        lambda case: best_over(contains, case.whole, case.golds),
         "Share of answers that contain a gold answer, whatever else they say",
+    ),
+    "right": Metric(
+        "Right",
+        lambda case: _verdict(case, "right"),
+        "Share of answerable questions whose answer states the gold answer and all its parts",
+        family="verdict",
+        guarded=True,
+    ),
+    "wrong_shown": Metric(
+        "Wrong answer shown",
+        lambda case: _verdict(case, "wrong"),
+        "Share of answerable questions with a wrong answer",
+        family="verdict",
+        higher_is_better=False,
+        guarded=True,
+    ),
+    "refused_wrongly": Metric(
+        "Refused wrongly",
+        lambda case: _verdict(case, "refused"),
+        "Share of answerable questions without an answer",
+        family="verdict",
+        higher_is_better=False,
+    ),
+    "refused_rightly": Metric(
+        "Refused rightly",
+        lambda case: None if case.verdict is None or case.question.answers else float(case.verdict == "right"),
+        "Share of unanswerable questions without an answer",
+        family="verdict",
+    ),
+    "served": Metric(
+        "Served",
+        lambda case: None if case.served is None else float(case.served),
+        f"Share of answerable questions with the gold answer in the answer or the first {SERVED_AMONG} passages",
+        family="verdict",
+        guarded=True,
     ),
     **{f"recall@{k}": _recall_metric(k) for k in RECALL_AT},
     "mrr": Metric(
@@ -302,6 +370,13 @@ METRICS: dict[str, Metric] = {
 }
 
 GUARDED = tuple(name for name, metric in METRICS.items() if metric.guarded)
+
+
+def headline(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the figures to show first: verdicts where the run has them, else SQuAD's metrics."""
+    return (
+        ("right", "wrong_shown", "served", "recall@5") if "right" in metrics else ("em", "f1", "contains", "recall@5")
+    )
 
 
 def value_in(row: Mapping[str, Any], name: str) -> Any:

@@ -30,6 +30,7 @@ __all__ = [
 # role: (light page, dark page), each at least 4.5:1 against its page, except grid lines and bands
 COLOURS: dict[str, tuple[str, str]] = {
     "answer": ("#2b6cb0", "#74aee6"),
+    "verdict": ("#3d5a99", "#8fa8e0"),
     "retrieval": ("#1d776b", "#55bdaa"),
     "citation": ("#7750a5", "#b799e0"),
     "loss": ("#b04a22", "#e59268"),
@@ -54,6 +55,9 @@ WORDS: Mapping[str, str] = {
     "hover_risk": "{coverage} % answered: {risk} % of them wrong",
     "axis_coverage": "coverage: questions answered (%)",
     "axis_risk": "risk: wrong among them (%)",
+    "hover_reliability": "confidence {confidence} %: {right} % right, 95 % interval {interval}, n = {n}",
+    "axis_confidence": "mean confidence (%)",
+    "axis_right": "right answers (%)",
     "hover_latency": "{range}, questions: {n}",
     "range": "{low} to {high} s",
     "range_open": "{low} s and more, up to {high} s",

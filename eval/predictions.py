@@ -46,10 +46,12 @@ class CitedSpan:
 class Prediction:
     """An answer and what the evaluation measures of it; only ``text`` is required.
 
-    ``confidence`` lies between 0 and 1. ``ranked_sources`` are the documents found, best first, each once, deeper than
-    the passages; None if the system does not retrieve. ``sentences`` and ``supported`` count the answer's sentences.
-    ``timings`` are seconds by stage, ``usage`` counts tokens. ``notes`` are English sentences; ``note_kinds`` holds the
-    kind and the values of each, for another language.
+    ``short`` holds the words of ``text`` that answer the question; exact match and F1 are computed on it, or on the
+    whole text if it is empty. ``confidence`` lies between 0 and 1; ``band`` says it in a word, such as ``high``.
+    ``ranked_sources`` are the documents found, best first, each once, deeper than the passages; None if the system does
+    not retrieve. ``sentences`` and ``supported`` count the answer's sentences. ``timings`` are seconds by stage,
+    ``usage`` counts tokens. ``notes`` are English sentences; ``note_kinds`` holds the kind and the values of each, for
+    another language.
     """
 
     text: str
@@ -65,6 +67,8 @@ class Prediction:
     trace: Trace | None = None
     notes: Sequence[str] = ()
     note_kinds: Sequence[Mapping[str, Any]] = ()
+    short: str = ""
+    band: str = ""
 
 
 def same_source(found: str, gold: str | None) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from eval import run_plots, sweep_plots
 from eval.errors import EvalError
 from eval.losses import STAGES, em_lost
-from eval.metrics import METRICS, format_interval, format_value
+from eval.metrics import METRICS, format_interval, format_value, headline
 from eval.plot_style import COLOURS
 from eval.report_questions import json_for_html, pack_rows
 from eval.report_sections import Section, run_sections, sweep_section
@@ -45,6 +45,7 @@ def render_run(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
         "losses": run_plots.loss_waterfall(em_lost(rows)),
         "retrieval": run_plots.recall_curve(metrics),
         "abstention": run_plots.risk_coverage_curve((manifest.get("abstention") or {}).get("risk_coverage")),
+        "reliability": run_plots.reliability_diagram(manifest.get("reliability")),
         "latency": run_plots.latency_histogram(seconds),
     }
     dataset = manifest.get("dataset") or {}
@@ -79,7 +80,7 @@ def render_sweep(name: str, points: Sequence[Mapping[str, Any]]) -> str:
 def _tiles(metrics: Mapping[str, Any], seconds: Sequence[float]) -> list[tuple[str, str, str]]:
     """Return label, value and range of the most important figures."""
     tiles = []
-    for name in ("em", "f1", "contains", "recall@5"):
+    for name in headline(metrics):
         entry, unit = interval_of(metrics, name), METRICS[name].unit
         if entry:
             tiles.append((METRICS[name].label, f"{format_value(entry['mean'], unit)} %", format_interval(entry, unit)))

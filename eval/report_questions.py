@@ -105,6 +105,8 @@ class _Packer:
             "golds": [self._clip(gold) for gold in dict.fromkeys(row.get("answers") or [])],
             "prediction": self._clip(row.get("prediction")),
             "em": row["em"],
+            "verdict": row.get("verdict"),
+            "kind": self._clip(row.get("kind")),
             "f1": _rounded(row["f1"]),
             "confidence": _rounded(row.get("confidence")),
             "seconds": _rounded(row.get("latency_s")),

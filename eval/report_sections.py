@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.losses import em_lost
-from eval.metrics import METRICS, format_interval, format_value
+from eval.metrics import METRICS, SERVED_AMONG, format_interval, format_value
 from eval.runs import interval_of, latencies
 from eval.statistics import percentile
 from eval.sweep import sweep_settings
@@ -57,9 +57,11 @@ def run_sections(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     """Return the sections of the report of a run, in order."""
     return [
         _metrics(manifest),
+        *_kinds(manifest),
         _losses(rows),
         _retrieval(manifest),
         _abstention(manifest),
+        *_reliability(manifest),
         _latency(manifest, rows),
         _throughput(manifest),
         _official(manifest),
@@ -85,6 +87,48 @@ def _metrics(manifest: Mapping[str, Any]) -> Section:
     text = "Means over the questions to which a metric applies, with 95 % bootstrap intervals."
     table = Table(("Metric", "Mean", "95 % interval", "Questions"), tuple(rows))
     return Section("metrics", "Metrics", (text, " ".join(descriptions)), table)
+
+
+def _kinds(manifest: Mapping[str, Any]) -> list[Section]:
+    """Return the verdicts by kind of question; nothing where the dataset names no kinds."""
+    kinds = manifest.get("kinds")
+    if not isinstance(kinds, Mapping) or not kinds:
+        return []
+    names = ("questions", "right", "partly", "wrong", "refused", "served")
+    total = {name: sum(int(counts.get(name) or 0) for counts in kinds.values()) for name in names}
+    lines = [
+        (kind, *(f"{counts[name]:,}" if name in counts else "–" for name in names))
+        for kind, counts in [*sorted(kinds.items()), ("All", total)]
+    ]
+    text = (
+        "An answer is right if it states the gold answer and all its parts, partly right with half of them. For a "
+        f"question without an answer, refusing is right. Served: right, or held by the first {SERVED_AMONG} passages."
+    )
+    columns = ("Kind", "Questions", "Right", "Partly", "Wrong", "Refused", "Served")
+    return [Section("kinds", "Verdicts by kind of question", (text,), Table(columns, tuple(lines)))]
+
+
+def _reliability(manifest: Mapping[str, Any]) -> list[Section]:
+    """Return how far confidences can be trusted; nothing where no answer was shown."""
+    figures = manifest.get("reliability")
+    if not isinstance(figures, Mapping):
+        return []
+    lines = [
+        (f"{format_value(entry['confidence'], 'ratio')}", *_share_cells(entry)) for entry in figures.get("bins") or []
+    ]
+    lines += [(f"band {band}", *_share_cells(entry)) for band, entry in (figures.get("bands") or {}).items()]
+    text = (
+        f"Expected calibration error: {format_value(figures['ece'], 'ratio')} over {figures['answers']:,} answers "
+        "shown. A confidence means what it says if as many answers are right as it promises; intervals are Wilson's, "
+        "95 %."
+    )
+    table = Table(("Mean confidence", "Answers", "Right (%)", "95 % interval"), tuple(lines))
+    return [Section("reliability", "Reliability of the confidence", (text,), table)]
+
+
+def _share_cells(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    percent = {name: 100 * entry[name] for name in ("right", "low", "high")}
+    return f"{entry['n']:,}", format_value(percent["right"], "percent"), format_interval(percent, "percent")
 
 
 def _losses(rows: Sequence[Mapping[str, Any]]) -> Section:

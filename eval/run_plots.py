@@ -28,7 +28,14 @@ from eval.statistics import percentile
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["latency_histogram", "loss_waterfall", "metric_bars", "recall_curve", "risk_coverage_curve"]
+__all__ = [
+    "latency_histogram",
+    "loss_waterfall",
+    "metric_bars",
+    "recall_curve",
+    "reliability_diagram",
+    "risk_coverage_curve",
+]
 
 _BINS = 40
 _PERCENT_TICKS = [0, 20, 40, 60, 80, 100]
@@ -183,6 +190,56 @@ def risk_coverage_curve(curve: object, words: Mapping[str, str] = WORDS) -> Figu
     top = min(103.0, 1.15 * max(ys) + 2)
     y_axis = axis(words["axis_risk"], grid=True) | {"range": [0, top]}
     return figure(data, axis(words["axis_coverage"]) | {"range": [0, 102]}, y_axis)
+
+
+def reliability_diagram(figures: object, words: Mapping[str, str] = WORDS) -> Figure | None:
+    """Draw the share of right answers over their mean confidence, bin by bin; see :mod:`eval.reliability`."""
+    bins = figures.get("bins") if isinstance(figures, Mapping) else None
+    if not bins:
+        return None
+    xs, ys = [100.0 * entry["confidence"] for entry in bins], [100.0 * entry["right"] for entry in bins]
+    hover = [
+        words["hover_reliability"].format(
+            confidence=f"{x:.0f}",
+            right=f"{y:.0f}",
+            interval=format_interval({"low": 100 * entry["low"], "high": 100 * entry["high"]}, "percent"),
+            n=f"{entry['n']:,}",
+        )
+        for x, y, entry in zip(xs, ys, bins, strict=True)
+    ]
+    spread = {
+        "type": "data",
+        "symmetric": False,
+        "array": [100.0 * (entry["high"] - entry["right"]) for entry in bins],
+        "arrayminus": [100.0 * (entry["right"] - entry["low"]) for entry in bins],
+    }
+    data: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "as promised",
+            "x": [0.0, 100.0],
+            "y": [0.0, 100.0],
+            "line": {"color": light("muted"), "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "right",
+            "x": xs,
+            "y": ys,
+            "error_y": spread | {"color": light("text"), "thickness": 1.2, "width": 3},
+            "line": {"color": light("answer"), "width": 2},
+            "marker": {"color": light("answer"), "size": 8},
+            "hovertext": hover,
+            "hoverinfo": "text",
+        },
+    ]
+    percent = {"range": [0, 103], "tickvals": _PERCENT_TICKS}
+    return figure(
+        data, axis(words["axis_confidence"], grid=True) | percent, axis(words["axis_right"], grid=True) | percent
+    )
 
 
 def latency_histogram(seconds: Sequence[float], words: Mapping[str, str] = WORDS) -> Figure | None:

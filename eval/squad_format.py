@@ -78,7 +78,7 @@ class _Reader:
         elif not answers and self.unanswered is None:
             self.unanswered = at
         texts, starts = tuple(text for text, _ in answers), tuple(start for _, start in answers)
-        identity, question = self.filled(value, "id", at), self.filled(value, "question", at)
+        identity, question = self.identity(value, at), self.filled(value, "question", at)
         self.questions.append(Question(identity, question, texts, starts, len(self.paragraphs) - 1, source))
 
     def answer(self, value: dict[str, Any], at: str, context: str) -> tuple[str, int]:
@@ -123,6 +123,13 @@ class _Reader:
         if not text.strip():
             raise self.error(at, f'"{key}" is blank')
         return text
+
+    def identity(self, value: dict[str, Any], at: str) -> str:
+        """Return the id. Some files number their questions; prediction files are keyed by text all the same."""
+        number = value.get("id")
+        if isinstance(number, int) and not isinstance(number, bool):
+            return str(number)
+        return self.filled(value, "id", at)
 
     def get(self, value: dict[str, Any], key: str, kind: type, at: str) -> Any:
         if key not in value:

@@ -37,7 +37,7 @@
   };
   const number = (value, digits) => (typeof value === "number" ? value.toFixed(digits) : "–");
   const short = (value) => (typeof value === "number" ? String(Number(value.toPrecision(3))) : "–");
-  const isRight = (row) => row.em >= 1;
+  const isRight = (row) => row.verdict ? row.verdict === "right" : row.em >= 1;
   const abstained = (row) => row.abstained === true;
   const stage = (key) => (Object.hasOwn(stages, key) ? stages[key] : key);
   const lowered = new Map();

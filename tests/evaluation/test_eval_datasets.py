@@ -134,7 +134,7 @@ ANSWER = f"{QA}.answers[1]"
         (("data", 0, "paragraphs", 0, "context"), " ", f'{PARAGRAPH}: "context" is blank'),
         (("data", 0, "paragraphs", 0, "qas"), None, f'{PARAGRAPH}: "qas" is missing'),
         (("data", 0, "paragraphs", 0, "qas", 0, "id"), None, f'{QA}: "id" is missing'),
-        (("data", 0, "paragraphs", 0, "qas", 0, "id"), 7, f'{QA}: "id" must be a text, not int'),
+        (("data", 0, "paragraphs", 0, "qas", 0, "id"), 7.5, f'{QA}: "id" must be a text, not float'),
         (("data", 0, "paragraphs", 0, "qas", 0, "question"), None, f'{QA}: "question" is missing'),
         (("data", 0, "paragraphs", 0, "qas", 0, "question"), "\n", f'{QA}: "question" is blank'),
         (("data", 0, "paragraphs", 0, "qas", 0, "question"), "\ud800", f'{QA}: "question" is not valid Unicode'),

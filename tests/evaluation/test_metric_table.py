@@ -58,7 +58,7 @@ def test_every_row_of_the_table_is_complete() -> None:
         assert (metric.scale == 100.0) is (metric.unit == "percent")
     assert len({metric.label for metric in METRICS.values()}) == len(METRICS)
     assert [name for name in METRICS if name.startswith("recall@")] == [f"recall@{k}" for k in RECALL_AT]
-    assert GUARDED == ("em", "f1", "ndcg@10")
+    assert GUARDED == ("em", "f1", "right", "wrong_shown", "served", "ndcg@10")
     assert all(METRICS[name].compared for name in GUARDED)
 
 

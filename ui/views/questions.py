@@ -77,9 +77,11 @@ class Opened:
 
 
 def verdict_of(row: Mapping[str, Any]) -> str:
-    """Return ``abstained``, ``right``, ``wrong``, or ``unscored`` where only retrieval was measured."""
+    """Return ``abstained``, ``right``, ``wrong``, or ``unscored`` where no answer was judged."""
     if row.get("em") is None:
         return "unscored"
+    if row.get("verdict"):
+        return {"right": "right", "refused": "abstained"}.get(row["verdict"], "wrong")
     return "right" if row["em"] >= 1 else "abstained" if row.get("abstained") else "wrong"
 
 

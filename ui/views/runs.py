@@ -14,7 +14,7 @@ from typing import Any
 
 from eval.comparison import Comparison, verdict
 from eval.losses import em_lost
-from eval.metrics import METRICS
+from eval.metrics import METRICS, headline
 from eval.runs import RunEntry, interval_of, latencies
 from eval.statistics import percentile
 from ui.i18n import Texts
@@ -94,10 +94,11 @@ def name_width(rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def tiles(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Texts) -> list[Tile]:
-    """Return exact match, F1, recall and the 95th percentile of latency, those that there are."""
+    """Return the figures to show first and the 95th percentile of latency, those that there are."""
     found = []
-    for name in ("em", "f1", "contains", "recall@5"):
-        interval = _interval(manifest.get("metrics"), name)
+    metrics = _mapping(manifest.get("metrics"))
+    for name in headline(metrics):
+        interval = _interval(metrics, name)
         if interval:
             found.append(
                 Tile(

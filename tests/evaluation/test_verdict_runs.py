@@ -1,0 +1,162 @@
+"""A run over questions with kinds: verdicts by kind, what is served, small talk left out, and reliability."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from eval import EvalError, Prediction, Question, RunData, compare, evaluate, load_dataset, write_report
+from eval.abstention import calibrate
+from eval.datasets import Dataset
+from eval.predictions import RankedPassage
+from eval.reliability import summarise_reliability
+from eval.report import run_markdown
+from eval.run_plots import reliability_diagram
+
+LINES = [
+    {"id": "rent", "question": "What is the rent?", "answers": ["£2,350"], "kind": "number"},
+    {"id": "term", "question": "How long?", "answers": ["two years"], "kind": "number"},
+    {"id": "pay", "question": "What is paid in advance?", "answers": ["80 %"], "kind": "compare",
+     "parts": [["80"], ["all", "in full"]]},
+    {"id": "dog", "question": "May I bring a dog?", "answers": ["No"], "parts": [["not allowed"]], "kind": "yes_no"},
+    {"id": "none", "question": "Who is the mayor?", "answers": [], "kind": "unanswerable", "answerable": False},
+    {"id": "hi", "question": "Hello!", "answers": [], "kind": "chat"},
+    {"id": "and", "question": "And the deposit?", "answers": ["£500"], "kind": "number",
+     "history": [{"question": "What is the rent?", "answer": "£2,350"}]},
+]  # fmt: skip
+
+
+def passage(text: str, rank: int) -> RankedPassage:
+    return RankedPassage(rank, "lease.pdf", 1, ("Terms",), text, 1.0, rank, True)
+
+
+ANSWERS = {
+    "rent": Prediction("The rent is 2,350 pounds a month.", confidence=0.95, band="high", short="2,350 pounds"),
+    "term": Prediction("One year.", confidence=0.92, band="high", passages=(passage("for 2 years", 3),)),
+    "pay": Prediction("", True, 0.1, passages=(passage("one pays 80 per cent, one pays all", 2),)),
+    "dog": Prediction("Dogs are not allowed.", confidence=0.4, band="low"),
+    "none": Prediction("", True, 0.0),
+    "hi": Prediction("Hello! Ask me about your documents."),
+    "and": Prediction("", True, 0.2, passages=(passage("x", 1), passage("y", 2), passage("z", 3), passage("£500", 4))),
+}
+
+
+def load(folder: Path, lines: Sequence[object] = LINES) -> Dataset:
+    path = folder / "own.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return load_dataset(path)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunData:
+    return evaluate(load(tmp_path), lambda questions: [ANSWERS[q.id] for q in questions], out=tmp_path / "run")
+
+
+def test_verdicts_and_what_is_served(run: RunData) -> None:
+    rows = {row["id"]: row for row in run.rows}
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "rent": "right", "term": "wrong", "pay": "refused", "dog": "partly", "none": "right", "hi": None,
+        "and": "refused",
+    }  # fmt: skip
+    served = {name: row["served"] for name, row in rows.items()}
+    # "term" is held by a passage, "pay" by its parts; "dog" says why; the deposit stands only in the fourth passage.
+    assert served == {"rent": 1.0, "term": 1.0, "pay": 1.0, "dog": 1.0, "none": None, "hi": None, "and": 0.0}
+    assert rows["rent"]["prediction"] == "2,350 pounds"  # what exact match is computed on
+    means = {name: (entry["mean"], entry["n"]) for name, entry in run.metrics.items()}
+    assert means["right"] == (20.0, 5)
+    assert means["wrong_shown"] == (20.0, 5)
+    assert means["refused_wrongly"] == (40.0, 5)
+    assert means["refused_rightly"] == (100.0, 1)
+    assert means["served"] == (80.0, 5)
+    assert run.manifest["kinds"]["number"] == {
+        "questions": 3, "right": 1, "partly": 0, "wrong": 1, "refused": 1, "served": 2,
+    }  # fmt: skip
+
+
+def test_small_talk_is_not_scored(run: RunData, tmp_path: Path) -> None:
+    assert run.metrics["em"]["n"] == len(LINES) - 1
+    assert sum(run.manifest["losses"].values()) + sum(row["em"] == 1.0 for row in run.rows) == len(LINES) - 1
+    assert "chat" not in run.manifest["kinds"]
+    assert compare(run, run).mcnemar is not None
+    fitted = calibrate([*run.rows, *({**row, "id": f"{row['id']}-2"} for row in run.rows)], max_false_answer=0, seed=0)
+    assert fitted.unanswerable == 1  # of two in two halves; the greetings would be four
+    write_report(tmp_path / "run", run)
+    assert "Hello!" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_has_kinds_and_reliability(run: RunData) -> None:
+    text = run_markdown(run.manifest, run.rows)
+    assert "| number | 3 | 1 | 0 | 1 | 1 | 2 |" in text
+    assert "| All | 6 | 2 | 1 | 1 | 2 | 4 |" in text
+    assert "| band high | 2 | 50.0 |" in text
+
+
+def test_reliability_of_known_confidences() -> None:
+    rows = [
+        {"abstained": False, "confidence": confidence, "impossible": impossible, "em": em, "band": "high"}
+        for confidence, impossible, em in [(0.95, False, 1.0), (0.95, False, 0.0), (0.15, True, 0.0), (1.0, False, 1.0)]
+    ]
+    figures = summarise_reliability([*rows, {**rows[0], "abstained": True}, {**rows[0], "em": None}])
+    assert figures is not None
+    assert figures["answers"] == 4
+    assert [entry["n"] for entry in figures["bins"]] == [1, 3]
+    # bin 1: |0 - .15| of one answer; bin 10: |2/3 - 2.9/3| of three
+    assert figures["ece"] == pytest.approx((0.15 + 3 * abs(2 / 3 - 2.9 / 3)) / 4)
+    assert figures["bands"]["high"]["right"] == 0.5
+    drawn = reliability_diagram(figures)
+    assert drawn is not None
+    assert list(drawn.data[1].y) == pytest.approx([0.0, 100 * 2 / 3])
+    assert summarise_reliability([{**rows[0], "abstained": True}]) is None
+    assert reliability_diagram(None) is None
+
+
+def test_without_kinds_there_are_no_verdicts(tmp_path: Path) -> None:
+    dataset = load(tmp_path, [{"question": "Who?", "answers": ["Ada"]}])
+    run = evaluate(dataset, lambda questions: ["Ada" for _ in questions])
+    assert run.rows[0]["verdict"] is None
+    assert "right" not in run.metrics
+    assert run.manifest["kinds"] == {}
+    assert "Verdicts by kind" not in run_markdown(run.manifest, run.rows)
+
+
+def test_the_keys_of_a_question(tmp_path: Path) -> None:
+    questions = {question.id: question for question in load(tmp_path).questions}
+    assert questions["pay"] == Question(
+        "pay", "What is paid in advance?", ("80 %",), kind="compare", parts=(("80",), ("all", "in full"))
+    )
+    assert questions["and"].history == (("What is the rent?", "£2,350"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"answerable": False}, '"answerable" contradicts "answers"'),
+        ({"kind": 3}, '"kind" must be a non-blank text'),
+        ({"parts": "80"}, '"parts" must be a list'),
+        ({"parts": [["80"], []]}, '"parts" must hold lists of non-blank texts'),
+        ({"parts": [[" "]]}, '"parts" must hold lists of non-blank texts'),
+        ({"history": {}}, '"history" must be a list'),
+        ({"history": ["Who?"]}, '"history" must hold objects'),
+        ({"history": [{"answer": "Ada"}]}, '"question" is missing'),
+        ({"history": [{"question": "Who?", "answer": 3}]}, 'the "answer" of an earlier turn'),
+    ],
+)
+def test_a_wrong_key_is_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(EvalError, match=r"own\.jsonl, line 1") as error:
+        load(tmp_path, [{"question": "Who?", "answers": ["Ada"], **changes}])
+    assert message in error.value.message
+
+
+def test_numbered_questions_in_squad_format(tmp_path: Path) -> None:
+    qas = [{"id": 7, "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}]
+    data = {"version": "1.1", "data": [{"title": "T", "paragraphs": [{"context": "Ada did.", "qas": qas}]}]}
+    path = tmp_path / "numbers.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    assert load_dataset(path).questions[0].id == "7"
+    qas[0]["id"] = True
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(EvalError, match='"id" must be a text'):
+        load_dataset(path)
