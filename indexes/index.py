@@ -16,14 +16,13 @@ from typing import Any, Self
 from indexes.derived import publish as derived
 from indexes.derived import signatures
 from indexes.derived.snapshots import Builder, IndexReader, Report, Snapshot, silent
-from indexes.derived.verify import Problem, check_store
-from indexes.derived.verify_derived import check_derived
 from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.store import Store
 from indexes.system import closed_on_error, release_memory
+from indexes.verify import Problem, check_derived, check_store
 
 __all__ = ["Index", "IndexReader", "Problem", "Snapshot"]
 

@@ -1,7 +1,7 @@
 """Checksums of rows: which columns they cover, how they are made, and how a row is sealed after it was changed.
 
 Every row whose content can reach a reader, or decide what a reader sees, carries the SHA-256 of the columns named
-here, so that a change that SQLite itself does not notice is found by :mod:`indexes.derived.verify`, which reads the
+here, so that a change that SQLite itself does not notice is found by :mod:`indexes.verify`, which reads the
 same columns and compares. A commit's seal also covers the tombstones of its generation, and the record ``sha256`` of
 ``meta`` all the other records and the tables' declarations.
 

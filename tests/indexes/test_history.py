@@ -12,12 +12,12 @@ from index_samples import document, flip_bit, new_index, new_store, put
 from indexes import FailedDocument, HistoryForgottenError, Index, IndexDamagedError, IndexLockedError
 from indexes.backup import restore_snapshot, write_snapshot
 from indexes.derived.signatures import duplicate_groups
-from indexes.derived.verify import check_store
 from indexes.lock import writer_lock
 from indexes.store.checksums import row_sha256, seal_meta
 from indexes.store.schema import FORMAT_VERSION
 from indexes.store.store import DATABASE, Store
 from indexes.store.undo_log import RUNS_RETAINED
+from indexes.verify import check_store
 
 
 @pytest.fixture

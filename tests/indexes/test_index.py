@@ -41,9 +41,9 @@ from indexes import (
     NewChunk,
     SettingsMismatchError,
     Snapshot,
+    verify,
 )
 from indexes.derived import publish as derived
-from indexes.derived import verify, verify_derived
 from indexes.derived.snapshots import lexical_text
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
 from indexes.store.rows import Float32, Int64
@@ -727,10 +727,10 @@ def test_verify_looks_at_the_newest_where_a_writer_removes_what_it_looks_at(inde
             next_generation()
         return sound(folder)
 
-    sound, load = derived.verify, verify_derived._load_ids
+    sound, load = derived.verify, verify._load_ids
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(derived, "verify", whole)
-        patch.setattr(verify_derived, "_load_ids", load_ids)
+        patch.setattr(verify, "_load_ids", load_ids)
         assert other.verify() == []
     assert index.store.generation == 2
     assert before is not None
