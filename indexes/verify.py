@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,21 +16,11 @@ from indexes.derived.snapshots import Builder, batches, scratch_copy
 from indexes.errors import IndexDamagedError
 from indexes.search.dense_faiss import FaissIndex
 from indexes.search.lexical_tantivy import TantivyIndex
-from indexes.store.checksums import (
-    CHUNK_COLUMNS,
-    DOCUMENT_COLUMNS,
-    META_SEAL,
-    SECTION_COLUMNS,
-    SIGNATURE_COLUMNS,
-    STAMP_COLUMNS,
-    commit_sha256,
-    meta_sha256,
-    row_sha256,
-)
+from indexes.store.checksums import meta_is_sound, read
 from indexes.store.database import Database, connect
 from indexes.store.queries import Queries
 from indexes.store.rows import Int64
-from indexes.store.undo_log import RETIRED_COLUMNS
+from indexes.store.schema import CHUNKS, COMMITS, DOCUMENTS, RETIRED, SIGNATURES, STAMPS, TEXTS, VECTORS
 
 __all__ = ["Problem", "check_derived", "check_store"]
 
@@ -37,19 +28,28 @@ _VECTORS_AT_ONCE = 2000
 _ATTEMPTS = 5
 _PAUSE_S = 0.05
 
-_CHUNKS_OUT_OF_STEP = (
-    "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.generation <> d.generation"
+_CONTRADICTIONS = {
+    "chunks are of another generation than their document": (
+        "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.generation <> d.generation"
+    ),
+    "chunks are both there and removed": "SELECT count(*) FROM chunks WHERE id IN (SELECT chunk_id FROM tombstones)",
+    "removed chunks belong to no commit": (
+        "SELECT count(*) FROM tombstones WHERE generation NOT IN (SELECT generation FROM commits)"
+    ),
+    "ids could be used again": """
+        SELECT count(*) FROM (
+            SELECT 'chunks' AS name, max(id) AS last FROM chunks UNION ALL
+            SELECT 'chunks', max(chunk_id) FROM tombstones UNION ALL
+            SELECT 'documents', max(id) FROM documents UNION ALL
+            SELECT 'commits', max(generation) FROM commits
+        ) used LEFT JOIN sqlite_sequence s ON s.name = used.name WHERE used.last > coalesce(s.seq, 0)
+        """,
+}
+_REPAIRABLE = (
+    ("stamps", STAMPS, "notes on unchanged files"),
+    ("signatures", SIGNATURES, "signatures of texts"),
+    ("history", RETIRED, "earlier versions"),
 )
-_CHUNKS_BOTH = "SELECT count(*) FROM chunks WHERE id IN (SELECT chunk_id FROM tombstones)"
-_TOMBSTONES_OF_NO_COMMIT = "SELECT count(*) FROM tombstones WHERE generation NOT IN (SELECT generation FROM commits)"
-_IDS_USED_AGAIN = """
-SELECT count(*) FROM (
-    SELECT 'chunks' AS name, max(id) AS last FROM chunks UNION ALL
-    SELECT 'chunks', max(chunk_id) FROM tombstones UNION ALL
-    SELECT 'documents', max(id) FROM documents UNION ALL
-    SELECT 'commits', max(generation) FROM commits
-) used LEFT JOIN sqlite_sequence s ON s.name = used.name WHERE used.last > coalesce(s.seq, 0)
-"""
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,23 @@ class Problem:
     repairable: bool
 
 
+# The store -------------------------------------------------------------------------------------------------------
+
+
 def check_store(store: Database) -> list[Problem]:
     """Check the database's pages and keys, then every document, text, chunk and vector."""
-    connection = connect(store.path)
-    try:
-        problems = [Problem("database", message, repairable=False) for message in _store_faults(connection, store)]
-        damaged = _damaged(connection, "stamps", STAMP_COLUMNS)
-        if damaged:
-            problems.append(Problem("stamps", f"{damaged} notes on unchanged files are damaged", repairable=True))
-        damaged = _damaged(connection, "signatures", SIGNATURE_COLUMNS)
-        if damaged:
-            problems.append(Problem("signatures", f"{damaged} signatures of texts are damaged", repairable=True))
-        damaged = _damaged(connection, "retired", RETIRED_COLUMNS)
-        if damaged:
-            problems.append(Problem("history", f"{damaged} earlier versions are damaged", repairable=True))
+    with closing(connect(store.path)) as db:
+        try:
+            problems = [Problem("database", message, repairable=False) for message in _store_faults(db, store)]
+            for part, table, rows in _REPAIRABLE:
+                damaged = sum(not sound for _, sound in read(db, table))
+                if damaged:
+                    problems.append(Problem(part, f"{damaged} {rows} are damaged", repairable=True))
+        except (sqlite3.DatabaseError, IndexDamagedError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise  # that says nothing about what is in it
+            return [Problem("database", str(error), repairable=False)]
         return problems
-    except (sqlite3.DatabaseError, IndexDamagedError) as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise  # that says nothing about what is in it
-        return [Problem("database", str(error), repairable=False)]
-    finally:
-        connection.close()
 
 
 def _store_faults(db: sqlite3.Connection, store: Database) -> Iterator[str]:
@@ -96,32 +92,27 @@ def _store_faults(db: sqlite3.Connection, store: Database) -> Iterator[str]:
         db.execute("BEGIN")
         yield from list(_document_faults(db, document_id))
         db.execute("COMMIT")
-    yield from _vector_faults(db, store.meta("embedder"), 2 * store.meta("dimension"))
-    for (count,) in db.execute(
+    embedder = store.meta("embedder")
+    yield from _vector_faults(db, embedder, 2 * store.meta("dimension"))
+    (count,) = db.execute(
         "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
         "WHERE v.key IS NULL",
-        (store.meta("embedder"),),
-    ):
-        if count:
-            yield f"chunks without a vector: {count:,}"
+        (embedder,),
+    ).fetchone()
+    if count:
+        yield f"chunks without a vector: {count:,}"
 
 
 def _log_faults(db: sqlite3.Connection) -> Iterator[str]:
     """Check what decides which rows a reader sees: records of the folder, commits, tombstones and generations."""
-    (sealed,) = db.execute("SELECT value FROM meta WHERE key = ?", (META_SEAL,)).fetchone() or ("",)
-    if sealed != f'"{meta_sha256(db)}"':
+    if not meta_is_sound(db):
         yield "the records of the folder do not match their checksum"
     db.execute("BEGIN")
     try:
-        for generation, sha in db.execute("SELECT generation, sha256 FROM commits").fetchall():
-            if commit_sha256(db, generation) != sha:
-                yield f"what is recorded of commit {generation} does not match its checksum"
-        for what, query in (
-            ("chunks are of another generation than their document", _CHUNKS_OUT_OF_STEP),
-            ("chunks are both there and removed", _CHUNKS_BOTH),
-            ("removed chunks belong to no commit", _TOMBSTONES_OF_NO_COMMIT),
-            ("ids could be used again", _IDS_USED_AGAIN),
-        ):
+        for row, sound in read(db, COMMITS):
+            if not sound:
+                yield f"what is recorded of commit {row['generation']} does not match its checksum"
+        for what, query in _CONTRADICTIONS.items():
             (count,) = db.execute(query).fetchone()
             if count:
                 yield f"{count} {what}"
@@ -129,58 +120,36 @@ def _log_faults(db: sqlite3.Connection) -> Iterator[str]:
         db.execute("COMMIT")
 
 
-def _damaged(db: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> int:
-    rows = db.execute(f"SELECT sha256, {', '.join(columns)} FROM {table}")  # noqa: S608 - fixed names
-    return sum(row_sha256(*values) != sha for sha, *values in rows)
-
-
 def _document_faults(db: sqlite3.Connection, document_id: int) -> Iterator[str]:
     """Compare a document and all that belongs to it with the checksums; one deleted meanwhile is no fault."""
-    document = db.execute(
-        f"SELECT state, sha256, {', '.join(DOCUMENT_COLUMNS)} FROM documents WHERE id = ?",  # noqa: S608 - fixed names
-        (document_id,),
-    ).fetchone()
-    if document is None:
-        return
-    state, sha, *values = document
-    source = values[0]
-    if row_sha256(*values) != sha:
-        yield f"what is recorded of {source} does not match its checksum"
-    if state == "failed":
-        return
-    stored = db.execute("SELECT chunks, text, sha256 FROM texts WHERE document_id = ?", (document_id,)).fetchone()
-    sections = db.execute(
-        f"SELECT {', '.join(SECTION_COLUMNS)} FROM sections WHERE document_id = ? ORDER BY ordinal",  # noqa: S608
-        (document_id,),
-    ).fetchall()
-    chunk_count, text, text_sha = stored or (0, "", b"")
-    if row_sha256(document_id, chunk_count, text, *(value for row in sections for value in row)) != text_sha:
-        yield f"the text of {source} does not match its checksum"
-        return
-    chunks = db.execute(
-        f"SELECT id, sha256, {', '.join(CHUNK_COLUMNS)} FROM chunks WHERE document_id = ?",  # noqa: S608 - fixed names
-        (document_id,),
-    ).fetchall()
-    if len(chunks) != chunk_count:
-        yield f"{source} has {len(chunks)} chunks, and {chunk_count} were stored"
-    for chunk_id, chunk_sha, *row in chunks:
-        start, end, chunk = row[2], row[3], row[6]
-        if text[start:end] != chunk or row_sha256(*row) != chunk_sha:
-            yield f"chunk {chunk_id} of {source} is not what it claims to be"
+    for document, sound in read(db, DOCUMENTS, "WHERE id = ?", document_id):
+        source = document["source"]
+        if not sound:
+            yield f"what is recorded of {source} does not match its checksum"
+        if document["state"] == "failed":
+            return
+        text, sound = next(read(db, TEXTS, "WHERE document_id = ?", document_id), ({}, False))
+        if not sound:
+            yield f"the text of {source} does not match its checksum"
+            return
+        count = 0
+        for chunk, sound in read(db, CHUNKS, "WHERE document_id = ?", document_id):
+            count += 1
+            if not sound or text["text"][chunk["start"] : chunk["end"]] != chunk["text"]:
+                yield f"chunk {chunk['id']} of {source} is not what it claims to be"
+        if count != text["chunks"]:
+            yield f"{source} has {count} chunks, and {text['chunks']} were stored"
 
 
 def _vector_faults(db: sqlite3.Connection, embedder: str, size: int) -> Iterator[str]:
     """Compare every vector with its checksum, and those of the index's embedder with the index's dimension."""
     damaged = wrong_size = 0
+    page = f"WHERE (embedder, key) > (?, ?) ORDER BY embedder, key LIMIT {_VECTORS_AT_ONCE}"
     last = ("", b"")
-    while rows := db.execute(
-        "SELECT embedder, key, vector, sha256 FROM vectors WHERE (embedder, key) > (?, ?) "
-        "ORDER BY embedder, key LIMIT ?",
-        (*last, _VECTORS_AT_ONCE),
-    ).fetchall():
-        damaged += sum(row_sha256(owner, key, vector) != sha for owner, key, vector, sha in rows)
-        wrong_size += sum(owner == embedder and len(vector) != size for owner, _, vector, _ in rows)
-        last = (rows[-1][0], rows[-1][1])
+    while rows := list(read(db, VECTORS, page, *last)):
+        damaged += sum(not sound for _, sound in rows)
+        wrong_size += sum(row["embedder"] == embedder and len(row["vector"]) != size for row, _ in rows)
+        last = (rows[-1][0]["embedder"], rows[-1][0]["key"])
     if wrong_size:
         yield f"{wrong_size} vectors have the wrong size"
     if damaged:

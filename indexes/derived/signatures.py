@@ -10,12 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 
 from indexes.derived.snapshots import Report, silent
 from indexes.fail_points import fail_point
 from indexes.minhash import METHOD, Group, Signature, group, sign
-from indexes.store.checksums import SIGNATURE_COLUMNS, row_sha256
+from indexes.store.checksums import insert, read
 from indexes.store.database import connect
+from indexes.store.schema import SIGNATURES
 from indexes.store.store import Store
 
 __all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups"]
@@ -24,10 +26,6 @@ _AT_ONCE = 500
 _UNSIGNED = (
     "SELECT t.document_id FROM texts t LEFT JOIN signatures s ON s.document_id = t.document_id AND s.method = ? "
     "WHERE s.document_id IS NULL ORDER BY t.document_id"
-)
-_ALL = (
-    "SELECT s.sha256, s.document_id, s.method, s.words, s.minima, d.source "
-    "FROM signatures s JOIN documents d ON d.id = s.document_id"
 )
 
 
@@ -38,14 +36,10 @@ def complete(store: Store, report: Report = silent) -> int:
         for start in range(0, len(unsigned), _AT_ONCE):
             part = unsigned[start : start + _AT_ONCE]
             signed = [(n, made) for n in part if (made := _signature(db, n)) is not None]
-            rows = [(n, METHOD, signature.words, signature.minima) for n, signature in signed]
             report("signatures", start + len(signed), len(unsigned))
             with store.transaction() as out:
-                out.executemany(
-                    "INSERT OR REPLACE INTO signatures (document_id, method, words, minima, sha256) "
-                    "VALUES (?, ?, ?, ?, ?)",
-                    [(*row, row_sha256(*row)) for row in rows],
-                )
+                rows = ({"document_id": n, "method": METHOD, **asdict(signature)} for n, signature in signed)
+                insert(out, SIGNATURES, rows, replace=True)
                 fail_point("signatures.before-commit")
     return len(unsigned)
 
@@ -53,14 +47,14 @@ def complete(store: Store, report: Report = silent) -> int:
 def duplicate_groups(store: Store) -> list[Group]:
     """Return the groups of documents with the same or nearly the same text, by source; nothing is written."""
     with closing(connect(store.path)) as db:
-        found = {
-            source: Signature(words, minima)
-            for sha, n, method, words, minima, source in db.execute(_ALL).fetchall()
-            if method == METHOD and row_sha256(n, method, words, minima) == sha
+        stored = {
+            row["document_id"]: Signature(row["words"], row["minima"])
+            for row, sound in read(db, SIGNATURES)
+            if sound and row["method"] == METHOD
         }
         there = db.execute("SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id").fetchall()
-        missing = [(n, source) for n, source in there if source not in found]
-        found |= {source: made for n, source in missing if (made := _signature(db, n)) is not None}
+        signatures = ((source, stored.get(n) or _signature(db, n)) for n, source in there)
+        found = {source: signature for source, signature in signatures if signature is not None}
         if not found:
             return []
         return group(found, lambda source: _text(db, source))
@@ -82,11 +76,9 @@ def count_wrong(store: Store) -> int:
 
 def _wrong(db: sqlite3.Connection) -> Iterator[int]:
     """Yield the documents whose signature of the present method is not that of their text."""
-    rows = db.execute(f"SELECT sha256, {', '.join(SIGNATURE_COLUMNS)} FROM signatures").fetchall()  # noqa: S608
-    for sha, n, method, words, minima in rows:
-        stored = Signature(words, minima)
-        sound = row_sha256(n, method, words, minima) == sha
-        if not sound or (method == METHOD and _signature(db, n) not in (stored, None)):
+    for row, sound in list(read(db, SIGNATURES)):
+        stored, n = Signature(row["words"], row["minima"]), row["document_id"]
+        if not sound or (row["method"] == METHOD and _signature(db, n) not in (stored, None)):
             yield n
 
 

@@ -1,9 +1,8 @@
-"""Checksums of rows: which columns they cover, how they are made, and how a row is sealed after it was changed.
+"""Rows and their checksums: inserted, changed, and read with one function each for all tables.
 
-Every row whose content can reach a reader, or decide what a reader sees, carries the SHA-256 of the columns named
-here, so that a change that SQLite itself does not notice is found by :mod:`indexes.verify`, which reads the
-same columns and compares. A commit's seal also covers the tombstones of its generation, and the record ``sha256`` of
-``meta`` all the other records and the tables' declarations.
+Every row whose content can reach a reader, or decide what a reader sees, carries the SHA-256 of the columns that
+:mod:`indexes.store.schema` calls sealed, so that a change that SQLite itself does not notice is found by
+:mod:`indexes.verify`. The record ``sha256`` of ``meta`` covers all the other records and the tables' declarations.
 
 Every function takes an open connection; none begins or ends a transaction.
 """
@@ -11,39 +10,19 @@ Every function takes an open connection; none begins or ends a transaction.
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-__all__ = [
-    "CHUNK_COLUMNS",
-    "COMMIT_COLUMNS",
-    "DOCUMENT_COLUMNS",
-    "META_SEAL",
-    "SECTION_COLUMNS",
-    "SIGNATURE_COLUMNS",
-    "STAMP_COLUMNS",
-    "Value",
-    "commit_sha256",
-    "meta_sha256",
-    "row_sha256",
-    "seal_commit",
-    "seal_document",
-    "seal_meta",
-]
+from indexes.store.schema import FORMAT_VERSION, Table
+
+__all__ = ["Value", "insert", "meta_is_sound", "read", "row_sha256", "seal", "seal_meta", "set_meta", "update"]
 
 Value = str | int | bytes | None
+Row = dict[str, Any]
 
-DOCUMENT_COLUMNS = (
-    "source", "content_sha256", "media_type", "title", "size", "modified_ns", "pages", "state", "generation",
-    "failed_sha256", "reason", "message", "remedy",
-)  # fmt: skip
-SECTION_COLUMNS = ("ordinal", "start", "end", "page", "headings")
-CHUNK_COLUMNS = ("document_id", "ordinal", "start", "end", "page", "headings", "text", "vector_key")
-COMMIT_COLUMNS = (
-    "generation", "nonce", "committed_at", "added", "changed", "removed", "failed", "run", "milliseconds", "bytes",
-)  # fmt: skip
-STAMP_COLUMNS = ("source", "stamp", "content_sha256")
-SIGNATURE_COLUMNS = ("document_id", "method", "words", "minima")
-META_SEAL = "sha256"
+_META_SEAL = "sha256"
 
 
 def row_sha256(*values: Value) -> bytes:
@@ -56,38 +35,92 @@ def row_sha256(*values: Value) -> bytes:
     return digest.digest()
 
 
-def seal_document(db: sqlite3.Connection, document_id: int) -> None:
-    """Give a document's row the checksum of what it holds now."""
-    row = db.execute(
-        f"SELECT {', '.join(DOCUMENT_COLUMNS)} FROM documents WHERE id = ?",  # noqa: S608 - fixed names
-        (document_id,),
-    ).fetchone()
-    db.execute("UPDATE documents SET sha256 = ? WHERE id = ?", (row_sha256(*row), document_id))
+def insert(
+    db: sqlite3.Connection,
+    table: Table,
+    rows: Iterable[Mapping[str, Value]],
+    *,
+    owned: Iterable[Mapping[str, Value]] = (),
+    replace: bool = False,
+) -> None:
+    """Insert whole rows, sealed; ``owned`` are the rows in the table's ``owned`` that the checksums cover too."""
+    names = [c.name for c in table.columns if c.name != "sha256" and "AUTOINCREMENT" not in c.declaration]
+    own, of_owned = table.covered()
+    more = [row[name] for row in owned for name in of_owned]
+
+    def values(row: Mapping[str, Value]) -> list[Value]:
+        own_values = [row[name] for name in names]
+        return [*own_values, row_sha256(*(row[name] for name in own), *more)] if own else own_values
+
+    columns = [*names, "sha256"] if own else names
+    db.executemany(
+        f"INSERT {'OR REPLACE ' if replace else ''}INTO {table.name} ({', '.join(columns)}) "
+        f"VALUES ({', '.join('?' * len(columns))})",
+        map(values, rows),
+    )
 
 
-def commit_sha256(db: sqlite3.Connection, generation: int) -> bytes:
-    """Return the checksum of a commit's row and its tombstones."""
-    row = db.execute(
-        f"SELECT {', '.join(COMMIT_COLUMNS)} FROM commits WHERE generation = ?",  # noqa: S608 - fixed names
-        (generation,),
-    ).fetchone()
-    removed = db.execute("SELECT chunk_id FROM tombstones WHERE generation = ? ORDER BY chunk_id", (generation,))
-    return row_sha256(*row, *(chunk_id for (chunk_id,) in removed))
+def update(db: sqlite3.Connection, table: Table, key: int, values: Mapping[str, Value]) -> None:
+    """Change columns of a row, and seal it."""
+    (name,) = table.key
+    changes = ", ".join(f"{column} = :{column}" for column in values)
+    db.execute(f"UPDATE {table.name} SET {changes} WHERE {name} = :_key", {**values, "_key": key})
+    seal(db, table, key)
 
 
-def seal_commit(db: sqlite3.Connection, generation: int) -> None:
-    """Give a commit's row the checksum of what it and its tombstones hold now."""
-    sha = commit_sha256(db, generation)
-    db.execute("UPDATE commits SET sha256 = ? WHERE generation = ?", (sha, generation))
+def read(
+    db: sqlite3.Connection, table: Table, rest: str = "", *parameters: Value, version: int = FORMAT_VERSION
+) -> Iterator[tuple[Row, bool]]:
+    """Yield rows by column, and whether each matches its checksum in a format. ``rest`` ends the SELECT statement."""
+    names, covered = table.names, table.covered(version)
+    for values in db.execute(f"SELECT {', '.join(names)} FROM {table.name} {rest}", parameters):
+        row = dict(zip(names, values, strict=True))
+        yield row, not covered[0] or _sha256(db, table, row, covered) == row["sha256"]
 
 
-def meta_sha256(db: sqlite3.Connection) -> str:
-    """Return the checksum of all records of the folder, and of how its tables are declared."""
-    rows = db.execute("SELECT key, value FROM meta WHERE key <> ? ORDER BY key", (META_SEAL,)).fetchall()
-    rows += db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
-    return row_sha256(*(value for row in rows for value in row)).hex()
+def _sha256(db: sqlite3.Connection, table: Table, row: Row, covered: tuple[Iterable[str], Iterable[str]]) -> bytes:
+    own, of_owned = covered
+    more: list[Value] = []
+    if table.owned is not None:
+        (key,), order = table.key, ", ".join(table.owned.key)
+        query = f"SELECT {', '.join(of_owned)} FROM {table.owned.name} WHERE {key} = ? ORDER BY {order}"
+        more = [value for owned in db.execute(query, (row[key],)) for value in owned]
+    return row_sha256(*(row[name] for name in own), *more)
+
+
+def seal(db: sqlite3.Connection, table: Table, *key: Value) -> None:
+    """Give a row the checksum of what it and its owned rows hold now."""
+    where = "WHERE " + " AND ".join(f"{name} = ?" for name in table.key)
+    for row, _ in read(db, table, where, *key):
+        sha = _sha256(db, table, row, table.covered())
+        db.execute(f"UPDATE {table.name} SET sha256 = ? {where}", (sha, *key))
+
+
+# Records of the folder -------------------------------------------------------------------------------------------
+
+
+def set_meta(db: sqlite3.Connection, values: Mapping[str, Any], *, sealed: bool = True) -> None:
+    """Record values about the folder, in the open transaction, and seal the records."""
+    db.executemany(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+        [(key, json.dumps(value)) for key, value in values.items()],
+    )
+    if sealed:
+        seal_meta(db)
 
 
 def seal_meta(db: sqlite3.Connection) -> None:
     """Record the checksum of what the records of the folder say now."""
-    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (META_SEAL, f'"{meta_sha256(db)}"'))
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_META_SEAL, json.dumps(_meta_sha256(db))))
+
+
+def meta_is_sound(db: sqlite3.Connection) -> bool:
+    """Return whether the records of the folder, and how its tables are declared, match their checksum."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (_META_SEAL,)).fetchone()
+    return bool(row == (json.dumps(_meta_sha256(db)),))
+
+
+def _meta_sha256(db: sqlite3.Connection) -> str:
+    rows = db.execute("SELECT key, value FROM meta WHERE key <> ? ORDER BY key", (_META_SEAL,)).fetchall()
+    rows += db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    return row_sha256(*(value for row in rows for value in row)).hex()

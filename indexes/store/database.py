@@ -29,10 +29,11 @@ from indexes.errors import (
 )
 from indexes.lock import writer_lock
 from indexes.store import schema
-from indexes.store.checksums import seal_meta
+from indexes.store.checksums import set_meta
+from indexes.store.migration import create_tables, migrate
 from indexes.system import closed_on_error
 
-__all__ = ["DATABASE", "Database", "connect", "journal_mode", "now", "set_meta"]
+__all__ = ["DATABASE", "Database", "connect", "journal_mode", "now"]
 
 DATABASE = "rag.db"
 WAL_IS_SOUND_FROM = (3, 51, 3)
@@ -162,7 +163,7 @@ class Database:
         with closed_on_error(store), store.transaction() as db:
             if _is_filled(db):
                 raise StoreError(f"there is an index in {folder} already")
-            schema.create_tables(db)
+            create_tables(db)
             set_meta(db, values)
         return store
 
@@ -304,15 +305,6 @@ class Database:
         self._db.execute("VACUUM")
 
 
-def set_meta(db: sqlite3.Connection, values: Mapping[str, Any]) -> None:
-    """Record values about the folder, in the open transaction, and seal the records."""
-    db.executemany(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-        [(key, json.dumps(value)) for key, value in values.items()],
-    )
-    seal_meta(db)
-
-
 def _migrate(folder: Path) -> None:
     """Bring a folder of an earlier format up to date, one process at a time."""
     with (
@@ -322,7 +314,7 @@ def _migrate(folder: Path) -> None:
     ):
         found = store.meta("format_version")
         if found < schema.FORMAT_VERSION:
-            schema.migrate(db, found)
+            migrate(db, found)
 
 
 def _is_filled(db: sqlite3.Connection) -> bool:

@@ -7,13 +7,13 @@ had that hash. Damaged stamps are ignored; dropping all of them costs only time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 import numpy as np
 
 from indexes.errors import IndexDamagedError
-from indexes.store.checksums import row_sha256
+from indexes.store.checksums import read
 from indexes.store.database import Database
 from indexes.store.rows import (
     ChunkRow,
@@ -27,17 +27,24 @@ from indexes.store.rows import (
     Selection,
     read_headings,
 )
+from indexes.store.schema import DOCUMENTS, SECTIONS, STAMPS
 
 __all__ = ["Changes", "Queries"]
 
-_DOCUMENTS = (
-    "SELECT d.id, d.source, d.content_sha256, d.media_type, d.title, d.state, d.size, d.pages, "
-    "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id), d.generation, "
-    "(SELECT committed_at FROM commits g WHERE g.generation = d.generation), d.reason, d.message, d.remedy, "
-    "d.modified_ns FROM documents d"
-)
 _T = TypeVar("_T")
 _IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
+
+
+def _columns(record: type, alias: str, **others: str) -> str:
+    """Return the terms of a SELECT for the fields of a record: columns of one table, and ``others``."""
+    return ", ".join(others.get(field.name, f"{alias}.{field.name}") for field in fields(record))
+
+
+_COMMITTED_AT = "(SELECT committed_at FROM commits g WHERE g.generation = d.generation)"
+_CHUNK_COUNT = "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id)"
+_DOCUMENTS = f"SELECT {_columns(DocumentRow, 'd', chunks=_CHUNK_COUNT, committed_at=_COMMITTED_AT)} FROM documents d"
+_CHUNKS = f"SELECT {_columns(ChunkRow, 'c', source='d.source', title='d.title')} FROM chunks c JOIN documents d"
+_HEADINGS = [field.name for field in fields(ChunkRow)].index("headings")
 
 
 @dataclass(frozen=True)
@@ -63,21 +70,17 @@ class Queries(Database):
 
     def failures(self) -> dict[str, FailedDocument]:
         """Map each document whose file could not be read last to what was wrong."""
-        rows = self._db.execute(
-            "SELECT source, reason, message, remedy, failed_sha256 FROM documents WHERE state <> 'ready'"
-        )
-        return {row[0]: FailedDocument(*row) for row in rows}
+        rows = self._db.execute(f"SELECT {_columns(FailedDocument, 'd')} FROM documents d WHERE state <> 'ready'")
+        return {failure.source: failure for failure in (FailedDocument(*row) for row in rows)}
 
     def stamps(self) -> dict[str, tuple[str, bytes]]:
         """Map each source to its stamp and the content hash it stands for; a damaged one is left out."""
-        rows = self._db.execute("SELECT source, stamp, content_sha256, sha256 FROM stamps")
-        return {source: (stamp, sha) for source, stamp, sha, seal in rows if row_sha256(source, stamp, sha) == seal}
+        return {row["source"]: (row["stamp"], row["content_sha256"]) for row, sound in read(self._db, STAMPS) if sound}
 
     def commits(self, limit: int = 10) -> list[CommitRow]:
         """Return the last commits, newest first."""
         rows = self._db.execute(
-            "SELECT generation, committed_at, added, changed, removed, failed, run, milliseconds, bytes FROM commits "
-            "ORDER BY generation DESC LIMIT ?",
+            f"SELECT {_columns(CommitRow, 'g')} FROM commits g ORDER BY generation DESC LIMIT ?",
             (limit,),
         )
         return [CommitRow(*row) for row in rows]
@@ -95,7 +98,7 @@ class Queries(Database):
         counts = {"ready": 0, "failed": 0, "stale": 0}
         counts.update(self._db.execute("SELECT state, count(*) FROM documents GROUP BY state").fetchall())
         for table in ("chunks", "vectors", "tombstones"):
-            counts[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - fixed names
+            counts[table] = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         return counts
 
     def unused_vectors(self) -> int:
@@ -147,12 +150,12 @@ class Queries(Database):
         for part in _slices(wanted):
             marks = ",".join("?" * len(part))
             rows = self._db.execute(
-                "SELECT c.id, c.document_id, d.source, d.title, c.start, c.end, c.page, c.headings, c.text "  # noqa: S608
-                f"FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})",
+                f"{_CHUNKS} ON d.id = c.document_id WHERE c.id IN ({marks})",
                 part,
             )
             for row in rows:
-                values = [*row[:7], read_headings(row[7], f"chunk {row[0]}"), row[8]]
+                values = list(row)
+                values[_HEADINGS] = read_headings(row[_HEADINGS], f"chunk {row[0]}")
                 found[row[0]] = ChunkRow(*values)
         return found
 
@@ -162,7 +165,7 @@ class Queries(Database):
             return _id_array(self._db.execute("SELECT id FROM chunks ORDER BY id"))
         where, values = _where(selection)
         rows = self._db.execute(
-            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {where} ORDER BY c.id",  # noqa: S608
+            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {where} ORDER BY c.id",
             values,
         )
         return _id_array(rows)
@@ -183,7 +186,7 @@ class Queries(Database):
             rows = self._db.execute(
                 # CROSS JOIN fixes the order in SQLite: by itself it goes through every vector there is
                 # for each slice of ids.
-                "SELECT c.id, v.vector FROM chunks c CROSS JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "  # noqa: S608
+                "SELECT c.id, v.vector FROM chunks c CROSS JOIN vectors v ON v.key = c.vector_key AND v.embedder = ? "
                 f"WHERE c.id IN ({marks})",
                 [embedder, *part],
             )
@@ -206,7 +209,7 @@ class Queries(Database):
         for part in _slices(list(keys)):
             marks = ",".join("?" * len(part))
             rows = self._db.execute(
-                "SELECT key FROM vectors WHERE embedder = ? AND (embedder <> ? OR length(vector) = ?) "  # noqa: S608
+                "SELECT key FROM vectors WHERE embedder = ? AND (embedder <> ? OR length(vector) = ?) "
                 f"AND key IN ({marks})",
                 [embedder, own, size, *part],
             )
@@ -227,18 +230,14 @@ class Queries(Database):
         """Yield every readable document with its text and sections, without chunks, to be chunked again."""
         ids = [r[0] for r in self._db.execute("SELECT document_id FROM texts ORDER BY document_id")]
         for document_id in ids:
-            row = self._db.execute(
-                "SELECT d.source, d.content_sha256, d.media_type, d.title, d.size, d.modified_ns, d.pages, t.text "
-                "FROM documents d JOIN texts t ON t.document_id = d.id WHERE d.id = ?",
-                (document_id,),
-            ).fetchone()
-            sections = self._db.execute(
-                "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
-                (document_id,),
-            )
-            spans = tuple(Section(s, e, page, read_headings(h, f"a section of {row[0]}")) for s, e, page, h in sections)
-            values = [*row, spans, ()]
-            yield NewDocument(*values)
+            [(row, _)] = read(self._db, DOCUMENTS, "WHERE id = ?", document_id)
+            (text,) = self._db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()
+            sections = []
+            for section, _ in read(self._db, SECTIONS, "WHERE document_id = ? ORDER BY ordinal", document_id):
+                section["headings"] = read_headings(section["headings"], f"a section of {row['source']}")
+                sections.append(Section(**{name: section[name] for name in SECTIONS.stored(Section)}))
+            values = {name: row[name] for name in DOCUMENTS.stored(NewDocument)}
+            yield NewDocument(**values, text=text, sections=tuple(sections), chunks=())
 
 
 def _where(selection: Selection | None) -> tuple[str, list[str | int]]:
@@ -250,12 +249,11 @@ def _where(selection: Selection | None) -> tuple[str, list[str | int]]:
         if patterns:
             conditions.append(f"({' OR '.join([f'{column} GLOB ?'] * len(patterns))})")
             values += patterns
-    committed = "(SELECT committed_at FROM commits g WHERE g.generation = d.generation)"
     bounds: list[tuple[str, str | int | None]] = [
         ("d.modified_ns >= ?", selection.modified_from),
         ("d.modified_ns < ?", selection.modified_before),
-        (f"{committed} >= ?", selection.ingested_from),
-        (f"{committed} < ?", selection.ingested_before),
+        (f"{_COMMITTED_AT} >= ?", selection.ingested_from),
+        (f"{_COMMITTED_AT} < ?", selection.ingested_before),
     ]
     for condition, value in bounds:
         if value is not None:

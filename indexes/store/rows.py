@@ -74,7 +74,7 @@ class FailedDocument:
     reason: str
     message: str
     remedy: str
-    content_sha256: bytes | None = None
+    failed_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,41 @@
-"""The SQLite schema of an index folder and its migrations.
+"""The tables of an index folder: what CREATE, INSERT, the checksums, and the migration are derived from.
 
 A chunk's ``text`` is the exact span ``texts.text[start:end]`` of its document, stored twice on purpose, so that
-each copy checks the other. Every ``sha256`` covers the columns of its row that :mod:`indexes.store.checksums` names; a
-text's also covers its document's sections, a commit's its tombstones. A commit's ``nonce`` distinguishes it from one of
-the same number in another history, after a database was restored from a copy; its ``run`` is the generation with which
-its run began.
+each copy checks the other. A commit's ``nonce`` distinguishes it from one of the same number in another history, after
+a database was restored from a copy; its ``run`` is the generation with which its run began.
 
 ``retired`` holds what documents were before the last runs changed them (:mod:`indexes.store.undo_log`). ``stamps`` is a
 hint of its owner's, which knows what it means: what a source looked like when its content had that hash.
 ``signatures`` are derived from the texts (:mod:`indexes.derived.signatures`), and go with them.
+
+A row's checksum, in its column ``sha256``, covers the columns that are sealed, in the order of the format that first
+covered them and then of the table: a new column changes no checksum of earlier formats. A text's also covers its
+document's sections, a commit's its tombstones (:attr:`Table.owned`).
 """
 
 from __future__ import annotations
 
-import json
-import sqlite3
+from dataclasses import dataclass, fields
+from functools import cache
 
-from indexes.store.checksums import (
-    DOCUMENT_COLUMNS,
-    META_SEAL,
-    meta_sha256,
-    row_sha256,
-    seal_commit,
-    seal_document,
-    seal_meta,
-)
-
-__all__ = ["FORMAT_VERSION", "OLDEST_FORMAT", "RECORDS", "create_tables", "migrate"]
+__all__ = [
+    "CHUNKS",
+    "COMMITS",
+    "DOCUMENTS",
+    "FORMAT_VERSION",
+    "OLDEST_FORMAT",
+    "RECORDS",
+    "RETIRED",
+    "SECTIONS",
+    "SIGNATURES",
+    "STAMPS",
+    "TABLES",
+    "TEXTS",
+    "TOMBSTONES",
+    "VECTORS",
+    "Column",
+    "Table",
+]
 
 FORMAT_VERSION = 4
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
@@ -43,172 +52,218 @@ RECORDS: dict[str, type] = {
 }
 """The records in ``meta`` and their types."""
 
-SCHEMA = """
-CREATE TABLE meta (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT;
 
-CREATE TABLE commits (
-    generation INTEGER PRIMARY KEY AUTOINCREMENT,
-    nonce TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))),
-    committed_at TEXT NOT NULL,
-    added INTEGER NOT NULL,
-    changed INTEGER NOT NULL,
-    removed INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    run INTEGER NOT NULL DEFAULT 0,
-    milliseconds INTEGER,
-    bytes INTEGER,
-    sha256 BLOB
-) STRICT;
+@dataclass(frozen=True)
+class Column:
+    """A column: its declaration, the format that brought it, and the format since which the row's checksum covers it.
 
-CREATE TABLE documents (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source TEXT NOT NULL UNIQUE,
-    content_sha256 BLOB,
-    media_type TEXT NOT NULL,
-    title TEXT NOT NULL,
-    sha256 BLOB NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('ready', 'failed', 'stale')),
-    size INTEGER NOT NULL,
-    modified_ns INTEGER NOT NULL,
-    pages INTEGER,
-    generation INTEGER NOT NULL REFERENCES commits (generation),
-    failed_sha256 BLOB,
-    reason TEXT,
-    message TEXT,
-    remedy TEXT
-) STRICT;
-CREATE INDEX documents_by_content ON documents (content_sha256);
-
-CREATE TABLE texts (
-    document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
-    text TEXT NOT NULL,
-    chunks INTEGER NOT NULL,
-    sha256 BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE sections (
-    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    end INTEGER NOT NULL,
-    page INTEGER,
-    headings TEXT NOT NULL,
-    PRIMARY KEY (document_id, ordinal)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-    ordinal INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    end INTEGER NOT NULL,
-    page INTEGER,
-    headings TEXT NOT NULL,
-    text TEXT NOT NULL,
-    sha256 BLOB NOT NULL,
-    vector_key BLOB NOT NULL,
-    generation INTEGER NOT NULL REFERENCES commits (generation),
-    UNIQUE (document_id, ordinal)
-) STRICT;
-CREATE INDEX chunks_by_generation ON chunks (generation);
-CREATE INDEX chunks_by_vector ON chunks (vector_key);
-
-CREATE TABLE vectors (
-    embedder TEXT NOT NULL,
-    key BLOB NOT NULL,
-    vector BLOB NOT NULL,
-    sha256 BLOB NOT NULL,
-    PRIMARY KEY (embedder, key)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE tombstones (
-    chunk_id INTEGER PRIMARY KEY,
-    generation INTEGER NOT NULL
-) STRICT;
-CREATE INDEX tombstones_by_generation ON tombstones (generation);
-"""
-
-SINCE_3 = """
-CREATE TABLE retired (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    generation INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    record BLOB,
-    sha256 BLOB NOT NULL,
-    UNIQUE (source, generation)
-) STRICT;
-
-CREATE TABLE stamps (
-    source TEXT PRIMARY KEY,
-    stamp TEXT NOT NULL,
-    content_sha256 BLOB NOT NULL,
-    sha256 BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-
-SINCE_4 = """
-CREATE TABLE signatures (
-    document_id INTEGER PRIMARY KEY REFERENCES texts (document_id) ON DELETE CASCADE,
-    method TEXT NOT NULL,
-    words BLOB NOT NULL,
-    minima BLOB NOT NULL,
-    sha256 BLOB NOT NULL
-) STRICT;
-"""
-
-
-def create_tables(db: sqlite3.Connection) -> None:
-    """Make all tables, within the caller's transaction."""
-    for statement in _statements(SCHEMA) + _statements(SINCE_3) + _statements(SINCE_4):
-        db.execute(statement)
-
-
-def migrate(db: sqlite3.Connection, found: int) -> None:
-    """Turn an earlier format into the present one, within the caller's transaction; nothing is read or embedded again.
-
-    Texts are signed by the next writer that brings the derived indexes up to date.
+    ``sealed`` 0 says never, None that ``since`` holds for the checksum too.
     """
-    values: dict[str, int] = {"format_version": FORMAT_VERSION}
-    sound = found < 3 or db.execute("SELECT value FROM meta WHERE key = ?", (META_SEAL,)).fetchone() == (
-        f'"{meta_sha256(db)}"',
-    )
-    if found < 3:
-        values |= _from_2_to_3(db)
-    for statement in _statements(SINCE_4):
-        db.execute(statement)
-    db.executemany(
-        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-        [(key, json.dumps(value)) for key, value in values.items()],
-    )
-    if sound:  # records that did not match their checksum must not match it now
-        seal_meta(db)
+
+    name: str
+    declaration: str
+    since: int = OLDEST_FORMAT
+    sealed: int | None = None
 
 
-def _from_2_to_3(db: sqlite3.Connection) -> dict[str, int]:
-    """Add what format 3 brought, and return its records.
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table. ``since`` is the format that brought it, ``indexes`` are statements.
 
-    A row whose checksum was wrong keeps a wrong one. What documents were before is not known: no commit up to here
-    can be undone.
+    ``composite_key`` is the primary key if it has several columns. A row's checksum also covers its rows in ``owned``,
+    which have a column of the name of this table's key.
     """
-    for column in ("run INTEGER NOT NULL DEFAULT 0", "milliseconds INTEGER", "bytes INTEGER", "sha256 BLOB"):
-        db.execute(f"ALTER TABLE commits ADD COLUMN {column}")
-    for statement in _statements(SINCE_3):
-        db.execute(statement)
-    was = DOCUMENT_COLUMNS[:7]
-    for document_id, sha, *values in db.execute(
-        f"SELECT id, sha256, {', '.join(was)} FROM documents"  # noqa: S608 - fixed names
-    ).fetchall():
-        if row_sha256(*values) == sha:
-            seal_document(db, document_id)
-    db.execute("UPDATE commits SET run = generation")
-    for (generation,) in db.execute("SELECT generation FROM commits").fetchall():
-        seal_commit(db, generation)
-    last = db.execute("SELECT coalesce(max(generation), 0) FROM commits").fetchone()[0]
-    return {"history_from": last, "replay_from": 0}
+
+    name: str
+    columns: tuple[Column, ...]
+    composite_key: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    options: str = "STRICT"
+    indexes: tuple[str, ...] = ()
+    since: int = OLDEST_FORMAT
+    owned: Table | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return self.composite_key or tuple(c.name for c in self.columns if "PRIMARY KEY" in c.declaration)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def create(self) -> list[str]:
+        """Return the statements that make the table and its indexes."""
+        lines = [f"{column.name} {column.declaration}" for column in self.columns]
+        if self.composite_key:
+            lines.append(f"PRIMARY KEY ({', '.join(self.composite_key)})")
+        body = ",\n    ".join((*lines, *self.constraints))
+        return [f"CREATE TABLE {self.name} (\n    {body}\n) {self.options}", *self.indexes]
+
+    @cache  # noqa: B019 - tables live as long as the process
+    def sealed(self, version: int = FORMAT_VERSION) -> tuple[str, ...]:
+        """Return the columns that a row's checksum covers in a format, in their order; none where there is none."""
+        covered = [(c.since if c.sealed is None else c.sealed, c.name) for c in self.columns]
+        return tuple(name for since, name in sorted(covered, key=lambda pair: pair[0]) if 0 < since <= version)
+
+    def covered(self, version: int = FORMAT_VERSION) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the columns that a checksum covers in a format: of the row, and of its owned rows."""
+        if "sha256" not in self.names:
+            return (), ()
+        return self.sealed(version), self.owned.sealed(version) if self.owned else ()
+
+    @cache  # noqa: B019
+    def stored(self, record: type) -> tuple[str, ...]:
+        """Return the columns that a record (a dataclass) has a field for, in the order of their formats."""
+        names = {field.name for field in fields(record)}
+        return tuple(c.name for c in sorted(self.columns, key=lambda column: column.since) if c.name in names)
 
 
-def _statements(script: str) -> list[str]:
-    return script.strip().split(";\n")
+_ID = Column("id", "INTEGER PRIMARY KEY AUTOINCREMENT", sealed=0)
+_SHA256 = Column("sha256", "BLOB NOT NULL", sealed=0)
+_DOCUMENT_ID = "INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE"
+_GENERATION = "INTEGER NOT NULL REFERENCES commits (generation)"
+
+META = Table("meta", (Column("key", "TEXT PRIMARY KEY"), Column("value", "TEXT NOT NULL")))
+
+TOMBSTONES = Table(
+    "tombstones",
+    (Column("chunk_id", "INTEGER PRIMARY KEY"), Column("generation", "INTEGER NOT NULL", sealed=0)),
+    indexes=("CREATE INDEX tombstones_by_generation ON tombstones (generation)",),
+)
+
+COMMITS = Table(
+    "commits",
+    (
+        Column("generation", "INTEGER PRIMARY KEY AUTOINCREMENT", sealed=3),
+        Column("nonce", "TEXT NOT NULL DEFAULT (lower(hex(randomblob(8))))", sealed=3),
+        Column("committed_at", "TEXT NOT NULL", sealed=3),
+        Column("added", "INTEGER NOT NULL", sealed=3),
+        Column("changed", "INTEGER NOT NULL", sealed=3),
+        Column("removed", "INTEGER NOT NULL", sealed=3),
+        Column("failed", "INTEGER NOT NULL", sealed=3),
+        Column("run", "INTEGER NOT NULL DEFAULT 0", since=3),
+        Column("milliseconds", "INTEGER", since=3),
+        Column("bytes", "INTEGER", since=3),
+        Column("sha256", "BLOB", since=3, sealed=0),
+    ),
+    owned=TOMBSTONES,
+)
+
+DOCUMENTS = Table(
+    "documents",
+    (
+        _ID,
+        Column("source", "TEXT NOT NULL UNIQUE"),
+        Column("content_sha256", "BLOB"),
+        Column("media_type", "TEXT NOT NULL"),
+        Column("title", "TEXT NOT NULL"),
+        _SHA256,
+        Column("state", "TEXT NOT NULL CHECK (state IN ('ready', 'failed', 'stale'))", sealed=3),
+        Column("size", "INTEGER NOT NULL"),
+        Column("modified_ns", "INTEGER NOT NULL"),
+        Column("pages", "INTEGER"),
+        Column("generation", _GENERATION, sealed=3),
+        Column("failed_sha256", "BLOB", sealed=3),
+        Column("reason", "TEXT", sealed=3),
+        Column("message", "TEXT", sealed=3),
+        Column("remedy", "TEXT", sealed=3),
+    ),
+    indexes=("CREATE INDEX documents_by_content ON documents (content_sha256)",),
+)
+
+SECTIONS = Table(
+    "sections",
+    (
+        Column("document_id", _DOCUMENT_ID, sealed=0),
+        Column("ordinal", "INTEGER NOT NULL"),
+        Column("start", "INTEGER NOT NULL"),
+        Column("end", "INTEGER NOT NULL"),
+        Column("page", "INTEGER"),
+        Column("headings", "TEXT NOT NULL"),
+    ),
+    ("document_id", "ordinal"),
+    options="STRICT, WITHOUT ROWID",
+)
+
+TEXTS = Table(
+    "texts",
+    (
+        Column("document_id", "INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE"),
+        Column("chunks", "INTEGER NOT NULL"),
+        Column("text", "TEXT NOT NULL"),
+        _SHA256,
+    ),
+    owned=SECTIONS,
+)
+
+CHUNKS = Table(
+    "chunks",
+    (
+        _ID,
+        Column("document_id", _DOCUMENT_ID),
+        Column("ordinal", "INTEGER NOT NULL"),
+        Column("start", "INTEGER NOT NULL"),
+        Column("end", "INTEGER NOT NULL"),
+        Column("page", "INTEGER"),
+        Column("headings", "TEXT NOT NULL"),
+        Column("text", "TEXT NOT NULL"),
+        _SHA256,
+        Column("vector_key", "BLOB NOT NULL"),
+        Column("generation", _GENERATION, sealed=0),
+    ),
+    constraints=("UNIQUE (document_id, ordinal)",),
+    indexes=(
+        "CREATE INDEX chunks_by_generation ON chunks (generation)",
+        "CREATE INDEX chunks_by_vector ON chunks (vector_key)",
+    ),
+)
+
+VECTORS = Table(
+    "vectors",
+    (Column("embedder", "TEXT NOT NULL"), Column("key", "BLOB NOT NULL"), Column("vector", "BLOB NOT NULL"), _SHA256),
+    ("embedder", "key"),
+    options="STRICT, WITHOUT ROWID",
+)
+
+RETIRED = Table(
+    "retired",
+    (
+        _ID,
+        Column("generation", "INTEGER NOT NULL"),
+        Column("source", "TEXT NOT NULL"),
+        Column("record", "BLOB"),
+        _SHA256,
+    ),
+    constraints=("UNIQUE (source, generation)",),
+    since=3,
+)
+
+STAMPS = Table(
+    "stamps",
+    (
+        Column("source", "TEXT PRIMARY KEY"),
+        Column("stamp", "TEXT NOT NULL"),
+        Column("content_sha256", "BLOB NOT NULL"),
+        _SHA256,
+    ),
+    options="STRICT, WITHOUT ROWID",
+    since=3,
+)
+
+SIGNATURES = Table(
+    "signatures",
+    (
+        Column("document_id", "INTEGER PRIMARY KEY REFERENCES texts (document_id) ON DELETE CASCADE"),
+        Column("method", "TEXT NOT NULL"),
+        Column("words", "BLOB NOT NULL"),
+        Column("minima", "BLOB NOT NULL"),
+        _SHA256,
+    ),
+    since=4,
+)
+
+TABLES = (
+    META, COMMITS, DOCUMENTS, TEXTS, SECTIONS, CHUNKS, VECTORS, TOMBSTONES, RETIRED, STAMPS, SIGNATURES,
+)  # fmt: skip

@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from indexes.errors import HistoryForgottenError
 from indexes.fail_points import fail_point
-from indexes.store.checksums import Value, row_sha256, seal_commit, seal_document
-from indexes.store.database import DATABASE, now, set_meta
+from indexes.store.checksums import Value, insert, seal, set_meta, update
+from indexes.store.database import DATABASE, now
 from indexes.store.queries import Queries
-from indexes.store.rows import FailedDocument, Float32, NewDocument
+from indexes.store.rows import FailedDocument, Float32, NewChunk, NewDocument, Section
+from indexes.store.schema import CHUNKS, COMMITS, DOCUMENTS, SECTIONS, STAMPS, TEXTS, VECTORS, Table
 from indexes.store.undo_log import first_retained, read_past, remember
 
 __all__ = ["DATABASE", "Store"]
@@ -39,9 +40,7 @@ class Store(Queries):
         """Store vectors ahead of the commit that uses them, so that an interruption loses no embedding work."""
         with self.transaction() as db:
             fail_point("vectors.begun")
-            for key, vector in vectors.items():
-                _put_vector(db, embedder, key, np.asarray(vector, dtype="<f2").tobytes())
-                fail_point("vectors.one")
+            insert(db, VECTORS, _vector_rows(embedder, vectors), replace=True)
             fail_point("vectors.before-commit")
         fail_point("vectors.after-commit")
 
@@ -50,10 +49,8 @@ class Store(Queries):
         if not stamps:
             return
         with self.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO stamps (source, stamp, content_sha256, sha256) VALUES (?, ?, ?, ?)",
-                [(source, stamp, sha, row_sha256(source, stamp, sha)) for source, (stamp, sha) in stamps.items()],
-            )
+            for source, (stamp, sha) in stamps.items():
+                insert(db, STAMPS, [{"source": source, "stamp": stamp, "content_sha256": sha}], replace=True)
             fail_point("stamps.before-commit")
         fail_point("stamps.done")
 
@@ -86,11 +83,14 @@ class Store(Queries):
             fail_point("commit.begun")
             generation = _begin_commit(db, run)
             fail_point("commit.logged")
-            touched = [name for move in moves for name in move]
-            touched += [*removals, *(d.source for d in documents), *(f.source for f in failures)]
-            for source in touched:
-                remember(db, source, generation)
             gone = [*removals, *(old for old, _ in moves)]
+            for source in [
+                *gone,
+                *(new for _, new in moves),
+                *(d.source for d in documents),
+                *(f.source for f in failures),
+            ]:
+                remember(db, source, generation)
             db.executemany("DELETE FROM stamps WHERE source = ?", [(source,) for source in gone])
             for old, new in moves:
                 _rename_document(db, old, new)
@@ -101,17 +101,11 @@ class Store(Queries):
                 _put_failure(db, failure, generation)
             fail_point("commit.failures")
             self._require_vectors(db, generation)
-            size = sum(document.size for document in documents)
-            milliseconds = None if seconds is None or not documents else max(1, round(1000 * seconds))
-            db.execute(
-                "UPDATE commits SET added = ?, changed = ?, removed = ?, failed = ?, milliseconds = ?, bytes = ? "
-                "WHERE generation = ?",
-                (
-                    len(documents) - changed, changed + len(moves), removed, len(failures), milliseconds,
-                    None if milliseconds is None else size, generation,
-                ),
-            )  # fmt: skip
-            seal_commit(db, generation)
+            figures = {"added": len(documents) - changed, "changed": changed + len(moves), "removed": removed,
+                       "failed": len(failures)}  # fmt: skip
+            if documents and seconds is not None:
+                figures |= {"milliseconds": max(1, round(1000 * seconds)), "bytes": sum(d.size for d in documents)}
+            update(db, COMMITS, generation, figures)
             fail_point("commit.sealed")
         fail_point("commit.done")
         return generation
@@ -137,8 +131,7 @@ class Store(Queries):
             )
             changed = sum(_recut_document(db, document, generation) for document in documents)
             self._require_vectors(db, 0)  # of every chunk: a document left out has vectors of the old embedder
-            db.execute("UPDATE commits SET changed = ? WHERE generation = ?", (changed, generation))
-            seal_commit(db, generation)
+            update(db, COMMITS, generation, {"changed": changed})
         return generation
 
     def runs(self) -> list[int]:
@@ -170,10 +163,7 @@ class Store(Queries):
                 if failure is not None:
                     _put_failure(db, failure, generation)
             self._require_vectors(db, generation)
-            db.execute(
-                "UPDATE commits SET changed = ?, removed = ? WHERE generation = ?", (changed, removed, generation)
-            )
-            seal_commit(db, generation)
+            update(db, COMMITS, generation, {"changed": changed, "removed": removed})
             fail_point("commit.sealed")
         return generation
 
@@ -199,7 +189,7 @@ class Store(Queries):
             db.execute("DELETE FROM stamps WHERE source NOT IN (SELECT source FROM documents)")
             set_meta(db, {"history_from": generation, "replay_from": generation})
             for (number,) in db.execute("SELECT generation FROM commits").fetchall():
-                seal_commit(db, number)
+                seal(db, COMMITS, number)
             fail_point("compact.dropped")
         fail_point("compact.done")
         return generation
@@ -213,6 +203,12 @@ class Store(Queries):
         ).fetchone()[0]
         if missing:
             raise ValueError(f"{missing} chunks were committed without a vector of the index's dimension")
+
+
+def _vector_rows(embedder: str, vectors: Mapping[bytes, Float32]) -> Iterator[dict[str, Value]]:
+    for key, vector in vectors.items():
+        yield {"embedder": embedder, "key": key, "vector": np.asarray(vector, dtype="<f2").tobytes()}
+        fail_point("vectors.one")
 
 
 def _begin_commit(db: sqlite3.Connection, run: int) -> int:
@@ -237,29 +233,13 @@ def _begin_commit(db: sqlite3.Connection, run: int) -> int:
 
 def _put_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
     """Insert or replace one document; return whether one stood there with content before."""
-    known = db.execute("SELECT id, state FROM documents WHERE source = ?", (document.source,)).fetchone()
-    values: tuple[Value, ...] = (
-        document.source, document.content_sha256, document.media_type, document.title, document.size,
-        document.modified_ns, document.pages,
-    )  # fmt: skip
-    if known is None:
-        cursor = db.execute(
-            "INSERT INTO documents (source, content_sha256, media_type, title, size, modified_ns, pages, sha256, "
-            "state, generation) VALUES (?, ?, ?, ?, ?, ?, ?, x'', 'ready', ?)",
-            (*values, generation),
-        )
-        document_id = int(cursor.lastrowid or 0)
-    else:
-        document_id = int(known[0])
-        _remove_content(db, document_id, generation)
-        db.execute(
-            "UPDATE documents SET source = ?, content_sha256 = ?, media_type = ?, title = ?, size = ?, "
-            "modified_ns = ?, pages = ?, state = 'ready', generation = ?, failed_sha256 = NULL, "
-            "reason = NULL, message = NULL, remedy = NULL WHERE id = ?",
-            (*values, generation, document_id),
-        )
+    known = _find(db, document.source)
+    if known is not None:
+        _remove_content(db, known[0], generation)
         fail_point("commit.document-removed")
-    seal_document(db, document_id)
+    no_failure = dict.fromkeys(DOCUMENTS.stored(FailedDocument))
+    values = no_failure | _values(DOCUMENTS, document) | {"state": "ready", "generation": generation}
+    document_id = _save(db, known, values)
     _put_content(db, document_id, document, generation)
     fail_point("commit.document")
     return known is not None and known[1] != "failed"
@@ -267,12 +247,11 @@ def _put_document(db: sqlite3.Connection, document: NewDocument, generation: int
 
 def _recut_document(db: sqlite3.Connection, document: NewDocument, generation: int) -> bool:
     """Replace a stored document's chunks; its state and what is known of its file stay. Return whether it was there."""
-    known = db.execute("SELECT id FROM documents WHERE source = ?", (document.source,)).fetchone()
+    known = _find(db, document.source)
     if known is None:
         return False
     _remove_content(db, known[0], generation)
-    db.execute("UPDATE documents SET generation = ? WHERE id = ?", (generation, known[0]))
-    seal_document(db, known[0])
+    update(db, DOCUMENTS, known[0], {"generation": generation})
     _put_content(db, known[0], document, generation)
     return True
 
@@ -283,43 +262,58 @@ def _rename_document(db: sqlite3.Connection, old: str, new: str) -> None:
     Its generation stays too: that of its chunks, which did not change. Raises ``ValueError`` where there is nothing
     of the old name, or a document with content of the new one.
     """
-    row = db.execute("SELECT id FROM documents WHERE source = ?", (old,)).fetchone()
+    known = _find(db, old)
     db.execute("DELETE FROM documents WHERE source = ? AND state = 'failed'", (new,))
-    there = db.execute("SELECT 1 FROM documents WHERE source = ?", (new,)).fetchone()
-    if row is None or there is not None:
-        raise ValueError(f"{old} cannot be renamed {new}: {'it is not there' if row is None else 'that is taken'}")
-    db.execute("UPDATE documents SET source = ? WHERE id = ?", (new, row[0]))
-    seal_document(db, row[0])
+    if known is None or _find(db, new) is not None:
+        raise ValueError(f"{old} cannot be renamed {new}: {'it is not there' if known is None else 'that is taken'}")
+    update(db, DOCUMENTS, known[0], {"source": new})
+
+
+def _put_failure(db: sqlite3.Connection, failure: FailedDocument, generation: int) -> None:
+    """Record a failure; content that was read earlier keeps answering, and its document is called stale."""
+    known = _find(db, failure.source)
+    values = _values(DOCUMENTS, failure)
+    if known is None:
+        values |= {"media_type": "", "title": "", "size": 0, "modified_ns": 0, "generation": generation}
+    _save(db, known, values | {"state": "failed" if known is None or known[1] == "failed" else "stale"})
+
+
+def _find(db: sqlite3.Connection, source: str) -> tuple[int, str] | None:
+    """Return a document's id and state."""
+    row: tuple[int, str] | None = db.execute("SELECT id, state FROM documents WHERE source = ?", (source,)).fetchone()
+    return row
+
+
+def _save(db: sqlite3.Connection, known: tuple[int, str] | None, values: Mapping[str, Value]) -> int:
+    """Change a document's row, or insert one; return its id."""
+    if known is not None:
+        update(db, DOCUMENTS, known[0], values)
+        return known[0]
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    cursor = db.execute(f"INSERT INTO documents ({names}, sha256) VALUES ({marks}, x'')", values)
+    document_id = int(cursor.lastrowid or 0)
+    seal(db, DOCUMENTS, document_id)
+    return document_id
+
+
+def _values(table: Table, record: NewDocument | FailedDocument | Section | NewChunk) -> dict[str, Value]:
+    """Return those fields of a record that the table has columns for."""
+    kind: type = type(record)
+    values: dict[str, Any] = {name: getattr(record, name) for name in table.stored(kind)}
+    if "headings" in values:
+        values["headings"] = json.dumps(list(values["headings"]), ensure_ascii=False)
+    return values
 
 
 def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument, generation: int) -> None:
-    sections = [(n, s.start, s.end, s.page, _json(s.headings)) for n, s in enumerate(document.sections)]
-    sha = row_sha256(document_id, len(document.chunks), document.text, *(v for row in sections for v in row))
-    db.execute(
-        "INSERT INTO texts (document_id, chunks, text, sha256) VALUES (?, ?, ?, ?)",
-        (document_id, len(document.chunks), document.text, sha),
-    )
-    db.executemany(
-        "INSERT INTO sections (document_id, ordinal, start, end, page, headings) VALUES (?, ?, ?, ?, ?, ?)",
-        [(document_id, *row) for row in sections],
-    )
-    chunks = (
-        (document_id, n, c.start, c.end, c.page, _json(c.headings), c.text, c.vector_key)
-        for n, c in enumerate(document.chunks)
-    )
-    db.executemany(
-        "INSERT INTO chunks (document_id, ordinal, start, end, page, headings, text, vector_key, sha256, generation) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((*row, row_sha256(*row), generation) for row in chunks),
-    )
-
-
-def _put_vector(db: sqlite3.Connection, embedder: str, key: bytes, vector: bytes) -> None:
-    """Store a vector's bytes, or replace them."""
-    db.execute(
-        "INSERT OR REPLACE INTO vectors (embedder, key, vector, sha256) VALUES (?, ?, ?, ?)",
-        (embedder, key, vector, row_sha256(embedder, key, vector)),
-    )
+    own = {"document_id": document_id}
+    sections = [{**own, "ordinal": n, **_values(SECTIONS, section)} for n, section in enumerate(document.sections)]
+    text: dict[str, Value] = {**own, "chunks": len(document.chunks), "text": document.text}
+    insert(db, TEXTS, [text], owned=sections)
+    insert(db, SECTIONS, sections)
+    more = {**own, "generation": generation}
+    insert(db, CHUNKS, ({**more, "ordinal": n, **_values(CHUNKS, c)} for n, c in enumerate(document.chunks)))
 
 
 def _remove_content(db: sqlite3.Connection, document_id: int, generation: int) -> None:
@@ -327,36 +321,16 @@ def _remove_content(db: sqlite3.Connection, document_id: int, generation: int) -
         "INSERT INTO tombstones (chunk_id, generation) SELECT id, ? FROM chunks WHERE document_id = ?",
         (generation, document_id),
     )
-    for table in ("chunks", "sections", "texts"):
-        db.execute(f"DELETE FROM {table} WHERE document_id = ?", (document_id,))  # noqa: S608 - fixed names
+    for table in (CHUNKS, SECTIONS, TEXTS):
+        db.execute(f"DELETE FROM {table.name} WHERE document_id = ?", (document_id,))
 
 
 def _remove_document(db: sqlite3.Connection, source: str, generation: int) -> bool:
     """Remove one document with all it holds; return whether it was there."""
-    row = db.execute("SELECT id FROM documents WHERE source = ?", (source,)).fetchone()
-    if row is None:
+    known = _find(db, source)
+    if known is None:
         return False
-    _remove_content(db, row[0], generation)
-    db.execute("DELETE FROM documents WHERE id = ?", (row[0],))
+    _remove_content(db, known[0], generation)
+    db.execute("DELETE FROM documents WHERE id = ?", (known[0],))
     fail_point("commit.removed")
     return True
-
-
-def _put_failure(db: sqlite3.Connection, failure: FailedDocument, generation: int) -> None:
-    """Record a failure; content that was read earlier keeps answering, and its document is called stale."""
-    db.execute(
-        "INSERT INTO documents (source, failed_sha256, media_type, title, state, size, modified_ns, sha256, "
-        "generation, reason, message, remedy) VALUES (?, ?, '', '', 'failed', 0, 0, x'', ?, ?, ?, ?) "
-        "ON CONFLICT (source) DO UPDATE SET failed_sha256 = excluded.failed_sha256, reason = excluded.reason, "
-        "message = excluded.message, "
-        "remedy = excluded.remedy, state = CASE state WHEN 'failed' THEN 'failed' ELSE 'stale' END",
-        (
-            failure.source, failure.content_sha256, generation, failure.reason, failure.message, failure.remedy,
-        ),
-    )  # fmt: skip
-    row = db.execute("SELECT id FROM documents WHERE source = ?", (failure.source,)).fetchone()
-    seal_document(db, row[0])
-
-
-def _json(value: Sequence[str]) -> str:
-    return json.dumps(list(value), ensure_ascii=False)

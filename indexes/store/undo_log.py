@@ -13,66 +13,73 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from indexes.errors import IndexDamagedError
-from indexes.store.checksums import row_sha256
+from indexes.store.checksums import insert, read
 from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section, read_headings
+from indexes.store.schema import CHUNKS, DOCUMENTS, RETIRED, SECTIONS, Table
 
-__all__ = ["RETIRED_COLUMNS", "RUNS_RETAINED", "Past", "first_retained", "read_past", "remember"]
+__all__ = ["RUNS_RETAINED", "Past", "first_retained", "read_past", "remember"]
 
 RUNS_RETAINED = 5
-RETIRED_COLUMNS = ("generation", "source", "record")
-_DOCUMENT = ("content_sha256", "media_type", "title", "size", "modified_ns", "pages")
-_FAILURE = ("reason", "message", "remedy", "failed_sha256")
+_DOCUMENT = tuple(name for name in DOCUMENTS.stored(NewDocument) if name != "source")
+_FAILURE = tuple(name for name in DOCUMENTS.stored(FailedDocument) if name != "source")
+_SECTION = SECTIONS.stored(Section)
+_CHUNK = tuple(name for name in CHUNKS.stored(NewChunk) if name != "text")
+_BLOBS = {c.name for t in (DOCUMENTS, SECTIONS, CHUNKS) for c in t.columns if c.declaration.startswith("BLOB")}
 
 Past = tuple[NewDocument | None, FailedDocument | None]
 
 
 def remember(db: sqlite3.Connection, source: str, generation: int) -> None:
-    """Write down what stands under ``source`` now, once a commit: the first record is of what was before it."""
+    """Write down what stands under ``source`` now, once a commit: the first record is of what was before it.
+
+    Raises :class:`~indexes.errors.IndexDamagedError` for a document that cannot be read.
+    """
     if db.execute("SELECT 1 FROM retired WHERE source = ? AND generation = ?", (source, generation)).fetchone():
         return
-    record = _record(db, source)
-    db.execute(
-        "INSERT INTO retired (generation, source, record, sha256) VALUES (?, ?, ?, ?)",
-        (generation, source, record, row_sha256(generation, source, record)),
-    )
+    insert(db, RETIRED, [{"generation": generation, "source": source, "record": _record(db, source)}])
 
 
 def _record(db: sqlite3.Connection, source: str) -> bytes | None:
-    row = db.execute(
-        f"SELECT id, state, {', '.join((*_DOCUMENT, *_FAILURE))} FROM documents WHERE source = ?",  # noqa: S608
-        (source,),
-    ).fetchone()
-    if row is None:
-        return None
-    document_id, state, *values = row
-    fields: dict[str, Any] = {"state": state}
-    fields |= {
-        name: value.hex() if isinstance(value, bytes) else value
-        for name, value in zip((*_DOCUMENT, *_FAILURE), values, strict=True)
-    }
-    if state != "failed":
-        text = db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()
-        if text is None:
-            raise IndexDamagedError(f"the database is damaged: the text of {source} is missing")
-        (fields["text"],) = text
-        fields["sections"] = [
-            [start, end, page, read_headings(headings, f"a section of {source}")]
-            for start, end, page, headings in db.execute(
-                "SELECT start, end, page, headings FROM sections WHERE document_id = ? ORDER BY ordinal",
-                (document_id,),
-            )
-        ]
-        fields["chunks"] = [
-            [start, end, page, read_headings(headings, f"a chunk of {source}"), key.hex()]
-            for start, end, page, headings, key in db.execute(
-                "SELECT start, end, page, headings, vector_key FROM chunks WHERE document_id = ? ORDER BY ordinal",
-                (document_id,),
-            )
-        ]
-    return zlib.compress(json.dumps(fields, ensure_ascii=False).encode(), 1)
+    for row, _ in read(db, DOCUMENTS, "WHERE source = ?", source):
+        fields = {name: _to_json(name, row[name], source) for name in ("state", *_DOCUMENT, *_FAILURE)}
+        if row["state"] != "failed":
+            text = db.execute("SELECT text FROM texts WHERE document_id = ?", (row["id"],)).fetchone()
+            if text is None:
+                raise IndexDamagedError(f"the database is damaged: the text of {source} is missing")
+            fields["text"] = text[0]
+            fields["sections"] = _rows(db, SECTIONS, _SECTION, row["id"], source)
+            fields["chunks"] = _rows(db, CHUNKS, _CHUNK, row["id"], source)
+        return zlib.compress(json.dumps(fields, ensure_ascii=False).encode(), 1)
+    return None
+
+
+def _rows(
+    db: sqlite3.Connection, table: Table, names: tuple[str, ...], document_id: int, source: str
+) -> list[list[Any]]:
+    query = f"SELECT {', '.join(names)} FROM {table.name} WHERE document_id = ? ORDER BY ordinal"
+    rows = db.execute(query, (document_id,))
+    return [[_to_json(name, value, source) for name, value in zip(names, row, strict=True)] for row in rows]
+
+
+def _to_json(name: str, value: Any, source: str) -> Any:
+    if name == "headings":
+        return read_headings(value, source)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _from_json(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Return a record's fields; a record of an earlier format has fewer, and the fields' defaults hold."""
+    fields = dict(zip(names, values, strict=False))
+    for name, value in fields.items():
+        if name == "headings":
+            fields[name] = tuple(value)
+        elif name in _BLOBS and value is not None:
+            fields[name] = bytes.fromhex(value)
+    return fields
 
 
 def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
@@ -80,39 +87,33 @@ def read_past(db: sqlite3.Connection, generation: int) -> dict[str, Past]:
 
     Raises :class:`~indexes.errors.IndexDamagedError` for a record that does not match its checksum.
     """
-    rows = db.execute(
-        "SELECT sha256, generation, source, record FROM retired WHERE id IN "
-        "(SELECT min(id) FROM retired WHERE generation > ? GROUP BY source) ORDER BY source",
-        (generation,),
-    ).fetchall()
-    for sha, *values in rows:
-        if row_sha256(*values) != sha:
-            raise IndexDamagedError(f"the database is damaged: the record of an earlier version of {values[1]}")
-    return {source: _read(source, record) for _, _, source, record in rows}
+    past = {}
+    first = "WHERE id IN (SELECT min(id) FROM retired WHERE generation > ? GROUP BY source) ORDER BY source"
+    for row, sound in read(db, RETIRED, first, generation):
+        if not sound:
+            raise IndexDamagedError(f"the database is damaged: the record of an earlier version of {row['source']}")
+        past[row["source"]] = _read(row["source"], row["record"])
+    return past
 
 
 def _read(source: str, record: bytes | None) -> Past:
     if record is None:
         return None, None
     fields = json.loads(zlib.decompress(record))
-    failed_sha = fields["failed_sha256"]
-    failure = FailedDocument(
-        source, fields["reason"] or "", fields["message"] or "", fields["remedy"] or "",
-        bytes.fromhex(failed_sha) if failed_sha else None,
-    )  # fmt: skip
-    if fields["state"] == "failed":
-        return None, failure
-    text = fields["text"]
-    document = NewDocument(
-        source, bytes.fromhex(fields["content_sha256"]), fields["media_type"], fields["title"], fields["size"],
-        fields["modified_ns"], fields["pages"], text,
-        tuple(Section(start, end, page, tuple(headings)) for start, end, page, headings in fields["sections"]),
-        tuple(
-            NewChunk(start, end, text[start:end], bytes.fromhex(key), page, tuple(headings))
-            for start, end, page, headings, key in fields["chunks"]
-        ),
-    )  # fmt: skip
-    return document, failure if fields["state"] == "stale" else None
+    failure = document = None
+    if fields["state"] != "ready":
+        known = [name for name in _FAILURE if name in fields]
+        failure = FailedDocument(source=source, **_from_json(known, map(fields.get, known)))
+    if fields["state"] != "failed":
+        known, text = [name for name in _DOCUMENT if name in fields], fields["text"]
+        document = NewDocument(
+            source=source,
+            text=text,
+            sections=tuple(Section(**_from_json(_SECTION, row)) for row in fields["sections"]),
+            chunks=tuple(NewChunk(text=text[row[0] : row[1]], **_from_json(_CHUNK, row)) for row in fields["chunks"]),
+            **_from_json(known, map(fields.get, known)),
+        )
+    return document, failure
 
 
 def first_retained(db: sqlite3.Connection) -> int:

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from indexes.lock import writer_lock
-from indexes.store.checksums import seal_meta
-from indexes.store.database import set_meta
+from indexes.store.checksums import seal_meta, set_meta
 from rag.cli.main import main
 
 TEXT = "# Note {0}\n\nThe lantern on quay {0} burns {0} litres of oil.\n"
