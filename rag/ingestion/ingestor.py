@@ -229,7 +229,7 @@ class Ingestor:
         if item.instead_of is not None:
             batch.removals.append(item.instead_of)
             report.moved += 1
-        elif self._known.get(item.file.source, ("failed",))[0] == "failed":
+        elif item.what == "added":
             report.added += 1
         else:
             report.changed += 1

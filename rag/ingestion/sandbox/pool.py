@@ -12,7 +12,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -85,7 +86,7 @@ class ParserPool:
 
     def parse(self, data: bytes, source: str) -> Document:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
-        return self._ask({"source": source}, data, unpack_document, _Batch())
+        return self._ask({"source": source}, data, unpack_document, _Call())
 
     def render_page(self, data: bytes, number: int, quote: str = "", before: int = 0) -> PageImage:
         """Draw a page of a PDF with boxes around words, see :func:`~rag.ingestion.loaders.pdf_page.render_page`.
@@ -93,7 +94,7 @@ class ParserPool:
         Raises :class:`~rag.errors.DocumentError`.
         """
         page = {"number": number, "quote": quote, "before": before}
-        return self._ask({"page": page}, data, unpack_page, _Batch())
+        return self._ask({"page": page}, data, unpack_page, _Call())
 
     @overload
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
@@ -107,26 +108,26 @@ class ParserPool:
         At most two jobs per worker are in flight, fewer if the files are large. None is yielded whenever the next
         result takes more than ``patience`` seconds. Closing the iterator kills the workers that are busy with it.
         """
-        batch, most = _Batch(), _IN_FLIGHT_PER_WORKER * self._workers
+        call, most = _Call(), _IN_FLIGHT_PER_WORKER * self._workers
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
         threads = ThreadPoolExecutor(self._workers, thread_name_prefix="parser")
         try:
             for job in jobs:
-                flying.append((job, threads.submit(self._outcome, job, batch)))
+                flying.append((job, threads.submit(self._outcome, job, call)))
                 del job  # do not hold on to its content while waiting for the next result
                 while len(flying) >= most or sum(len(data) for (_, data), _ in flying) >= _IN_FLIGHT_BYTES:
                     yield from _next_of(flying, patience)
             while flying:
                 yield from _next_of(flying, patience)
         finally:
-            batch.stop()
+            self._end(call)
             threads.shutdown(cancel_futures=True)
 
-    def _outcome(self, job: Job, batch: _Batch) -> Document | DocumentError:
+    def _outcome(self, job: Job, call: _Call) -> Document | DocumentError:
         source, data = job
         started = time.monotonic()
         try:
-            return self._ask({"source": source}, data, unpack_document, batch)
+            return self._ask({"source": source}, data, unpack_document, call)
         except DocumentError as error:
             return error
         finally:
@@ -134,44 +135,58 @@ class ParserPool:
                 self._busy_seconds += time.monotonic() - started
 
     def _ask(
-        self, request: dict[str, Any], data: bytes, unpack: Callable[[dict[str, Any], bytes], T], batch: _Batch
+        self, request: dict[str, Any], data: bytes, unpack: Callable[[dict[str, Any], bytes], T], call: _Call
     ) -> T:
         if len(data) > self._limits.file_mb * MIB:
             message = f"it is larger than {self._limits.file_mb} MiB"
             raise DocumentError("too large", message, "split it, or raise the limit")
         with self._places:
             for _ in range(_STARTS):
-                worker = self._take()
-                try:
-                    with batch.busy_with(worker):
-                        return worker.ask(request, data, unpack)
-                except GoneError:
-                    continue  # it ended while idle, before this file
-                finally:
-                    self._give_back(worker)
+                with suppress(GoneError), self._worker(call) as worker:  # it may have ended while it was idle
+                    return worker.ask(request, data, unpack)
         raise RagError("the processes that read files end as soon as they start", "run `rag doctor`")
 
-    def _take(self) -> Worker:
+    @contextmanager
+    def _worker(self, call: _Call) -> Iterator[Worker]:
+        """Lend a worker, a new one if none is idle. It is killed if the pool or the call has ended meanwhile."""
         with self._lock:
             if self._closed:
                 raise RagError("the parser pool is closed")
-            if self._idle:
-                return self._idle.pop()
-        worker = Worker(self._limits)
+            worker = self._idle.pop() if self._idle else None
+        worker = worker or Worker(self._limits)
         with self._lock:
             self._alive.add(worker)
-            closed = self._closed
-        if closed:
-            worker.kill()
-        return worker
+            call.workers.add(worker)
+            has_ended = self._closed or call.has_ended
+        try:
+            if has_ended:
+                worker.kill()
+            yield worker
+        finally:
+            with self._lock:
+                call.workers.discard(worker)
+                is_reused = not (worker.worn or self._closed)
+                if is_reused:
+                    self._idle.append(worker)
+                else:
+                    self._alive.discard(worker)
+            if not is_reused:
+                worker.close()
 
-    def _give_back(self, worker: Worker) -> None:
+    def _end(self, call: _Call) -> None:
         with self._lock:
-            if not worker.worn and not self._closed:
-                self._idle.append(worker)
-                return
-            self._alive.discard(worker)
-        worker.close()
+            call.has_ended = True
+            workers = list(call.workers)
+        for worker in workers:
+            worker.kill()
+
+
+@dataclass
+class _Call:
+    """One call of the pool: the workers that are busy with it, and whether it was abandoned."""
+
+    workers: set[Worker] = field(default_factory=set)
+    has_ended: bool = False
 
 
 def _next_of(
@@ -181,35 +196,6 @@ def _next_of(
     while patience is not None and not wait([flying[0][1]], patience).done:
         yield None
     yield flying[0][0], flying.popleft()[1].result()  # without a variable, which would hold on to the file
-
-
-class _Batch:
-    """The workers that are busy with one call, so that they can be killed if it is abandoned."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._busy: set[Worker] = set()
-        self._stopped = False
-
-    @contextmanager
-    def busy_with(self, worker: Worker) -> Iterator[None]:
-        with self._lock:
-            self._busy.add(worker)
-            stopped = self._stopped
-        try:
-            if stopped:
-                worker.kill()
-            yield
-        finally:
-            with self._lock:
-                self._busy.discard(worker)
-
-    def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            busy = list(self._busy)
-        for worker in busy:
-            worker.kill()
 
 
 def _close_all(workers: set[Worker]) -> None:
