@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from indexes import NewChunk, Section
+from rag.embedding.base import Embedder
 from rag.ingestion.loaders.formats import language_of
 from rag.types import Document
 
-__all__ = ["Chunker", "ChunkerSettings", "CountsTokens", "EmbeddedText", "context_line"]
+__all__ = ["Chunker", "ChunkerSettings", "EmbeddedText"]
 
 # Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
 _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
@@ -61,38 +62,22 @@ class EmbeddedText(NamedTuple):
         return len(self.context) + len(self.text) + bool(self.context)
 
 
-class CountsTokens(Protocol):
-    """The part of an embedder that chunking needs."""
-
-    @property
-    def max_tokens(self) -> int:
-        """The most tokens it reads."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count tokens, special tokens included."""
-
-
-def context_line(document: Document, section: Section) -> str:
-    """Return the line that is embedded before a chunk's text: its heading path, or the title."""
-    return _HEADING_SEPARATOR.join(section.headings or (document.title,))
-
-
 class Chunker:
     """Splits documents into chunks. Raises ``ValueError`` for impossible settings."""
 
-    def __init__(self, counter: CountsTokens, settings: ChunkerSettings | None = None) -> None:
+    def __init__(self, embedder: Embedder, settings: ChunkerSettings | None = None) -> None:
         settings = settings or ChunkerSettings()
         if settings.overlap >= settings.size:
             raise ValueError(
                 f"chunking.overlap is {settings.overlap} and must be less than chunking.size, {settings.size}"
             )
-        self._special = counter.count_tokens([""])[0]
-        readable = counter.max_tokens - self._special
+        self._special = embedder.count_tokens([""])[0]
+        readable = embedder.max_tokens - self._special
         if settings.size > readable:
             raise ValueError(f"chunking.size is {settings.size}, but the embedder reads only {readable} tokens")
-        self._counter = counter
+        self._embedder = embedder
         self._settings = settings
-        self.seconds_counting = 0.0  # spent in the counter so far, which takes most of the time
+        self.seconds_counting = 0.0  # spent counting tokens so far, which takes most of the time
         # The splitter counts pieces twice, to split and to merge, and words repeat.
         self._count_short = lru_cache(maxsize=65536)(self._count_one)
 
@@ -105,7 +90,7 @@ class Chunker:
         language = language_of(document.media_type)
         for section in document.sections:
             context = self._context(document, section)
-            room = self._counter.max_tokens - self._special - (self._count(context + "\n") if context else 0)
+            room = self._embedder.max_tokens - self._special - (self._count(context + "\n") if context else 0)
             for start, end in self._section_spans(document.text, section, min(self._settings.size, room), language):
                 text = document.text[start:end]
                 key = hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest()
@@ -118,11 +103,14 @@ class Chunker:
         return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
 
     def _context(self, document: Document, section: Section) -> str:
-        """Return the context line, without its least specific parts if it would leave too little room for the text."""
+        """Return the line that is embedded before a chunk's text: the section's heading path, or the title.
+
+        Its least specific parts are left out if it would leave too little room for the text.
+        """
         if not self._settings.embed_headings:
             return ""
-        most = int(self._counter.max_tokens * _LONGEST_CONTEXT)
-        parts = context_line(document, section).split(_HEADING_SEPARATOR)
+        most = int(self._embedder.max_tokens * _LONGEST_CONTEXT)
+        parts = _HEADING_SEPARATOR.join(section.headings or (document.title,)).split(_HEADING_SEPARATOR)
         while parts and self._count(_HEADING_SEPARATOR.join(parts)) > most:
             parts.pop(0)
         return _HEADING_SEPARATOR.join(parts)
@@ -136,7 +124,7 @@ class Chunker:
         if len(text) <= _CACHED_LENGTH:
             return self._count_short(text)
         count = start = 0
-        while start < len(text) and count <= self._counter.max_tokens:
+        while start < len(text) and count <= self._embedder.max_tokens:
             end = _end_of_stretch(text, start)
             count += self._count_one(text[start:end])
             start = end
@@ -146,7 +134,7 @@ class Chunker:
         if not text:
             return 0
         started = time.perf_counter()
-        tokens = self._counter.count_tokens([text])[0]
+        tokens = self._embedder.count_tokens([text])[0]
         self.seconds_counting += time.perf_counter() - started
         # At least one: the splitter loses pieces of no length, such as characters that the tokenizer ignores.
         return max(tokens - self._special, 1)
