@@ -56,10 +56,6 @@ class IngestParts:
     make_parser_pool: Callable[[], ParserPool]
 
 
-def _ignore(*_: object) -> None:
-    """Do nothing with an event."""
-
-
 @dataclass(frozen=True)
 class IngestObserver:
     """Functions that are called as a run goes on, in the run's thread. Each is optional.
@@ -69,9 +65,9 @@ class IngestObserver:
     """
 
     loading: Callable[[], AbstractContextManager[None]] = nullcontext
-    planned: Callable[[Plan], None] = _ignore
-    progress: Callable[[Progress], None] = _ignore
-    file: Callable[[str, FileState], None] = _ignore
+    planned: Callable[[Plan], None] = lambda *_: None
+    progress: Callable[[Progress], None] = lambda *_: None
+    file: Callable[[str, FileState], None] = lambda *_: None
 
 
 def ingest_paths(

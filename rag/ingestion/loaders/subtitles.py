@@ -47,8 +47,6 @@ def _load(data: bytes, source: str, form: str, media_type: str) -> Document:
 
 
 def _add(builder: DocumentBuilder, cues: list[Any]) -> None:
-    if not cues:
-        return
     lines = [f"{cue.voice}: {_words(cue)}" if cue.voice else _words(cue) for cue in cues]
     builder.add("\n".join(filter(None, lines)), None, (f"{_clock(cues[0].start)}-{_clock(cues[-1].end)}",))
 
