@@ -69,7 +69,9 @@ class Worker:
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
         self._to, self._from = self._process.stdin, self._process.stdout
         settings = {"limits": asdict(limits), "formats": [asdict(row) for row in FORMATS.values()]}
-        hello = self._talk(settings, b"", _START_SECONDS)
+        hello: Message | None = None
+        with suppress(OversizedError, ValueError):  # something else wrote to the pipe
+            hello = self._talk(settings, b"", _START_SECONDS)
         if hello is None:
             raise self._unstarted()
         self._resident_at_start: int = hello[0]["resident"]
@@ -95,22 +97,18 @@ class Worker:
             started = time.monotonic()
             try:
                 answer = self._talk(request, data, limits.wall_seconds, most)
-                if answer is not None and "error" not in answer[0]:
-                    result = unpack(*answer)
+                outcome = self._outcome(*answer, unpack) if answer else None
             except OversizedError:
                 raise DocumentError("too large", "it contains too much text", "split it") from None
             except (KeyError, TypeError, ValueError):
                 message = "the process that read it sent an invalid answer"
                 raise DocumentError("crashed", message, "report the file") from None
-            if answer is None:
+            if outcome is None:
                 raise self._death(is_overdue=time.monotonic() - started >= limits.wall_seconds)
             stack.pop_all()
-        grown = answer[0]["resident"] - self._resident_at_start > limits.growth_mb * MIB
-        if grown or self._files >= limits.files_per_worker:
-            self.worn = True
-        if "error" in answer[0]:
-            raise DocumentError(*answer[0]["error"])
-        return result
+        if isinstance(outcome, DocumentError):
+            raise outcome
+        return outcome
 
     def kill(self) -> None:
         """End the process. May be called twice."""
@@ -141,6 +139,15 @@ class Worker:
             return None
         finally:
             timer.cancel()
+
+    def _outcome(
+        self, head: dict[str, Any], body: bytes, unpack: Callable[[dict[str, Any], bytes], T]
+    ) -> T | DocumentError:
+        """Return the result or error in an answer, and note whether the worker is worn."""
+        grown = head["resident"] - self._resident_at_start > self._limits.growth_mb * MIB
+        if grown or self._files >= self._limits.files_per_worker:
+            self.worn = True
+        return DocumentError(*head["error"]) if "error" in head else unpack(head, body)
 
     def _unstarted(self) -> RagError:
         self.kill()

@@ -249,9 +249,18 @@ def test_a_worker_killed_in_the_middle_costs_its_file(sent: signal.Signals, reas
         assert pool.pids != [pid]
 
 
+ANSWERS = {
+    "closes its pipe and ends": "os.close(1)",
+    "closes its pipe and goes on": "os.close(1); import time; time.sleep(600)",
+    "says nothing": "write_message(sys.stdout.buffer, {})",
+    "lists nonsense": "write_message(sys.stdout.buffer, [1, 2])",
+    "fails without a reason": "write_message(sys.stdout.buffer, {'resident': 0, 'error': []})",
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("answer", ["pass", "import time; time.sleep(600)"], ids=["and ends", "and goes on"])
-def test_a_worker_that_closes_its_pipe_costs_its_file(
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_a_worker_that_gives_no_answer_costs_its_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
 ) -> None:
     script = tmp_path / "worker.py"
@@ -259,7 +268,7 @@ def test_a_worker_that_closes_its_pipe_costs_its_file(
         "import os, sys\n"
         "from rag.ingestion.sandbox.protocol import read_message, write_message\n"
         "read_message(sys.stdin.buffer)\nwrite_message(sys.stdout.buffer, {'resident': 0})\n"
-        f"read_message(sys.stdin.buffer)\nos.close(1)\n{answer}\n"
+        f"read_message(sys.stdin.buffer)\n{answer}\n"
     )
     broken = tmp_path / "python"
     broken.write_text(f"#!/bin/sh\nexec {sys.executable} {script}\n")
@@ -380,9 +389,10 @@ def test_importing_the_packages_loads_no_library_of_a_format() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["", "echo 'Welcome to this machine.'; sleep 9"], ids=["silent", "prints"])
+def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str) -> None:
     broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\necho 'no such interpreter' >&2\nexit 3\n")
+    broken.write_text(f"#!/bin/sh\necho 'no such interpreter' >&2\n{output}\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with ParserPool(1) as pool, pytest.raises(RagError, match=r"did not start: no such interpreter"):
