@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,7 @@ from rag.ingestion.loaders import load_bytes, sniff
 from rag.types import Document
 
 
+@cache
 def read(name: str) -> Document:
     return load_bytes(SAMPLES[name](), name)
 
@@ -272,6 +274,7 @@ def leaves(value: object) -> list[str]:
     return [str(value)]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(_SCALAR, _JSON, min_size=1, max_size=5))
 def test_every_value_of_json_is_in_the_text(value: Any) -> None:
     from rag.ingestion.loaders.text import normalise
