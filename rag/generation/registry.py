@@ -96,7 +96,7 @@ def _count_vllm(settings: GeneratorSettings) -> TokenCounter:
     from rag.generation.token_counter import TokenizerCounter
 
     part = settings.generator
-    return TokenizerCounter(part.model, revision=part.revision, limit=part.vllm.max_model_len)
+    return TokenizerCounter.load(part.model, revision=part.revision, limit=part.vllm.max_model_len)
 
 
 def _vllm_identity(settings: GeneratorSettings) -> str:

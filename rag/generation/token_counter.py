@@ -1,12 +1,9 @@
-"""Token counts from a model's tokenizer alone, for commands that build prompts and generate nothing.
-
-The counts equal those of :class:`rag.generation.vllm.VllmCompleter`; a test compares them.
-"""
+"""Token counts from a model's own tokenizer, with its engine or without, for commands that generate nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from rag.generation.base import Prompt
 from rag.models.quiet import quiet_libraries
@@ -16,16 +13,22 @@ __all__ = ["TokenizerCounter"]
 
 
 class TokenizerCounter:
-    """Counts with a model's own tokenizer. ``limit`` is the configured context length, None for the model's."""
+    """Counts with a tokenizer of transformers."""
 
-    def __init__(self, model: str, *, revision: str | None = None, limit: int | None = None) -> None:
+    def __init__(self, tokenizer: Any, context_length: int) -> None:
+        self._tokenizer = tokenizer
+        self.context_length = context_length
+
+    @classmethod
+    def load(cls, model: str, *, revision: str | None = None, limit: int | None = None) -> Self:
+        """Load a model's tokenizer. ``limit`` is the configured context length, None for the model's."""
         path = resolve_model(model, revision).path
         with quiet_libraries():
             from transformers import AutoConfig, AutoTokenizer
 
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(path)
+            tokenizer: Any = AutoTokenizer.from_pretrained(path)
             model_length = int(AutoConfig.from_pretrained(path).max_position_embeddings)
-        self.context_length = min(limit or model_length, model_length)
+        return cls(tokenizer, min(limit or model_length, model_length))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count plain texts, without special tokens."""
@@ -34,12 +37,13 @@ class TokenizerCounter:
         return [len(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
     def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count prompts as the engine sees them."""
-        return [self._count(prompt) for prompt in prompts]
+        """Count prompts as the model sees them, chat template and special tokens included."""
+        return [len(self.token_ids(prompt)) for prompt in prompts]
 
-    def _count(self, prompt: Prompt) -> int:
+    def token_ids(self, prompt: Prompt) -> list[int]:
+        """Return a prompt as the model reads it."""
         if not prompt.messages:
-            return len(self._tokenizer(prompt.text)["input_ids"])
+            return list(self._tokenizer(prompt.text)["input_ids"])
         turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
         text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
+from rag.generation.token_counter import TokenizerCounter
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
 from rag.text import error_line
@@ -35,7 +36,7 @@ __all__ = ["VllmCompleter"]
 _STOP = object()
 
 
-class VllmCompleter:
+class VllmCompleter(TokenizerCounter):
     """A vLLM engine. Starting it takes seconds to minutes; every later call shares it."""
 
     name = "vllm"
@@ -81,8 +82,7 @@ class VllmCompleter:
             ) from error
         atexit.register(self.close)
         engine: Any = self._engine  # made by the thread
-        self._tokenizer = engine.get_tokenizer()
-        self.context_length = int(engine.model_config.max_model_len)
+        super().__init__(engine.get_tokenizer(), int(engine.model_config.max_model_len))
 
     # The owner thread ---------------------------------------------------------------------------------------
 
@@ -135,23 +135,6 @@ class VllmCompleter:
 
     # Callers ------------------------------------------------------------------------------------------------
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count with the model's tokenizer."""
-        if not texts:
-            return []
-        return [len(ids) for ids in self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
-
-    def count_prompts(self, prompts: Sequence[Prompt]) -> list[int]:
-        """Count prompts as the engine sees them, chat template and special tokens included."""
-        return [len(self._token_ids(prompt)) for prompt in prompts]
-
-    def _token_ids(self, prompt: Prompt) -> list[int]:
-        if not prompt.messages:
-            return list(self._tokenizer(prompt.text)["input_ids"])
-        turns = [{"role": m.role, "content": m.content} for m in prompt.messages]
-        text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """Submit all prompts at once and wait for all of them."""
         streams: list[VllmStream] = []
@@ -176,7 +159,7 @@ class VllmCompleter:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        ids = self._token_ids(prompt)
+        ids = self.token_ids(prompt)
         if len(ids) >= self.context_length:
             raise PromptTooLongError(
                 f"the prompt has {len(ids)} tokens, and the model reads {self.context_length} with its answer",
