@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.search.protocols import NO_HITS, Hits, top_hits
 from indexes.store.rows import Float32, Int64
 
 __all__ = ["DENSE_TYPES", "FaissIndex", "FaissOptions", "gpu_count", "load_faiss"]
@@ -230,7 +230,7 @@ class FaissIndex:
             allowed = np.setdiff1d(allowed, self._removed)
         available = len(self) if allowed is None else len(allowed)
         if not len(queries) or not available or k < 1:
-            return [no_hits() for _ in queries]
+            return [NO_HITS] * len(queries)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if allowed is not None and self.built_type == "hnsw" and len(allowed) < _EXACT_BELOW * len(self):
             return self._search_exactly(queries, k, allowed)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from indexes.search.dense_faiss import FaissIndex
-from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.search.protocols import NO_HITS, Hits, top_hits
 from indexes.store.rows import Float32, Int64
 
 __all__ = ["GPU_MODES", "GpuIndex"]
@@ -57,7 +57,7 @@ class GpuIndex:
         if allowed is not None or fetch > _MOST_K:
             return self._cpu.search(queries, k, allowed=allowed)
         if not len(queries) or not len(self) or k < 1:
-            return [no_hits() for _ in queries]
+            return [NO_HITS] * len(queries)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         scores, positions = self._owner.submit(self._gpu.search, queries, min(fetch, len(self._ids))).result()
         hits = []

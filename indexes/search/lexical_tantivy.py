@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from indexes.search.protocols import Hits, no_hits, top_hits
+from indexes.search.protocols import NO_HITS, Hits, top_hits
 from indexes.store.rows import Int64
 
 __all__ = ["LANGUAGES", "TantivyIndex"]
@@ -109,7 +109,7 @@ class TantivyIndex:
     def search(self, queries: Sequence[str], k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Score every text that shares a stem with the query; nothing in a query is read as syntax."""
         if k < 1 or not len(self) or (allowed is not None and not len(allowed)):
-            return [no_hits() for _ in queries]
+            return [NO_HITS] * len(queries)
         return [self._search_one(query, k, allowed) for query in queries]
 
     def _best(self, query: Any, k: int) -> list[tuple[float, Any]]:
@@ -130,7 +130,7 @@ class TantivyIndex:
         schema = self._index.schema
         terms = self._analyzer.analyze(text)
         if not terms:
-            return no_hits()
+            return NO_HITS
         query = Query.boolean_query(
             [(Occur.Should, Query.term_query(schema, "text", term, index_option="freq")) for term in terms]
         )

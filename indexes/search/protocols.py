@@ -22,7 +22,7 @@ import numpy as np
 
 from indexes.store.rows import Float32, Int64
 
-__all__ = ["DenseIndex", "Hits", "LexicalIndex", "no_hits", "top_hits"]
+__all__ = ["NO_HITS", "DenseIndex", "Hits", "LexicalIndex", "top_hits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class Hits:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+NO_HITS = Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
 class DenseIndex(Protocol):
@@ -79,11 +82,6 @@ class LexicalIndex(Protocol):
 
     def search(self, queries: Sequence[str], k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Return up to ``k`` hits for each query; a text that shares no word with it is no hit."""
-
-
-def no_hits() -> Hits:
-    """Return an empty answer."""
-    return Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
 def top_hits(ids: Int64, scores: Float32, k: int) -> Hits:

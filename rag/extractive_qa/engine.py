@@ -67,8 +67,8 @@ class SpanEngine:
         """Read all pairs of question and passage; new ones in batches of similar length."""
         with self._lock:
             known = {pair: self._known[pair] for pair in pairs if pair in self._known}
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-        known.update(zip(new, read_pairs(self.windower, self._scorer, new), strict=True))
+        if new := [pair for pair in dict.fromkeys(pairs) if pair not in known]:
+            known.update(zip(new, read_pairs(self.windower, self._scorer, new), strict=True))
         with self._lock:
             for pair in dict.fromkeys(pairs):
                 self._known[pair] = known[pair]

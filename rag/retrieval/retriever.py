@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexes import IndexReader
-from indexes.search.protocols import Hits, no_hits
+from indexes.search.protocols import NO_HITS, Hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
@@ -36,7 +36,6 @@ MAX_QUESTION_CHARS = 4000
 _NEAR = 0.85  # the least similarity of duplicates
 _COMPARED = 100  # best passages; comparing thousands with each other would take seconds
 _NUMBER = re.compile(r"\S*\d\S*")
-_NO_HITS = no_hits()
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Retriever:
         clock = [time.monotonic()]
         vectors = self._embedder.embed_queries(questions) if self._fusion.uses_dense else None
         clock.append(time.monotonic())
-        dense = lexical = [_NO_HITS] * len(questions)
+        dense = lexical = [NO_HITS] * len(questions)
         if vectors is not None:
             dense = snapshot.dense.search(vectors, depth, allowed=allowed)
         if self._fusion.uses_lexical:
