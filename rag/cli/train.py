@@ -92,10 +92,10 @@ def finish(
     """
     from rag.config import load_config
     from rag.training.config import load_training_config
-    from rag.training.export_reader import finish as finish_reader
+    from rag.training.export import export_reader
 
     resolved = load_training_config(config, settings or ())
-    record = finish_reader(resolved, to, load_config("cpu", ["retrieval.rerank=off"]).config, say=note)
+    record = export_reader(resolved, to, load_config("cpu", ["retrieval.rerank=off"]).config, say=note)
     if as_json:
         out_json({"folder": str(to), **record.tree()})
         return

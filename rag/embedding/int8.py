@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import ModelError
-from rag.models.openvino import compile_graph, load_openvino
+from rag.models.openvino import compile_graph, load_openvino, quantize_graph, save_graph
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import cached_folder, write_folder
 from rag.text import error_line
@@ -89,17 +89,8 @@ def _inputs(row: list[int]) -> dict[str, Ids]:
 
 def _quantize(fp32: Path, samples: list[dict[str, Ids]], folder: Path) -> dict[str, Any]:
     """Write the graph. Raises ``ValueError`` if its vectors are not near those of the fp32 graph."""
-    openvino = load_openvino("making a graph")
-    import nncf
-
-    graph = nncf.quantize(
-        openvino.Core().read_model(fp32),
-        nncf.Dataset(samples),
-        model_type=nncf.ModelType.TRANSFORMER,
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(samples),
-    )
-    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
+    graph = load_openvino("making a graph").Core().read_model(fp32)
+    save_graph(quantize_graph(graph, samples), folder / GRAPH)
     before, after = (_vectors(path, samples) for path in (fp32, folder / GRAPH))
     least = float((before * after).sum(axis=1).min())
     if least < _LEAST_COSINE:

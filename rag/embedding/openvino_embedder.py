@@ -29,7 +29,7 @@ from rag.embedding.base import EmbedderSettings, EmbeddingWork, Float32, fingerp
 from rag.embedding.int8 import int8_graph, int8_obstacle
 from rag.embedding.token_counter import TokenCounter
 from rag.errors import MissingPackageError, ModelError
-from rag.models.openvino import compile_graph, load_openvino
+from rag.models.openvino import compile_graph, load_openvino, save_graph, trace_graph
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model, write_folder
 from rag.text import error_line
@@ -187,7 +187,7 @@ def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:
     """Write the graph; return what is recorded of it. Raises ``ValueError`` if its vectors are not the model's."""
     if local.name.startswith("bundled:"):
         resolve_model(local.name)  # checks the weights, which are loaded here
-    openvino = load_openvino("making a graph")
+    load_openvino("making a graph")
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -207,10 +207,7 @@ def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:
     batch = model.tokenizer(list(_SAMPLES), padding=True, truncation=True, max_length=128, return_tensors="pt")
     example = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.inference_mode():
-        converted = openvino.convert_model(Traced().eval(), example_input=example)
-    for port, name in zip(converted.inputs, example, strict=True):
-        port.get_tensor().set_names({name})
-    openvino.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
+        save_graph(trace_graph(Traced().eval(), example), folder / _GRAPH)
     max_tokens = int(model.max_seq_length or 512)
     _compare(model, folder / _GRAPH, max_tokens)
     return {

@@ -1,9 +1,13 @@
-"""OpenVINO on this CPU: imported and configured in the same way everywhere, graphs compiled once per machine."""
+"""OpenVINO on this CPU: one way to import and configure it, and to make graphs from torch models.
+
+Compiled graphs are cached, once per machine.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ from rag.errors import MissingPackageError, ModelError
 from rag.models.resolve import cache_folder
 from rag.text import error_line
 
-__all__ = ["compile_graph", "load_openvino"]
+__all__ = ["compile_graph", "load_openvino", "quantize_graph", "save_graph", "trace_graph"]
 
 
 def load_openvino(what: str) -> Any:
@@ -50,3 +54,34 @@ def compile_graph(path: Path, *, streams: int = 1) -> Any:
         raise ModelError(
             f"the graph {path} cannot be loaded: {error_line(error, 200)}", "remove its folder, so that it is rebuilt"
         ) from None
+
+
+def trace_graph(model: Any, example: Mapping[str, Any]) -> Any:
+    """Return the graph of a torch module, traced with example inputs, whose names and order are those of the graph."""
+    graph = load_openvino("making a graph").convert_model(model, example_input=dict(example))
+    for port, name in zip(graph.inputs, example, strict=True):
+        port.get_tensor().set_names({name})
+    return graph
+
+
+def quantize_graph(graph: Any, samples: Sequence[Mapping[str, Any]]) -> Any:
+    """Return a transformer's graph in int8. The samples are typical inputs, which set the ranges of activations.
+
+    Raises :class:`~rag.errors.MissingPackageError` without NNCF.
+    """
+    try:
+        import nncf
+    except ImportError:
+        raise MissingPackageError("int8 needs nncf", "run `pip install 'rag-qa[train]'`, or `make install`") from None
+    return nncf.quantize(
+        graph,
+        nncf.Dataset(samples),
+        model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(samples),
+    )
+
+
+def save_graph(graph: Any, path: Path) -> None:
+    """Write a graph in the precision that it has."""
+    load_openvino("making a graph").save_model(graph, path, compress_to_fp16=False)

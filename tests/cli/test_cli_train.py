@@ -274,14 +274,14 @@ def test_finishing_touches_its_target_only_when_it_is_done(
         target.mkdir(parents=True)
         (target / "reader.xml").write_text("graph", encoding="utf-8")
 
-    def weigh(*_: object) -> ReaderRecord:
+    def fit(*_: object) -> ReaderRecord:
         if fails:
             raise InputError("too few answers", "name more questions")
         return ReaderRecord()
 
-    monkeypatch.setattr("rag.training.export_reader.export_graph", export)
-    monkeypatch.setattr("rag.training.export_reader.load_engine", lambda *_, **__: None)
-    monkeypatch.setattr("rag.training.export_reader.weigh", weigh)
+    monkeypatch.setattr("rag.training.export.export_graph", export)
+    monkeypatch.setattr("rag.training.export.load_engine", lambda *_, **__: None)
+    monkeypatch.setattr("rag.training.export.fit_weights", fit)
     ran = rag("train", "finish", "pairs.yaml", "--to", "small", "--set", "dev_share=0.5")
     assert (ran.code != 0) is fails, ran.err
     assert files(work / "small") == ({"reader.json"} if fails else {"reader.json", "reader.xml"})

@@ -13,7 +13,7 @@ from rag.extractive_qa.engine import MarkedSpan, Reading, SpanEngine
 from rag.extractive_qa.record import ReaderRecord
 from rag.extractive_qa.windows import WindowSettings
 from rag.retrieval.retriever import Retrieved
-from rag.training.fit_weights import Asked, conditional_logit, logistic, weigh
+from rag.training.fit_weights import KnownQuestion, conditional_logit, fit_weights, logistic
 from rag.types import Passage
 
 
@@ -105,8 +105,8 @@ def hash_of(text: str) -> int:
     return sum(ord(c) * (n + 1) for n, c in enumerate(text))
 
 
-def test_weigh_fits_a_reader_that_knows() -> None:
-    asked = [Asked(f"who saw {n}?", f"{n}.txt", 0, 20, f"who saw x{n}?") for n in range(200)]
+def test_weights_are_fitted_to_a_reader_that_knows() -> None:
+    asked = [KnownQuestion(f"who saw {n}?", f"{n}.txt", 0, 20, f"who saw x{n}?") for n in range(200)]
 
     def retrieve(questions: Sequence[str]) -> list[Retrieved]:
         found = []
@@ -120,7 +120,7 @@ def test_weigh_fits_a_reader_that_knows() -> None:
             found.append(Retrieved(question, passages, 0.9, 1))
         return found
 
-    record = weigh(Told(), asked, retrieve)
+    record = fit_weights(Told(), asked, retrieve)
     assert record.combination.rerank_relevance + record.combination.rerank_margin > 0
     calibration = record.calibration
     sure = calibration.confidence(5.0, 3.0, 1.5)
