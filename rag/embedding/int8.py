@@ -24,8 +24,7 @@ import numpy.typing as npt
 
 from rag.errors import ModelError
 from rag.models.openvino import compile_graph, load_openvino, quantize_graph, save_graph
-from rag.models.quiet import quiet_libraries
-from rag.models.resolve import cached_folder, write_folder
+from rag.models.resolve import cached_folder
 from rag.text import error_line
 
 __all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]
@@ -71,10 +70,9 @@ def int8_graph(fp32: Path, record: bytes, cache: Path, tokenize: Tokenize) -> Pa
     return cached_folder(target, _RECORD, partial(_make, fp32, text.decode().splitlines(), tokenize)) / GRAPH
 
 
-def _make(fp32: Path, texts: list[str], tokenize: Tokenize, target: Path) -> None:
+def _make(fp32: Path, texts: list[str], tokenize: Tokenize, folder: Path) -> dict[str, Any]:
     try:
-        with quiet_libraries():
-            write_folder(target, _RECORD, partial(_quantize, fp32, [_inputs(row) for row in tokenize(texts)]))
+        return _quantize(fp32, [_inputs(row) for row in tokenize(texts)], folder)
     except Exception as error:  # the libraries raise many kinds; fp32 works without this graph
         raise ModelError(
             f"the embedder cannot be converted to int8: {error_line(error, 200)}",

@@ -27,11 +27,10 @@ import numpy.typing as npt
 
 from rag.embedding.base import EmbedderSettings, EmbeddingWork, Float32, fingerprint
 from rag.embedding.int8 import int8_graph, int8_obstacle
-from rag.embedding.token_counter import TokenCounter
+from rag.embedding.token_counter import TokenCounter, untruncated
 from rag.errors import MissingPackageError, ModelError
 from rag.models.openvino import compile_graph, load_openvino, save_graph, trace_graph
-from rag.models.quiet import quiet_libraries
-from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model, write_folder
+from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model
 from rag.text import error_line
 
 __all__ = ["OpenVinoEmbedder", "embedding_graph", "graph_is_cached", "suits_this_machine"]
@@ -75,9 +74,7 @@ class OpenVinoEmbedder:
         self._tokenizer = Tokenizer.from_file(str(local.path / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_tokens)
-        whole = Tokenizer.from_str(self._tokenizer.to_str())
-        whole.no_truncation()
-        self._counter = TokenCounter(whole)
+        self._counter = TokenCounter(untruncated(self._tokenizer))
         self._graph = folder / _GRAPH
         self._compiling = Lock()
         self.work = EmbeddingWork()
@@ -172,10 +169,9 @@ def _folder_of(local: LocalModel) -> Path:
     return cache_folder() / f"embedder-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-def _make(local: LocalModel, target: Path) -> None:
+def _make(local: LocalModel, folder: Path) -> dict[str, Any]:
     try:
-        with quiet_libraries():
-            write_folder(target, _RECORD, partial(_convert, local))
+        return _convert(local, folder)
     except Exception as error:  # the libraries raise many kinds; the remedy is an engine that works without a graph
         raise ModelError(
             f"the embedder {local.name} cannot be converted to a graph: {error_line(error, 200)}",

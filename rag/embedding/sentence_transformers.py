@@ -15,7 +15,7 @@ from rag.embedding.base import (
     choose_dtype,
     fingerprint,
 )
-from rag.embedding.token_counter import TokenCounter
+from rag.embedding.token_counter import TokenCounter, untruncated
 from rag.errors import ModelError
 from rag.models.resolve import resolve_model
 from rag.text import error_line
@@ -52,7 +52,7 @@ class SentenceTransformerEmbedder:
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
         self.fingerprint = fingerprint(settings, local.fingerprint)
-        self._counter = TokenCounter(_untruncated(self._model.tokenizer))
+        self._counter = TokenCounter(untruncated(self._model.tokenizer.backend_tokenizer))
         self._pool: Any = None
         self.work = EmbeddingWork()
 
@@ -94,13 +94,3 @@ class SentenceTransformerEmbedder:
             pool=pool,
         )
         return np.asarray(vectors, dtype=np.float32)
-
-
-def _untruncated(tokenizer: Any) -> Any:
-    """Return a copy of a fast tokenizer that neither truncates nor pads. The model's own continues to do both."""
-    from tokenizers import Tokenizer
-
-    copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    copy.no_truncation()
-    copy.no_padding()
-    return copy

@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-__all__ = ["TokenCounter", "splits_at_spaces"]
+__all__ = ["TokenCounter", "splits_at_spaces", "untruncated"]
 
 # The characters that BERT's normalizer leaves as spaces. It removes other control characters, which joins words.
 _SPACES = " \t\n\r"
@@ -117,3 +117,13 @@ def splits_at_spaces(tokenizer: Any) -> bool:
     of_bert = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
     added = [token["content"] for token in parts["added_tokens"]]
     return kinds == of_bert and parts["normalizer"]["clean_text"] and not any(map(re.compile(r"\s").search, added))
+
+
+def untruncated(tokenizer: Any) -> Any:
+    """Return a copy of a tokenizer of the ``tokenizers`` package that neither truncates nor pads."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy

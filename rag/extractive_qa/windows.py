@@ -1,9 +1,8 @@
 """Question and passage to the token windows that an encoder reads, and back from tokens to characters.
 
-A passage longer than a window is read in several that overlap by ``stride`` tokens. Offsets are those of the fast
-tokenizer, without the space that some count to a word and with the accents that others leave out, so that
-``passage[start:end]`` is what the tokens between stand for. A token that stands for nothing but space ends where it
-starts.
+A passage longer than a window becomes several windows that overlap by ``stride`` tokens. Offsets are those of the fast
+tokenizer, without the space that some tokenizers add to a word and with the accents that others leave out, so that
+``passage[start:end]`` is the text of the tokens. A token of white space ends where it starts.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.embedding.token_counter import untruncated
 from rag.errors import ModelError
 
 __all__ = ["Window", "WindowSettings", "Windower"]
 
 Int32 = npt.NDArray[np.int32]
 
-_SURROGATES = re.compile("[\ud800-\udfff]")  # what a JSON file or a command line may hold and no tokenizer takes
+_SURROGATES = re.compile("[\ud800-\udfff]")  # possible in JSON files and on command lines; tokenizers refuse them
 
 
 class WindowSettings(BaseModel):
@@ -40,10 +40,10 @@ class WindowSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of passage ``pair``. The passage's tokens are ``first`` to ``last``, the latter left out.
+    """One window of passage ``pair``. The passage's tokens are ``first`` to ``last``, excluding ``last``.
 
-    ``starts`` and ``ends`` are the characters in the passage where each of these tokens begins and ends; neither
-    ever falls from one token to the next.
+    ``starts`` and ``ends`` are the characters of the passage where each of these tokens starts and ends; neither
+    decreases from one token to the next.
     """
 
     pair: int
@@ -55,9 +55,9 @@ class Window:
     ends: Int32
 
     def locate(self, start: int, end: int) -> tuple[int, int] | None:
-        """Return the first and last token that hold characters of ``start`` to ``end``, the latter left out.
+        """Return the first and last token with characters of ``start`` to ``end``, excluding ``end``.
 
-        None where the characters are not all in this window, or no token stands for one of them.
+        None if the window lacks some of the characters, or no token represents any of them.
         """
         if not len(self.starts) or start < self.starts[0] or end > self.ends[-1] or start >= end:
             return None
@@ -67,15 +67,15 @@ class Window:
         return (self.first + int(tokens[0]), self.first + int(tokens[-1])) if len(tokens) else None
 
     def characters(self, first: int, last: int) -> tuple[int, int]:
-        """Return the characters that tokens ``first`` to ``last``, both included, stand for."""
+        """Return the characters of tokens ``first`` to ``last``, both included."""
         return int(self.starts[first - self.first]), int(self.ends[last - self.first])
 
 
 class Windower:
     """Cuts pairs of question and passage with one tokenizer. Safe to call from many threads.
 
-    ``tokenizer`` is one of the tokenizers library, with the number of its padding token, or a fast one of transformers,
-    which brings it along. Raises :class:`~rag.errors.ModelError` for any other, or sizes that leave no room.
+    ``tokenizer`` is one of the tokenizers library, together with the number of its padding token, or a fast one of
+    transformers. Raises :class:`~rag.errors.ModelError` for any other, or sizes that leave no room.
     """
 
     def __init__(self, tokenizer: Any, settings: WindowSettings, *, padding: int | None = None) -> None:
@@ -90,7 +90,7 @@ class Windower:
         self.tokenizer = tokenizer
         self.settings = settings
         self.padding: int = padding if padding is not None else getattr(tokenizer, "pad_token_id", None) or 0
-        self._whole, self._cutting = _copy(fast), _copy(fast)
+        self._whole, self._cutting = untruncated(fast), untruncated(fast)
         self._cutting.enable_truncation(
             settings.size, stride=settings.stride, strategy="only_second", direction="right"
         )
@@ -101,23 +101,23 @@ class Windower:
         return [len(e.ids) for e in self._whole.encode_batch(written, add_special_tokens=False)]
 
     def shorten(self, questions: Sequence[str]) -> tuple[list[str], list[int]]:
-        """Return the questions cut at the longest that is read, and the numbers of those that were cut."""
+        """Return the questions, cut to the longest allowed, and the numbers of those that were cut."""
         texts = [_SURROGATES.sub("\ufffd", text) for text in questions]
-        keep = dict.fromkeys(range(len(texts)), self.settings.question)
+        pending = dict.fromkeys(range(len(texts)), self.settings.question)
         cut: list[int] = []
-        while keep:  # again, as a word that is cut may be more tokens than it was
+        while pending:  # again, because a cut word may have more tokens than before
             longer = {}
-            encodings = self._whole.encode_batch([texts[n] for n in keep], add_special_tokens=False)
-            for (n, most), encoding in zip(keep.items(), encodings, strict=True):
+            encodings = self._whole.encode_batch([texts[n] for n in pending], add_special_tokens=False)
+            for (n, most), encoding in zip(pending.items(), encodings, strict=True):
                 if len(encoding.ids) > self.settings.question:
                     texts[n] = texts[n][: encoding.offsets[most - 1][1]] if most else ""
                     longer[n] = max(most - 1, 0)
             cut = cut or list(longer)
-            keep = longer
+            pending = longer
         return texts, cut
 
     def cut(self, questions: Sequence[str], passages: Sequence[str]) -> list[Window]:
-        """Return the windows of all pairs, in their order; a passage without a token has none."""
+        """Return the windows of all pairs, in order; a passage without a token has none."""
         if not questions:
             return []
         texts, _ = self.shorten(questions)
@@ -146,18 +146,8 @@ def _fast(tokenizer: Any) -> Any:
     return tokenizer
 
 
-def _copy(tokenizer: Any) -> Any:
-    """Return a tokenizer of the same making that neither cuts nor pads, and that nobody else changes."""
-    from tokenizers import Tokenizer
-
-    copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.no_truncation()
-    copy.no_padding()
-    return copy
-
-
 def _fitted(offsets: Sequence[tuple[int, int]], passage: str) -> Int32:
-    """Return offsets (tokens, 2) without the space around a token, and with the accents that follow its last letter."""
+    """Return offsets (tokens, 2) without space around a token, and with the accents after its last letter."""
     fitted = []
     for start, end in offsets:
         while start < end and passage[start].isspace():

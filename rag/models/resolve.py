@@ -38,7 +38,6 @@ __all__ = [
     "is_offline",
     "local_model",
     "resolve_model",
-    "write_folder",
 ]
 
 BUNDLED = ("bundled:minilm", "bundled:smollm2", "bundled:reader")
@@ -173,15 +172,14 @@ def _smollm2() -> LocalModel:
     return LocalModel("bundled:smollm2", cached_folder(target, _RECORD, partial(_convert, package)), SMOLLM2_SUM)
 
 
-def _convert(package: Path, target: Path) -> None:
+def _convert(package: Path, folder: Path) -> dict[str, Any]:
     missing = [name for name in ("gguf", "accelerate") if find_spec(name) is None]
     if missing:
         raise MissingPackageError(
             f"converting {SMOLLM2_GGUF} needs {' and '.join(missing)}", f"run `pip install {' '.join(missing)}`"
         )
     _check(package, {SMOLLM2_GGUF: SMOLLM2_SUM}, f"run `{_INSTALL_SMOLLM2} --force-reinstall`")
-    with quiet_libraries():
-        write_folder(target, _RECORD, partial(_convert_gguf, package))
+    return _convert_gguf(package, folder)
 
 
 def _convert_gguf(package: Path, folder: Path) -> dict[str, Any]:
@@ -264,18 +262,17 @@ def _check(folder: Path, sums: Mapping[str, str], remedy: str) -> None:
 # Converted models --------------------------------------------------------------------------------------------------
 
 
-def cached_folder(target: Path, record: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder ``target``. ``build`` builds it if it is missing or damaged.
+def cached_folder(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> Path:
+    """Return the folder ``target``. ``write`` fills it if it is missing or damaged.
 
-    ``record`` names the file with its checksums, which :func:`write_folder` writes.
+    It fills a temporary folder, with the output of libraries held back. What it returns goes into the file ``record``,
+    with the checksums of the other files.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):  # two processes would otherwise build it at once
-        if not target.is_dir():
-            build(target)
         if not _is_whole(target, record):
             shutil.rmtree(target, ignore_errors=True)
-            build(target)
+            _write_folder(target, record, write)
     return target
 
 
@@ -287,14 +284,11 @@ def _is_whole(folder: Path, record: str) -> bool:
         return False
 
 
-def write_folder(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> None:
-    """Build the folder in one step.
-
-    ``write`` fills a temporary folder; what it returns is recorded with the checksums of the files.
-    """
+def _write_folder(target: Path, record: str, write: Callable[[Path], dict[str, Any]]) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
-        values = write(temporary)
+        with quiet_libraries():
+            values = write(temporary)
         values["sums"] = {path.name: sha256_file(path) for path in sorted(temporary.iterdir())}
         (temporary / record).write_text(json.dumps(values, indent=1), encoding="utf-8")
         temporary.rename(target)

@@ -1,6 +1,6 @@
-"""Training data as it comes: sentences in their order with questions about one of them each, or finished examples.
+"""Training data as it is read: sentences in order with questions about one of them each, or complete examples.
 
-Offsets are characters. The order of sentences is kept, because passages are built from neighbours.
+Offsets are characters. The order of sentences matters, because passages are built from neighbors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CLINGS_RIGHT = frozenset("([{$£€#") | {"``", "`"}
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, a passage and the spans that answer it; no span where the passage holds no answer."""
+    """A question, a passage and the spans that answer it: none if the passage has no answer."""
 
     id: str
     question: str
@@ -34,9 +34,9 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about one sentence; ``answers`` are spans in it, () where they are not known.
+    """A question about one sentence; ``answers`` are spans in it, () if unknown.
 
-    A span that several people marked stands there several times: it is drawn so much more often.
+    A span that several people marked is listed several times, and so drawn more often.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Corpus:
-    """``paragraphs[i]`` is the paragraph of ``sentences[i]``; those of one paragraph stand together, in their order."""
+    """``paragraphs[i]`` is the paragraph of ``sentences[i]``; sentences of one paragraph are adjacent and in order."""
 
     name: str
     sentences: tuple[str, ...]
@@ -59,7 +59,7 @@ class Corpus:
 def detokenise(tokens: Sequence[str]) -> tuple[str, list[Span]]:
     """Return running text from Penn-Treebank tokens, and the characters (start, end) of each token in it.
 
-    An empty token, which two separators in a row make, stands nowhere: its start is its end.
+    Two separators in a row make an empty token, whose start is its end.
     """
     text, spans, glue = "", [], True
     for token in tokens:
@@ -75,9 +75,9 @@ def detokenise(tokens: Sequence[str]) -> tuple[str, list[Span]]:
 
 
 def read_lines(path: Path, remedy: str) -> list[str]:
-    """Return the lines of a UTF-8 file, stripped of what ends them, without the blank ones at the end.
+    """Return the lines of a UTF-8 file without line ends and without blank lines at the end.
 
-    Only a line feed ends a line, so that a stray carriage return or U+2028 cannot put two files out of step.
+    Only a line feed ends a line, so that a stray carriage return or U+2028 cannot misalign two files.
     Raises :class:`~rag.errors.InputError`.
     """
     try:

@@ -1,4 +1,4 @@
-"""Hard sentences: those that a lexical and a dense retriever find for a question, its own among them or not."""
+"""Hard sentences: those that a lexical and a dense retriever find for a question, perhaps with its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Embed", "hard_sentences"]
 
 Embed = Callable[[Sequence[str]], Float32]
 
-_BLOCK = 256  # questions compared with all sentences at once: the table of scores must not grow with their number
+_BLOCK = 256  # questions compared with all sentences at once, which bounds the table of scores
 
 
 def hard_sentences(
@@ -29,8 +29,8 @@ def hard_sentences(
 ) -> list[list[int]]:
     """Return for each question the numbers of the best sentences, by words and, with ``embed``, by meaning.
 
-    ``embed`` takes texts and returns unit vectors (n, dimension). Both lists hold up to ``count``; their union is
-    returned, what was found by words first. Without ``lexical`` nothing is looked for by words.
+    ``embed`` returns the unit vectors (n, dimension) of texts. Each retriever finds up to ``count`` sentences; the
+    union begins with the lexical ones. Without ``lexical``, only the dense retriever searches.
     """
     if not sentences or not questions:
         return [[] for _ in questions]

@@ -1,7 +1,7 @@
-"""What is measured on must not be trained on: questions and passages that training data shares with given files.
+"""Evaluation data must not be trained on: questions and passages that training data shares with given files.
 
-Two questions are the same if their letters and digits are, whatever their case and accents. Two passages overlap if
-they have a run of 12 words in common, or are the same where they are shorter.
+Two questions are equal if their letters and digits are, apart from case and accents. Two passages overlap if they share
+12 consecutive words; shorter ones if they are equal.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ def overlap(examples: Sequence[Example], held_out: Sequence[Example]) -> set[int
 
 
 def without_overlap(examples: Sequence[Example], files: Sequence[Path]) -> tuple[list[Example], tuple[str, ...]]:
-    """Return the examples that share nothing with any file, and a note for each file that others were left out for.
+    """Return the examples that share nothing with any file, and a note for each file that excluded some.
 
-    Raises :class:`~rag.errors.InputError` for a file that is not of SQuAD's format.
+    Raises :class:`~rag.errors.InputError` for a file that is not in SQuAD's format.
     """
-    kept, notes = list(examples), []
+    remaining, notes = list(examples), []
     for path in files:
-        shared = overlap(kept, read_squad(path)[0])
+        shared = overlap(remaining, read_squad(path)[0])
         if shared:
             share = counted(len(shared), "example shares", "examples share")
             notes.append(f"{share} a question or {_RUN} words with {path.name}: left out")
-            kept = [e for n, e in enumerate(kept) if n not in shared]
-    return kept, tuple(notes)
+            remaining = [e for n, e in enumerate(remaining) if n not in shared]
+    return remaining, tuple(notes)
 
 
 def _words(text: str) -> str:

@@ -1,8 +1,7 @@
-"""Question–sentence pairs: two files, line by line, where the sentence holds an answer that nobody marked.
+"""Question-sentence pairs: two files, line by line, where the sentence contains an answer that is not marked.
 
-Sentences that follow each other in the file are taken for neighbours in their article, repeated ones for one. Both
-files are tokenised text; they are made running text again. Lower case stays: an uncased encoder cannot see the
-difference.
+Consecutive sentences count as neighbors in an article, and repeated ones as one. Both files contain tokenized text,
+which becomes running text. It stays in lower case: an uncased encoder sees no difference.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def read_squad(path: Path, *, strict: bool = False) -> tuple[tuple[Example, ...]
 
 
 class _Reader:
-    """What was read of a file so far."""
+    """The examples of a file, and what was left out."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,12 +72,12 @@ class _Reader:
         if not isinstance(identity, str | int):
             identity = self.get(asked, "id", str, where)
         impossible = "is_impossible" in asked and self.get(asked, "is_impossible", bool, where)
-        told = [] if impossible else self.get(asked, "answers", list, where)
-        spans = [self.answer(told[n], context, f"{where}.answers[{n}]", identity) for n in range(len(told))]
+        answers = [] if impossible else self.get(asked, "answers", list, where)
+        spans = [self.answer(a, context, f"{where}.answers[{n}]", identity) for n, a in enumerate(answers)]
         found = tuple(span for span in spans if span is not None)
         if not question or not context.strip():
             self.blank += 1
-        elif found or not told:
+        elif found or not answers:
             self.examples.append(Example(str(identity), question, context, found))
 
     def answer(self, answer: Any, context: str, where: str, identity: str | int) -> Span | None:
@@ -86,7 +86,7 @@ class _Reader:
         if not text.strip() or start < 0 or not context.startswith(text, start):
             self.wrong.append(f"question {identity}: {text[:60]!r} does not stand at {start}")
             return None
-        start += len(text) - len(text.lstrip())  # no token holds the space around an answer
+        start += len(text) - len(text.lstrip())  # no token contains the space around an answer
         return start, start + len(text.strip())
 
     def get(self, node: Any, key: str, kind: type, where: str) -> Any:
