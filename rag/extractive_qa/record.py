@@ -1,4 +1,4 @@
-"""``reader.json``: the sizes a reader was trained with, and how its scores become a choice and a confidence."""
+"""``reader.json``: the window sizes of a reader's training, and how its scores become a choice and a confidence."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MOST_LEAD = 10.0  # logits; a single candidate leads by no more
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """How a span's evidence is weighed: ``margin`` over "no answer", ``relevance`` of its passage, and ``retrieval``.
+    """Weights of a span's evidence: ``margin`` over "no answer", ``relevance`` of its passage, and ``retrieval``.
 
-    The last is the passage's fused score minus that of the best passage, so that it is 0 for a passage alone. Equal
-    answers of several places add up: ``merge`` is the share of the logarithm of their summed odds that counts.
-    ``rerank_relevance`` and ``rerank_margin`` weigh a passage for reranking, beside its fused score.
+    The last is the passage's fused score minus that of the best passage, 0 for a single passage. Equal answers from
+    several places add up: ``merge`` is the share of the logarithm of their summed odds that counts.
+    ``rerank_relevance`` and ``rerank_margin`` add to a passage's fused score in reranking.
     """
 
     __pydantic_config__ = _STRICT
@@ -47,12 +47,11 @@ class Combination:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic function from what speaks for the best answer to the chance that it is right.
+    """A logistic function from the signals of the best answer to the probability that it is right.
 
-    That is its lead over the next answer, its span's margin over "no answer", and its passage's relevance. The lead is
-    for choosing, the others decide whether there is an answer. ``threshold`` does best where a fifth of the
-    questions have no answer, ``strict`` where half of them have none. Without fitting it is the margin alone: the share
-    of the span in the softmax of span and "no answer".
+    The signals are its lead over the next answer, its span's margin over "no answer", and its passage's relevance.
+    ``threshold`` is the best if a fifth of the questions have no answer, ``strict`` if half of them have none. Without
+    fitting, only the margin counts: the share of the span in the softmax of span and "no answer".
     """
 
     __pydantic_config__ = _STRICT
@@ -65,16 +64,16 @@ class Calibration:
     strict: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     def confidence(self, lead: float, margin: float, relevance: float) -> float:
-        """Return the chance, 0 to 1."""
+        """Return the probability, 0 to 1."""
         z = self.lead * min(lead, MOST_LEAD) + self.margin * margin + self.relevance * relevance + self.bias
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderRecord:
-    """Everything that a reader's folder says beside its weights.
+    """Everything in a reader's folder except its model.
 
-    ``latin_only`` says that it has learned from texts in Latin script alone: what it marks in others means nothing.
+    ``latin_only`` means that it learned from texts in Latin script only, so its spans in other scripts mean nothing.
     """
 
     window: WindowSettings = field(default_factory=WindowSettings)
@@ -84,7 +83,7 @@ class ReaderRecord:
 
     @classmethod
     def load(cls, folder: Path) -> ReaderRecord:
-        """Read a folder's record; a checkpoint from elsewhere has none, and gets the defaults."""
+        """Read a folder's record. A checkpoint from elsewhere has none and gets the defaults."""
         path = folder / RECORD_FILE
         if not path.is_file():
             return cls()
@@ -108,6 +107,6 @@ _RECORD = TypeAdapter(ReaderRecord)
 
 
 def is_latin(text: str) -> bool:
-    """Return whether at least half of a text's letters are Latin ones, which is so where it has none."""
+    """Return whether at least half of a text's letters are Latin; a text without letters counts as Latin."""
     letters = [unicodedata.name(c, "").startswith("LATIN") for c in text if c.isalpha()]
     return 2 * sum(letters) >= len(letters)

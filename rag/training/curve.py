@@ -1,4 +1,4 @@
-"""The learning curve of a training as one HTML page without a network: loss, and what was measured, by step."""
+"""The learning curve of a training as one HTML page that needs no network: loss and figures by step."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["curve_page", "write_curve"]
 
 _TEXT, _MUTED, _GRID = "#1c2128", "#5a636e", "#e4e7eb"
 _LOSS = "#b04a22"
-_MEASURED = {  # a reader's, then a reranker's: what chooses the model is blue
+_MEASURED = {  # of a reader, then of a reranker; the figure that chooses the model is blue
     "eval_f1": ("F1", "#2b6cb0"),
     "eval_em": ("exact match", "#1d776b"),
     "eval_ndcg": ("nDCG@10", "#2b6cb0"),
     "eval_mrr": ("MRR@10", "#1d776b"),
 }
-# The page runs the scripts that stand in it and fetches nothing.
+# The page runs only its own scripts and fetches nothing.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
@@ -30,7 +30,7 @@ def write_curve(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
 
 
 def curve_page(history: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Return it. Rows have ``step`` and ``loss``, or ``step`` and figures such as ``eval_f1``; the rest is passed."""
+    """Return the page of rows with ``step`` and ``loss``, or ``step`` and figures such as ``eval_f1``."""
     from plotly.graph_objects import Figure
     from plotly.io import to_html
 

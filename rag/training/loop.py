@@ -181,18 +181,22 @@ def _attempt(job: _Job, batch: _Batch, *, start_over: bool) -> Trained:
         )
     if arguments.process_index == 0:
         delete_incomplete(checkpoints)
-    history = tuple(state.log_history)
-    best = [row for row in history if f"eval_{task.metric}" in row and row["step"] == state.best_global_step]
-    named = {name.removeprefix("eval_"): value for name, value in best[-1].items() if name.startswith("eval_")}
     return Trained(
         task.model,
-        history,
+        tuple(state.log_history),
         time.monotonic() - started,
         {**task.facts, "steps": state.global_step, **metrics},
-        {"step": best[-1]["step"], **named},
+        _best_figures(state, task.metric),
         {"precision": choose_precision(job.config.precision), "batch": batch.size, **speed},
         last.step if last else None,
     )
+
+
+def _best_figures(state: TrainerState, metric: str) -> dict[str, float]:
+    """Return the step and the figures of the best evaluation."""
+    rows = [row for row in state.log_history if f"eval_{metric}" in row and row["step"] == state.best_global_step]
+    figures = {name.removeprefix("eval_"): value for name, value in rows[-1].items() if name.startswith("eval_")}
+    return {"step": rows[-1]["step"], **figures}
 
 
 def _run(

@@ -2,7 +2,7 @@
 
 The format is that of the ``filtered`` folder of the QAMR release (Michael et al. 2018): a sentence file of two columns
 (id, tokens) and question files of nine (0 sentence id, 5 question, 6 answer tokens, 7 and 8 two validators'
-``id:tokens``). An answer counts where its tokens stand together; one that says "Invalid" or is scattered does not.
+``id:tokens``). An answer counts if its tokens are adjacent; "Invalid" and scattered answers do not.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _REMEDY = "the files are those of QAMR's data/filtered folder: wiki-sentences.ts
 
 
 def read_qamr(sentences: Path, questions: Sequence[Path]) -> Corpus:
-    """Read QAMR. Sentences are put in the order of their ids: document, paragraph, sentence.
+    """Read QAMR. Sentences are sorted by their ids: document, paragraph, sentence.
 
-    Raises :class:`~rag.errors.InputError` for a line that is not as described, with its number.
+    Raises :class:`~rag.errors.InputError` with the number of a line in another form.
     """
     rows = _sentences(sentences)
     texts, places = [], []

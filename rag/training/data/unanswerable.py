@@ -1,11 +1,11 @@
-"""Questions that their passage nearly answers: an answered question with one name, number or word exchanged.
+"""Questions that their passage nearly answers: an answered question with one name, number or word changed.
 
-Version 2.0 of SQuAD was written to catch readers that take whatever resembles the question (Rajpurkar et al. 2018);
-its commonest ways of making a question unanswerable are an exchanged entity, an antonym and a negation, and those can
-be made by rule. Names and things are exchanged for such as neighbouring questions have in the same place, after the
-same word; it takes no tagger, and no capitals.
+SQuAD 2.0 was written to catch readers that choose whatever resembles the question (Rajpurkar et al. 2018). Its most
+frequent ways to make a question unanswerable are another entity, an antonym and a negation, and rules can do these.
+Names and things are replaced by others that neighboring questions have after the same word, which needs no tagger and
+no capitals.
 
-It does not know what a sentence means: now and then an altered question has an answer all the same.
+The module does not know what a sentence means: some altered questions still have an answer.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rag.training.data.corpus import Corpus
 
 __all__ = ["Alterer"]
 
-_NEAR = 25  # questions before and after: those of one article stand together
-_TRIES = 60  # drawn from the whole corpus where the neighbourhood has nothing that fits
+_NEAR = 25  # questions before and after: those of one article are adjacent
+_TRIES = 60  # drawn from the whole corpus if the neighborhood has nothing that fits
 _WORD = re.compile(r"\w+(?:[.,'’-]\w+)*")
 _NUMBER = re.compile(r"\d[\d.,]*(?:st|nd|rd|th|s)?\Z")
 _YEAR = re.compile(r"(?:1\d|20)\d\d\Z")
@@ -66,7 +66,7 @@ _SAYS_NOT = {
     "would": "wouldn't",
     "must": "mustn't",
 }  # fmt: skip
-_WAYS = ("phrase", "phrase", "phrase", "number", "number", "opposite", "opposite", "negation")  # as often as they stand
+_WAYS = ("phrase", "phrase", "phrase", "number", "number", "opposite", "opposite", "negation")  # repeated by frequency
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class _Phrase:
 
 
 class Alterer:
-    """Alters the questions of one corpus; the numbers are those of ``corpus.questions``."""
+    """Alters the questions of one corpus, numbered as in ``corpus.questions``."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._questions = corpus.questions
@@ -96,10 +96,10 @@ class Alterer:
         self._asked = {_plain(question.text) for question in corpus.questions}
 
     def alter(self, number: int, answer: str, passage: str, draw: random.Random) -> str | None:
-        """Return question ``number`` with one thing exchanged, None where nothing could be.
+        """Return question ``number`` with one thing changed, None if nothing fits.
 
-        ``answer`` is what the ``passage`` answers: nothing is exchanged for a part of it. Half of the exchanges are for
-        what the passage speaks of too, where there is such a thing.
+        No part of ``answer``, which the ``passage`` gives, becomes a replacement. Half of the replacements are words of
+        the passage, if there are such.
         """
         text = self._questions[number].text
         said = {*_words(text), *_words(answer)}
@@ -118,7 +118,7 @@ class Alterer:
     def _exchanged(
         self, number: int, said: set[str], shown: set[str], draw: random.Random, *, numbers: bool
     ) -> str | None:
-        """Exchange a phrase for one that fits in its place and holds nothing of what is ``said``."""
+        """Replace a phrase by one that fits in its place and shares no word with ``said``."""
         mine = [phrase for phrase in self._phrases[number] if (phrase.shape != "word") == numbers]
         text = self._questions[number].text
         for phrase in draw.sample(mine, len(mine)):
@@ -130,7 +130,7 @@ class Alterer:
         return None
 
     def _candidates(self, number: int, draw: random.Random) -> list[_Phrase]:
-        """Return phrases of the questions around, in a drawn order, then some of the whole corpus."""
+        """Return phrases of neighboring questions in random order, then some of the whole corpus."""
         around = range(max(0, number - _NEAR), min(len(self._questions), number + _NEAR + 1))
         near = [phrase for n in around if n != number for phrase in self._phrases[n]]
         draw.shuffle(near)
@@ -138,13 +138,13 @@ class Alterer:
         return near + [phrase for n in far if n != number for phrase in self._phrases[n]]
 
     def _cut(self, question: str) -> list[_Phrase]:
-        """Return the runs of content words that stand together in some sentence, longest first from the left."""
+        """Return the longest runs of content words that are adjacent in some sentence, from the left."""
         found: list[_Phrase] = []
         run: list[re.Match[str]] = []
         before, last = "", ""
 
         def close() -> None:
-            if run and before not in _ASKS:  # what is asked for stays: "what city", "how many boats"
+            if run and before not in _ASKS:  # the thing asked for stays: "what city", "how many boats"
                 start, end = run[0].start(), run[-1].end()
                 words = tuple(word.group().casefold() for word in run)
                 found.append(_Phrase(start, end, question[start:end], before, words, _shape(words)))
@@ -187,7 +187,7 @@ def _negated(question: str, draw: random.Random) -> str | None:
 
 
 def _shape(words: Sequence[str]) -> str:
-    """Return what kind of number words are, "word" where one of them is none."""
+    """Return the kind of number that words are, "word" if one is no number."""
     shapes = {_shape_of(word) for word in words}
     return "word" if "word" in shapes else " ".join(sorted(shapes))
 
