@@ -28,39 +28,39 @@ def answer() -> Answer:
 
 
 def test_every_passage_has_a_state() -> None:
-    states = [row.state for row in candidates(t, answer())]
+    states = [row["state"] for row in candidates(t, answer())]
     assert states == ["cited", "read, not cited", "left out"]
 
 
 def test_a_deeper_search_keeps_its_order_and_loses_no_passage_of_the_answer() -> None:
     deeper = [passage(id=9), passage(id=1), passage(id=2)]
     rows = candidates(t, answer(), deeper)
-    assert [row.rank for row in rows] == [1, 2, 3, 4]
-    assert [row.state for row in rows] == ["too far down", "cited", "read, not cited", "left out"]
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+    assert [row["state"] for row in rows] == ["too far down", "cited", "read, not cited", "left out"]
 
 
 def test_what_no_model_read_is_not_called_read() -> None:
     turned_away = Answer("?", "not in the documents", True, 0.0, passages=(passage(),))
-    assert [row.state for row in candidates(t, turned_away)] == ["near, not read"]
+    assert [row["state"] for row in candidates(t, turned_away)] == ["near, not read"]
 
 
 def test_the_ranks_of_every_retriever_are_there() -> None:
     found = passage(dense=0.5, dense_rank=2, lexical=7.0, lexical_rank=1, fused_rank=3, reranked=1.5, score=2.0)
     (row,) = candidates(t, Answer("?", "a", False, 1.0, passages=(found,)))
-    assert (row.dense_rank, row.lexical_rank, row.fused_rank) == (2, 1, 3)
-    assert (row.dense, row.lexical, row.reranked, row.score) == (0.5, 7.0, 1.5, 2.0)
+    assert (row["dense_rank"], row["lexical_rank"], row["fused_rank"]) == (2, 1, 3)
+    assert (row["dense"], row["lexical"], row["reranked"], row["score"]) == (0.5, 7.0, 1.5, 2.0)
 
 
 def test_shares_add_up_and_the_first_token_is_no_stage() -> None:
     rows = shares(t, answer())
-    assert [row.stage for row in rows] == ["Embed the question", "Search", "Answer"]
-    assert abs(sum(row.share for row in rows) - 1) < 1e-9
-    assert [round(row.milliseconds) for row in rows] == [30, 10, 60]
+    assert [row["stage"] for row in rows] == ["Embed the question", "Search", "Answer"]
+    assert abs(sum(row["share"] for row in rows) - 1) < 1e-9
+    assert [round(row["milliseconds"]) for row in rows] == [30, 10, 60]
 
 
 def test_an_answer_without_times_has_no_shares() -> None:
     assert shares(t, cited("March", "March")) == []
-    assert [row.share for row in shares(t, dataclasses.replace(answer(), timings={"embed": 0.0}))] == [0.0]
+    assert [row["share"] for row in shares(t, dataclasses.replace(answer(), timings={"embed": 0.0}))] == [0.0]
 
 
 def test_facts_are_written_as_the_language_writes_them() -> None:
@@ -86,4 +86,4 @@ def test_a_note_of_another_version_is_its_english_sentence() -> None:
 
 def test_what_is_left_without_a_passage() -> None:
     rows = without(t, [Attribution(passage(), "June", False, 0.1), Attribution(passage(), "x", True, 0.0)])
-    assert [(row.similarity, row.answer) for row in rows] == [(0.1, "June"), (0.0, "Not in your documents")]
+    assert [(row["similarity"], row["answer"]) for row in rows] == [(0.1, "June"), (0.0, "Not in your documents")]

@@ -7,13 +7,14 @@ passage take time and run on request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from rag.types import Answer
 from ui.components.frame import Here, showing_failures
+from ui.i18n import Texts
 from ui.text.safe import escape
 from ui.views.why import candidates, facts, left_out, notes, shares, without
 
@@ -64,12 +65,19 @@ def _show(here: Here, shown: _Shown) -> None:
     with opened, showing_failures():
         found = _deeper(here, shown)
         rows = candidates(t, answer, found)
-        _frame([asdict(row) for row in rows], _candidate_columns(t, any(row.reranked is not None for row in rows)))
+        _frame(rows, _candidate_columns(t, any(row["reranked"] is not None for row in rows)))
         _lines(left_out(t, answer))
         st.caption(t("why.times"))
-        _frame([asdict(row) for row in shares(t, answer)], _share_columns(t))
-        names = {"name": t("why.what"), "value": t("why.value")}
-        _frame([{names["name"]: name, names["value"]: value} for name, value in facts(t, answer)], {})
+        _frame(
+            shares(t, answer),
+            {
+                "stage": t("why.stage"),
+                "milliseconds": st.column_config.NumberColumn(t("why.milliseconds"), format="%.1f"),
+                "share": _share_column(t("why.share")),
+            },
+        )
+        rows = [{"name": name, "value": value} for name, value in facts(t, answer)]
+        _frame(rows, {"name": t("why.what"), "value": t("why.value")})
         _lines(notes(t, answer))
         _without(here, shown)
 
@@ -101,21 +109,17 @@ def _without(here: Here, shown: _Shown) -> None:
     if attributions is not None:
         st.caption(t("why.without_help"))
         columns = {
-            "document": st.column_config.TextColumn(t("why.document")),
-            "similarity": st.column_config.ProgressColumn(
-                t("why.similarity"), min_value=0.0, max_value=1.0, format="percent"
-            ),
-            "answer": st.column_config.TextColumn(t("why.answer_without")),
+            "document": t("why.document"),
+            "similarity": _share_column(t("why.similarity")),
+            "answer": t("why.answer_without"),
             "place": st.column_config.TextColumn(t("why.place"), width="medium"),
         }
-        _frame([asdict(row) for row in without(t, attributions)], columns)
+        _frame(without(t, attributions), columns)
 
 
 def _frame(rows: list[dict[str, Any]], columns: dict[str, Any]) -> None:
     if rows:
-        st.dataframe(
-            rows, column_config=columns, column_order=list(columns or rows[0]), hide_index=True, width="stretch"
-        )
+        st.dataframe(rows, column_config=columns, column_order=list(columns), hide_index=True, width="stretch")
 
 
 def _lines(sentences: Sequence[str]) -> None:
@@ -124,29 +128,16 @@ def _lines(sentences: Sequence[str]) -> None:
         st.html(f'<p class="rag-quiet">{escape(sentence)}</p>')
 
 
-def _candidate_columns(t: Any, reranked: bool) -> dict[str, Any]:
+def _candidate_columns(t: Texts, reranked: bool) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    columns: dict[str, Any] = {
-        "rank": number(t("why.rank"), width="small"),
-        "document": text(t("why.document")),
-        "state": text(t("why.state")),
-        "dense_rank": number(t("why.dense_rank"), width="small"),
-        "dense": number(t("why.dense"), format="%.3f", width="small"),
-        "lexical_rank": number(t("why.lexical_rank"), width="small"),
-        "lexical": number(t("why.lexical"), format="%.2f", width="small"),
-    }
-    if reranked:
-        columns["fused_rank"] = number(t("why.fused_rank"), width="small")
-        columns["reranked"] = number(t("why.reranked"), format="%.2f", width="small")
-    columns["score"] = number(t("why.score"), format="%.2f", width="small")
+    columns = {"rank": number(t("why.rank"), width="small"), "document": t("why.document"), "state": t("why.state")}
+    formats = {"dense_rank": None, "dense": "%.3f", "lexical_rank": None, "lexical": "%.2f"}
+    formats |= {"fused_rank": None, "reranked": "%.2f"} if reranked else {}
+    for name, digits in (formats | {"score": "%.2f"}).items():
+        columns[name] = number(t(f"why.{name}"), format=digits, width="small")
     columns["place"] = text(t("why.place"), width="medium")
-    columns["begins"] = text(t("why.begins"), width="large")
-    return columns
+    return columns | {"begins": text(t("why.begins"), width="large")}
 
 
-def _share_columns(t: Any) -> dict[str, Any]:
-    return {
-        "stage": st.column_config.TextColumn(t("why.stage")),
-        "milliseconds": st.column_config.NumberColumn(t("why.milliseconds"), format="%.1f"),
-        "share": st.column_config.ProgressColumn(t("why.share"), min_value=0.0, max_value=1.0, format="percent"),
-    }
+def _share_column(name: str) -> Any:
+    return st.column_config.ProgressColumn(name, min_value=0.0, max_value=1.0, format="percent")

@@ -101,10 +101,10 @@ def _sentences(found: Comparison, t: Texts) -> list[str]:
     return sentences
 
 
-def _columns(t: Texts) -> dict[str, Any]:
+def _columns(t: Texts) -> dict[str, str]:
     names = ("metric", "a", "b", "difference", "interval", "p", "verdict", "n")
     labels = {"n": "questions", "verdict": "significance"}
-    return {name: st.column_config.TextColumn(t(f"evaluation.{labels.get(name, name)}")) for name in names}
+    return {name: t(f"evaluation.{labels.get(name, name)}") for name in names}
 
 
 def _flips(desk: Desk, flips: list[dict[str, Any]], a: str, b: str) -> None:
@@ -126,7 +126,7 @@ def _flips(desk: Desk, flips: list[dict[str, Any]], a: str, b: str) -> None:
         }
         for flip in flips
     ]
-    columns = {name: st.column_config.TextColumn(t(f"evaluation.{name}")) for name in rows[0]}
+    columns = {name: t(f"evaluation.{name}") for name in rows[0]}
     table(rows, columns, key="evaluation_flips", on_select=choose, height="content" if len(rows) < 7 else 285)
     flip = flips[min(int(st.session_state.get(_AT, 0)), len(flips) - 1)]
     tasks = [desk.run(name) for name in (a, b)]

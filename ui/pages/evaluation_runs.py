@@ -122,16 +122,10 @@ def _figure(t: Texts, drawn: Mapping[str, Any], name: str) -> None:
 
 
 def _tables(run: RunData, t: Texts) -> None:
-    text = st.column_config.TextColumn
-    columns = {"metric": text(t("evaluation.metric")), "mean": text(t("evaluation.mean"))}
-    columns |= {
-        "interval": text(t("evaluation.interval")),
-        "n": st.column_config.NumberColumn(t("evaluation.questions")),
-    }
-    table(metric_rows(run.manifest, t), columns)
-    milliseconds = {"stage": text(t("evaluation.stage"))}
-    milliseconds |= {k: st.column_config.NumberColumn(t(f"evaluation.ms_{k}")) for k in ("p50", "p95", "mean")}
-    table(stage_rows(run.rows, t), milliseconds)
+    columns = {name: t(f"evaluation.{name}") for name in ("metric", "mean", "interval")}
+    table(metric_rows(run.manifest, t), columns | {"n": t("evaluation.questions")})
+    milliseconds = {name: t(f"evaluation.ms_{name}") for name in ("p50", "p95", "mean")}
+    table(stage_rows(run.rows, t), {"stage": t("evaluation.stage")} | milliseconds)
 
 
 def _columns(t: Texts, name_px: int) -> dict[str, Any]:
@@ -141,6 +135,6 @@ def _columns(t: Texts, name_px: int) -> dict[str, Any]:
     for name in IN_TABLE:
         digits = 3 if name == "latency_s" else 1
         columns[name] = number(t(f"evaluation.short_{name.replace('@', '_')}"), format=f"%.{digits}f")
-        columns[f"{name} interval"] = text(t("evaluation.interval"))
-    columns |= {"questions": number(t("evaluation.questions"))}
-    return columns | {name: text(t(f"evaluation.{name}")) for name in ("dataset", "mode", "config", "created")}
+        columns[f"{name} interval"] = t("evaluation.interval")
+    names = ("questions", "dataset", "mode", "config", "created")
+    return columns | {name: t(f"evaluation.{name}") for name in names}

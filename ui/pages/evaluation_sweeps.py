@@ -45,12 +45,12 @@ def show(desk: Desk) -> None:
 
 def _points(points: list[Mapping[str, Any]], t: Texts) -> None:
     varying, constant = sweep_settings(points)
-    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    columns: dict[str, Any] = {"name": text(t("evaluation.point"))}
-    columns |= {f"set {key}": text(_heading(key)) for key in varying}
+    number = st.column_config.NumberColumn
+    columns: dict[str, Any] = {"name": t("evaluation.point")}
+    columns |= {f"set {key}": one_line(key, 40) for key in varying}  # a heading is not Markdown but cannot be long
     columns |= {name: number(t(f"evaluation.short_{name}"), format="%.1f") for name in ("em", "f1")}
     columns |= {"p95": number(t("plots.p95"), format="%.3f"), "tokens": number(t("plots.tokens"), format="%.0f")}
-    columns |= {"pareto": st.column_config.CheckboxColumn(t("plots.front")), "run": text(t("evaluation.run"))}
+    columns |= {"pareto": st.column_config.CheckboxColumn(t("plots.front")), "run": t("evaluation.run")}
     table([_point(point, varying) for point in points], columns)
     if constant:
         said = ", ".join(f"{key} = {value}" for key, value in constant.items())
@@ -69,11 +69,6 @@ def _point(point: Mapping[str, Any], varying: list[str]) -> dict[str, Any]:
         "pareto": bool(point.get("pareto")),
         "run": one_line(str(point.get("run") or "")),
     }
-
-
-def _heading(key: str) -> str:
-    """Return a setting's name as a column's heading, which is not read as Markdown but cannot be long."""
-    return one_line(key, 40)
 
 
 def _number(value: object) -> float | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
 
+from rag.config import Config
 from rag.ops.environment import hardware, memory
 from rag.ops.index_stats import index_stamp, index_stats, measure_recall
 from ui.components.frame import Here, show_failure, showing_failures
-from ui.i18n import Texts
 from ui.jobs.background import Background
 from ui.pages.waiting import facts, ready, table
 from ui.server.health import ask_doctor
@@ -44,8 +44,7 @@ def show(here: Here) -> None:
         if here.engine().note:
             st.text(here.engine().note or "")
         changed = st.toggle(t("system.changed_only"), value=True, key="system_changed")
-        text = st.column_config.TextColumn
-        columns = {"key": text(t("system.key")), "value": text(t("system.value")), "origin": text(t("system.origin"))}
+        columns = {name: t(f"system.{name}") for name in ("key", "value", "origin")}
         st.caption(t("system.configuration_of", digest=resolved.config.digest()))
         table(setting_rows(resolved, t, changed_only=changed), columns, height="content" if changed else 500)
 
@@ -83,10 +82,13 @@ def _models(here: Here) -> None:
     config = engine.resolved.config
     task = _surveys.get(("models", config.digest()), lambda: model_rows(config))
     if ready(here, task, t("system.comparing_models")):
-        text = st.column_config.TextColumn
         names = ("role", "name", "fingerprint", "place", "problem")
-        rows = [row | {"role": t(f"system.role_{row['role']}"), "problem": _problem(row, t)} for row in task.result()]
-        table(rows, {name: text(t(f"system.model_{name}")) for name in names if any(row[name] for row in rows)})
+        missing = {"missing": t("system.model_missing")}
+        rows = [
+            row | {"role": t(f"system.role_{row['role']}"), "problem": missing.get(row["problem"], row["problem"])}
+            for row in task.result()
+        ]
+        table(rows, {name: t(f"system.model_{name}") for name in names if any(row[name] for row in rows)})
     machine = hardware()
     said = [machine["cpu"], t("evaluation.made_cores", n=machine["cores"]), machine["gpu"] or t("system.no_gpu")]
     pairs = [(t("system.machine"), ", ".join(map(str, said)))]
@@ -94,11 +96,7 @@ def _models(here: Here) -> None:
     facts([*pairs, *memory_rows(memory(), t)], (t("evaluation.what"), t("evaluation.value")))
 
 
-def _problem(row: dict[str, str], t: Texts) -> str:
-    return t("system.model_missing") if row["problem"] == "missing" else row["problem"]
-
-
-def _devices(config: Any) -> list[tuple[str, str]]:
+def _devices(config: Config) -> list[tuple[str, str]]:
     return [
         ("embedding", f"{config.embedding.device} ({config.embedding.engine}, {config.embedding.dtype})"),
         ("reader", f"{config.reader.device} ({config.reader.engine})"),
@@ -139,9 +137,8 @@ def _live(here: Here) -> None:
         speed = "–" if live.tokens_per_s is None else t.number(live.tokens_per_s, 1)
         row.metric(t("system.tokens_per_s"), speed, width="content")
         st.caption(t("system.live_counts", hour=live.last_hour, abstained=live.abstained, stopped=live.stopped))
-        columns: dict[str, Any] = {"stage": st.column_config.TextColumn(t("evaluation.stage"))}
-        names = {"n": "system.answers", "p50": "evaluation.ms_p50", "p95": "evaluation.ms_p95"}
-        columns |= {name: st.column_config.NumberColumn(t(key)) for name, key in names.items()}
-        table(live_rows(live, t), columns)
+        names = {"stage": "evaluation.stage", "n": "system.answers"}
+        names |= {"p50": "evaluation.ms_p50", "p95": "evaluation.ms_p95"}
+        table(live_rows(live, t), {name: t(key) for name, key in names.items()})
 
     panel()

@@ -41,7 +41,10 @@ def table(
     on_select: Callable[[], None] | None = None,
     height: int | Literal["auto", "content"] = "content",
 ) -> None:
-    """Show rows of plain text and numbers: a canvas, on which no text is anything but letters."""
+    """Show rows of plain text and numbers: a canvas, on which no text is anything but letters.
+
+    ``columns`` has for each column its label, or Streamlit's configuration of it.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(list(rows), columns=list(columns))
@@ -60,7 +63,4 @@ def selected_row(key: str) -> int | None:
 def facts(pairs: Sequence[tuple[str, str]], names: tuple[str, str]) -> None:
     """Show pairs of a name and a text."""
     rows = [{"name": name, "value": value} for name, value in pairs]
-    table(
-        rows,
-        {"name": st.column_config.TextColumn(names[0]), "value": st.column_config.TextColumn(names[1], width="large")},
-    )
+    table(rows, {"name": names[0], "value": st.column_config.TextColumn(names[1], width="large")})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from ui.text.safe import one_line
 from ui.views.words import named
 
 __all__ = [
-    "Check",
     "checks",
     "index_rows",
     "live_rows",
@@ -34,20 +33,10 @@ __all__ = [
 _ORDER = {"fail": 0, "warn": 1, "ok": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A finding of the doctor: ``state`` is ok, warn or fail; ``fix`` is empty where nothing is to be done."""
-
-    state: str
-    check: str
-    found: str
-    fix: str
-
-
-def checks(findings: Sequence[Finding]) -> list[Check]:
-    """Return the findings, what fails first."""
+def checks(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with each text in one line, what fails first."""
     ordered = sorted(findings, key=lambda finding: _ORDER.get(finding.state, 0))
-    return [Check(f.state, f.check, one_line(f.found, 500), one_line(f.fix, 500)) for f in ordered]
+    return [replace(f, found=one_line(f.found, 500), fix=one_line(f.fix, 500)) for f in ordered]
 
 
 def models_of(config: Config) -> list[tuple[str, str, str | None]]:

@@ -6,7 +6,7 @@ Pure functions from records to rows of plain values. Nothing here is HTML or Mar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from rag.ops.explain import Attribution
 from rag.types import Answer, Passage
@@ -14,52 +14,18 @@ from ui.i18n import Texts
 from ui.text.safe import one_line
 from ui.views.words import full_place, noted, place, short_name
 
-__all__ = ["Candidate", "Share", "Without", "candidates", "facts", "left_out", "notes", "shares", "without"]
+__all__ = ["candidates", "facts", "left_out", "notes", "shares", "without"]
 
+Row = dict[str, Any]
+_SCORES = ("dense_rank", "dense", "lexical_rank", "lexical", "fused_rank", "reranked", "score")
 _STAGES = ("embed", "search", "rerank", "prompt", "generate", "cite")
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A passage and where it stood: ``rank`` in the end, ``fused`` before a reranker; None where it was not."""
-
-    rank: int
-    document: str
-    place: str
-    dense_rank: int | None
-    dense: float | None
-    lexical_rank: int | None
-    lexical: float | None
-    fused_rank: int | None
-    reranked: float | None
-    score: float
-    state: str
-    begins: str
-
-
-@dataclass(frozen=True)
-class Share:
-    """A stage, its milliseconds, and its share of the whole, 0 to 1."""
-
-    stage: str
-    milliseconds: float
-    share: float
-
-
-@dataclass(frozen=True)
-class Without:
-    """The answer without one passage; ``similarity`` to the answer with it is 0 to 1."""
-
-    document: str
-    place: str
-    similarity: float
-    answer: str
-
-
-def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[Candidate]:
+def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[Row]:
     """Return the passages of an answer and, behind them, of a deeper search, in the order they came out.
 
     ``found`` are the passages of that search. Of an answer alone those that were dropped follow those that were shown.
+    ``fused_rank`` is the rank before a reranker; a rank or score that a passage does not have is None.
     """
     shown = {passage.id for passage in answer.passages} if not answer.abstained or answer.usage.prompt_tokens else set()
     cited = {citation.passage.id for citation in answer.citations}
@@ -79,11 +45,14 @@ def candidates(t: Texts, answer: Answer, found: Sequence[Passage] = ()) -> list[
     return [_candidate(t, rank, passage, state(passage)) for rank, passage in enumerate(order, start=1)]
 
 
-def shares(t: Texts, answer: Answer) -> list[Share]:
-    """Return the time of each stage, in the order they ran."""
+def shares(t: Texts, answer: Answer) -> list[Row]:
+    """Return the time of each stage in milliseconds and its share of the whole, 0 to 1, in the order they ran."""
     parts = [(stage, answer.timings[stage]) for stage in _STAGES if stage in answer.timings]
     total = sum(seconds for _, seconds in parts)
-    return [Share(t(f"why.{stage}"), 1000 * seconds, seconds / total if total else 0.0) for stage, seconds in parts]
+    return [
+        {"stage": t(f"why.{stage}"), "milliseconds": 1000 * seconds, "share": seconds / total if total else 0.0}
+        for stage, seconds in parts
+    ]
 
 
 def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
@@ -114,31 +83,25 @@ def left_out(t: Texts, answer: Answer) -> list[str]:
     ]
 
 
-def without(t: Texts, attributions: Sequence[Attribution]) -> list[Without]:
-    """Return the rows of leaving each passage out."""
+def without(t: Texts, attributions: Sequence[Attribution]) -> list[Row]:
+    """Return the answer without each passage; its similarity to the answer with all of them is 0 to 1."""
     return [
-        Without(
-            short_name(a.passage.source),
-            place(t, a.passage),
-            a.similarity,
-            t("chat.absent") if a.abstained else one_line(a.without, 500),
-        )
+        {
+            "document": short_name(a.passage.source),
+            "similarity": a.similarity,
+            "answer": t("chat.absent") if a.abstained else one_line(a.without, 500),
+            "place": place(t, a.passage),
+        }
         for a in attributions
     ]
 
 
-def _candidate(t: Texts, rank: int, passage: Passage, state: str) -> Candidate:
-    return Candidate(
-        rank,
-        short_name(passage.source),
-        place(t, passage),
-        passage.dense_rank,
-        passage.dense,
-        passage.lexical_rank,
-        passage.lexical,
-        passage.fused_rank,
-        passage.reranked,
-        passage.score,
-        state,
-        one_line(passage.text, 160),
-    )
+def _candidate(t: Texts, rank: int, passage: Passage, state: str) -> Row:
+    return {
+        "rank": rank,
+        "document": short_name(passage.source),
+        "state": state,
+        **{name: getattr(passage, name) for name in _SCORES},
+        "place": place(t, passage),
+        "begins": one_line(passage.text, 160),
+    }
