@@ -27,16 +27,11 @@ if TYPE_CHECKING:
     from rag.ingestion.sandbox import ParserPool
     from rag.ingestion.source_files import Original
 
-__all__ = ["show_answer", "style"]
+__all__ = ["show_answer"]
 
 _FOLDER = Path(__file__).parent
 _DRAW_SECONDS = 20
 _BESIDE = (1, 1)
-
-
-def style() -> None:
-    """Put in the style of foreign text; once a script run is enough."""
-    st.html(_FOLDER / "parts.css")
 
 
 def show_answer(here: Here, answer: Answer, key: str) -> None:
@@ -49,7 +44,6 @@ def show_answer(here: Here, answer: Answer, key: str) -> None:
 
 @st.fragment
 def _show(here: Here, answer: Answer, key: str) -> None:
-    style()
     found = sources(answer)
     opened = _opened(key, found)
     # One column or two: the first keeps its place, so that the focus stays on the number that was pressed.

@@ -19,7 +19,7 @@ from ui.components.frame import Here, showing_failures
 from ui.jobs.ingesting import Failed
 from ui.storage.collections import create, delete, uploads_of
 from ui.text.safe import distinct, one_line
-from ui.views.documents import STYLE, WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
+from ui.views.documents import WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
 
 if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow
@@ -34,7 +34,6 @@ _COLLECTION_MESSAGE = "collections_help"
 def show(here: Here) -> None:
     """Draw the page."""
     t = here.t
-    st.html(STYLE)
     st.header(t("app.documents"))
     draw_adding(here)
     draw_ingestions(here)

@@ -18,7 +18,7 @@ from ui.jobs.background import engines
 from ui.text.failures import failure_of
 from ui.text.safe import distinct, escape, one_line
 from ui.views.documents import name_of
-from ui.views.lab import STYLE, asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
+from ui.views.lab import asked_terms, card_html, columns, expected_page, matched, settings_of, why_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,6 @@ _DEPTH = 100  # how far places in other columns are known
 def show(here: Here) -> None:
     """Draw the page."""
     t = here.t
-    st.html(STYLE)
     st.header(t("app.lab"))
     with showing_failures():
         if not holds_index(here.index):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow
 
 __all__ = [
-    "STYLE",
     "WINDOW",
     "Standing",
     "changed",
@@ -44,15 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 WINDOW = 20_000  # characters of a text that are shown at once
-STYLE = """<style>
-.doc-text {font-size: .9rem; line-height: 1.65; white-space: pre-wrap; overflow-wrap: anywhere;
-  max-height: 32rem; overflow-y: auto; padding: .75rem; border: 1px solid rgba(128,128,128,.35); border-radius: .5rem;}
-.doc-text .even {background: rgba(37, 99, 235, .16);}
-.doc-text .odd {background: rgba(22, 163, 74, .16);}
-.doc-text .both {background: rgba(217, 119, 6, .30);}
-.doc-text .number {font-size: .7rem; font-weight: 700; padding: 0 .3rem; margin-right: .15rem; border-radius: .25rem;
-  background: #1e3a8a; color: #ffffff; user-select: none;}
-</style>"""
 _DETAILED = {"broken", "crashed", "memory", "parser", "too large", "unreadable"}  # their message says more
 _STAGES = {
     "find": "finding", "load": "loading", "reading": "reading", "embedding": "embedding", "indexing": "indexing",

@@ -20,7 +20,6 @@ from ui.views.documents import name_of
 from ui.views.words import place
 
 __all__ = [
-    "STYLE",
     "Card",
     "Column",
     "asked_terms",
@@ -32,15 +31,6 @@ __all__ = [
     "why_lines",
 ]
 
-STYLE = """<style>
-.lab-card {border: 1px solid rgba(128,128,128,.35); border-radius: .5rem; padding: .6rem .75rem; margin-bottom: .6rem;}
-.lab-card.lab-expected {border: 2px solid #b45309;}
-.lab-head {font-weight: 600; overflow-wrap: anywhere;}
-.lab-place, .lab-ranks {font-size: .8rem; opacity: .85; overflow-wrap: anywhere;}
-.lab-text {font-size: .875rem; margin: .35rem 0; white-space: pre-wrap; overflow-wrap: anywhere;
-  max-height: 14rem; overflow-y: auto;}
-.lab-text mark {background: #fde68a; color: #1c1917; border-radius: .15rem;}
-</style>"""
 _WORD = re.compile(r"[^\W_]+")
 _BEFORE = {"hybrid": "dense", "reranked": "hybrid"}  # what a column's ranks are compared with
 
