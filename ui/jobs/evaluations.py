@@ -236,13 +236,9 @@ def _low_priority(command: list[str]) -> list[str]:
     return [nice, "-n", "10", *command] if nice else command
 
 
-_evaluations: Evaluations | None = None
-_making = threading.Lock()
+_evaluations = Evaluations()
 
 
 def evaluations() -> Evaluations:
     """Return the evaluations of this process."""
-    global _evaluations  # noqa: PLW0603 - one per process, made when the first page asks
-    with _making:
-        _evaluations = _evaluations or Evaluations()
-        return _evaluations
+    return _evaluations

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,16 +38,7 @@ class Work:
 
     def message(self) -> str:
         """Return the job as the line that its process reads."""
-        return json.dumps(
-            {
-                "index": str(self.index),
-                "config": self.config,
-                "assignments": self.assignments,
-                "files": self.files,
-                "paths": self.paths,
-                "reread": self.reread,
-            }
-        )
+        return json.dumps(asdict(self), default=str)
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,7 @@ from rag.types import Answer
 from ui.jobs.asking import Clock
 from ui.text.failures import failure_of
 
-__all__ = [
-    "COOKIE",
-    "Chat",
-    "ChatRow",
-    "Chats",
-    "Conversation",
-    "HistoryError",
-    "Turn",
-    "new_token",
-    "owner_of",
-]
+__all__ = ["COOKIE", "Chat", "ChatRow", "Chats", "Conversation", "HistoryError", "Turn", "new_token", "owner_of"]
 
 FILE = "chats.sqlite"
 VERSION = 1

@@ -148,10 +148,7 @@ def _together(at: Standing, k: int, t: Texts) -> list[str]:
     before = at.passage.fused_rank
     if before is None:
         return [t("lab.standing_fused", rank=_rank(at.fused, t), k=k)]
-    return [
-        t("lab.standing_hybrid", rank=_rank(before, t)),
-        t("lab.standing_reranked", rank=_rank(at.fused, t), k=k),
-    ]
+    return [t("lab.standing_hybrid", rank=_rank(before, t)), t("lab.standing_reranked", rank=_rank(at.fused, t), k=k)]
 
 
 def settings_of(change: Change) -> dict[str, int | float]:

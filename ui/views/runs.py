@@ -100,13 +100,7 @@ def tiles(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], t: Tex
     for name in headline(metrics):
         interval = _interval(metrics, name)
         if interval:
-            found.append(
-                Tile(
-                    metric_label(name, t),
-                    value_text(name, interval["mean"], t),
-                    _range(interval, name, t),
-                )
-            )
+            found.append(Tile(metric_label(name, t), value_text(name, interval["mean"], t), _range(interval, name, t)))
     seconds = latencies(rows)
     if seconds:
         p50, p95 = (t.number(percentile(seconds, q), 2) for q in (50, 95))

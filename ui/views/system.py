@@ -19,16 +19,7 @@ from ui.server.metrics import Live
 from ui.text.safe import one_line
 from ui.views.words import named
 
-__all__ = [
-    "checks",
-    "index_rows",
-    "live_rows",
-    "memory_rows",
-    "model_rows",
-    "models_of",
-    "recall_text",
-    "setting_rows",
-]
+__all__ = ["checks", "index_rows", "live_rows", "memory_rows", "model_rows", "models_of", "recall_text", "setting_rows"]
 
 _ORDER = {"fail": 0, "warn": 1, "ok": 2}
 
