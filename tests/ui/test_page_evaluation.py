@@ -280,7 +280,7 @@ def test_the_form_is_as_it_was_when_it_is_opened_again(folder: Path) -> None:
     page.radio(key="new_mode").set_value("gold")
     page.number_input(key="new_limit").set_value(7)
     page.text_area(key="new_settings").input("retrieval.k=2")
-    page.radio(key="new_sweeps").set_value(True)
+    page.radio(key="new_kind").set_value("sweep")
     page = settled(page.run())
     page.text_area(key="new_grid").input("grid: {}")
     for view in ("runs", "new"):
@@ -323,7 +323,7 @@ def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations
     page = opened(evaluation_view="new", new_source="upload")
     page.file_uploader(key="new_file").set_value(("beacons.json", path.read_bytes(), "application/json"))
     page = settled(page.run())
-    page.radio(key="new_sweeps").set_value(True)
+    page.radio(key="new_kind").set_value("sweep")
     page.radio(key="new_where").set_value("own")
     page = settled(page.run())
     page.text_area(key="new_grid").input("grid:\n  retrieval.k: [2]")
@@ -378,7 +378,7 @@ def test_what_runs_stands_where_it_was_started(folder: Path, evaluations: Evalua
     page.radio(key="new_where").set_value("own")
     started(page, evaluations, folder)
     order = [element.key or element.type for element in page.main if element.type in ("radio", "button", "progress")]
-    assert order[-3:] == ["new_sweeps", "evaluation_cancel", "progress"]  # once, and in the place of the button
+    assert order[-3:] == ["new_kind", "evaluation_cancel", "progress"]  # once, and in the place of the button
     evaluations.cancel(folder / "runs")
     wait_until(lambda: evaluations.now(folder / "runs").status == "cancelled")  # type: ignore[union-attr]
     page = settled(page.run())

@@ -31,23 +31,18 @@ __all__ = ["show_answer"]
 
 _FOLDER = Path(__file__).parent
 _DRAW_SECONDS = 20
-_BESIDE = (1, 1)
 
 
+@st.fragment
 def show_answer(here: Here, answer: Answer, key: str) -> None:
     """Show an answer's text with its sources, of an abstention the nearest passages; both can be opened.
 
     ``key`` is the answer's own in this session. Why there is no answer, the page says before.
     """
-    _show(here, answer, key)
-
-
-@st.fragment
-def _show(here: Here, answer: Answer, key: str) -> None:
     found = sources(answer)
     opened = _opened(key, found)
     # One column or two: the first keeps its place, so that the focus stays on the number that was pressed.
-    columns = st.columns(_BESIDE if opened else 1, gap="medium")
+    columns = st.columns(2 if opened else 1, gap="medium")
     with columns[0]:
         if not answer.abstained:
             _text(here, answer, key, opened)

@@ -26,13 +26,9 @@ _REASONS = ("wrong", "incomplete", "source", "missed", "other")
 _WHERE = ("unknown", "passage", "document", "nowhere")
 
 
+@st.fragment
 def show_feedback(here: Here, question: str, answer: Answer, key: str) -> None:
     """Show the thumbs of an answer; ``question`` is what was retrieved for, ``key`` the answer's own."""
-    _show(here, question, answer, key)
-
-
-@st.fragment
-def _show(here: Here, question: str, answer: Answer, key: str) -> None:
     thumb = st.feedback("thumbs", key=f"{key}-thumb")
     if thumb is None:
         return

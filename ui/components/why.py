@@ -7,7 +7,6 @@ passage take time and run on request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -29,41 +28,22 @@ __all__ = ["show_why"]
 _DEEPER = 30
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """An answer with what it was asked with: the engine, which is loaded only when it is needed, and the filter."""
-
-    answer: Answer
-    question: str
-    key: str
-    engine: Callable[[], Engine]
-    filter: Filter | None
-
-
+@st.fragment
 def show_why(
-    here: Here,
-    question: str,
-    answer: Answer,
-    key: str,
-    engine: Callable[[], Engine] | None = None,
+    here: Here, question: str, answer: Answer, key: str, engine: Callable[[], Engine] | None = None,
     only: Filter | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Offer the explanation of an answer, closed at first.
 
     ``question`` is the one that was searched for and ``key`` identifies the answer. ``engine`` returns the engine that
     answered, by default the page's; ``only`` is the filter that was on.
     """
-    _show(here, _Shown(answer, question, key, engine or here.engine, only))
-
-
-@st.fragment
-def _show(here: Here, shown: _Shown) -> None:
-    t, answer, key = here.t, shown.answer, shown.key
+    t, engine = here.t, engine or here.engine
     opened = st.expander(t("why.title"), key=f"{key}-why", on_change="rerun")
     if not opened.open:
         return
     with opened, showing_failures():
-        found = _deeper(here, shown)
+        found = _deeper(t, key, lambda: engine().knowledge_base().search(question, k=_DEEPER, filter=only))
         rows = candidates(t, answer, found)
         _frame(rows, _candidate_columns(t, any(row["reranked"] is not None for row in rows)))
         _lines(left_out(t, answer))
@@ -79,24 +59,21 @@ def _show(here: Here, shown: _Shown) -> None:
         rows = [{"name": name, "value": value} for name, value in facts(t, answer)]
         _frame(rows, {"name": t("why.what"), "value": t("why.value")})
         _lines(notes(t, answer))
-        _without(here, shown)
+        _without(t, key, answer, engine)
 
 
-def _deeper(here: Here, shown: _Shown) -> Sequence[Passage]:
-    key = shown.key
-    if not st.toggle(here.t("why.deeper", n=_DEEPER), key=f"{key}-why-deeper"):
+def _deeper(t: Texts, key: str, search: Callable[[], Sequence[Passage]]) -> Sequence[Passage]:
+    if not st.toggle(t("why.deeper", n=_DEEPER), key=f"{key}-why-deeper"):
         return ()
     slot = f"{key}-why-found"
     if slot not in st.session_state:
-        with st.spinner(here.t("why.searching")):
-            knowledge_base = shown.engine().knowledge_base()
-            st.session_state[slot] = knowledge_base.search(shown.question, k=_DEEPER, filter=shown.filter)
+        with st.spinner(t("why.searching")):
+            st.session_state[slot] = search()
     found: Sequence[Passage] = st.session_state[slot]
     return found
 
 
-def _without(here: Here, shown: _Shown) -> None:
-    t, answer, key = here.t, shown.answer, shown.key
+def _without(t: Texts, key: str, answer: Answer, engine: Callable[[], Engine]) -> None:
     slot = f"{key}-why-without"
     if answer.abstained or not answer.passages:
         return
@@ -104,7 +81,7 @@ def _without(here: Here, shown: _Shown) -> None:
         from rag.ops.explain import leave_one_out
 
         with st.spinner(t("why.answering")):
-            st.session_state[slot] = leave_one_out(shown.engine().knowledge_base().answerer, answer)
+            st.session_state[slot] = leave_one_out(engine().knowledge_base().answerer, answer)
     attributions: list[Attribution] | None = st.session_state.get(slot)
     if attributions is not None:
         st.caption(t("why.without_help"))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import streamlit as st
 
@@ -34,7 +33,6 @@ _GRID = "grid:\n  retrieval.k: [4, 8]\n  retrieval.dense_weight: [0.4, 0.6]\n"
 _EXAMPLE = "retrieval.k=8\nretrieval.rerank=off"
 _PERSIST: Literal["session"] = "session"  # what was set is there again when the form is
 _UPLOADED = "new_uploaded"
-T = TypeVar("T")
 
 
 def show(here: Here) -> None:
@@ -60,15 +58,8 @@ def _form(here: Here) -> tuple[Request, str | None] | None:
     counted = t("evaluation.new_counted", n=questions.questions, unanswerable=questions.unanswerable)
     st.caption(counted if questions.questions else t("evaluation.new_official"))
     request = _request(here, questions)
-    sweeps = _radio(
-        t("evaluation.new_kind"),
-        (False, True),
-        t,
-        format_func=lambda many: t("evaluation.new_kind_sweep" if many else "evaluation.new_kind_run"),
-        horizontal=True,
-        key="new_sweeps",
-    )
-    return request, _grid(t) if sweeps else None
+    kind = _radio(t, "new_kind", ("run", "sweep"), horizontal=True)
+    return request, _grid(t) if kind == "sweep" else None
 
 
 def _grid(t: Texts) -> str:
@@ -103,15 +94,8 @@ def _questions(here: Here) -> Questions | None:
     t, state = here.t, here.settings.state
     sources = ["upload"]
     sources += ["feedback"] if (state / FEEDBACK).is_file() else []
-    sources += ["path"] if _is_local() else []
-    source = _radio(
-        t("evaluation.new_questions"),
-        sources,
-        t,
-        format_func=lambda name: t(f"evaluation.new_{name}"),
-        horizontal=True,
-        key="new_source",
-    )
+    sources += ["path"] if here.settings.local else []
+    source = _radio(t, "new_source", sources, "new_questions", prefix="new", horizontal=True)
     if source == "feedback":
         return look(str(state / FEEDBACK))
     if source == "path":
@@ -146,22 +130,12 @@ def _request(here: Here, questions: Questions) -> Request:
     left, right = st.columns(2)
     with left:
         mode = _radio(
-            t("evaluation.mode"),
-            questions.modes,
-            t,
-            format_func=lambda name: t(f"evaluation.mode_{name.replace('-', '_')}"),
-            captions=[t(f"evaluation.mode_{name.replace('-', '_')}_means") for name in questions.modes],
-            key="new_mode",
-        )
+            t, "new_mode", questions.modes, "mode", prefix="mode",
+            captions=[t(f"evaluation.mode_{mode.replace('-', '_')}_means") for mode in questions.modes],
+        )  # fmt: skip
         index: str | None = str(here.index)
         if mode == "open" and questions.has_paragraphs:
-            where = _radio(
-                t("evaluation.new_where"),
-                ("collection", "own"),
-                t,
-                format_func=lambda name: t(f"evaluation.new_where_{name}"),
-                key="new_where",
-            )
+            where = _radio(t, "new_where", ("collection", "own"))
             index = index if where == "collection" else None
     with right:
         limit = st.number_input(
@@ -194,20 +168,21 @@ def _request(here: Here, questions: Questions) -> Request:
     )
 
 
-def _radio(name: str, options: Sequence[T], t: Texts, *, key: str, **more: Any) -> T:
-    """Draw a radio whose choice stays when the language changes."""
+def _radio(
+    t: Texts, key: str, options: Sequence[str], label: str = "", *, prefix: str = "", horizontal: bool = False,
+    captions: Sequence[str] | None = None,
+) -> str:  # fmt: skip
+    """Draw a radio whose choice stays when the language changes.
+
+    ``label`` and ``prefix`` name its texts in the table, by default after its ``key``.
+    """
     state, drawn = st.session_state, f"{key}_language"
     if key in state and state.get(drawn) != t.language:
         state[key] = state[key]  # the browser knows options by label and learns a new label only with a set value
-    chosen: T = st.radio(name, options, key=key, persist_state=_PERSIST, **more)
+    chosen = st.radio(
+        t(f"evaluation.{label or key}"), options, key=key, persist_state=_PERSIST, horizontal=horizontal,
+        captions=captions,
+        format_func=lambda name: t(f"evaluation.{prefix or key}_{name.replace('-', '_')}"),
+    )  # fmt: skip
     state[drawn] = t.language
     return chosen
-
-
-def _is_local() -> bool:
-    """Return whether only this machine reaches the page: then a path is the user's own."""
-    address = str(st.get_option("server.address") or "")
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"

@@ -141,7 +141,7 @@ class Chats:
 
     def load(self, owner: str, chat_id: str) -> Chat | None:
         """Return a chat with its turns, or None where this owner has none of that id."""
-        with self._reading() as db:
+        with self._open() as db:
             row = db.execute(
                 "SELECT collection, title FROM chats WHERE id = ? AND owner = ?", (chat_id, owner)
             ).fetchone()
@@ -155,7 +155,7 @@ class Chats:
 
         Words are compared in lower case and anywhere in title, questions and answers.
         """
-        with self._reading() as db:
+        with self._open() as db:
             rows = db.execute(
                 "SELECT id, title, updated FROM chats WHERE owner = ? ORDER BY updated DESC", (owner,)
             ).fetchall()
@@ -191,11 +191,6 @@ class Chats:
             raise HistoryError(
                 f"{self._file} holds a chat that cannot be read: {error!r}", "delete that chat"
             ) from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as db:
-            yield db
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -274,14 +269,8 @@ def _turn(value: Mapping[str, Any]) -> Turn:
         absence=value["absence"],
         clock=Clock(**value["clock"]),
         config=value["config"],
-        filter=tuple(value["filter"] if "filter" in value else _older_filter(value)),
+        filter=tuple(value["filter"]),
     )
-
-
-def _older_filter(value: Mapping[str, Any]) -> list[str]:
-    """Return the filter of a turn from when it was stored as one text, or not at all."""
-    only: str = value.get("only", "")
-    return only.split(" and ") if only else []
 
 
 @dataclass
