@@ -43,7 +43,6 @@ def run_figures(
         "metrics": run_plots.metric_bars(metrics, words),
         "risk": run_plots.risk_coverage_curve(curve, words),
         "latency": run_plots.latency_histogram(latencies(rows), words),
-        "recall": run_plots.recall_curve(metrics, words),
     }
     return {name: themed(figure, t, dark=dark) for name, figure in drawn.items() if figure is not None}
 
