@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -67,13 +67,9 @@ def _grid(t: Texts) -> str:
     if "new_grid" not in st.session_state:
         st.session_state["new_grid"] = _GRID
     return st.text_area(
-        t("evaluation.new_grid"),
-        key="new_grid",
-        help=t("evaluation.new_grid_help"),
-        height=160,
-        max_chars=4000,
+        t("evaluation.new_grid"), key="new_grid", help=t("evaluation.new_grid_help"), height=160, max_chars=4000,
         persist_state=_PERSIST,
-    )
+    )  # fmt: skip
 
 
 def _start(here: Here, request: Request, grid: str | None) -> None:
@@ -137,25 +133,15 @@ def _request(here: Here, questions: Questions) -> Request:
         if mode == "open" and questions.has_paragraphs:
             where = _radio(t, "new_where", ("collection", "own"))
             index = index if where == "collection" else None
+    stays: Any = {"persist_state": _PERSIST}
     with right:
-        limit = st.number_input(
-            t("evaluation.new_limit"), min_value=0, value=50, step=10, key="new_limit", persist_state=_PERSIST
-        )
-        seed = st.number_input(
-            t("evaluation.new_seed"), min_value=0, value=0, step=1, key="new_seed", persist_state=_PERSIST
-        )
+        limit = st.number_input(t("evaluation.new_limit"), 0, value=50, step=10, key="new_limit", **stays)
+        seed = st.number_input(t("evaluation.new_seed"), 0, value=0, step=1, key="new_seed", **stays)
         configs = list(dict.fromkeys([settings.config, *preset_names()]))
-        config = st.selectbox(
-            t("evaluation.config"), configs, key="new_config", format_func=one_line, persist_state=_PERSIST
-        )
-        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, persist_state=_PERSIST)
+        config = st.selectbox(t("evaluation.config"), configs, key="new_config", format_func=one_line, **stays)
+        name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, **stays)
         st.text_area(
-            t("evaluation.new_settings"),
-            key="new_settings",
-            placeholder=_EXAMPLE,
-            height=90,
-            max_chars=4000,
-            persist_state=_PERSIST,
+            t("evaluation.new_settings"), key="new_settings", placeholder=_EXAMPLE, height=90, max_chars=4000, **stays
         )
     return Request(
         questions=questions.path,

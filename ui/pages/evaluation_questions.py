@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -103,26 +104,21 @@ def _passage(passage: Read, t: Texts) -> None:
 
 def _filter(run: RunData, t: Texts) -> Filter:
     losses = losses_in(run.rows)
-    words, verdict, loss, answerable = st.columns((3, 2, 3, 2))
+    words, *places = st.columns((3, 2, 3, 2))
+
+    def choice(label: str, key: str, options: Sequence[str], shown: Callable[[str], str]) -> str:
+        place = places.pop(0)
+        return place.selectbox(t(f"evaluation.{label}"), options, format_func=shown, key=f"evaluation_{key}")
+
+    def shown_loss(loss: str) -> str:
+        return f"{_loss(loss, t)} ({t.number(losses[loss])})" if loss else t("evaluation.is_all")
+
     return Filter(
         words=words.text_input(t("evaluation.search"), key="evaluation_words"),
-        verdict=verdict.selectbox(
-            t("evaluation.verdict"),
-            _VERDICTS,
-            format_func=lambda v: t(f"evaluation.is_{v or 'all'}"),
-            key="evaluation_is",
-        ),
-        loss=loss.selectbox(
-            t("evaluation.lost_at"),
-            ["", *losses],
-            format_func=lambda v: f"{_loss(v, t)} ({t.number(losses[v])})" if v else t("evaluation.is_all"),
-            key="evaluation_loss",
-        ),
-        answerable=answerable.selectbox(
-            t("evaluation.answerable"),
-            _ANSWERABLE,
-            format_func=lambda v: t(f"evaluation.answerable_{v or 'all'}"),
-            key="evaluation_answerable",
+        verdict=choice("verdict", "is", _VERDICTS, lambda name: t(f"evaluation.is_{name or 'all'}")),
+        loss=choice("lost_at", "loss", ["", *losses], shown_loss),
+        answerable=choice(
+            "answerable", "answerable", _ANSWERABLE, lambda name: t(f"evaluation.answerable_{name or 'all'}")
         ),
     )
 
@@ -144,9 +140,9 @@ def _columns(t: Texts) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     columns: dict[str, Any] = {"verdict": text(t("evaluation.verdict"), width="small")}
     columns |= {name: text(t(f"evaluation.{name}"), width="medium") for name in ("question", "prediction", "gold")}
-    columns |= {name: number(t(f"evaluation.{name}"), format="%.2f") for name in ("f1", "confidence", "seconds_column")}
-    columns["seconds"] = columns.pop("seconds_column")
-    return columns | {"loss": text(t("evaluation.lost_at"))}
+    labels = {"f1": "f1", "confidence": "confidence", "seconds": "seconds_column"}
+    columns |= {name: number(t(f"evaluation.{label}"), format="%.2f") for name, label in labels.items()}
+    return columns | {"loss": t("evaluation.lost_at")}
 
 
 def _summary(found: Opened, t: Texts) -> str:

@@ -16,6 +16,7 @@ from ui.pages.evaluation import Desk
 from ui.pages.waiting import ready, table
 from ui.text.safe import distinct, one_line
 from ui.views.figures import sweep_figures
+from ui.views.questions import number
 
 __all__ = ["show"]
 
@@ -45,11 +46,11 @@ def show(desk: Desk) -> None:
 
 def _points(points: list[Mapping[str, Any]], t: Texts) -> None:
     varying, constant = sweep_settings(points)
-    number = st.column_config.NumberColumn
+    column = st.column_config.NumberColumn
     columns: dict[str, Any] = {"name": t("evaluation.point")}
     columns |= {f"set {key}": one_line(key, 40) for key in varying}  # a heading is not Markdown but cannot be long
-    columns |= {name: number(t(f"evaluation.short_{name}"), format="%.1f") for name in ("em", "f1")}
-    columns |= {"p95": number(t("plots.p95"), format="%.3f"), "tokens": number(t("plots.tokens"), format="%.0f")}
+    columns |= {name: column(t(f"evaluation.short_{name}"), format="%.1f") for name in ("em", "f1")}
+    columns |= {"p95": column(t("plots.p95"), format="%.3f"), "tokens": column(t("plots.tokens"), format="%.0f")}
     columns |= {"pareto": st.column_config.CheckboxColumn(t("plots.front")), "run": t("evaluation.run")}
     table([_point(point, varying) for point in points], columns)
     if constant:
@@ -64,12 +65,8 @@ def _point(point: Mapping[str, Any], varying: list[str]) -> dict[str, Any]:
         "name": one_line(str(point.get("name") or "")),
         **{f"set {key}": "" if settings.get(key) is None else one_line(str(settings[key])) for key in varying},
         **means,
-        "p95": _number(point.get("p95_latency_s")),
-        "tokens": _number(point.get("tokens")),
+        "p95": number(point.get("p95_latency_s")),
+        "tokens": number(point.get("tokens")),
         "pareto": bool(point.get("pareto")),
         "run": one_line(str(point.get("run") or "")),
     }
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

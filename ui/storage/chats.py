@@ -269,8 +269,14 @@ def _turn(value: Mapping[str, Any]) -> Turn:
         absence=value["absence"],
         clock=Clock(**value["clock"]),
         config=value["config"],
-        filter=tuple(value["filter"]),
+        filter=tuple(value["filter"] if "filter" in value else _older_filter(value)),
     )
+
+
+def _older_filter(value: Mapping[str, Any]) -> list[str]:
+    """Return the filter of a turn from when it was stored as one text, or not at all."""
+    only: str = value.get("only", "")
+    return only.split(" and ") if only else []
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any
 from rag.ops.serialize import notes_from_json
 from rag.types import Note
 
-__all__ = ["Filter", "Opened", "Quote", "Read", "chosen", "gold_spans", "losses_in", "opened", "verdict_of"]
+__all__ = ["Filter", "Opened", "Quote", "Read", "chosen", "gold_spans", "losses_in", "number", "opened", "verdict_of"]
 
 _MOST_SPANS = 50  # of one gold answer in one passage
 
@@ -40,7 +40,6 @@ class Read:
     rank: int | None
     dense_rank: int | None
     lexical_rank: int | None
-    score: float | None
     shown: bool
     relevant: bool
 
@@ -58,15 +57,12 @@ class Quote:
 class Opened:
     """One question, ready to be shown; ``verdict`` is that of :func:`verdict_of`, ``loss`` empty where none."""
 
-    id: str
     question: str
     golds: tuple[str, ...]
     prediction: str
     whole_text: str
     verdict: str
     loss: str
-    source: str
-    em: float | None
     f1: float | None
     confidence: float | None
     seconds: float | None
@@ -121,19 +117,16 @@ def opened(row: Mapping[str, Any]) -> Opened:
     prediction, text = str(row.get("prediction") or ""), str(row.get("text") or "")
     timings = row.get("timings") if isinstance(row.get("timings"), Mapping) else {}
     return Opened(
-        id=str(row.get("id")),
         question=str(row.get("question") or ""),
         golds=golds,
         prediction=prediction,
         whole_text=text if text != prediction else "",
         verdict=verdict_of(row),
         loss=str(row.get("loss") or ""),
-        source=str(row.get("source") or ""),
-        em=_number(row.get("em")),
-        f1=_number(row.get("f1")),
-        confidence=_number(row.get("confidence")),
-        seconds=_number(row.get("latency_s")),
-        timings=tuple((str(k), float(v)) for k, v in (timings or {}).items() if _number(v) is not None),
+        f1=number(row.get("f1")),
+        confidence=number(row.get("confidence")),
+        seconds=number(row.get("latency_s")),
+        timings=tuple((str(k), float(v)) for k, v in (timings or {}).items() if number(v) is not None),
         notes=notes_from_json(_listed(row.get("notes")), _listed(row.get("note_kinds"))),
         passages=tuple(_read(p, golds) for p in _listed(row.get("passages")) if isinstance(p, Mapping)),
         quotes=tuple(_quote(c, golds) for c in _listed(row.get("citations")) if isinstance(c, Mapping)),
@@ -168,7 +161,6 @@ def _read(passage: Mapping[str, Any], golds: Sequence[str]) -> Read:
         rank=_whole(passage.get("rank")),
         dense_rank=_whole(passage.get("dense_rank")),
         lexical_rank=_whole(passage.get("lexical_rank")),
-        score=_number(passage.get("score")),
         shown=bool(passage.get("shown")),
         relevant=bool(passage.get("relevant")),
     )
@@ -183,7 +175,8 @@ def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """Return a number of a record, None for any other value."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
