@@ -179,6 +179,7 @@ time.sleep(600)
     evaluations.stop()
 
 
+@pytest.mark.slow
 def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list[Evaluations]) -> None:
     started.append(Evaluations())
     request = Request(str(made() / "beacons.json"), limit=4, config="test", settings=("prompt.form=chat",), name="two")
@@ -233,6 +234,7 @@ def test_an_index_is_not_swept_over_what_it_was_made_with(tmp_path: Path) -> Non
         sweep_of(dataclasses.replace(here, index=str(tmp_path)), "grid: {retrieval.k: [1, 2]}")
 
 
+@pytest.mark.slow
 def test_a_real_evaluation_from_its_start_to_its_run(tmp_path: Path, started: list[Evaluations]) -> None:
     started.append(Evaluations())
     request = Request(str(made() / "beacons.json"), mode="open", limit=5, config="test", name="from the page")

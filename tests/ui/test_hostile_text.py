@@ -17,6 +17,8 @@ from hostile_pages import PAGES
 from hostile_payloads import payloads
 from hostile_visit import visiting
 
+pytestmark = pytest.mark.slow
+
 CUT = ("feedback", "labels")  # a list that is closed, and names that are cut
 
 

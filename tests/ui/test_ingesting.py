@@ -52,6 +52,7 @@ def sources(index: Path) -> dict[str, str]:
         return {row.source: row.state for row in store.documents()}
 
 
+@pytest.mark.slow
 def test_files_are_ingested_under_the_names_they_are_given(jobs: Ingestions, tmp_path: Path) -> None:
     index = tmp_path / ".rag"
     files = files_in(tmp_path / "blobs", "a.txt", "b.txt")
@@ -67,6 +68,7 @@ def test_files_are_ingested_under_the_names_they_are_given(jobs: Ingestions, tmp
     assert forced.report["changed"] == 2
 
 
+@pytest.mark.slow
 def test_a_folder_is_walked_and_one_that_is_not_there_is_said(jobs: Ingestions, tmp_path: Path) -> None:
     files_in(tmp_path / "docs", "a.txt", "b.txt")
     assert ended(jobs, Work(tmp_path / ".rag", "test", paths=(str(tmp_path / "docs"),))).report["added"] == 2
@@ -77,6 +79,7 @@ def test_a_folder_is_walked_and_one_that_is_not_there_is_said(jobs: Ingestions, 
     assert job.remedy
 
 
+@pytest.mark.slow
 def test_a_collection_that_is_being_written_says_by_whom(jobs: Ingestions, tmp_path: Path) -> None:
     files = files_in(tmp_path / "blobs", "a.txt")
     assert ended(jobs, Work(tmp_path / ".rag", "test", (), files)).status == "done"
@@ -87,6 +90,7 @@ def test_a_collection_that_is_being_written_says_by_whom(jobs: Ingestions, tmp_p
     assert "being written by rag ingest" in job.message
 
 
+@pytest.mark.slow
 def test_jobs_of_one_collection_wait_for_each_other(jobs: Ingestions, tmp_path: Path) -> None:
     first = jobs.begin(Work(tmp_path / ".rag", "test", (), files_in(tmp_path / "blobs", "a.txt")))
     second = jobs.begin(Work(tmp_path / ".rag", "test", (), files_in(tmp_path / "blobs", "b.txt")))
@@ -97,6 +101,7 @@ def test_jobs_of_one_collection_wait_for_each_other(jobs: Ingestions, tmp_path: 
     assert sorted(sources(tmp_path / ".rag")) == ["upload://a.txt", "upload://b.txt"]
 
 
+@pytest.mark.slow
 def test_a_cancelled_job_ends_soon_and_keeps_what_was_committed(jobs: Ingestions, tmp_path: Path) -> None:
     names = [f"{n:04}.txt" for n in range(2000)]
     work = Work(tmp_path / ".rag", "test", (), files_in(tmp_path / "blobs", *names))

@@ -16,6 +16,8 @@ from ui.jobs.background import Engine, engines
 from ui.settings import UiSettings
 from ui.storage.chats import COOKIE, Chats, new_token, owner_of
 
+pytestmark = pytest.mark.slow
+
 APP = Path(ui.__file__).with_name("entry") / "app.py"
 QUESTION = "How much does the fog sensor weigh and where does it stand?"
 Set = Callable[..., UiSettings]

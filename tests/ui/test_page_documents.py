@@ -95,6 +95,7 @@ def test_the_documents_and_what_is_known_of_one(ingested: Path, settings: Set) -
     assert "The fog sensor weighs 3.4 kg" in shown
 
 
+@pytest.mark.slow
 def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested: Path, settings: Set) -> None:
     now = settings(ingested)
     pipeline = engines().get(ingested, "test").knowledge_base(60)
@@ -119,6 +120,7 @@ def test_a_dropped_file_is_ingested_searched_and_deleted_with_its_bytes(ingested
     assert (ingested.parent / "fog.md").exists()
 
 
+@pytest.mark.slow
 def test_limits_are_ours_where_they_are_not_streamlits(ingested: Path, settings: Set) -> None:
     settings(ingested, upload_mb=1, upload_files=2)
     files = [("big.txt", b"x" * (2**20 + 1)), ("a.txt", b"one"), ("b.txt", b"two"), ("c.txt", b"three")]
@@ -146,6 +148,7 @@ def test_a_full_disk_is_said(ingested: Path, settings: Set, tmp_path: Path) -> N
     assert "could not be stored" in texts(upload(opened(), ("a.txt", b"one")))
 
 
+@pytest.mark.slow
 def test_a_broken_pdf_fails_alone_and_can_be_tried_again(ingested: Path, settings: Set) -> None:
     settings(ingested)
     page = upload(opened(), ("broken.pdf", b"%PDF-1.4 nothing"), ("good.txt", b"Good words."))
@@ -161,6 +164,7 @@ def test_a_broken_pdf_fails_alone_and_can_be_tried_again(ingested: Path, setting
     assert "1 failed" in texts(page)
 
 
+@pytest.mark.slow
 def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingested: Path, settings: Set) -> None:
     now = settings(ingested)
     page = upload(opened(), ("broken.pdf", b"%PDF-1.4 nothing"))
@@ -178,6 +182,7 @@ def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingeste
     assert uploads_of(now, ingested).path(source) is None
 
 
+@pytest.mark.slow
 def test_a_failed_file_of_a_folder_is_not_offered_for_removal(ingested: Path, settings: Set, tmp_path: Path) -> None:
     settings(ingested)
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
@@ -190,6 +195,7 @@ def test_a_failed_file_of_a_folder_is_not_offered_for_removal(ingested: Path, se
     assert "retry" in kinds and "remove" not in kinds
 
 
+@pytest.mark.slow
 def test_reading_again_a_file_that_changed_and_one_that_is_gone(ingested: Path, settings: Set) -> None:
     now = settings(ingested)
     (ingested.parent / "mast.txt").write_text("The mast is 32 metres tall.\n", encoding="utf-8")
@@ -206,6 +212,7 @@ def test_reading_again_a_file_that_changed_and_one_that_is_gone(ingested: Path, 
         assert store.text("upload://u.txt") == "Uploaded."
 
 
+@pytest.mark.slow
 def test_a_path_of_this_machine(ingested: Path, settings: Set, tmp_path: Path) -> None:
     settings(ingested)
     page = opened(documents_way="path")
@@ -304,6 +311,7 @@ def test_a_damaged_index_is_a_sentence(ingested: Path, settings: Set) -> None:
     assert "rag index restore" in texts(page)
 
 
+@pytest.mark.slow
 def test_no_name_or_text_of_a_document_becomes_markdown(ingested: Path, settings: Set) -> None:
     settings(ingested)
     name = "![x](a) $y$ :red[z].txt"
@@ -317,6 +325,7 @@ def test_no_name_or_text_of_a_document_becomes_markdown(ingested: Path, settings
     assert not [e.label for e in page.expander if "[x]" in e.label]
 
 
+@pytest.mark.slow
 def test_a_file_and_an_upload_of_one_name_are_told_apart(ingested: Path, settings: Set) -> None:
     """An option is known by what it shows: the one of two alike that was not chosen would be deleted."""
     settings(ingested)
@@ -390,6 +399,7 @@ def test_a_collection_that_vanished_gives_way_to_the_first(ingested: Path, setti
     assert "3 documents" in texts(page)
 
 
+@pytest.mark.slow
 def test_two_sessions_look_at_two_collections(ingested: Path, settings: Set) -> None:
     create(settings(ingested), "Second")
     one, other = opened(collection="Second"), opened()
@@ -397,6 +407,7 @@ def test_two_sessions_look_at_two_collections(ingested: Path, settings: Set) -> 
     assert "3 documents" in texts(other)
 
 
+@pytest.mark.slow
 def test_it_speaks_russian(ingested: Path, settings: Set) -> None:
     settings(ingested)
     assert "3 документа готовы · 3 фрагмента" in texts(opened(language="ru"))

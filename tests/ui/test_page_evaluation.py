@@ -82,6 +82,7 @@ def said(page: AppTest) -> str:
     return "\n".join(map(str, parts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_runs_is_a_sentence_with_a_command(folder: Path, language: str) -> None:
     page, t = opened(language), Texts(language)
@@ -91,6 +92,7 @@ def test_no_runs_is_a_sentence_with_a_command(folder: Path, language: str) -> No
         assert [info.value for info in opened(language, evaluation_view=view).info] == [t(f"evaluation.{text}")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_a_run_with_its_figures(filled: Path, language: str) -> None:
     name = named(filled / "runs", "loose").name
@@ -121,6 +123,7 @@ def test_questions_are_filtered_and_opened_one_after_the_other(filled: Path) -> 
     assert "0 of 18 questions" in said(settled(page.run()))
 
 
+@pytest.mark.slow
 def test_a_row_that_is_chosen_in_the_table_is_opened(filled: Path) -> None:
     names = sorted((path.name for path in (filled / "runs").iterdir() if not list(path.glob("sweep*"))), reverse=True)
     page = opened(evaluation_part="made")
@@ -165,6 +168,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "told"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_run_is_a_sentence_and_the_others_open(filled: Path, spoil: Any, told: str) -> None:
     broken = named(filled / "runs", "loose")
@@ -190,6 +194,7 @@ def rewritten(run: Path, rows: list[dict[str, Any]]) -> None:
     (run / "run.json").write_text(json.dumps(tree), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_two_runs_are_compared_with_their_flips(filled: Path, language: str) -> None:
     loose, strict = (named(filled / "runs", name).name for name in ("loose", "strict"))
@@ -229,6 +234,7 @@ def test_runs_over_other_questions_are_not_compared(filled: Path) -> None:
     assert "compare two runs over the same dataset file" in said(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_a_sweep(filled: Path, language: str) -> None:
     page = opened(language, evaluation_view="sweeps")
@@ -340,7 +346,8 @@ def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations
 
 
 def test_the_feedback_of_the_chat_is_offered(folder: Path) -> None:
-    assert opened(evaluation_view="new").radio(key="new_source").options == ["Upload"]
+    uploads_and_paths = ["Upload", "A file on this machine"]
+    assert opened(evaluation_view="new").radio(key="new_source").options == uploads_and_paths
     state = folder / ".rag-ui"
     state.mkdir()
     (state / "feedback.json").write_bytes((made() / "beacons.json").read_bytes())
@@ -348,6 +355,7 @@ def test_the_feedback_of_the_chat_is_offered(folder: Path) -> None:
     assert "Questions: 18" in said(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_one_that_runs_shows_its_progress_and_is_cancelled(
     folder: Path, evaluations: Evaluations, language: str
@@ -414,6 +422,7 @@ def test_one_that_failed_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert [text.value for text in page.text] == ["![x](u) is gone", "put it back"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_gone_on_with(filled: Path, evaluations: Evaluations) -> None:
     run = named(filled / "runs", "loose")
     tree = json.loads((run / "run.json").read_text(encoding="utf-8"))

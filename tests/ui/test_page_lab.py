@@ -15,6 +15,8 @@ from rag.retrieval.retriever import Retriever
 from ui.jobs.background import Engines, engines
 from ui.settings import UiSettings
 
+pytestmark = pytest.mark.slow
+
 Set = Callable[..., UiSettings]
 
 

@@ -79,6 +79,7 @@ def said(page: AppTest) -> str:
     return "\n".join([*map(str, parts), *(frame.value.to_csv() for frame in page.dataframe)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_everything_there(indexed: Path, language: str) -> None:
     t, page = Texts(language), opened(language)
@@ -121,6 +122,7 @@ def test_a_configuration_that_is_none_is_a_sentence(folder: Path) -> None:
     assert "no such thing" in said(page)
 
 
+@pytest.mark.slow
 def test_answers_are_counted_without_a_word_of_them(indexed: Path) -> None:
     timings = {"search": 0.01, "generate": 0.5}
     answer = Answer("a secret question", "a secret answer", False, 0.5, timings=timings, usage=Usage(10, 5))
@@ -133,6 +135,7 @@ def test_answers_are_counted_without_a_word_of_them(indexed: Path) -> None:
     assert "in all,1,510.0,510.0" in text
 
 
+@pytest.mark.slow
 def test_a_doctor_that_does_not_answer_is_a_sentence(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(*_: object) -> list[Finding]:
         raise RagError("`rag doctor` took more than 180 s", "run it in a terminal")
@@ -192,6 +195,7 @@ def test_memory_and_recall_in_words() -> None:
     assert recall_text(Recall(1.0, 0, 0, 10, 1, 0), EN) == EN("system.recall_none")
 
 
+@pytest.mark.slow
 def test_the_doctor_in_a_process_of_its_own(tmp_path: Path) -> None:
     findings = ask_doctor(tmp_path / ".rag", "test", ())
     assert {"python", "index"} <= {finding.check for finding in findings}

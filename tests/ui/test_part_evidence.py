@@ -57,6 +57,7 @@ def test_a_source_opens_and_closes(index: Path) -> None:
     assert "<mark>" not in told(app)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_pdf_is_drawn_with_its_words_boxed(index: Path) -> None:
     answer = ask(index, "How long is the brass button held?", BRASS)
     app = opened(index, answer)
@@ -95,6 +96,7 @@ def test_a_file_that_is_gone_or_changed_is_said_and_its_text_shown(tmp_path: Pat
     assert not app.get("image") and "<mark>" in told(app)
 
 
+@pytest.mark.slow
 def test_a_document_that_was_removed_or_read_again_is_said(tmp_path: Path) -> None:
     index = make_index(tmp_path)
     answer = ask(index, "When is the pump tested?")

@@ -61,6 +61,7 @@ def test_reasons_and_notes_stand_in_lines_that_wrap(index: Path) -> None:
     assert not any("tokens" in str(cell) for cell in column(app.dataframe[0], "state"))
 
 
+@pytest.mark.slow
 def test_a_deeper_search_is_made_on_request(index: Path) -> None:
     app = opened(index, ask(index, QUESTION))
     app.toggle(key="a-why-deeper").set_value(True).run()
@@ -91,6 +92,7 @@ def test_a_deeper_search_applies_the_filter_of_the_question(index: Path) -> None
     assert {passage.source for passage in app.session_state["a-why-found"]} == {source}
 
 
+@pytest.mark.slow
 def test_the_engine_that_answered_is_asked_again(index: Path) -> None:
     answer = ask(index, QUESTION)
     given = {"index": index, "answer": answer, "assignments": ("prompt.max_tokens=1",), "glob": "*"}

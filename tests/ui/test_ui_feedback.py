@@ -110,6 +110,7 @@ def test_a_file_that_is_damaged_is_left_as_it_is(store: FeedbackStore, content: 
     assert store.cases_file.read_text() == content
 
 
+@pytest.mark.slow
 def test_processes_beside_each_other_lose_nothing(store: FeedbackStore) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom ui.storage.feedback import *\n"
@@ -146,6 +147,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(store: FeedbackStore, mon
     assert not list(store.cases_file.parent.glob(".feedback-*"))
 
 
+@pytest.mark.slow
 def test_rag_eval_runs_on_it(store: FeedbackStore, tmp_path: Path) -> None:
     store.add(case())
     store.add(Case("Who built the mountain railway?", "docs/pump.md", PUMP))

@@ -30,6 +30,7 @@ def test_a_file_stands_behind_the_password_and_under_the_policy() -> None:
         assert got.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.slow
 def test_warming_leaves_nothing_to_import_for_the_first_page() -> None:
     code = """
 import sys

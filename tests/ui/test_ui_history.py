@@ -39,6 +39,7 @@ def kept(chats: Chats, owner: str, *questions: str) -> Chat:
     return chat
 
 
+@pytest.mark.slow
 @given(
     turn=st.builds(
         Turn, TEXT, asked=st.floats(0, 1e10), shown=TEXT, stopped=st.booleans(), band=st.sampled_from(["", "high"]),

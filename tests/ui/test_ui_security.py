@@ -186,6 +186,7 @@ def test_a_log_in_from_another_site_and_a_huge_one_are_refused() -> None:
     assert asked.post("/login", data={"password": "x" * 100_000}).status_code == 413
 
 
+@pytest.mark.slow
 def test_after_wrong_passwords_an_address_waits_longer_each_time() -> None:
     now = [0.0]
     passwords = Passwords(PASSWORD, clock=lambda: now[0])

@@ -89,6 +89,7 @@ def noted() -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_kind_of_note_has_a_sentence_with_its_values_in_both_languages() -> None:
     made = noted()
     assert set(made) == set(get_args(NoteKind)) - {""}

@@ -173,7 +173,7 @@ def test_the_catalogue_has_every_word_of_the_plots() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_figures_in_language_and_theme(run: RunData, t: Texts, dark: bool) -> None:
     figures = run_figures(run.manifest, run.rows, t, dark=dark)
-    assert set(figures) == {"losses", "metrics", "risk", "latency", "recall"}
+    assert set(figures) == {"losses", "metrics", "risk", "latency"}
     told = figures["losses"].to_json()
     assert ("#b04a22" in told) is not dark
     assert json.loads(told)["layout"]["separators"][0] == ("," if t is RU else ".")
