@@ -85,7 +85,8 @@ def test_an_uploaded_pdf_answers_with_its_page_and_is_gone_when_deleted(
     page.get_by_text("The cited words are boxed.").wait_for(timeout=PATIENCE_MS)
     page.wait_for_function("""() => {  // what was opened comes into sight
         const { top } = document.querySelector('[class*="-viewer"]').getBoundingClientRect();
-        return top >= -1 && top < window.innerHeight; }""")
+        const { bottom } = document.querySelector('[data-testid="stHeader"]').getBoundingClientRect();
+        return top >= bottom - 1 && top < window.innerHeight; }""")
     cited = page.locator("mark").first.inner_text()
     assert cited == "Ada Brill" and cited in LINES[0]
     image = page.get_by_test_id("stImage").locator("img")

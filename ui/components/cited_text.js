@@ -15,13 +15,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.opened = data.opened;
 }
 
-// Keep the top of the source that was opened in sight while it is drawn: a page's image comes late and pushes all else
-// about, and Streamlit follows a chat's end. Not longer than four seconds, and not against the user.
+// Keep the top of the source that was opened in sight, below the page's header, while it is drawn: a page's image comes
+// late and pushes all else about, and Streamlit follows a chat's end. Not longer than four seconds, and not against the
+// user.
 function reveal(name) {
   const look = () => {
     const viewer = document.querySelector("." + name);
-    const top = viewer ? viewer.getBoundingClientRect().top : 0;
-    if (top < 0 || top > window.innerHeight / 2) viewer.scrollIntoView({ block: "start" });
+    if (!viewer) return;
+    const header = document.querySelector('[data-testid="stHeader"]')?.offsetHeight ?? 0;
+    const top = viewer.getBoundingClientRect().top;
+    viewer.style.scrollMarginTop = header + "px";
+    if (top < header - 1 || top > window.innerHeight / 2) viewer.scrollIntoView({ block: "start" });
   };
   const watch = setInterval(look, 200);
   const stop = () => clearInterval(watch);
