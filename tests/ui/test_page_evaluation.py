@@ -317,7 +317,7 @@ def test_a_choice_stays_shown_in_another_language(folder: Path) -> None:
 
 def test_a_file_that_is_none_is_a_sentence(folder: Path) -> None:
     page = opened(evaluation_view="new")
-    page.file_uploader(key="new_file").set_value(("q.jsonl", b'{"question": 3}', "application/json"))
+    page.file_uploader(key="new_file").set_value(("q.jsonl", b'{"question": 3, "answers": []}', "application/json"))
     page = settled(page.run())
     assert '"question" must be a non-blank text' in said(page)
     assert not page.button
