@@ -191,6 +191,12 @@ def preview(text: str, chunks: Sequence[ChunkRow], start: int, end: int) -> str:
         covering = [number for number, chunk in near if chunk.start <= left and right <= chunk.end]
         if left in begins:
             pieces.append(f'<span class="number">{begins[left]}</span>')
-        shade = "both" if len(covering) > 1 else ("odd" if covering[0] % 2 else "even") if covering else "none"
-        pieces.append(f'<span class="{shade}">{escape(text[left:right])}</span>')
+        pieces.append(f'<span class="{_shade(covering)}">{escape(text[left:right])}</span>')
     return f'<div class="doc-text">{"".join(pieces)}</div>'
+
+
+def _shade(covering: Sequence[int]) -> str:
+    """Return the class of a stretch of text that the chunks of these numbers cover."""
+    if len(covering) > 1:
+        return "both"
+    return ("odd" if covering[0] % 2 else "even") if covering else "none"
