@@ -6,9 +6,7 @@ An embedder counts the tokens of a text and states how many it reads, so that th
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,13 +42,6 @@ class EmbeddingWork:
 
     tokens: int = 0
     tokenising: float = 0.0
-
-    @contextmanager
-    def measured(self) -> Iterator[None]:
-        """Add the time of a block that makes tokens."""
-        started = time.perf_counter()
-        yield
-        self.tokenising += time.perf_counter() - started
 
 
 class Embedder(Protocol):
