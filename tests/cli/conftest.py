@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Rag, Ran
 from fpdf import FPDF
+from training_samples import tiny_encoder
 
 from rag.cli.main import main
 
@@ -47,6 +48,12 @@ def write_corpus(folder: Path) -> None:
         pdf.add_page()
         pdf.cell(text=page)
     pdf.output(str(folder / "pump.pdf"))
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder without trained weights."""
+    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
 @pytest.fixture(scope="session")

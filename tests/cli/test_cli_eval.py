@@ -12,41 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import squad_samples
 from cli_runner import Rag
+from squad_samples import NAMES, question_about
 
 from rag.generation.fake import FakeCompleter
-
-NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Juniper", "Larch", "Maple", "Oak")
-
-
-def squad(*, impossible: bool = False) -> dict[str, Any]:
-    """Twelve invented beacons, two questions each; with ``impossible``, a third that no text answers."""
-    articles = []
-    for number, name in enumerate(NAMES):
-        text = f"The beacon of {name} is {20 + number} metres tall. The lamp of {name} was lit in {1850 + number}."
-        qas = [
-            _qa(f"{name}-tall", f"How many metres tall is the beacon of {name}?", f"{20 + number} metres", text),
-            _qa(f"{name}-lit", f"When was the lamp of {name} lit?", str(1850 + number), text),
-        ]
-        if impossible:
-            qas.append({"id": f"{name}-who", "question": f"Who painted {name}?", "is_impossible": True, "answers": []})
-        articles.append({"title": name, "paragraphs": [{"context": text, "qas": qas}]})
-    return {"version": "v2.0" if impossible else "1.1", "data": articles}
-
-
-def _qa(key: str, question: str, answer: str, text: str) -> dict[str, Any]:
-    return {"id": key, "question": question, "answers": [{"text": answer, "answer_start": text.index(answer)}]}
 
 
 @pytest.fixture
 def beacons(work: Path) -> str:
-    (work / "beacons.json").write_text(json.dumps(squad()), encoding="utf-8")
+    (work / "beacons.json").write_text(json.dumps(squad_samples.beacons()), encoding="utf-8")
     return "beacons.json"
 
 
 @pytest.fixture
 def beacons2(work: Path) -> str:
-    (work / "beacons2.json").write_text(json.dumps(squad(impossible=True)), encoding="utf-8")
+    (work / "beacons2.json").write_text(json.dumps(squad_samples.beacons(impossible=True)), encoding="utf-8")
     return "beacons2.json"
 
 
@@ -237,7 +218,10 @@ def test_questions_over_the_users_own_index(indexed: Path, rag: Rag) -> None:
 
 def test_paragraphs_of_a_question_file_are_looked_up_in_the_users_own_index(indexed: Path, rag: Rag) -> None:
     held, moon = "Wipe the lantern glass with vinegar every Friday.", "The moon is grey."
-    about = {held: _qa("a", "What is the glass wiped with?", "vinegar", held), moon: _qa("b", "What?", "grey", moon)}
+    about = {
+        held: question_about("a", "What is the glass wiped with?", "vinegar", held),
+        moon: question_about("b", "What?", "grey", moon),
+    }
     data = [{"title": "A", "paragraphs": [{"context": text, "qas": [qa]}]} for text, qa in about.items()]
     (indexed / "own.json").write_text(json.dumps({"version": "1.1", "data": data}), encoding="utf-8")
     ran = rag("eval", "own.json", "--index", ".rag", "--json")

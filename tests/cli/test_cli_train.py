@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cli_runner import ENTRY_POINT, Rag, environment, error_of, process
 from filelock import FileLock
-from training_samples import tiny_encoder, write_squad
+from training_samples import write_squad
 
 from rag.cli.train import progress_line
 from rag.errors import InputError
@@ -30,11 +30,6 @@ window: {size: 64, stride: 8, question: 16, answer: 8}
 training: {epochs: 2, batch_size: 8, evaluate_every: 3, save_every: 3, log_every: 2}
 """
 COMMAND = ("train", "reader", "c.yaml")
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
 @pytest.fixture

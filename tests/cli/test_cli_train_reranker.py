@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import ENTRY_POINT, Rag, environment, error_of
-from training_samples import tiny_encoder, write_squad
+from training_samples import write_squad
 
 FILE = """\
 encoder: ./tiny
@@ -21,11 +21,6 @@ length: 48
 training: {epochs: 1, batch_size: 8, evaluate_every: 8, save_every: 8, log_every: 4}
 """
 COMMAND = ("train", "reranker", "c.yaml")
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
 @pytest.fixture

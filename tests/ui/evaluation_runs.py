@@ -7,43 +7,20 @@ import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+
+from squad_samples import NAMES, beacons
 
 from rag.cli.main import main
 
 HOSTILE = '<img src=x onerror=alert(1)> ![x](http://evil.example/x) [y](javascript:1) $x^2$ :red[z] "&amp;"'
-NAMES = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir")
-
-
-def squad() -> dict[str, Any]:
-    """Six beacons, two questions each, one of them hostile, and as many that no text answers."""
-    articles = []
-    for number, name in enumerate(NAMES):
-        text = f"The beacon of {name} is {20 + number} metres tall. {HOSTILE} "
-        text += f"The lamp of {name} was lit in {1850 + number}."
-        qas = [
-            _qa(
-                f"{name}-tall",
-                f"How many metres tall is the beacon of {name}? {HOSTILE}",
-                f"{20 + number} metres",
-                text,
-            ),
-            _qa(f"{name}-lit", f"When was the lamp of {name} lit?", str(1850 + number), text),
-            {"id": f"{name}-who", "question": f"Who painted {name}?", "is_impossible": True, "answers": []},
-        ]
-        articles.append({"title": name, "paragraphs": [{"context": text, "qas": qas}]})
-    return {"version": "v2.0", "data": articles}
-
-
-def _qa(key: str, question: str, answer: str, text: str) -> dict[str, Any]:
-    return {"id": key, "question": question, "answers": [{"text": answer, "answer_start": text.index(answer)}]}
 
 
 @cache
 def made() -> Path:
     """A folder with ``beacons.json`` and ``runs``: two runs, and a sweep of two points."""
     folder = Path(mkdtemp(prefix="rag-ui-runs-"))
-    (folder / "beacons.json").write_text(json.dumps(squad()), encoding="utf-8")
+    data = beacons(NAMES[:6], impossible=True, extra=f"{HOSTILE} ")
+    (folder / "beacons.json").write_text(json.dumps(data), encoding="utf-8")
     common = [str(folder / "beacons.json"), "--config", "test", "--out", str(folder / "runs")]
     assert main(["eval", *common, "--name", "loose"]) == 0
     assert main(["eval", *common, "--name", "strict", "--set", "retrieval.min_relevance=0.6"]) == 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from evaluation_runs import HOSTILE, copied, made, named
+from page_runs import said, settled
 from streamlit.testing.v1 import AppTest
 
 import ui.jobs.evaluations
@@ -63,23 +64,6 @@ def opened(language: str = "en", **state: Any) -> AppTest:
     for key, value in state.items():
         page.session_state[key] = value
     return settled(page.run())
-
-
-def settled(page: AppTest) -> AppTest:
-    for _ in range(100):
-        assert not page.exception
-        if not page.get("status"):
-            return page
-        time.sleep(0.2)
-        page.run()
-    raise AssertionError("the page is still at it")
-
-
-def said(page: AppTest) -> str:
-    """Everything that the page says in text, tables included."""
-    parts = [e.value for kind in ("text", "caption", "markdown", "info", "subheader") for e in page.get(kind)]
-    parts += [frame.value.to_csv() for frame in page.dataframe]
-    return "\n".join(map(str, parts))
 
 
 @pytest.mark.slow

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
+from page_runs import said, settled
 from streamlit.testing.v1 import AppTest
 
 import ui.pages.system
@@ -62,21 +62,6 @@ def opened(language: str = "en") -> AppTest:
     page = AppTest.from_function(script, default_timeout=60)
     page.session_state["language"] = language
     return settled(page.run())
-
-
-def settled(page: AppTest) -> AppTest:
-    for _ in range(100):
-        assert not page.exception
-        if not page.get("status"):
-            return page
-        time.sleep(0.2)
-        page.run()
-    raise AssertionError("the page is still at it")
-
-
-def said(page: AppTest) -> str:
-    parts = [e.value for kind in ("text", "caption", "markdown", "subheader") for e in page.get(kind)]
-    return "\n".join([*map(str, parts), *(frame.value.to_csv() for frame in page.dataframe)])
 
 
 @pytest.mark.slow
