@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from rag.answering.answerer import Answerer
 from rag.config import Config
 from rag.errors import InputError
-from rag.generation.prompt_builder import Packer
+from rag.generation.prompt_builder import Packed, Packer
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved, Retriever
 from rag.types import Answer, Passage
@@ -27,7 +27,6 @@ _DEEPEST = 20_000  # chunks looked through for a rank beyond the candidates
 _WEIGHTS = tuple(n / 20 for n in range(21))
 _BUDGETS = (512, 1024, 2048, 4096, 8192)
 
-MakeRetriever = Callable[[Config], Retriever]
 MakePacker = Callable[[Config], Packer]
 
 
@@ -94,19 +93,14 @@ def why(
     """
     ids = _expected_chunks(retriever, expected, page)
     if only is not None and ids.isdisjoint(retriever.reader.store.chunk_ids(only.selection()).tolist()):
-        return Why(question, _kept_out(retriever, ids), "filter", ())
-    if only is not None:
-        retriever = retriever.filtered(only)
-
-    def make_retriever(changed: Config) -> Retriever:
-        return retriever.with_settings(changed.retrieval)
-
-    standing = _standing(question, ids, config, retriever, make_packer(config))
+        kept_out = Standing(_unfound(retriever, ids), None, None, False, None, False, False, None)
+        return Why(question, kept_out, "filter", ())
+    search = _Search(question, ids, retriever if only is None else retriever.filtered(only), make_packer)
+    standing = search.standing(config)
     changes: tuple[Change, ...] = ()
     if not standing.shown:
-        tried = _candidates(question, ids, standing, config, make_retriever)
-        found = (c for c in tried if _shows(question, ids, _with(config, c.settings), make_retriever, make_packer))
-        changes = tuple(_one_of_each(found))
+        tried = search.candidates(standing, config)
+        changes = tuple(_one_of_each(c for c in tried if search.shows(_with(config, c.settings))))
     return Why(question, standing, _lost_at(standing), changes)
 
 
@@ -136,38 +130,90 @@ def _expected_chunks(retriever: Retriever, expected: str, page: int | None) -> s
     return ids
 
 
-def _standing(question: str, ids: set[int], config: Config, retriever: Retriever, packer: Packer) -> Standing:
-    part = config.retrieval
-    found = retriever.retrieve(question, k=2 * part.candidates, depth=part.candidates)
-    fused = next((n for n, p in enumerate(found.passages, start=1) if p.stands_for(ids)), None)
-    everything = min(len(retriever.reader.store.chunk_ids()), _DEEPEST)
-    wide = retriever.retrieve(question, k=2 * everything, depth=everything).passages
-    expected = [p for p in wide if p.stands_for(ids)]
-    passage = found.passages[fused - 1] if fused else expected[0] if expected else _unfound(retriever, ids)
-    top = found.passages[: part.k]
-    relevant = found.relevance >= config.least_relevance()
-    packed = packer(question, top) if top and relevant else None
-    retrieved = fused is not None and fused <= part.k
-    dropped = None
-    if retrieved and not relevant:
-        dropped = f"the best cosine, {found.relevance:.2f}, is below retrieval.min_relevance"
-    elif retrieved and packed is not None:
-        dropped = next((d.reason.text for d in packed.dropped if d.passage.id == passage.id), None)
-    return Standing(
-        passage,
-        dense=min((p.dense_rank for p in expected if p.dense_rank), default=None),
-        lexical=min((p.lexical_rank for p in expected if p.lexical_rank), default=None),
-        candidate=fused is not None,
-        fused=fused,
-        retrieved=retrieved,
-        shown=packed is not None and any(p.stands_for(ids) for p in packed.shown),
-        dropped=dropped,
-        turned_away=not relevant,
-    )
+@dataclass(frozen=True)
+class _Search:
+    """The question and the ids of the expected chunks, followed under any configuration."""
+
+    question: str
+    ids: set[int]
+    retriever: Retriever
+    make_packer: MakePacker
+
+    def retrieve(self, config: Config, depth: int | None = None) -> Retrieved:
+        """Retrieve as configured, or all of the first ``depth`` chunks of both indexes."""
+        k = None if depth is None else 2 * depth
+        return self.retriever.with_settings(config.retrieval).retrieve(self.question, k=k, depth=depth)
+
+    def expected(self, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:
+        """Return the expected ones of the passages, each with its rank."""
+        return [(rank, p) for rank, p in enumerate(passages, start=1) if p.stands_for(self.ids)]
+
+    def standing(self, config: Config) -> Standing:
+        """Return where the best expected chunk stands."""
+        part = config.retrieval
+        found = self.retrieve(config, part.candidates)
+        everything = min(len(self.retriever.reader.store.chunk_ids()), _DEEPEST)
+        anywhere = [passage for _, passage in self.expected(self.retrieve(config, everything).passages)]
+        candidates = self.expected(found.passages)
+        fused = candidates[0][0] if candidates else None
+        best = [*(passage for _, passage in candidates), *anywhere]
+        passage = best[0] if best else _unfound(self.retriever, self.ids)
+        relevant = found.relevance >= config.least_relevance()
+        top = found.passages[: part.k]
+        packed = self.make_packer(config)(self.question, top) if top and relevant else None
+        return Standing(
+            passage,
+            dense=min((p.dense_rank for p in anywhere if p.dense_rank), default=None),
+            lexical=min((p.lexical_rank for p in anywhere if p.lexical_rank), default=None),
+            candidate=fused is not None,
+            fused=fused,
+            retrieved=fused is not None and fused <= part.k,
+            shown=packed is not None and bool(self.expected(packed.shown)),
+            dropped=_dropped(passage, top, packed, found.relevance),
+            turned_away=not relevant,
+        )
+
+    def shows(self, config: Config) -> bool:
+        """Return whether a configuration shows an expected chunk to the generator."""
+        found = self.retrieve(config)
+        if found.relevance < config.least_relevance():
+            return False
+        return bool(self.expected(self.make_packer(config)(self.question, found.passages).shown))
+
+    def candidates(self, standing: Standing, config: Config) -> Iterator[Change]:
+        """Yield changes to try, those of one setting before those of two."""
+        part = config.retrieval
+        ranks = [rank for rank in (standing.dense, standing.lexical) if rank is not None]
+        base: dict[str, int | float] = {}
+        fused = standing.fused
+        if not standing.candidate and ranks:
+            base = {"retrieval.candidates": min(2000, *ranks)}
+            yield Change(base)
+            wider = _with(config, base)
+            fused = next(iter(self.expected(self.retrieve(wider, wider.retrieval.candidates).passages)), (None,))[0]
+        if standing.turned_away:
+            # The best cosine of this question, rounded down: the gate would let it pass.
+            best = self.retrieve(_with(config, base)).relevance
+            base = {**base, "retrieval.min_relevance": math.floor(best * 100) / 100}
+            yield Change(base)
+        if fused is not None and fused > part.k:
+            for weight in sorted(_WEIGHTS, key=lambda w: abs(w - part.dense_weight)):
+                if weight != part.dense_weight:
+                    yield Change({**base, "retrieval.dense_weight": weight})
+            base["retrieval.k"] = min(fused, 1000)
+            yield Change(base)
+        for budget in _BUDGETS:
+            if budget > config.prompt.context_tokens:
+                yield Change({**base, "prompt.context_tokens": budget})
 
 
-def _kept_out(retriever: Retriever, ids: set[int]) -> Standing:
-    return Standing(_unfound(retriever, ids), None, None, False, None, False, False, None)
+def _dropped(passage: Passage, retrieved: Sequence[Passage], packed: Packed | None, relevance: float) -> str | None:
+    """Return why a retrieved passage is not in the prompt; None if it is, or was not retrieved."""
+    if passage not in retrieved:
+        return None
+    if packed is None:
+        return f"the best cosine, {relevance:.2f}, is below retrieval.min_relevance"
+    return next((d.reason.text for d in packed.dropped if d.passage.id == passage.id), None)
 
 
 def _unfound(retriever: Retriever, ids: set[int]) -> Passage:
@@ -195,40 +241,6 @@ def _lost_at(standing: Standing) -> str | None:
     return "fusion"
 
 
-def _candidates(
-    question: str, ids: set[int], standing: Standing, config: Config, make: MakeRetriever
-) -> Iterator[Change]:
-    """Yield changes to try, those of one setting before those of two."""
-    part = config.retrieval
-    ranks = [rank for rank in (standing.dense, standing.lexical) if rank is not None]
-    base: dict[str, int | float] = {}
-    fused = standing.fused
-    if not standing.candidate and ranks:
-        base = {"retrieval.candidates": min(2000, *ranks)}
-        yield Change(base)
-        fused = _fused_rank(question, ids, _with(config, base), make)
-    if standing.turned_away:
-        # The best cosine of this question, rounded down: the gate would let it pass.
-        best = make(_with(config, base)).retrieve(question).relevance
-        base = {**base, "retrieval.min_relevance": math.floor(best * 100) / 100}
-        yield Change(base)
-    if fused is not None and fused > part.k:
-        for weight in sorted(_WEIGHTS, key=lambda w: abs(w - part.dense_weight)):
-            if weight != part.dense_weight:
-                yield Change({**base, "retrieval.dense_weight": weight})
-        base["retrieval.k"] = min(fused, 1000)
-        yield Change(base)
-    for budget in _BUDGETS:
-        if budget > config.prompt.context_tokens:
-            yield Change({**base, "prompt.context_tokens": budget})
-
-
-def _fused_rank(question: str, ids: set[int], config: Config, make: MakeRetriever) -> int | None:
-    depth = config.retrieval.candidates
-    found = make(config).retrieve(question, k=2 * depth, depth=depth).passages
-    return next((n for n, p in enumerate(found, start=1) if p.stands_for(ids)), None)
-
-
 def _one_of_each(found: Iterator[Change]) -> Iterator[Change]:
     """Keep the first change of each kind, and stop at the third."""
     seen: set[tuple[str, ...]] = set()
@@ -239,15 +251,6 @@ def _one_of_each(found: Iterator[Change]) -> Iterator[Change]:
             yield change
         if len(seen) == 3:
             return
-
-
-def _shows(
-    question: str, ids: set[int], config: Config, make_retriever: MakeRetriever, make_packer: MakePacker
-) -> bool:
-    found = make_retriever(config).retrieve(question)
-    if found.relevance < config.least_relevance():
-        return False
-    return any(p.stands_for(ids) for p in make_packer(config)(question, found.passages).shown)
 
 
 def _with(config: Config, settings: dict[str, int | float]) -> Config:
