@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -94,56 +94,39 @@ GROUPS = {
 
 
 class _TableGroup(TyperGroup):
-    """A group whose commands come from :data:`COMMANDS`. The root group is called ``rag``."""
+    """A group whose commands come from :data:`COMMANDS`, each imported when it is needed. The root has no row."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        name = self.name or ""
-        self.commands = _Commands("" if name == "rag" else name)
-        self._default = GROUPS[name].default if name in GROUPS else ""
+    @property
+    def _prefix(self) -> str:
+        return f"{self.name} " if self.name in GROUPS else ""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature of click
+        """Return the names in the order of the table."""
+        rows = (row.name.removeprefix(self._prefix) for row in COMMANDS if row.name.startswith(self._prefix))
+        return list(dict.fromkeys(name.split()[0] for name in rows))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature of click
+        """Return a command or a group, None if there is none."""
+        if not self._prefix and cmd_name in GROUPS:
+            group = GROUPS[cmd_name]
+            return typer.main.get_group(
+                typer.Typer(
+                    name=cmd_name, cls=_TableGroup, no_args_is_help=True, help=group.help, epilog=group.epilog or None
+                )
+            )
+        for row in COMMANDS:
+            if row.name == self._prefix + cmd_name:
+                single = typer.Typer(add_completion=False)
+                single.command(cmd_name)(getattr(import_module(row.module), row.function))
+                return typer.main.get_command(single)
+        return None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Insert the default command if the first argument names no command."""
-        if self._default and args and args[0] not in self.commands and args[0] != "--help":
-            args = [self._default, *args]
+        default = GROUPS[self.name].default if self.name in GROUPS else ""
+        if default and args and args[0] not in self.list_commands(ctx) and args[0] != "--help":
+            args = [default, *args]
         return super().parse_args(ctx, args)
-
-
-class _Commands(MutableMapping[str, Any]):
-    """The commands of one group by name, in the order of the table. Each is imported when it is looked up."""
-
-    def __init__(self, group: str) -> None:
-        self._prefix = f"{group} " if group else ""
-
-    def __iter__(self) -> Iterator[str]:
-        names = (row.name.removeprefix(self._prefix) for row in COMMANDS if row.name.startswith(self._prefix))
-        return iter(dict.fromkeys(name.split()[0] for name in names))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def __getitem__(self, name: str) -> Any:
-        if not self._prefix and name in GROUPS:
-            return _group(name)
-        row = next((row for row in COMMANDS if row.name == self._prefix + name), None)
-        if row is None:
-            raise KeyError(name)
-        single = typer.Typer(add_completion=False)
-        single.command(name)(getattr(import_module(row.module), row.function))
-        return typer.main.get_command(single)
-
-    def __setitem__(self, name: str, command: object) -> None:
-        raise TypeError(f"add a row for {name!r} to COMMANDS")
-
-    def __delitem__(self, name: str) -> None:
-        raise TypeError(f"remove the row of {name!r} from COMMANDS")
-
-
-def _group(name: str) -> TyperGroup:
-    row = GROUPS[name]
-    return typer.main.get_group(
-        typer.Typer(name=name, cls=_TableGroup, no_args_is_help=True, help=row.help, epilog=row.epilog or None)
-    )
 
 
 app = typer.Typer(

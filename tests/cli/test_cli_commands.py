@@ -667,9 +667,10 @@ def test_version(work: Path, rag: Rag) -> None:
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, command in sorted(group.commands.items()):
+    for name in sorted(group.list_commands(None)):
+        command = group.get_command(None, name)
         yield (*path, name), command
-        if hasattr(command, "commands"):
+        if hasattr(command, "list_commands"):
             yield from commands(command, (*path, name))
 
 
