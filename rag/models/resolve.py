@@ -16,8 +16,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ __all__ = [
     "bundled_problem",
     "cache_folder",
     "cached_folder",
+    "installed",
     "is_offline",
     "local_model",
     "resolve_model",
@@ -133,6 +136,15 @@ def cache_folder() -> Path:
     """Return the folder for converted models: ``$RAG_CACHE``, or the user's cache folder."""
     given = os.environ.get("RAG_CACHE")
     return Path(given) if given else user_cache_path("rag-qa")
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    versions = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def bundled_problem(name: str) -> str | None:

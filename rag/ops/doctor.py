@@ -7,18 +7,17 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from indexes import FormatTooNewError, FormatTooOldError, IndexMissingError, StoreError
+from indexes import IndexMissingError
 from indexes.store.database import journal_mode
 from rag.config import Config
 from rag.embedding.int8 import int8_obstacle
-from rag.errors import NEW_FOLDER, RagError
+from rag.errors import FAILURES, NEW_FOLDER, RagError, explain
 from rag.factory import through_graph
 from rag.generation.registry import GENERATORS
-from rag.models.resolve import BUNDLED, bundled_problem, cache_folder, is_offline, resolve_model
+from rag.models.resolve import BUNDLED, bundled_problem, cache_folder, installed, is_offline, resolve_model
 from rag.text import counted, documents_by_state
 from rag.types import Finding
 
@@ -53,24 +52,10 @@ def examine(config: Config, index: Path) -> list[Finding]:
 
 def _explained(error: Exception) -> tuple[str, str]:
     """Return the message and the fix for an error that stopped a check."""
-    if isinstance(error, RagError):
-        return error.message, error.remedy
-    if isinstance(error, sqlite3.OperationalError):
-        if "locked" in str(error):
-            return "another process is writing it", "wait until it is done and run `rag doctor` again"
-        return f"the database cannot be used: {error}", "check the disk's free space and permissions"
-    if isinstance(error, OSError) and not isinstance(error, ImportError):
-        return f"{error.filename or 'a file'} cannot be used: {error.strerror}", "check path and permissions"
+    if isinstance(error, FAILURES) and not isinstance(error, ImportError):
+        failure = explain(error)
+        return failure.message, failure.remedy
     return f"{type(error).__name__}: {error}", "run `make install` again"
-
-
-def _version(*names: str) -> str | None:
-    for name in names:
-        try:
-            return f"{name} {version(name)}"
-        except PackageNotFoundError:
-            continue
-    return None
 
 
 def _python() -> Iterator[Finding]:
@@ -98,7 +83,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _faiss() -> Iterator[Finding]:
-    found = [name for name in ("faiss-cpu", "faiss-gpu") if _version(name)]
+    found = installed("faiss-cpu", "faiss-gpu")
     if not found:
         yield Finding("faiss", "fail", "not installed", "run `make install`, or `pip install faiss-cpu`")
         return
@@ -108,7 +93,8 @@ def _faiss() -> Iterator[Finding]:
         return
     from indexes.search.dense_faiss import gpu_count, load_faiss
 
-    yield Finding("faiss", "ok", f"{_version(found[0])}, {gpu_count(load_faiss())} GPUs")
+    [(package, number)] = found.items()
+    yield Finding("faiss", "ok", f"{package} {number}, {gpu_count(load_faiss())} GPUs")
 
 
 def _gpu(config: Config) -> Iterator[Finding]:
@@ -144,7 +130,7 @@ def _gpu(config: Config) -> Iterator[Finding]:
 
 
 def _tantivy() -> Iterator[Finding]:
-    yield Finding("tantivy", "ok", str(_version("tantivy")))
+    yield Finding("tantivy", "ok", f"tantivy {installed('tantivy')['tantivy']}")
 
 
 def _generator(config: Config) -> Iterator[Finding]:
@@ -218,14 +204,6 @@ def _index(config: Config, index: Path) -> Iterator[Finding]:
             problems, counts = opened.verify(), opened.store.counts()
     except IndexMissingError:
         yield Finding("index", "warn", f"none in {index} yet", "run `rag ingest PATH`")
-        return
-    except StoreError as error:
-        fix = NEW_FOLDER
-        if isinstance(error, FormatTooNewError):
-            fix = "install a newer version of rag-qa"
-        elif isinstance(error, FormatTooOldError):
-            fix = "ingest the documents into a new folder: `rag ingest PATH --index NEW`"
-        yield Finding("index", "fail", str(error), fix)
         return
     if problems:
         fix = "rag index verify --repair" if all(p.repairable for p in problems) else NEW_FOLDER

@@ -6,9 +6,10 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from rag.models.resolve import installed
 
 __all__ = ["Memory", "git_commit", "hardware", "memory", "packages"]
 
@@ -27,13 +28,7 @@ class Memory:
 
 def packages() -> dict[str, str]:
     """Return the versions of the installed packages that results depend on."""
-    found = {"python": platform.python_version()}
-    for name in _NAMED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **installed(*_NAMED)}
 
 
 def hardware() -> dict[str, Any]:

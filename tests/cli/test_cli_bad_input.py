@@ -894,8 +894,8 @@ def test_the_doctor_does_not_take_a_busy_database_for_a_broken_installation(
     assert finding == {
         "check": "index",
         "state": "fail",
-        "found": "another process is writing it",
-        "fix": "wait until it is done and run `rag doctor` again",
+        "found": "the index's database cannot be used: database is locked",
+        "fix": "wait for the other process and try again",
     }
 
 
