@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +15,13 @@ import typer
 
 from rag.cli.options import AsJson
 from rag.cli.output import note, out, out_json
-from rag.cli.progress import on_terminal, progress
+from rag.cli.progress import duration, on_terminal, progress
 from rag.errors import MissingPackageError
 from rag.text import counted
 
 if TYPE_CHECKING:
+    from rag.embedding.base import Embedder
     from rag.training.config import ReaderConfig, RerankerConfig
-    from rag.training.data.hard_negatives import Embed
     from rag.training.run_directory import TrainedFolder
     from rag.training.trainer import Progress
 
@@ -78,12 +79,7 @@ def reranker(
 def finish(
     config: Annotated[Path, typer.Argument(help="The training file of a finished training.", metavar="CONFIG.yaml")],
     to: Annotated[Path, typer.Option("--to", help="The folder to write.", metavar="FOLDER")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="Set one value of the training file, as for `rag train reader`.", metavar="KEY=VALUE"
-        ),
-    ] = None,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a trained reader's choice and confidence on held-back questions, and write its int8 graph.
@@ -150,30 +146,28 @@ def _train_reader(config: ReaderConfig, resume: bool, say: Say, show: Show) -> T
     def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:
         return best_over(exact_match, given, golds), best_over(f1, given, golds)
 
-    embed = _embedder() if "dense" in config.hard_negatives else None
+    embed = _embed if "dense" in config.hard_negatives else None
     return train_reader(config, judge, embed=embed, resume=resume, say=say, watch=show)
 
 
 def _train_reranker(config: RerankerConfig, resume: bool, say: Say, show: Show) -> TrainedFolder:
     from rag.training.reranker import train_reranker
 
-    embed = _embedder() if "dense" in config.hard_negatives else None
+    embed = _embed if "dense" in config.hard_negatives else None
     return train_reranker(config, embed=embed, resume=resume, say=say, watch=show)
 
 
-def _embedder() -> Embed:
-    """Return a function that embeds with the bundled model, which is loaded when the first text comes."""
-    loaded: list[Any] = []
+def _embed(texts: Sequence[str]) -> Any:
+    """Embed with the bundled model, which is loaded for the first text."""
+    return _embedder().embed_passages(texts)
 
-    def embed(texts: Sequence[str]) -> Any:
-        from rag.embedding.base import EmbedderSettings
-        from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 
-        if not loaded:
-            loaded.append(SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm")))
-        return loaded[0].embed_passages(texts)
+@cache
+def _embedder() -> Embedder:
+    from rag.embedding.base import EmbedderSettings
+    from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 
-    return embed
+    return SentenceTransformerEmbedder(EmbedderSettings("bundled:minilm"))
 
 
 @contextmanager
@@ -224,15 +218,9 @@ def progress_line(progress: Progress) -> str:
 
 
 def _speed(progress: Progress, loss: float | None) -> str:
-    told = [] if loss is None else [f"loss {loss:.3f}"]
-    told += [f"{progress.examples_per_s:,.1f} examples/s", f"{progress.tokens_per_s:,.0f} tokens/s"]
-    return " · ".join([*told, f"{_duration(progress.seconds_left)} left"])
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+    figures = [] if loss is None else [f"loss {loss:.3f}"]
+    figures += [f"{progress.examples_per_s:,.1f} examples/s", f"{progress.tokens_per_s:,.0f} tokens/s"]
+    return " · ".join([*figures, f"{duration(progress.seconds_left)} left"])
 
 
 def _figures(figures: Any) -> str:
@@ -250,7 +238,7 @@ def _summary(trained: TrainedFolder) -> Iterator[str]:
     yield f"best at step {record['best']['step']:,}, over {watched}:"
     yield f"  {_figures(record['best'])}"
     speed = record["speed"]
-    line = f"{counted(record['figures']['steps'], 'step')}, {_duration(record['seconds'])}"
+    line = f"{counted(record['figures']['steps'], 'step')}, {duration(record['seconds'])}"
     if "examples_per_s" in speed:
         line += f" · {speed['examples_per_s']:,.1f} examples/s and {speed['tokens_per_s']:,.0f} tokens/s"
     line += f" in {speed['precision']}"

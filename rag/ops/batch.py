@@ -28,7 +28,7 @@ from rag.types import Answer
 if TYPE_CHECKING:
     from rag.knowledge_base import KnowledgeBase
 
-__all__ = ["BatchPlan", "BatchReport", "answer_file", "answer_planned", "plan_batch"]
+__all__ = ["BatchPlan", "BatchReport", "answer_planned", "plan_batch"]
 
 _LINE_BEGINS = '{"line": '
 _WINDOW = 64  # questions in flight: enough to fill an engine, little enough to lose
@@ -87,7 +87,7 @@ def plan_batch(
         raise InputError(
             f"{out} cannot be written: there is no folder {out.parent}", "make the folder, or correct --out"
         )
-    kept, replaced = _resume(out, lines, (config_digest, _told_filter(only), generation))
+    kept, replaced = _resume(out, lines, (config_digest, _filter_texts(only), generation))
     waiting = [line for line in lines if line.number not in kept]
     return BatchPlan(out, config_digest, only, kept, waiting, replaced)
 
@@ -97,9 +97,9 @@ def answer_planned(
 ) -> BatchReport:
     """Do what is planned. ``knowledge_base`` may be None where the plan is idle."""
     report = BatchReport(resumed=len(plan.kept), replaced=plan.replaced)
-    tell = progress or (lambda *_: None)
+    show = progress or (lambda *_: None)
     done, total = len(plan.kept), len(plan.kept) + len(plan.waiting)
-    tell(done, total)
+    show(done, total)
     _rewrite(plan.out, plan.kept.values())
     for start in range(0, len(plan.waiting), _WINDOW):
         window = plan.waiting[start : start + _WINDOW]
@@ -110,26 +110,11 @@ def answer_planned(
         with _writable(plan.out), plan.out.open("a", encoding="utf-8", errors="replace") as handle:
             handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         done += len(window)
-        tell(done, total)
+        show(done, total)
     if plan.kept and plan.waiting:
         text = plan.out.read_text(encoding="utf-8").removesuffix("\n")
         _rewrite(plan.out, sorted(text.split("\n"), key=lambda line: int(json.loads(line)["line"])))
     return report
-
-
-def answer_file(
-    knowledge_base: KnowledgeBase,
-    questions: Path,
-    out: Path,
-    *,
-    config_digest: str,
-    only: Filter | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> BatchReport:
-    """Answer every line of ``questions`` into ``out``. Raises what :func:`plan_batch` and the generator raise."""
-    generation = knowledge_base.retriever.reader.store.generation
-    plan = plan_batch(questions, out, config_digest=config_digest, only=only, generation=generation)
-    return answer_planned(knowledge_base, plan, progress=progress)
 
 
 def _answer_window(
@@ -145,7 +130,7 @@ def _answer_window(
         if isinstance(result, str):
             yield base | {"question": line.row.get("question"), "error": result}
         else:
-            made_from = {"filter": _told_filter(plan.only), "generation": result.generation}
+            made_from = {"filter": _filter_texts(plan.only), "generation": result.generation}
             yield base | answer_json(result, plan.config_digest) | made_from
 
 
@@ -161,7 +146,7 @@ def _ask(knowledge_base: KnowledgeBase, lines: list[_Line], only: Filter | None)
     return {line.number: answer for line, answer in zip(lines, answers, strict=True)}
 
 
-def _told_filter(only: Filter | None) -> list[str] | None:
+def _filter_texts(only: Filter | None) -> list[str] | None:
     return None if only is None or only.empty else only.texts()
 
 

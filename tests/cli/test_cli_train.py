@@ -204,7 +204,7 @@ def test_progress_is_told_in_one_line() -> None:
     from rag.training.trainer import Progress
 
     assert progress_line(Progress(1500, 2000, 1.23456, 45.67, 6012.3, 3725)) == (
-        "step 1,500 of 2,000 · loss 1.235 · 45.7 examples/s · 6,012 tokens/s · 1 h 02 min left"
+        "step 1,500 of 2,000 · loss 1.235 · 45.7 examples/s · 6,012 tokens/s · 62 min left"
     )
     assert progress_line(Progress(4, 8, None, 1, 1, 1, {"em": 50.0, "f1": 61.25})) == "step 4 of 8: EM 50.0, F1 61.2"
 

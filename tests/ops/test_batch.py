@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rag_project import Project
 from rag.errors import InputError, PromptRefusedError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.fake import FakeCompleter
-from rag.ops.batch import BatchReport, answer_file, answer_planned, plan_batch
+from rag.ops.batch import BatchReport, answer_planned, plan_batch
 from rag.retrieval.filters import Filter
 
 SOUP = {"question": "When is lentil soup served?", "id": "soup"}
@@ -35,10 +35,14 @@ class Batch:
         self.questions.write_text(text, encoding="utf-8")
         return self
 
-    def run(self, digest: str = "d1", glob: str | None = None) -> BatchReport:
+    def run(
+        self, digest: str = "d1", glob: str | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> BatchReport:
         """Answer them."""
         only = Filter(sources=(glob,)) if glob else None
-        return answer_file(self.pipeline, self.questions, self.out, config_digest=digest, only=only)
+        generation = self.pipeline.retriever.reader.store.generation
+        plan = plan_batch(self.questions, self.out, config_digest=digest, only=only, generation=generation)
+        return answer_planned(self.pipeline, plan, progress=progress)
 
     def rows(self) -> list[dict[str, Any]]:
         """The answers, without their timings."""
@@ -66,10 +70,7 @@ def test_every_question_becomes_a_line_with_its_number_and_id(batch: Batch) -> N
 def test_a_filter_and_progress_are_passed_on(batch: Batch) -> None:
     seen: list[tuple[int, int]] = []
     batch.ask(SOUP, FOG)
-    answer_file(
-        batch.pipeline, batch.questions, batch.out, config_digest="d", only=Filter(sources=("*.md",)),
-        progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    batch.run("d", "*.md", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(0, 2), (2, 2)]
     assert {p["source"] for row in batch.rows() for p in row["passages"]} == {"fog.md"}
 

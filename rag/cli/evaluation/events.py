@@ -13,16 +13,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from rag.cli.progress import duration, progress
 
 if TYPE_CHECKING:
     from rag.ingestion.report import Progress
 
-__all__ = ["Events", "ProgressForm"]
+__all__ = ["Events", "ProgressForm", "ProgressOption"]
 
 ProgressForm = Literal["bar", "json"]
+ProgressOption = Annotated[
+    ProgressForm, typer.Option("--progress", help="bar: on a terminal; json: lines on stderr, for a program.")
+]
 
 
 class Events:

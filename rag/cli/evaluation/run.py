@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag.cli.evaluation.events import Events, ProgressForm
+from rag.cli.evaluation.events import Events, ProgressOption
 from rag.cli.evaluation.job import Job, Mode, Request, execute, make_job
 from rag.cli.options import AsJson, ConfigName, Settings
 from rag.cli.output import out, out_json
@@ -57,9 +57,7 @@ def run(
     precisions: Annotated[
         str, typer.Option("--precisions", help="For --throughput: comma-separated, such as float32,bfloat16.")
     ] = "",
-    progress: Annotated[
-        ProgressForm, typer.Option("--progress", help="bar: on a terminal; json: lines on stderr, for a program.")
-    ] = "bar",
+    progress: ProgressOption = "bar",
     config: ConfigName = "cpu",
     settings: Settings = None,
     as_json: AsJson = False,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rag.cli.evaluation.child import call, serve
-from rag.cli.evaluation.events import Events, ProgressForm
+from rag.cli.evaluation.events import Events, ProgressForm, ProgressOption
 from rag.cli.evaluation.job import Request, execute, file_name, make_generator, make_job
 from rag.cli.evaluation.run import OutFolder
 from rag.cli.options import AsJson
@@ -34,9 +34,7 @@ def sweep(
     file: Annotated[Path, typer.Argument(help="A sweep: dataset, mode, limit, and a grid or points of settings.")],
     out_folder: OutFolder = Path("runs"),
     index: Annotated[Path | None, typer.Option("--index", help="Search this index, for a .jsonl dataset.")] = None,
-    progress: Annotated[
-        ProgressForm, typer.Option("--progress", help="bar: on a terminal; json: lines on stderr, for a program.")
-    ] = "bar",
+    progress: ProgressOption = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Compare settings on the same questions: F1 against p95 latency and tokens, Pareto-optimal ones marked."""
