@@ -153,7 +153,7 @@ class Queries(Database):
                 f"{_CHUNKS} ON d.id = c.document_id WHERE c.id IN ({marks})",
                 part,
             )
-            for row in rows:
+            for row in rows.fetchall():
                 values = list(row)
                 values[_HEADINGS] = read_headings(row[_HEADINGS], f"chunk {row[0]}")
                 found[row[0]] = ChunkRow(*values)
@@ -162,13 +162,11 @@ class Queries(Database):
     def chunk_ids(self, selection: Selection | None = None) -> Int64:
         """Return all chunk ids in ascending order, or those of the selected documents."""
         if selection is None:
-            return _id_array(self._db.execute("SELECT id FROM chunks ORDER BY id"))
+            return self._ids("SELECT id FROM chunks ORDER BY id")
         where, values = _where(selection)
-        rows = self._db.execute(
-            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {where} ORDER BY c.id",
-            values,
+        return self._ids(
+            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {where} ORDER BY c.id", *values
         )
-        return _id_array(rows)
 
     def vectors(self, ids: Iterable[int]) -> Float32:
         """Return the chunks' vectors, float32 of shape (n, dimension), in the order of ``ids``.
@@ -221,10 +219,12 @@ class Queries(Database):
 
         Call it within :meth:`reading`, together with the reads of the chunks it names.
         """
-        db = self._db
-        added = db.execute("SELECT id FROM chunks WHERE generation > ? ORDER BY id", (generation,))
-        removed = db.execute("SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", (generation,))
-        return Changes(self.generation, _id_array(added), _id_array(removed))
+        added = self._ids("SELECT id FROM chunks WHERE generation > ? ORDER BY id", generation)
+        removed = self._ids("SELECT chunk_id FROM tombstones WHERE generation > ? ORDER BY chunk_id", generation)
+        return Changes(self.generation, added, removed)
+
+    def _ids(self, query: str, *values: str | int) -> Int64:
+        return np.fromiter((row[0] for row in self._db.execute(query, values)), dtype=np.int64)
 
     def stored_documents(self) -> Iterator[NewDocument]:
         """Yield every readable document with its text and sections, without chunks, to be chunked again."""
@@ -260,10 +260,6 @@ def _where(selection: Selection | None) -> tuple[str, list[str | int]]:
             conditions.append(condition)
             values.append(value)
     return " AND ".join(conditions), values
-
-
-def _id_array(rows: Iterable[tuple[int]]) -> Int64:
-    return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
 
 def _slices(values: list[_T]) -> Iterator[list[_T]]:
