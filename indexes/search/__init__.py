@@ -1,1 +1,1 @@
-"""Search backends behind two protocols: dense (FAISS, NumPy) and lexical (tantivy)."""
+"""Search backends behind two protocols: dense (FAISS) and lexical (tantivy)."""

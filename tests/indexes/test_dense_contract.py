@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from index_samples import NONE, document, new_index, put
+from numpy_index import NumpyIndex
 
 from indexes import Index
 from indexes.search.dense_faiss import DENSE_TYPES, FaissIndex, FaissOptions
-from indexes.search.dense_numpy import NumpyIndex
 from indexes.search.protocols import DenseIndex, Hits
 from indexes.store.rows import Float32, Int64
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexes.search.dense_numpy import NumpyIndex
 from indexes.search.lexical_tantivy import TantivyIndex
+from indexes.search.protocols import top_hits
 from indexes.store.rows import Float32
 
 __all__ = ["Embed", "hard_sentences"]
@@ -38,12 +38,10 @@ def hard_sentences(
     found: list[list[int]] = _by_words(sentences, questions, count) if lexical else [[] for _ in questions]
     if embed is not None:
         vectors = embed(sentences)
-        dense = NumpyIndex(vectors.shape[1])
-        dense.add(ids, vectors)
         asked = embed(questions)
         for begin in range(0, len(questions), _BLOCK):
-            for n, hits in enumerate(dense.search(asked[begin : begin + _BLOCK], count), begin):
-                found[n] = list(dict.fromkeys([*found[n], *hits.ids.tolist()]))
+            for n, scores in enumerate(asked[begin : begin + _BLOCK] @ vectors.T, begin):
+                found[n] = list(dict.fromkeys([*found[n], *top_hits(ids, scores, count).ids.tolist()]))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Exact dense search with NumPy: the oracle for every other dense index, and good enough for small ones."""
+"""Exact dense search with NumPy: the oracle for every dense index."""
 
 from __future__ import annotations
 
