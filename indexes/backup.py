@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,12 +100,11 @@ def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> Snap
     info = check_snapshot(file)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    try:
+    with ExitStack() as on_error:
+        if made:
+            on_error.callback(shutil.rmtree, folder, ignore_errors=True)
         _restore(file, info, folder, replace=replace)
-    except BaseException:
-        if made:  # nothing was there before
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
+        on_error.pop_all()
     return info
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -30,11 +30,10 @@ _T = TypeVar("_T", bound=_Closable)
 @contextmanager
 def closed_on_error(resource: _T) -> Iterator[_T]:
     """Yield a resource and close it if the block raises: for what opens one, prepares it, and returns it open."""
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(resource.close)
         yield resource
-    except BaseException:
-        resource.close()
-        raise
+        on_error.pop_all()
 
 
 @contextmanager
@@ -52,9 +51,8 @@ def atomic_open(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    finally:
+        part.unlink(missing_ok=True)  # there is none after renaming
     fsync(path.parent)
 
 

@@ -59,10 +59,7 @@ class _Cursor(sqlite3.Cursor):
             _raise_named(error, self.connection)
 
     def fetchone(self) -> Any:
-        try:
-            return super().fetchone()
-        except _UNREADABLE as error:
-            _raise_named(error, self.connection)
+        return next(self, None)
 
     def fetchall(self) -> list[Any]:
         return list(self)
@@ -131,6 +128,10 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
+class _Local(threading.local):
+    connection: sqlite3.Connection | None = None
+
+
 class Database:
     """One index folder's database, closed at the end of a ``with`` block. Use :meth:`create` or :meth:`open`."""
 
@@ -138,7 +139,7 @@ class Database:
         self.folder = folder
         self.path = folder / DATABASE
         self._write = write
-        self._local = threading.local()
+        self._local = _Local()
 
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any], *, embedder: str, dimension: int) -> Self:
@@ -209,17 +210,14 @@ class Database:
 
     @property
     def _db(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = connect(self.path, write=self._write)
-            self._local.connection = connection
-        return connection
+        if self._local.connection is None:
+            self._local.connection = connect(self.path, write=self._write)
+        return self._local.connection
 
     def close(self) -> None:
         """Close this thread's connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
+        if self._local.connection is not None:
+            self._local.connection.close()
             self._local.connection = None
 
     @contextmanager
@@ -229,11 +227,10 @@ class Database:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
-            db.execute("COMMIT")  # inside: a reader that holds it up must not leave the transaction open
-        except BaseException:
-            if db.in_transaction:
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:  # also after a COMMIT that a reader held up
                 db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -275,8 +272,7 @@ class Database:
     @property
     def generation(self) -> int:
         """The number of the last commit, 0 before the first."""
-        row = self._db.execute("SELECT max(generation) FROM commits").fetchone()
-        return int(row[0] or 0)
+        return self.head()[0]
 
     def head(self) -> tuple[int, str]:
         """Return the last commit's number and nonce, (0, "") before the first."""
