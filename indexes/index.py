@@ -116,21 +116,18 @@ class Index:
 
     # Derived indexes ----------------------------------------------------------------------------------------
 
-    def _root(self, kind: str) -> Path:
-        return self.folder / kind
-
-    def _dense_options(self) -> dict[str, Any]:
+    def _options(self, kind: str) -> dict[str, Any]:
+        """Return what a derived index is built with, and is not valid without."""
+        if kind == "lexical":
+            return {"languages": list(self.languages)}
         built = {k: v for k, v in asdict(self.options).items() if k not in _SEARCH_ONLY}
         return {"embedder": self.store.meta("embedder"), "dimension": self.store.meta("dimension"), **built}
-
-    def _lexical_options(self) -> dict[str, Any]:
-        return {"languages": list(self.languages)}
 
     def published(self) -> dict[str, derived.Published | None]:
         """Return the newest verified folder of each derived index, or None where it must be built."""
         return {
-            "dense": derived.newest(self._root("dense"), self._store_id, self._dense_options(), self.store.nonce),
-            "lexical": derived.newest(self._root("lexical"), self._store_id, self._lexical_options(), self.store.nonce),
+            kind: derived.newest(self.folder / kind, self._store_id, self._options(kind), self.store.nonce)
+            for kind in _KINDS
         }
 
     def sync(self, report: Report = silent) -> int:
@@ -149,7 +146,7 @@ class Index:
             if published is None or not (published.generation == generation or self._may_wait(kind, published)):
                 published = self._publish(kind, published, report)
             fail_point("sync.published")
-            derived.remove_all_but(self._root(kind), published.folder)
+            derived.remove_all_but(self.folder / kind, published.folder)
             fail_point("sync.old-removed")
         release_memory()
         signatures.complete(self.store, report)  # last, because searches do without
@@ -171,13 +168,13 @@ class Index:
         head, changes = self.store.head(), self.store.changes_since(base.generation if base else 0)
         if kind == "dense":
             start = FaissIndex.load(base.folder, self.options) if base else None
-            index = self._builder.read_dense(start, changes, at_once=False, report=report)()
-            return derived.publish(self._root(kind), self._store_id, head, self._dense_options(), index.save)
+            fill = self._builder.read_dense(start, changes, at_once=False, report=report)().save
+        else:
 
-        def fill(folder: Path) -> None:
-            self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, report))
+            def fill(folder: Path) -> None:
+                self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, report))
 
-        return derived.publish(self._root(kind), self._store_id, head, self._lexical_options(), fill)
+        return derived.publish(self.folder / kind, self._store_id, head, self._options(kind), fill)
 
     # Checking -----------------------------------------------------------------------------------------------
 
@@ -192,7 +189,7 @@ class Index:
         if deep and not problems and (wrong := signatures.count_wrong(self.store)):
             problems.append(Problem("signatures", f"{wrong} are not those of their texts", repairable=True))
         for kind in _KINDS:
-            problems += check_derived(kind, self._root(kind), self._builder, deep=deep)
+            problems += check_derived(kind, self.folder / kind, self._builder, deep=deep)
         return problems
 
     def rebuild(self, parts: Collection[str] = _KINDS) -> int:
@@ -208,7 +205,7 @@ class Index:
         if "history" in parts:
             self.store.forget_history()
         for kind in (k for k in _KINDS if k in parts):
-            derived.remove_all_but(self._root(kind), self._publish(kind, None).folder)
+            derived.remove_all_but(self.folder / kind, self._publish(kind, None).folder)
         return self.sync()
 
     def compact(self) -> int:

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,12 +41,16 @@ def holder(folder: Path) -> Holder | None:
 
     The lock itself is not touched, because a writer that begins at this moment would find it taken.
     """
+    found = _read_note(folder)
+    return None if found is None or (found.host == socket.gethostname() and _is_dead(found.pid)) else found
+
+
+def _read_note(folder: Path) -> Holder | None:
     try:
         note = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        found = Holder(int(note["pid"]), str(note["host"]), str(note["purpose"]), str(note["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Holder(int(note["pid"]), str(note["host"]), str(note["purpose"]), str(note["since"]))
+    except (OSError, ValueError, KeyError, TypeError):  # it may be half written or gone
         return None
-    return None if found.host == socket.gethostname() and _is_dead(found.pid) else found
 
 
 def _is_dead(pid: int) -> bool:
@@ -71,30 +75,14 @@ def writer_lock(folder: Path, purpose: str, *, timeout_s: float = 0.0) -> Iterat
     try:
         lock.acquire()
     except Timeout:
-        raise IndexLockedError(folder, _describe(folder / HOLDER)) from None
+        other = _read_note(folder)
+        where = other and f"{other.purpose} (process {other.pid} on {other.host}, since {other.since})"
+        raise IndexLockedError(folder, where or "another process") from None
     try:
-        note = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "purpose": purpose,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        (folder / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        note = Holder(os.getpid(), socket.gethostname(), purpose, datetime.now(UTC).isoformat(timespec="seconds"))
+        (folder / HOLDER).write_text(json.dumps(asdict(note)), encoding="utf-8")
         fail_point("lock.taken")
         yield
     finally:
         (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-def _describe(path: Path) -> str:
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        return f"{note['purpose']} (process {note['pid']} on {note['host']}, since {note['since']})"
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ):  # the note may be half written or gone: the lock decides
-        return "another process"

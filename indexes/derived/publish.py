@@ -164,18 +164,20 @@ def published_folders(root: Path) -> list[Path]:
 
 def head_of(folder: Path) -> tuple[int, str]:
     """Return the number and nonce of the commit that a verified folder reflects."""
-    manifest = _manifest(folder)
-    if manifest is None:
-        raise FileNotFoundError(f"{folder} has no manifest")
+    manifest = _require_manifest(folder)
     return int(manifest["generation"]), str(manifest["commit"])
 
 
 def file_names(folder: Path) -> list[str]:
     """Return the names a published folder's manifest lists. Raises ``FileNotFoundError`` if it has none any more."""
+    return sorted(name for name in _require_manifest(folder)["files"] if not name.endswith(".lock"))
+
+
+def _require_manifest(folder: Path) -> dict[str, Any]:
     manifest = _manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"{folder} has no manifest")
-    return sorted(name for name in manifest["files"] if not name.endswith(".lock"))
+    return manifest
 
 
 def _is_published(path: Path) -> bool:
