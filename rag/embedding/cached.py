@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from indexes.system import closed_on_error
 from rag.embedding.base import Embedder, EmbeddingWork, Float32
 
 __all__ = ["CachedEmbedder"]
@@ -29,7 +30,8 @@ class CachedEmbedder:
         self._lock = threading.Lock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
-        self._database.execute(_SCHEMA)
+        with closed_on_error(self._database):
+            self._database.execute(_SCHEMA)
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
         self.max_tokens = embedder.max_tokens

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from indexes.system import closed_on_error
 from rag.generation.base import Completer, Completion, Prompt, Sampling, TextStream
 from rag.types import Usage
 
@@ -45,7 +46,8 @@ class CachedCompleter:
         self._lock = threading.RLock()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
-        self._database.executescript(_SCHEMA)
+        with closed_on_error(self._database):
+            self._database.executescript(_SCHEMA)
         self.made = 0
         self.starting_s = 0.0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,17 @@ def test_a_query_is_not_a_passage(tmp_path: Path) -> None:
     embedder.embed_queries(["red mast"])
     assert embedder.embedded == 2
     embedder.close()
+
+
+@pytest.mark.parametrize(
+    "open_cache",
+    [lambda file: CachedEmbedder(FakeEmbedder(), file), lambda file: CachedCompleter(FakeCompleter, file, "identity")],
+    ids=["embedder", "completer"],
+)
+def test_a_file_that_is_no_cache_is_closed_again(open_cache: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"no database " * 1000)
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        open_cache(tmp_path / "file")
+    [cache] = [entry.locals["self"] for entry in caught.traceback if entry.name == "__init__"]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        cache._database.execute("SELECT 1")
