@@ -81,7 +81,7 @@ class Store(Queries):
         """
         with self.transaction() as db:
             fail_point("commit.begun")
-            generation = _begin_commit(db, run)
+            generation = self._begin_commit(db, run)
             fail_point("commit.logged")
             gone = [*removals, *(old for old, _ in moves)]
             for source in [
@@ -118,7 +118,7 @@ class Store(Queries):
         What documents were before is forgotten: its chunks were cut and embedded under the old settings.
         """
         with self.transaction() as db:
-            generation = _begin_commit(db, 0)
+            generation = self._begin_commit(db, 0)
             db.execute("DELETE FROM retired")
             set_meta(
                 db,
@@ -151,7 +151,7 @@ class Store(Queries):
             if not first <= to < last:
                 raise HistoryForgottenError(self.folder, to, first, last)
             past = read_past(db, to)  # first: a new run forgets the oldest one's past
-            generation = _begin_commit(db, 0)
+            generation = self._begin_commit(db, 0)
             removed = changed = 0
             for source, (document, failure) in past.items():
                 remember(db, source, generation)
@@ -179,7 +179,7 @@ class Store(Queries):
         Derived indexes of earlier generations can no longer be brought up to date, and none is taken for current.
         """
         with self.transaction() as db:
-            generation = _begin_commit(db, 0)
+            generation = self._begin_commit(db, 0)
             db.execute("DELETE FROM tombstones")
             db.execute("DELETE FROM retired")
             db.execute(
@@ -192,6 +192,21 @@ class Store(Queries):
                 seal(db, COMMITS, number)
             fail_point("compact.dropped")
         fail_point("compact.done")
+        return generation
+
+    def _begin_commit(self, db: sqlite3.Connection, run: int) -> int:
+        """Begin a commit in the open transaction and return its generation; a new run forgets the oldest one's past."""
+        cursor = db.execute(
+            "INSERT INTO commits (committed_at, added, changed, removed, failed, run) VALUES (?, 0, 0, 0, 0, ?)",
+            (now(), run),
+        )
+        generation = int(cursor.lastrowid or 0)
+        if not run:
+            db.execute("UPDATE commits SET run = generation WHERE generation = ?", (generation,))
+            retained = first_retained(db)
+            if retained:
+                db.execute("DELETE FROM retired WHERE generation < ?", (retained,))
+                set_meta(db, {"history_from": max(retained - 1, self.meta("history_from"))})
         return generation
 
     def _require_vectors(self, db: sqlite3.Connection, generation: int) -> None:
@@ -209,23 +224,6 @@ def _vector_rows(embedder: str, vectors: Mapping[bytes, Float32]) -> Iterator[di
     for key, vector in vectors.items():
         yield {"embedder": embedder, "key": key, "vector": np.asarray(vector, dtype="<f2").tobytes()}
         fail_point("vectors.one")
-
-
-def _begin_commit(db: sqlite3.Connection, run: int) -> int:
-    """Begin a commit in the open transaction and return its generation; a new run forgets the oldest one's past."""
-    cursor = db.execute(
-        "INSERT INTO commits (committed_at, added, changed, removed, failed, run) VALUES (?, 0, 0, 0, 0, ?)",
-        (now(), run),
-    )
-    generation = int(cursor.lastrowid or 0)
-    if not run:
-        db.execute("UPDATE commits SET run = generation WHERE generation = ?", (generation,))
-        retained = first_retained(db)
-        if retained:
-            db.execute("DELETE FROM retired WHERE generation < ?", (retained,))
-            (known,) = db.execute("SELECT value FROM meta WHERE key = 'history_from'").fetchone()
-            set_meta(db, {"history_from": max(retained - 1, int(known))})
-    return generation
 
 
 # The rows of one document, in the transaction of a commit. Each function leaves the rows that it changed sealed. -----

@@ -136,11 +136,11 @@ CODES = (0, 1, 4, 5, 7, 75)
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with documents, an index with two runs, and a snapshot of it."""
+    """A folder with documents, an index with a run for each, and a snapshot of it."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "docs").mkdir()
     index = ("--index", str(folder / ".rag"), "--config", "test")
-    for number in range(3):
+    for number in range(6):  # one more run than can be undone
         (folder / "docs" / f"note{number}.md").write_text(TEXT.format(number), encoding="utf-8")
         assert main(["ingest", str(folder / "docs"), *index]) == 0
     assert main(["index", "snapshot", str(folder / "snapshot"), "--index", str(folder / ".rag")]) == 0
