@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import GeneratorError, MissingPackageError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
-from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
 from rag.generation.token_counter import TokenizerCounter
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
@@ -31,9 +31,12 @@ from rag.types import Usage
 if TYPE_CHECKING:
     from rag.config import VllmConfig
 
-__all__ = ["VllmCompleter"]
+__all__ = ["VllmCompleter", "cpu_has_bfloat16", "free_memory_share", "machine_arguments"]
 
 _STOP = object()
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # Intel and AMD name the first two, Arm the last
+_RESERVE_BYTES = 512 * 2**20  # of a GPU, for CUDA graphs and the embedder's temporary allocations
+_MOST_MEMORY = 0.92
 
 
 class VllmCompleter(TokenizerCounter):
@@ -279,6 +282,26 @@ def machine_arguments(torch: Any, settings: VllmConfig) -> dict[str, Any]:
         dtype = "bfloat16" if cpu_has_bfloat16() else "float32"
     # Compiling takes longer than a laptop's answers would ever save.
     return {"dtype": dtype, "enforce_eager": True if settings.enforce_eager is None else settings.enforce_eager}
+
+
+def cpu_has_bfloat16(cpuinfo: str | None = None) -> bool:
+    """Return whether the CPU has bf16 arithmetic. Otherwise bf16 is emulated, several times slower than fp32."""
+    if cpuinfo is None:
+        path = Path("/proc/cpuinfo")
+        cpuinfo = path.read_text(encoding="utf-8") if path.exists() else ""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip().lower() in ("flags", "features"):
+            return not _BF16_FLAGS.isdisjoint(value.split())
+    return False
+
+
+def free_memory_share(free: int, total: int) -> float:
+    """Return the share of a GPU's memory that vLLM may take: what embedder and index leave free, less a reserve.
+
+    ``free`` and ``total`` are bytes, as ``torch.cuda.mem_get_info`` returns them after both were loaded.
+    """
+    return round(max(0.0, min(_MOST_MEMORY, (free - _RESERVE_BYTES) / total)), 3)
 
 
 def _set_environment(cpu_cache_gib: int, *, gpu: bool) -> None:

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from rag.config import VllmConfig
-from rag.generation.hardware import cpu_has_bfloat16
-from rag.generation.vllm import _set_environment, machine_arguments
+from rag.generation.vllm import _set_environment, cpu_has_bfloat16, machine_arguments
 
 GIB = 2**30
 

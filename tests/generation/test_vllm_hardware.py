@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.generation.hardware import cpu_has_bfloat16, free_memory_share
+from rag.generation.vllm import cpu_has_bfloat16, free_memory_share
 
 SAPPHIRE_RAPIDS = """\
 processor\t: 0
