@@ -133,13 +133,10 @@ class Retriever:
         clock = [time.monotonic()]
         vectors = self._embedder.embed_queries(questions) if self._fusion.uses_dense else None
         clock.append(time.monotonic())
-        dense = lexical = [NO_HITS] * len(questions)
-        if vectors is not None:
-            dense = snapshot.dense.search(vectors, depth, allowed=allowed)
-        if self._fusion.uses_lexical:
-            lexical = snapshot.lexical.search(questions, depth, allowed=allowed)
-        found_any = any(len(hits.ids) for hits in (*dense, *lexical))
-        nothing = () if found_any else self._nothing_to_search(only, allowed)
+        none = [NO_HITS] * len(questions)
+        dense = none if vectors is None else snapshot.dense.search(vectors, depth, allowed=allowed)
+        lexical = snapshot.lexical.search(questions, depth, allowed=allowed) if self._fusion.uses_lexical else none
+        nothing = self._nothing_to_search(only, allowed, [*dense, *lexical])
         results = []
         for question, hits, words, notes in zip(questions, dense, lexical, self._notes(questions), strict=True):
             passages = self._fuse(hits, words, max(k, self._reranked), depth)
@@ -202,8 +199,10 @@ class Retriever:
             rows = self.reader.store.chunks(part)
             yield from ((start + n, rows[i]) for n, i in enumerate(part) if i in rows)
 
-    def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None) -> tuple[Note, ...]:
+    def _nothing_to_search(self, only: Filter | None, allowed: Int64 | None, found: Sequence[Hits]) -> tuple[Note, ...]:
         """Return a note where no question can find anything."""
+        if any(len(hits.ids) for hits in found):
+            return ()
         if not self.reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
             return (Note("The index holds no documents. Run `rag ingest PATH` first.", "nothing_ingested"),)
         if allowed is not None and not len(allowed):
