@@ -77,8 +77,6 @@ def compare(
     differences = _differences(columns_a, columns_b, {name: ids for name, ids in shared.items() if ids}, samples, seed)
     if not differences:
         raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
-    judged = [n for n, row in enumerate(rows_a) if row.get("kind") != SMALL_TALK]
-    answered = len(shared.get("em", ())) == len(shared.get("f1", ())) == len(judged)
     return Comparison(
         name_a=_name(a),
         name_b=_name(b),
@@ -91,19 +89,28 @@ def compare(
         not_compared=[name for name in columns_a if name not in shared],
         own_times=own_times,
         worse=_guarded_with("worse", differences),
-        **(_compare_answers([rows_a[n] for n in judged], [rows_b[n] for n in judged]) if answered else {}),
+        **_compare_answers(rows_a, rows_b, shared),
     )
 
 
-def _compare_answers(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> dict[str, Any]:
-    """Return McNemar's test on EM, b's wins, ties and losses by F1, and the questions that flipped."""
-    gain = np.array([b["f1"] - a["f1"] for a, b in zip(rows_a, rows_b, strict=True)])
+def _compare_answers(
+    rows_a: Sequence[Row], rows_b: Sequence[Row], shared: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Return McNemar's test on EM, b's wins, ties and losses by F1, and the questions that flipped.
+
+    ``shared`` holds by metric the ids of its questions. Nothing is returned if a run lacks answers. Small talk is left
+    out.
+    """
+    pairs = [(a, b) for a, b in zip(rows_a, rows_b, strict=True) if a.get("kind") != SMALL_TALK]
+    if any(len(shared.get(name, ())) != len(pairs) for name in ("em", "f1")):
+        return {}
+    gain = np.array([b["f1"] - a["f1"] for a, b in pairs])
     return {
-        "mcnemar": mcnemar(*(np.array([row["em"] for row in rows]) > 0 for rows in (rows_a, rows_b))),
+        "mcnemar": mcnemar([a["em"] > 0 for a, _ in pairs], [b["em"] > 0 for _, b in pairs]),
         "wins": int((gain > _TIE).sum()),
         "ties": int((np.abs(gain) <= _TIE).sum()),
         "losses": int((gain < -_TIE).sum()),
-        "flipped": _flipped(rows_a, rows_b),
+        "flipped": _flipped(pairs),
     }
 
 
@@ -267,7 +274,7 @@ def _columns(rows: list[Row], name: str, own_times: bool) -> _Columns:
     return columns
 
 
-def _flipped(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> list[dict[str, Any]]:
+def _flipped(pairs: Sequence[tuple[Row, Row]]) -> list[dict[str, Any]]:
     return [
         {
             "id": a["id"],
@@ -277,6 +284,6 @@ def _flipped(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> list[dict[str, Any
             "golds": list(a.get("answers") or []),
             "better": "a" if a["em"] > b["em"] else "b",
         }
-        for a, b in zip(rows_a, rows_b, strict=True)
+        for a, b in pairs
         if a["em"] != b["em"]
     ]
