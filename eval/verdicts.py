@@ -26,17 +26,22 @@ def judge(answer: str, golds: Sequence[str], parts: Sequence[Sequence[str]] = ()
     if refused:
         return "refused"
     stated = [any(states(answer, wording) for wording in part) for part in parts]
+    complete = bool(stated) and all(stated)
     if wanted := _yes_or_no(golds[0]):
-        said = polarity(answer)
-        if said is None:
-            return "partly" if stated and all(stated) else "wrong"
-        return "right" if said == wanted else "wrong"
+        return _judge_yes_or_no(polarity(answer), wanted, complete)
     whole = any(states(answer, gold) for gold in golds)
-    if not stated:
-        return "right" if whole else "wrong"
-    if all(stated):
+    if complete or (whole and not stated):
         return "right"
+    if not stated:
+        return "wrong"
     return "partly" if whole or 2 * sum(stated) >= len(stated) else "wrong"
+
+
+def _judge_yes_or_no(stated: str | None, wanted: str, complete: bool) -> Verdict:
+    """Judge by the first yes or no; ``complete`` says whether the answer states all parts."""
+    if stated is None:
+        return "partly" if complete else "wrong"
+    return "right" if stated == wanted else "wrong"
 
 
 def holds_answer(text: str, golds: Sequence[str], parts: Sequence[Sequence[str]] = ()) -> bool:
