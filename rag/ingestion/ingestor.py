@@ -216,7 +216,7 @@ class Ingestor:
             return
         try:
             chunks, texts = self._chunk(outcome)
-        except (RecursionError, ValueError) as error:  # of the splitter or the tokenizer
+        except Exception as error:  # noqa: BLE001 - of the splitter or the tokenizer: no file stops the run
             failure = DocumentError("parser", f"its text cannot be split: {error_line(error, 200)}", "report the file")
             self._fail(item, content, failure)
             return

@@ -315,7 +315,7 @@ def test_a_text_that_cannot_be_split_costs_only_its_file(project: Project) -> No
     class Refusing(Chunker):
         def chunk(self, document: Document) -> tuple[NewChunk, ...]:
             if document.source == "b.txt":
-                raise ValueError("no way")
+                raise IndexError("no way")
             return super().chunk(document)
 
     project.write({"a.txt": "fog", "b.txt": "soup", "c.txt": "net"})
