@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,17 +82,19 @@ def export_reader(
     export_graph(config.output, graph, windower, pairs)
     say(f"fitting on {len(questions):,} held-back questions over {len(texts):,} passages")
     engine = load_engine(str(graph), engine="openvino")  # weights are fitted on the exported graph
-    embedder = make_embedder(pipeline)
     documents = folder / "documents"
     documents.mkdir(parents=True, exist_ok=True)
     for name, text in texts:
         (documents / name).write_text(text, encoding="utf-8")
-    index = open_or_create(folder / "index", pipeline, embedder)
-    with index.writing("rag train finish"):
-        Ingestor(index, embedder, make_chunker(pipeline, embedder), lambda _: None).run([documents])
-    retriever = make_retriever(index, pipeline, embedder)
     questions = [replace(question, source=f"{documents.name}/{question.source}") for question in questions]
-    record = fit_weights(engine, questions, lambda texts: retriever.retrieve_batch(texts, k=20))
+    with ExitStack() as stack:
+        embedder = stack.enter_context(closing(make_embedder(pipeline)))
+        index = stack.enter_context(open_or_create(folder / "index", pipeline, embedder))
+        with index.writing("rag train finish"):
+            Ingestor(index, embedder, make_chunker(pipeline, embedder), lambda _: None).run([documents])
+        retriever = make_retriever(index, pipeline, embedder)
+        stack.callback(retriever.reader.close)
+        record = fit_weights(engine, questions, lambda texts: retriever.retrieve_batch(texts, k=20))
     record = replace(record, latin_only=all(map(is_latin, corpus.sentences)))
     record.save(config.output)
     record.save(graph)
