@@ -249,6 +249,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(pieces=st.lists(_PIECES, max_size=12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 def test_whatever_is_streamed_is_what_the_answer_says(fog: Project, pieces: list[str]) -> None:

@@ -187,6 +187,7 @@ def test_only_the_last_turn_is_appended() -> None:
     assert rewritten.question == f"Who made it ({PUMP.question.rstrip('?')})?"
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=80))
 def test_no_text_breaks_it_and_the_original_is_kept(question: str, before: str, answer: str) -> None:
     rewritten = rewrite(question, [Turn(before, answer)])

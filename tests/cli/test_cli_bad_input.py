@@ -121,6 +121,7 @@ def test_an_unreadable_file_named_itself(corpus: Path, unprivileged: list[str]) 
     assert "docs/horn.txt" in failed_of(ran)
 
 
+@pytest.mark.slow
 def test_an_unreadable_folder(corpus: Path, unprivileged: list[str]) -> None:
     (corpus / "docs" / "sealed").mkdir()
     with permissions(corpus / "docs" / "sealed", 0):
@@ -912,6 +913,7 @@ def test_a_closed_stdout(indexed: Path, command: tuple[str, ...]) -> None:
     assert error_of(Ran(done.returncode, "", done.stderr.decode()))[0].startswith("stdout is closed")
 
 
+@pytest.mark.slow
 def test_closed_streams_are_not_taken_for_files(indexed: Path) -> None:
     """The database would get descriptor 1 or 2, and what a library prints would be written into it."""
     for _ in range(2):
@@ -971,6 +973,7 @@ def test_a_full_device_behind_stderr_does_not_change_the_exit_code(
     assert ran.code == code
 
 
+@pytest.mark.slow
 def test_a_full_disk_behind_a_batch(indexed: Path) -> None:
     """The answers that fit stay, and the next run continues."""
     lines = [json.dumps({"question": f"Where does the lantern stand, {n}?"}) for n in range(100)]

@@ -108,6 +108,7 @@ def test_the_embedder_is_loaded_only_where_there_is_something_to_embed(
         rag("ingest", "docs")
 
 
+@pytest.mark.slow
 def test_an_unchanged_folder_needs_no_torch(corpus: Path) -> None:
     environ = environment() | {"RAG_CONFIG": "cpu"}
     told = []

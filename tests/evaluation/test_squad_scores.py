@@ -28,6 +28,7 @@ V2 = dataset_of("2.0", q1=("the cat", "a dog"), q2=("red wine",), q3=(), q4=())
 V2_PREDICTIONS = {"q1": "Dog.", "q2": "red", "q3": "", "q4": "something"}
 
 
+@pytest.mark.slow
 @pytest.mark.squad
 @needs_squad
 def test_published_predictions_score_to_the_last_digit_in_seconds() -> None:

@@ -288,6 +288,7 @@ with index.writing("test"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["sync", "dense", "lexical"])
 @pytest.mark.parametrize("limit", [1000, 8000])
 def test_a_full_disk_is_one_sentence_and_leaves_the_last_good_index(index: Index, what: str, limit: int) -> None:

@@ -113,6 +113,7 @@ def test_no_extension_belongs_to_two_formats() -> None:
     assert all(extension.startswith(".") and extension == extension.lower() for extension in listed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_type_of_every_document_is_in_the_table(name: str) -> None:
     media_type = load_bytes(SAMPLES[name](), name).media_type
