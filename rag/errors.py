@@ -39,6 +39,7 @@ from indexes.errors import (
     SnapshotError,
     StoreError,
 )
+from rag.text import error_line
 
 __all__ = [
     "EXIT_LOCKED",
@@ -57,6 +58,7 @@ __all__ = [
     "StorageError",
     "UsageError",
     "explain",
+    "model_errors",
     "storage_errors",
 ]
 
@@ -188,6 +190,20 @@ def explain(error: Exception) -> Failure:
         name = error.filename or "a file"
         return Failure(f"{name} cannot be used: {error.strerror}", "check path and permissions", 1, "OSError")
     raise TypeError(f"{kind} is not one of FAILURES")
+
+
+@contextmanager
+def model_errors(message: str, remedy: str) -> Iterator[None]:
+    """Raise :class:`ModelError` in place of what a model library raises; ours pass.
+
+    The message ends with the library's own.
+    """
+    try:
+        yield
+    except RagError:
+        raise
+    except Exception as error:  # the libraries raise many kinds for files, weights and devices that do not fit
+        raise ModelError(f"{message}: {error_line(error, 200)}", remedy) from error
 
 
 @contextmanager

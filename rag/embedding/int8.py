@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.errors import ModelError
+from rag.errors import model_errors
 from rag.models.openvino import compile_graph, load_openvino, quantize_graph, save_graph
 from rag.models.resolve import cached_folder
-from rag.text import error_line
 
 __all__ = ["int8_graph", "int8_obstacle", "multiplies_bytes"]
 
@@ -71,13 +70,8 @@ def int8_graph(fp32: Path, record: bytes, cache: Path, tokenize: Tokenize) -> Pa
 
 
 def _make(fp32: Path, texts: list[str], tokenize: Tokenize, folder: Path) -> dict[str, Any]:
-    try:
+    with model_errors("the embedder cannot be converted to int8", "run with --set embedding.dtype=float32"):
         return _quantize(fp32, [_inputs(row) for row in tokenize(texts)], folder)
-    except Exception as error:  # the libraries raise many kinds; fp32 works without this graph
-        raise ModelError(
-            f"the embedder cannot be converted to int8: {error_line(error, 200)}",
-            "run with --set embedding.dtype=float32",
-        ) from error
 
 
 def _inputs(row: list[int]) -> dict[str, Ids]:

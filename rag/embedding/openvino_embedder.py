@@ -29,10 +29,9 @@ import numpy.typing as npt
 from rag.embedding.base import EmbedderSettings, EmbeddingWork, Float32, fingerprint
 from rag.embedding.int8 import int8_graph, int8_obstacle
 from rag.embedding.token_counter import TokenCounter, untruncated
-from rag.errors import MissingPackageError, ModelError
+from rag.errors import MissingPackageError, ModelError, model_errors
 from rag.models.openvino import compile_graph, load_openvino, save_graph, trace_graph
 from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model
-from rag.text import error_line
 
 __all__ = ["OpenVinoEmbedder", "embedding_graph", "graph_is_cached", "suits_this_machine"]
 
@@ -172,13 +171,9 @@ def _folder_of(local: LocalModel) -> Path:
 
 
 def _make(local: LocalModel, folder: Path) -> dict[str, Any]:
-    try:
+    message = f"the embedder {local.name} cannot be converted to a graph"
+    with model_errors(message, "run with --set embedding.engine=torch"):
         return _convert(local, folder)
-    except Exception as error:  # the libraries raise many kinds; the remedy is an engine that works without a graph
-        raise ModelError(
-            f"the embedder {local.name} cannot be converted to a graph: {error_line(error, 200)}",
-            "run with --set embedding.engine=torch",
-        ) from error
 
 
 def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from rag.embedding.base import (
     fingerprint,
 )
 from rag.embedding.token_counter import TokenCounter, untruncated
-from rag.errors import ModelError
+from rag.errors import model_errors
 from rag.models.resolve import resolve_model
-from rag.text import error_line
 
 __all__ = ["SentenceTransformerEmbedder"]
 
@@ -38,18 +37,14 @@ class SentenceTransformerEmbedder:
         self._settings = settings
         self._devices = choose_devices(settings.device, torch)
         dtype = choose_dtype(settings.dtype, self._devices[0], torch)
-        try:
+        message = f"the embedder {settings.model} cannot be loaded on {self._devices[0]}"
+        with model_errors(message, "check embedding.model and embedding.device, or use bundled:minilm"):
             self._model = SentenceTransformer(
                 str(local.path),
                 device=self._devices[0],
                 local_files_only=True,
                 model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
             )
-        except Exception as error:  # the libraries raise many kinds; the model or the device is at fault
-            raise ModelError(
-                f"the embedder {settings.model} cannot be loaded on {self._devices[0]}: {error_line(error, 300)}",
-                "check embedding.model and embedding.device, or use bundled:minilm",
-            ) from error
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
         self.fingerprint = fingerprint(settings, local.fingerprint)

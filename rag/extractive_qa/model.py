@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from rag.errors import ModelError, UsageError
+from rag.errors import ModelError, UsageError, model_errors
 from rag.models.quiet import quiet_libraries
 from rag.text import error_line
 
@@ -112,11 +112,8 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
             "convert its weights to safetensors: pickled weights are never loaded, because they can run code",
         )
     hf_logging.disable_progress_bar()
-    try:
-        with quiet_libraries():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # the library raises many kinds; the folder is at fault
-        raise ModelError(f"{name} has no configuration that can be read: {error_line(error, 200)}", _REMEDY) from error
+    with model_errors(f"{name} has no configuration that can be read", _REMEDY), quiet_libraries():
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
     if not _is_encoder(config):
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
     if dropout is not None:
@@ -130,15 +127,10 @@ def load_whole(kind: Any, folder: Path, name: str, head: str, **options: Any) ->
     transformers fills missing weights with noise and only warns. Raises :class:`~rag.errors.ModelError` if weights of
     the encoder are missing, or the folder cannot be read.
     """
-    try:
-        with quiet_libraries():
-            model, report = kind.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-            )
-    except Exception as error:  # the library raises many kinds; the folder is at fault
-        raise ModelError(
-            f"{name} cannot be read as an encoder with {head}: {error_line(error, 200)}", _REMEDY
-        ) from error
+    with model_errors(f"{name} cannot be read as an encoder with {head}", _REMEDY), quiet_libraries():
+        model, report = kind.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
+        )
     missing = sorted(report["missing_keys"])
     # The pooler belongs to the head: an encoder that was trained for another purpose has none.
     lost = [key for key in missing if key.startswith(f"{model.base_model_prefix}.") and ".pooler." not in key]

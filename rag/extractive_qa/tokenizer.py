@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rag.errors import ModelError
+from rag.errors import ModelError, model_errors
 from rag.models.quiet import quiet_libraries
-from rag.text import error_line
 
 __all__ = ["TOKENIZER_FILE", "load_plain", "load_tokenizer"]
 
@@ -23,23 +22,18 @@ def load_plain(folder: Path, name: str) -> tuple[Any, int]:
     """
     from tokenizers import Tokenizer
 
-    try:
+    with model_errors(f"the tokenizer of {name} cannot be loaded", _REMEDY):
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         padding = int(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("pad_token_id") or 0)
-    except Exception as error:  # the library raises bare exceptions
-        raise ModelError(f"the tokenizer of {name} cannot be loaded: {error_line(error, 200)}", _REMEDY) from error
     return tokenizer, padding
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
     """Return a fast tokenizer of transformers. Raises :class:`~rag.errors.ModelError`."""
-    try:
-        with quiet_libraries():
-            from transformers import AutoTokenizer
+    with model_errors(f"the tokenizer of {name} cannot be loaded", _REMEDY), quiet_libraries():
+        from transformers import AutoTokenizer
 
-            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
-    except Exception as error:  # whatever kind the library chooses, the folder is what is wrong
-        raise ModelError(f"the tokenizer of {name} cannot be loaded: {error_line(error, 200)}", _REMEDY) from error
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # made of nothing, where its files are missing
         raise ModelError(f"{name} has no tokenizer that knows a word", _REMEDY)
     return tokenizer

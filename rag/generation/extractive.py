@@ -24,7 +24,7 @@ from rag.types import Note, Usage
 __all__ = ["SpanExtractor"]
 
 _SPACE = re.compile(r"\s+")
-_AROUND = " .,;:!?\"'“”‘’«»()[]"  # signs with a meaning, such as − or €, are kept: 5 is not −5
+_AROUND = " .,;:!?\"'“”‘’«»()[]"  # signs with a meaning, such as − or €, are chosen: 5 is not −5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +103,15 @@ class SpanExtractor:
                     scored.append(_Candidate(place, key, score, span.margin, reading.relevance))
         scored.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
         taken: dict[tuple[str, str], list[range]] = {}
-        kept = []
+        chosen = []
         for candidate in scored:
             passage = task.passages[candidate.evidence.passage]
             held = range(passage.start + candidate.evidence.start, passage.start + candidate.evidence.end)
             others = taken.setdefault((passage.source, candidate.key), [])
             if not any(held.start < other.stop and other.start < held.stop for other in others):
                 others.append(held)
-                kept.append(candidate)
-        return kept
+                chosen.append(candidate)
+        return chosen
 
 
 def _question_cut(limit: int) -> Note:

@@ -1,4 +1,4 @@
-"""A file of questions to a file of answers, the generator kept full, going on where an interruption left off.
+"""A file of questions to a file of answers, with the generator busy, continuing where an interruption left off.
 
 The questions are JSON Lines, ``{"question": "…", "id": "…"}`` (``id`` is optional and carried along). Each answer is
 one line with the number of its question's line, and with what it depends on beside the question: the configuration's
@@ -61,7 +61,7 @@ class BatchPlan:
     out: Path
     config_digest: str
     only: Filter | None
-    kept: dict[int, str]
+    answered: dict[int, str]
     waiting: list[_Line]
     replaced: int
 
@@ -87,20 +87,20 @@ def plan_batch(
         raise InputError(
             f"{out} cannot be written: there is no folder {out.parent}", "make the folder, or correct --out"
         )
-    kept, replaced = _resume(out, lines, (config_digest, _filter_texts(only), generation))
-    waiting = [line for line in lines if line.number not in kept]
-    return BatchPlan(out, config_digest, only, kept, waiting, replaced)
+    answered, replaced = _resume(out, lines, (config_digest, _filter_texts(only), generation))
+    waiting = [line for line in lines if line.number not in answered]
+    return BatchPlan(out, config_digest, only, answered, waiting, replaced)
 
 
 def answer_planned(
     knowledge_base: KnowledgeBase | None, plan: BatchPlan, *, progress: Callable[[int, int], None] | None = None
 ) -> BatchReport:
     """Do what is planned. ``knowledge_base`` may be None where the plan is idle."""
-    report = BatchReport(resumed=len(plan.kept), replaced=plan.replaced)
+    report = BatchReport(resumed=len(plan.answered), replaced=plan.replaced)
     show = progress or (lambda *_: None)
-    done, total = len(plan.kept), len(plan.kept) + len(plan.waiting)
+    done, total = len(plan.answered), len(plan.answered) + len(plan.waiting)
     show(done, total)
-    _rewrite(plan.out, plan.kept.values())
+    _rewrite(plan.out, plan.answered.values())
     for start in range(0, len(plan.waiting), _WINDOW):
         window = plan.waiting[start : start + _WINDOW]
         rows = list(_answer_window(knowledge_base, window, plan))
@@ -111,7 +111,7 @@ def answer_planned(
             handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         done += len(window)
         show(done, total)
-    if plan.kept and plan.waiting:
+    if plan.answered and plan.waiting:
         text = plan.out.read_text(encoding="utf-8").removesuffix("\n")
         _rewrite(plan.out, sorted(text.split("\n"), key=lambda line: int(json.loads(line)["line"])))
     return report
@@ -177,23 +177,23 @@ def _read_questions(path: Path) -> Iterator[_Line]:
 def _resume(out: Path, lines: list[_Line], now: tuple[str, list[str] | None, int]) -> tuple[dict[int, str], int]:
     """Return the lines of an earlier run that stay, by number, and how many answers are to be replaced."""
     asked = {line.number: line.row.get("question") for line in lines if not line.error}
-    kept: dict[int, str] = {}
+    answered: dict[int, str] = {}
     strangers: list[int] = []
     for line, row in _read_answers(out):
         if "error" in row:
             continue
         _check_same(out, row, now)
         if asked.get(row["line"]) == row["question"]:
-            kept[row["line"]] = line
+            answered[row["line"]] = line
         else:
             strangers.append(row["line"])
-    if len(strangers) > len(kept):
+    if len(strangers) > len(answered):
         raise InputError(
-            f"{out} holds answers to other questions: {len(strangers)} of its {len(strangers) + len(kept)} answers are "
-            f"not to what stands in their line of the questions now (line {strangers[0]} is the first)",
+            f"{out} holds answers to other questions: {len(strangers)} of its {len(strangers) + len(answered)} answers "
+            f"are not to what stands in their line of the questions now (line {strangers[0]} is the first)",
             "choose another --out, or delete it to start over",
         )
-    return kept, len(strangers)
+    return answered, len(strangers)
 
 
 def _read_answers(out: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rag.errors import MissingPackageError, ModelError
-from rag.text import error_line
+from rag.errors import MissingPackageError, ModelError, model_errors
 
 if TYPE_CHECKING:
     from rag.config import ReaderModelConfig, RetrievalConfig
@@ -65,19 +64,15 @@ class CrossEncoderReranker:
             raise MissingPackageError("a cross-encoder needs sentence-transformers", "run `make install`") from None
         from rag.embedding.base import choose_devices
 
-        try:
-            with quiet_libraries():
-                self._model = CrossEncoder(
-                    str(local.path),
-                    device=choose_devices(device, torch)[0],
-                    local_files_only=True,
-                    activation_fn=torch.nn.Identity(),
-                    model_kwargs={"use_safetensors": True},
-                )
-        except Exception as error:  # the libraries raise many kinds; all mean that the model cannot be loaded
-            raise ModelError(
-                f"the cross-encoder {model} cannot be loaded: {error_line(error, 300)}", "check retrieval.cross_encoder"
-            ) from error
+        message = f"the cross-encoder {model} cannot be loaded"
+        with model_errors(message, "check retrieval.cross_encoder"), quiet_libraries():
+            self._model = CrossEncoder(
+                str(local.path),
+                device=choose_devices(device, torch)[0],
+                local_files_only=True,
+                activation_fn=torch.nn.Identity(),
+                model_kwargs={"use_safetensors": True},
+            )
         if self._model.num_labels != 1:
             raise ModelError(
                 f"{model} returns {self._model.num_labels} scores for a pair, and reranking needs one",
