@@ -216,6 +216,24 @@ def test_questions_over_the_users_own_index(indexed: Path, rag: Rag) -> None:
     assert found[2]["impossible"] is True
 
 
+@pytest.mark.parametrize("only", [(), ("--retrieval-only",)])
+def test_a_follow_up_is_completed_from_its_history(indexed: Path, rag: Rag, only: tuple[str, ...]) -> None:
+    """One question, about two things: without the turn before it, at most one of the two is found."""
+    before = {"lantern.md": "What is the lantern glass wiped with?", "horn.txt": "Where was the compressor built?"}
+    rows = [
+        {"question": "And what about that?", "answers": ["x"], "source": source, "history": [{"question": asked}]}
+        for source, asked in before.items()
+    ]
+    recall = []
+    for lines in ([row | {"history": []} for row in rows], rows):
+        (indexed / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        ran = rag("eval", "own.jsonl", "--json", *only)
+        recall.append(ran.json["metrics"]["recall@1"]["mean"])
+    assert recall[0] <= 50.0
+    assert recall[1] == 100.0
+    assert rows_of(ran.json["run"])[0]["question"] == "And what about that?"
+
+
 def test_paragraphs_of_a_question_file_are_looked_up_in_the_users_own_index(indexed: Path, rag: Rag) -> None:
     held, moon = "Wipe the lantern glass with vinegar every Friday.", "The moon is grey."
     about = {

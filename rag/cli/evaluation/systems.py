@@ -19,6 +19,7 @@ from eval.losses import Trace
 from eval.metrics import RECALL_AT, contains_gold
 from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
 from rag.answering.answerer import Answerer
+from rag.answering.query_rewriting import Turn, rewrite
 from rag.cli.evaluation.locating import located
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
 from rag.generation.base import Completer, Extractor
@@ -105,7 +106,7 @@ class Open:
 
     def __call__(self, questions: Sequence[Question]) -> list[Prediction]:
         """Retrieve and answer in one batch each, from the same candidates as `rag ask`."""
-        texts = [question.question.strip() for question in questions]
+        texts = [self._understood(question) for question in questions]
         depth = max(self._candidates, self._k)
         deep = self.retriever.retrieve_batch(texts, k=max(2 * _DOCUMENTS, self._k), depth=depth)
         ranked = [self._ranked_sources(retrieved, depth) for retrieved in deep]
@@ -118,6 +119,13 @@ class Open:
             trace = self._trace(question, answer, retrieved, depth) if question.answers else None
             predictions.append(replace(_prediction(answer, retrieved.passages), ranked_sources=sources, trace=trace))
         return predictions
+
+    def _understood(self, question: Question) -> str:
+        """Return the question, completed from its earlier turns as a chat does. Retrieval alone asks no generator."""
+        history = [Turn(asked, answer) for asked, answer in question.history]
+        if history and self._answers:
+            return self._knowledge_base.understand(question.question, history).question
+        return rewrite(question.question.strip(), history).question
 
     @property
     def embedder_fingerprint(self) -> str:
