@@ -92,7 +92,7 @@ def prediction(answer: Answer) -> Prediction:
         RankedPassage(p.id, p.source, p.page, p.headings, p.text, p.score, rank, True)
         for rank, p in enumerate(answer.passages, start=1)
     )
-    return Prediction(answer.text, answer.abstained, answer.confidence, passages)
+    return Prediction(answer.text, answer.abstained, answer.confidence, passages, short=answer.short)
 
 
 def evidence_recall(rows: Sequence[dict[str, Any]]) -> dict[int, float]:

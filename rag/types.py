@@ -175,6 +175,8 @@ class Finding:
 class Answer:
     """An answer with everything needed to check it.
 
+    ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
+    extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
     ``confidence`` is 0 to 1; ``timings`` are seconds by stage. ``generation`` is the index's when the passages were
     retrieved. ``generator`` names what answered: its kind, and its model in brackets.
     """
@@ -193,3 +195,10 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     generation: int = 0
     generator: str = ""
+    short: str = ""
+    short_start: int = 0
+
+    @property
+    def essence(self) -> str:
+        """The extracted words, or the whole text if a language model wrote it."""
+        return self.short or self.text

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.evidence.citations import Cited, cite, cite_spans
+from rag.evidence.quotation import Quotation, quotation
 from rag.generation.base import (
     Completer,
     Completion,
@@ -116,13 +117,15 @@ class _Outcome:
         """Return "not in the documents" with the nearest passages."""
         return self._answer(ABSTENTION, Cited((), (), 0.0), reason, settings, notes, abstained=True)
 
-    def answer(self, text: str, cited: Cited, settings: AnswererSettings) -> Answer:
-        """Return the answer, or an abstention where its confidence is too low."""
+    def answer(self, text: str, cited: Cited, settings: AnswererSettings, short: tuple[int, int] = (0, 0)) -> Answer:
+        """Return the answer, or an abstention where its confidence is too low. ``short``: (start, end) in the text."""
         # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
         confidence = round(cited.support, 4)
         if self.shown and confidence < settings.min_confidence and self.finish_reason != "abort":
             return self.abstain("low confidence", settings, _low_confidence(confidence, settings.min_confidence))
-        return self._answer(text, cited, self.finish_reason, settings, (), abstained=False)
+        answer = self._answer(text, cited, self.finish_reason, settings, (), abstained=False)
+        start, end = short
+        return replace(answer, short=text[start:end], short_start=start)
 
     def _answer(
         self,
@@ -175,7 +178,7 @@ def _without_result(
 
 
 class ExtractingAnswerer:
-    """Answers with spans that an extractor marks in the passages."""
+    """Answers with the sentence or table row around the span that an extractor marks in the passages."""
 
     def __init__(self, extractor: Extractor, settings: AnswererSettings) -> None:
         self.generator = extractor
@@ -210,7 +213,9 @@ class ExtractingAnswerer:
     def _finish(self, retrieved: Retrieved, extraction: Extraction) -> Answer:
         started = time.monotonic()
         spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
-        cited = cite_spans(extraction.text, spans, extraction.confidence)
+        first, start, end = spans[0] if spans else (None, 0, 0)
+        quoted = Quotation("", 0, 0) if first is None else quotation(first.text, start, end)
+        cited = cite_spans(quoted.text, spans, extraction.confidence)
         timings = {**retrieved.timings, "prompt": 0.0, "generate": extraction.seconds}
         if extraction.text:
             timings["cite"] = time.monotonic() - started
@@ -219,7 +224,7 @@ class ExtractingAnswerer:
         )
         if not extraction.text:
             return outcome.abstain(extraction.finish_reason, self.settings)
-        return outcome.answer(extraction.text, cited, self.settings)
+        return outcome.answer(quoted.text, cited, self.settings, (quoted.start, quoted.end))
 
 
 def _task(retrieved: Retrieved) -> ExtractionTask:

@@ -72,8 +72,8 @@ def cite(answer: str, passages: Sequence[Passage], question: str = "", *, min_su
 def cite_spans(answer: str, spans: Sequence[tuple[Passage, int, int]], confidence: float) -> Cited:
     """Cite an extracted answer by its spans, with the sentences around them.
 
-    ``spans`` are (passage, start, end), offsets in the passage's text. The answer counts as one sentence; the first
-    span supports it.
+    ``answer`` is the text that is shown. ``spans`` are (passage, start, end), offsets in the passage's text. The answer
+    counts as one sentence; the first span supports it.
     """
     citations = []
     for passage, start, end in spans:

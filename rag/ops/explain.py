@@ -109,7 +109,7 @@ def leave_one_out(answerer: Answerer, answer: Answer) -> list[Attribution]:
     shown = answer.passages
     variants = [Retrieved(answer.question, tuple(p for p in shown if p is not left_out), 1.0, 0) for left_out in shown]
     attributions = [
-        Attribution(passage, other.text, other.abstained, _similarity(answer.text, other.text))
+        Attribution(passage, other.text, other.abstained, _similarity(answer.essence, other.essence))
         for passage, other in zip(shown, answerer.answer_batch(variants), strict=True)
     ]
     return sorted(attributions, key=lambda attribution: attribution.similarity)

@@ -32,6 +32,8 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
     return {
         "question": answer.question,
         "answer": answer.text,
+        "short": answer.short,
+        "short_start": answer.short_start,
         "abstained": answer.abstained,
         "confidence": answer.confidence,
         "generator": answer.generator,
@@ -83,6 +85,8 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         timings=dict(value["timings"]),
         generation=value["generation"],
         generator=value["generator"],
+        short=value.get("short", ""),
+        short_start=value.get("short_start", 0),
     )
 
 

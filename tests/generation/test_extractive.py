@@ -183,7 +183,8 @@ def read(made: SpanExtractor, *passages: Passage, least: float = 0.4) -> Any:
 def test_the_citation_is_the_span_with_its_sentence_around(tokenizer: Any) -> None:
     text = "The desk is shut. At night, dial 288 [1] and wait. Then go home."
     answer = read(generator(tokenizer, {"288": 9.0}), passage(1, text, start=1000))
-    assert answer.text == "288"
+    assert answer.text == "At night, dial 288 [1] and wait."
+    assert answer.text[answer.short_start : answer.short_start + 3] == answer.short == "288"
     assert not answer.abstained
     (citation,) = answer.citations
     assert (citation.start, citation.end, citation.quote) == (1033, 1036, "288")
@@ -196,9 +197,9 @@ def test_the_citation_is_the_span_with_its_sentence_around(tokenizer: Any) -> No
 def test_a_marked_text_is_shown_as_it_stands(tokenizer: Any) -> None:
     """What would be a source number in a model's own words is part of the document here."""
     answer = read(generator(tokenizer, {"288 [1]": 9.0}), passage(1, "Dial 288 [1]."))
-    assert answer.text == "288 [1]"
+    assert (answer.text, answer.short) == ("Dial 288 [1].", "288 [1]")
     quoted = read(generator(tokenizer, {"not in the documents": 9.0}), passage(1, "It says: not in the documents."))
-    assert quoted.text == "not in the documents"
+    assert (quoted.text, quoted.short) == ("It says: not in the documents.", "not in the documents")
     assert not quoted.abstained
 
 
@@ -208,10 +209,11 @@ def test_too_little_confidence_is_an_abstention(tokenizer: Any) -> None:
     assert answer.abstained
     assert answer.finish_reason == "low confidence"
     assert not answer.citations
-    assert read(made, passage(1, "Dial 288."), least=0.0).text == "288"
+    assert (answer.short, answer.essence) == ("", "not in the documents")
+    assert read(made, passage(1, "Dial 288."), least=0.0).text == "Dial 288."
 
 
-@pytest.mark.parametrize(("least", "shown_text"), [(0.4, "not in the documents"), (0.0, "288")])
+@pytest.mark.parametrize(("least", "shown_text"), [(0.4, "not in the documents"), (0.0, "Dial 288.")])
 def test_a_stream_shows_what_the_answer_says(tokenizer: Any, least: float, shown_text: str) -> None:
     answerer = ExtractingAnswerer(generator(tokenizer, {"288": 2.0}), AnswererSettings(min_confidence=least))
     stream = answerer.stream(Retrieved(QUESTION, (passage(1, "Dial 288."),), 0.9, 7))

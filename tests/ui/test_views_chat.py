@@ -27,6 +27,7 @@ from ui.views.chat import (
     file_name,
     history,
     no_answer,
+    pieces,
     plain_text,
     times,
     to_json,
@@ -55,22 +56,6 @@ def answer(
 )
 def test_what_was_marked_has_the_band_of_its_chance(confidence: float, strict: float, word: str) -> None:
     assert band(answer("The fog se", confidence=confidence), marked=True, strict=strict) == word
-
-
-@pytest.mark.parametrize(
-    ("written", "word"),
-    [
-        ("36 months", "high"),
-        ("The warranty on arms is 36 months.", "high"),
-        ("The warranty on grippers is 36 months.", "medium"),
-    ],
-)
-def test_a_sentence_with_words_neither_marked_nor_asked_is_not_sure(written: str, word: str) -> None:
-    passage = replace(PASSAGE, text="The warranty is 36 months on all arms and 18 months on grippers.")
-    sentences = (Sentence(0, len(written), 0.9, 0),)
-    cited = (Citation(passage, 26, 35, "36 months"),)
-    found = Answer("How long is the warranty on arms?", written, False, 0.9, sentences, cited, (passage,))
-    assert band(found, marked=True, strict=0.69) == word
 
 
 @pytest.mark.parametrize(("supported", "word"), [((True, True), "medium"), ((True, False), "low"), ((False,), "low")])
@@ -138,10 +123,19 @@ def test_a_copied_answer_brings_its_sources() -> None:
     assert plain_text(Turn("?", shown="half"), Texts("en")) == "half"
 
 
+def test_the_words_that_answer_are_a_strong_piece() -> None:
+    found = replace(answer(), short="3.4 kg", short_start=10)
+    assert [(piece.text, piece.strong, piece.numbers) for piece in pieces(found)] == [
+        ("It weighs ", False, ()),
+        ("3.4 kg", True, ()),
+        (".", False, (1,)),
+    ]
+
+
 def test_an_outcome_becomes_a_turn() -> None:
     config = load_config("cpu").config
     turn = to_turn("?", Outcome(answer(), None, False, "It", Clock(), strict=0.69), config)
-    assert (turn.band, turn.absence, turn.said, turn.config) == ("medium", "", "It weighs 3.4 kg.", config.digest())
+    assert (turn.band, turn.absence, turn.said, turn.config) == ("high", "", "It weighs 3.4 kg.", config.digest())
     failed = to_turn("?", Outcome(None, Failure("dead", "again", 1), False, "It", Clock()), config)
     assert (failed.said, failed.band, failed.failure) == ("It", "", Failure("dead", "again", 1))
 

@@ -34,7 +34,7 @@ function reveal(name) {
 }
 
 function append(root, piece, labels, setTriggerValue) {
-  const text = document.createElement("span");
+  const text = document.createElement(piece.strong ? "strong" : "span");
   text.textContent = piece.text;
   root.append(text);
   if (piece.unsupported) {

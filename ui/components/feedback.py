@@ -47,7 +47,7 @@ def _rating(question: str, answer: Answer, key: str, *, up: bool, reason: str = 
     return Rating(
         answer_id=key,
         question=question,
-        answer=answer.text,
+        answer=answer.essence,
         thumb="up" if up else "down",
         reason=reason,
         comment=comment,

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 from rag.answering import query_rewriting as followup
 from rag.config import Config
-from rag.evidence.token_match import content_stems
 from rag.generation.registry import GENERATORS
 from rag.ops.serialize import answer_json
 from rag.types import Answer, Citation, Passage
@@ -69,17 +68,11 @@ def choices(config: Config) -> dict[str, tuple[str, ...]]:
 def band(answer: Answer, *, marked: bool, strict: float) -> Band:
     """Say the confidence of an answer that was given in a word; see the module."""
     if marked and answer.citations:
-        if answer.confidence >= max(strict, EVEN) and not _adds_words(answer):
+        if answer.confidence >= max(strict, EVEN):
             return "high"
         return "medium" if answer.confidence >= EVEN else "low"
     supported = bool(answer.sentences) and all(sentence.supported for sentence in answer.sentences)
     return "medium" if supported else "low"
-
-
-def _adds_words(answer: Answer) -> bool:
-    """Return whether a sentence says more than was extracted or asked: the confidence covers only those words."""
-    known = content_stems(" ".join([answer.question, *(citation.quote for citation in answer.citations)]))
-    return not content_stems(answer.text) <= known
 
 
 def absence(answer: Answer, nothing_in: NothingIn) -> str:
@@ -203,11 +196,15 @@ NEAREST = 3
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of an answer's text and the numbers of the sources behind it; what lies between sentences has none."""
+    """A stretch of an answer's text and the numbers of the sources behind it; what lies between sentences has none.
+
+    ``strong`` stretches are the words that answer the question.
+    """
 
     text: str
     numbers: tuple[int, ...] = ()
     unsupported: bool = False
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,7 +229,14 @@ def pieces(answer: Answer) -> list[Piece]:
     for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True):
         if sentence.start > position:
             found.append(Piece(plain(answer.text[position : sentence.start])))
-        text = plain(answer.text[sentence.start : sentence.end])
+        strong = (answer.short_start, answer.short_start + len(answer.short))
+        if answer.short and sentence.start <= strong[0] and strong[1] <= sentence.end:
+            if sentence.start < strong[0]:
+                found.append(Piece(plain(answer.text[sentence.start : strong[0]])))
+            found.append(Piece(plain(answer.short), strong=True))
+            text = plain(answer.text[strong[1] : sentence.end])
+        else:
+            text = plain(answer.text[sentence.start : sentence.end])
         found.append(Piece(text, numbers, unsupported=not sentence.supported))
         position = sentence.end
     if position < len(answer.text):

@@ -260,6 +260,7 @@ def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
     }
     return Prediction(
         text=answer.text,
+        short=answer.short,
         abstained=answer.abstained,
         confidence=answer.confidence,
         passages=_ranked(passages, shown),

@@ -1,0 +1,80 @@
+"""The sentence or row around a span stands alone, and holds the span's words at the place it names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.evidence.quotation import MOST_CHARACTERS, quotation
+
+TABLE = """The caretakers:
+
+| Building | Caretaker | Telephone |
+| --- | --- | --- |
+| Linden Passage | Osric Penhale | 01632 960511 |
+| **Heron House** | Maud Tallentyre |  |
+"""
+
+
+@pytest.mark.parametrize(
+    ("passage", "span", "expected"),
+    [
+        ("It is old. The mast is 31 metres\ntall. It hums.", "31 metres", "The mast is 31 metres tall."),
+        ("## Rent\n\nThe rent is £2,350.75 a month.", "£2,350.75", "The rent is £2,350.75 a month."),
+        ("- Keep **calm** at `port 8420`.\n- Other", "port 8420", "Keep calm at port 8420."),
+        ("1. Open *My account* now.\n2. Wait.", "My account", "Open My account now."),
+        ("5 * 3 is 15 * 1.", "15", "5 * 3 is 15 * 1."),
+        ("snake_case and __init__ are names", "snake_case", "snake_case and init are names"),
+        (TABLE, "Osric Penhale", "Building: Linden Passage; Caretaker: Osric Penhale; Telephone: 01632 960511"),
+        (TABLE, "Maud Tallentyre", "Building: Heron House; Caretaker: Maud Tallentyre"),
+        (TABLE, "Heron House", "Building: Heron House; Caretaker: Maud Tallentyre"),
+        (TABLE, "Building", "Building; Caretaker; Telephone"),
+        ("| a | 5 |\n| b | 7 |", "7", "b; 7"),
+        ("A | B and more", "B", "A | B and more"),
+        (
+            "Help at night\nIf a horn will not stop between 17:00 and 08:30, ring the\nstation and ask for 288.",
+            "288",
+            "If a horn will not stop between 17:00 and 08:30, ring the station and ask for 288.",
+        ),
+        (
+            "Northgate 61,240 58,905\nFernley 22,415 24,080\nThe busiest day of the year was Saturday, 23 November.",
+            "24,080",
+            "Fernley 22,415 24,080",
+        ),
+        ("|  | FL-20 |\n| --- | --- |\n| Weight, kg | 540 |", "540", "Weight, kg; FL-20: 540"),
+    ],
+)
+def test_the_words_around_a_span(passage: str, span: str, expected: str) -> None:
+    start = passage.index(span)
+    found = quotation(passage, start, start + len(span))
+    assert found.text == expected
+    assert found.text[found.start : found.end] == span
+
+
+def test_a_long_sentence_is_cut_at_words() -> None:
+    passage = "word " * 200 + "the needle " + "hay " * 200
+    start = passage.index("needle")
+    found = quotation(passage, start, start + 6)
+    assert len(found.text) <= MOST_CHARACTERS + 4
+    assert found.text.startswith("… word ") and found.text.endswith(" hay …")
+    assert found.text[found.start : found.end] == "needle"
+
+
+@given(
+    st.lists(
+        st.sampled_from(["| a", " | ", "\n", "| --- |", "**", "# ", "- ", "word", "7.5", ". ", "`", " "]), min_size=1
+    )
+    .map("".join)
+    .flatmap(lambda text: st.tuples(st.just(text), st.integers(0, len(text)), st.integers(0, len(text))))
+)
+def test_the_place_of_the_span_is_kept(case: tuple[str, int, int]) -> None:
+    passage, one, other = case
+    start, end = sorted((one, other))
+    span = passage[start:end].strip()
+    if not span or "\n" in span or "|" in span:
+        return
+    start = passage.index(span, start)
+    found = quotation(passage, start, start + len(span))
+    assert found.text[found.start : found.end].split() == span.split()
+    assert found.text == found.text.strip()
