@@ -161,7 +161,7 @@ def print_report(report: IngestReport, index: str) -> None:
 
 
 def print_problems(report: IngestReport) -> None:
-    """Write what an ingestion could not read, skipped or kept to stderr."""
+    """Write what an ingestion could not read, skipped, or spared to stderr."""
     for failure in report.failures[:_MAX_SHOWN]:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
     if len(report.failures) > _MAX_SHOWN:
@@ -176,8 +176,8 @@ def print_problems(report: IngestReport) -> None:
     if report.gone:
         count = counted(report.gone, "document remains whose file is", "documents remain whose files are")
         note(f"{count} gone. To remove what is gone, use --prune.")
-    for folder, kept in report.spared.items():
-        count = counted(kept, "document from it remains", "documents from it remain")
+    for folder, spared in report.spared.items():
+        count = counted(spared, "document from it remains", "documents from it remain")
         note(f"{folder} is empty, perhaps an unmounted disk: {count}. To remove what is gone, use --force.")
     if report.same or report.near:
         counts = ((report.same, "identical"), (report.near, "nearly identical"))
