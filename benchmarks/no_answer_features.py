@@ -26,8 +26,9 @@ from benchmarks.squad import DATA
 from eval.metrics import best_over, exact_match
 from rag.config import load_config
 from rag.evidence.token_match import content_stems
-from rag.factory import make_marker
-from rag.generation.base import Prompt, Sampling, ShownPassage
+from rag.generation.base import Extraction, ExtractionTask, PassageText
+from rag.generation.registry import make_extractor
+from rag.text import one_line
 from rag.training.fit_weights import logistic
 
 _NEGATION = re.compile(r"n't\b|\bnot\b|\bnever\b|\bno\b", re.IGNORECASE)
@@ -40,14 +41,14 @@ def main() -> None:
     asked = questions(count)
     stems = Counter(stem for text in {context for context, _ in asked} for stem in content_stems(text))
     x, right, hopeless = [], [], []
-    reader = make_marker(load_config("cpu").config)
+    extractor = make_extractor(load_config("cpu").config.generator_settings())
     for start in range(0, len(asked), 200):
         part = asked[start : start + 200]
-        prompts = [Prompt(question=" ".join(q["question"].split()), passages=(passage(c),)) for c, q in part]
-        for (context, q), told in zip(part, reader.generate(prompts, Sampling()), strict=True):
+        tasks = [ExtractionTask(one_line(q["question"]), (PassageText(c, "paragraph", 0, 0.0),)) for c, q in part]
+        for (context, q), extraction in zip(part, extractor.extract(tasks), strict=True):
             gold = [answer["text"] for answer in q["answers"]]
-            x.append(features(q["question"], context, told, stems))
-            right.append(bool(gold) and best_over(exact_match, told.text, gold) == 1.0)
+            x.append(features(q["question"], context, extraction, stems))
+            right.append(bool(gold) and best_over(exact_match, extraction.text, gold) == 1.0)
             hopeless.append(not gold)
     report(np.array(x, dtype=float), np.array(right), np.array(hopeless))
 
@@ -60,16 +61,11 @@ def questions(count: int) -> list[tuple[str, dict[str, Any]]]:
     return pairs[:count]
 
 
-def passage(context: str) -> ShownPassage:
-    """Return a paragraph as it is shown to the reader."""
-    return ShownPassage(context, "paragraph", 0, 0.0)
-
-
-def features(question: str, context: str, told: Any, known: Counter[str]) -> list[float]:
+def features(question: str, context: str, extraction: Extraction, known: Counter[str]) -> list[float]:
     """Return the margin, the relevance, and what question, paragraph and the answer's sentence share."""
-    if told.signals is None:
+    if extraction.signals is None:
         return [-15.0, -15.0] + [0.0] * 8
-    place = told.evidence[0]
+    place = extraction.evidence[0]
     begin = max(context.rfind(". ", 0, place.start), 0)
     end = context.find(". ", place.end)
     sentence = context[begin : end if end >= 0 else len(context)]
@@ -78,15 +74,15 @@ def features(question: str, context: str, told: Any, known: Counter[str]) -> lis
     whole = sum(weight.values()) or 1.0
     names = content_stems(" ".join(_NAME.findall(question[1:])))
     return [
-        float(np.clip(told.signals.margin, -15, 15)),
-        float(np.clip(told.signals.relevance, -15, 15)),
+        float(np.clip(extraction.signals.margin, -15, 15)),
+        float(np.clip(extraction.signals.relevance, -15, 15)),
         sum(w for stem, w in weight.items() if stem in there) / whole,
         sum(w for stem, w in weight.items() if stem in near) / whole,
         len(names - there),
         len(names - near),
         max((w for stem, w in weight.items() if stem not in there), default=0.0),
         float(bool(_NEGATION.search(question)) and not _NEGATION.search(sentence)),
-        float(bool(content_stems(told.text) & set(weight))),
+        float(bool(content_stems(extraction.text) & set(weight))),
         len(weight),
     ]
 
