@@ -6,13 +6,13 @@
 Needs the index that `python -m benchmarks.retrieval_squad` makes. Every measurement uses questions of its own, so
 that none profits from what another left in the prefix cache. The last figures are in benchmarks/generation.md.
 
-* batch: `Pipeline.ask_batch` of 16 questions against 16 calls of `Pipeline.ask`; as shipped (answers of a few tokens),
-  and with every answer written to 64 tokens (no stop string), as a longer-winded model or prompt would.
+* batch: `KnowledgeBase.ask_batch` of 16 questions against 16 calls of `KnowledgeBase.ask`; as shipped (answers of a few
+  tokens), and with every answer written to 64 tokens (no stop string), as a longer-winded model or prompt would.
 * prefix: five questions for each of 12 paragraphs; the product's order (passages before the question, prompts sorted)
   against the question before the passages and prompts shuffled.
-* overhead: `Pipeline.ask_batch` of 64 questions against `vllm.LLM.generate` on the very prompts that it built, each in
-  a fresh process, alternating; the median of five each, and the processor seconds of both, which a noisy neighbour
-  on the host disturbs less than the clock.
+* overhead: `KnowledgeBase.ask_batch` of 64 questions against `vllm.LLM.generate` on the very prompts that it built,
+  each in a fresh process, alternating; the median of five each, and the processor seconds of both, which a noisy
+  neighbour on the host disturbs less than the clock.
 """
 
 from __future__ import annotations
@@ -25,27 +25,31 @@ import sys
 import time
 from collections.abc import Sequence
 from statistics import median
+from typing import cast
 
-from rag.answering.pipeline import Pipeline
-
-from benchmarks.squad import WORK, config_for, load_questions
-from rag.factory import make_embedder, make_pipeline, open_index
+from benchmarks.squad import WORK, load_questions
+from rag.answering.answerer import WritingAnswerer
+from rag.config import load_config
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.prompt_builder import cache_order
 from rag.generation.vllm import machine_arguments
+from rag.knowledge_base import KnowledgeBase
 from rag.models.resolve import resolve_model
 from rag.retrieval.filters import Filter
 
-CONFIG = config_for("generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1")
+RESOLVED = load_config("cpu", ["generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1"])
+CONFIG = RESOLVED.config
 ROUNDS = 3
 
 
-def _pipeline() -> Pipeline:
-    embedder = make_embedder(CONFIG)
-    index = open_index(WORK / "retrieval-default" / ".rag", CONFIG, embedder)
-    pipeline = make_pipeline(index, CONFIG, embedder=embedder)
-    pipeline.ask_batch(["What is warmed up here?", "And what here?"])
-    return pipeline
+def _open() -> KnowledgeBase:
+    kb = KnowledgeBase(WORK / "retrieval-default" / ".rag", RESOLVED)
+    kb.ask_batch(["What is warmed up here?", "And what here?"])
+    return kb
+
+
+def _answerer(kb: KnowledgeBase) -> WritingAnswerer:
+    return cast("WritingAnswerer", kb.answerer)
 
 
 def _questions(count: int, seed: int) -> list[str]:
@@ -54,15 +58,16 @@ def _questions(count: int, seed: int) -> list[str]:
 
 def batch() -> None:
     """Compare 16 questions in one batch with 16 single ones, on different questions each time."""
-    pipeline = _pipeline()
-    shipped = pipeline.reader.builder.sampling
+    kb = _open()
+    builder = _answerer(kb).builder
+    shipped = builder.sampling
     for name, sampling in (("as shipped", shipped), ("64 tokens", Sampling(64))):
-        pipeline.reader.builder.sampling = sampling
-        _compare_batch(pipeline, name)
-    pipeline.close()
+        builder.sampling = sampling
+        _compare_batch(kb, name)
+    kb.close()
 
 
-def _compare_batch(pipeline: Pipeline, name: str) -> None:
+def _compare_batch(kb: KnowledgeBase, name: str) -> None:
     single = batched = 0.0
     tokens = 0
     base = 0 if name == "as shipped" else 100
@@ -70,9 +75,9 @@ def _compare_batch(pipeline: Pipeline, name: str) -> None:
     for one, many in zip(sets[::2], sets[1::2], strict=True):
         started = time.monotonic()
         for question in one:
-            pipeline.ask(question)
+            kb.ask(question)
         middle = time.monotonic()
-        answers = pipeline.ask_batch(many)
+        answers = kb.ask_batch(many)
         single += middle - started
         batched += time.monotonic() - middle
         tokens += sum(a.usage.completion_tokens for a in answers)
@@ -86,7 +91,8 @@ def _compare_batch(pipeline: Pipeline, name: str) -> None:
 
 def prefix() -> None:
     """Compare the product's prompt order with a naive one, on different paragraphs."""
-    pipeline = _pipeline()
+    kb = _open()
+    answerer = _answerer(kb)
     by_source: dict[str, list[str]] = {}
     for question in load_questions():
         by_source.setdefault(question.source, []).append(question.text)
@@ -97,7 +103,7 @@ def prefix() -> None:
     for number in range(2 * ROUNDS):
         name = "friendly" if number % 2 == 0 else "naive"
         prompts = [
-            _prompt(pipeline, text, source, naive=name == "naive")
+            _prompt(kb, text, source, naive=name == "naive")
             for source in sources[12 * number : 12 * number + 12]
             for text in by_source[source][:5]
         ]
@@ -105,7 +111,7 @@ def prefix() -> None:
         if name == "friendly":
             prompts = [prompts[n] for n in cache_order(prompts)]
         started = time.monotonic()
-        completions = pipeline.generator.generate(prompts, pipeline.reader.builder.sampling)
+        completions = answerer.generator.generate(prompts, answerer.builder.sampling)
         totals[name][0] += time.monotonic() - started
         totals[name][1] += sum(c.usage.cached_tokens for c in completions)
         totals[name][2] += sum(c.usage.prompt_tokens for c in completions)
@@ -114,12 +120,12 @@ def prefix() -> None:
             f"{name:8} {60 * ROUNDS / seconds:.2f} questions/s, {cached / tokens:.0%} of {tokens} prompt tokens cached"
         )
     print(f"ratio {totals['naive'][0] / totals['friendly'][0]:.2f}")
-    pipeline.close()
+    kb.close()
 
 
-def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> Prompt:
-    found = pipeline.retriever.retrieve(question, only=Filter(sources=(source,)), k=1)
-    text = pipeline.reader.builder.build(question, found.passages).prompt.text
+def _prompt(kb: KnowledgeBase, question: str, source: str, *, naive: bool) -> Prompt:
+    found = kb.retriever.retrieve(question, only=Filter(sources=(source,)), k=1)
+    text = _answerer(kb).builder.build(question, found.passages).prompt.text
     if not naive:
         return Prompt(text)
     head, _, rest = text.rpartition("Text:\n")
@@ -129,7 +135,7 @@ def _prompt(pipeline: Pipeline, question: str, source: str, *, naive: bool) -> P
 
 def overhead() -> None:
     """Alternate the product and raw vLLM, each in a fresh process, and compare their medians."""
-    seconds: dict[str, list[tuple[float, float]]] = {"pipeline": [], "raw": []}
+    seconds: dict[str, list[tuple[float, float]]] = {"product": [], "raw": []}
     for number in range(5):
         for name in seconds if number % 2 == 0 else reversed(seconds):
             command = [sys.executable, "-m", "benchmarks.generation", f"_{name}"]
@@ -138,22 +144,23 @@ def overhead() -> None:
             seconds[name].append((wall, processor))
             print(f"round {number + 1}: {name} {wall:.2f} s, {processor:.2f} processor s", flush=True)
     for column, label in enumerate(("clock", "processor")):
-        ours, raw = (median(pair[column] for pair in seconds[name]) for name in ("pipeline", "raw"))
-        print(f"{label}: pipeline {ours:.2f} s / raw vLLM {raw:.2f} s = {ours / raw:.3f} over 64 questions")
+        ours, raw = (median(pair[column] for pair in seconds[name]) for name in ("product", "raw"))
+        print(f"{label}: product {ours:.2f} s / raw vLLM {raw:.2f} s = {ours / raw:.3f} over 64 questions")
 
 
-def _run_pipeline() -> None:
-    pipeline = _pipeline()
+def _run_product() -> None:
+    kb = _open()
     seen: list[str] = []
-    inner = pipeline.generator.generate
+    generator = _answerer(kb).generator
+    inner = generator.generate
 
     def generate(prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         seen.extend(p.text for p in prompts)
         return inner(prompts, sampling)
 
-    pipeline.generator.generate = generate  # type: ignore[method-assign]  # notes the prompts
+    generator.generate = generate  # type: ignore[method-assign]  # records the prompts
     started, before = time.monotonic(), time.process_time()
-    pipeline.ask_batch(_questions(64, 99))
+    kb.ask_batch(_questions(64, 99))
     print(time.monotonic() - started, time.process_time() - before)
     (WORK / "overhead-prompts.json").write_text(json.dumps(seen), encoding="utf-8")
 
@@ -168,7 +175,7 @@ def _run_raw() -> None:
     _set_environment(part.cpu_cache_gib, gpu=torch.cuda.is_available())
     from vllm import LLM, SamplingParams
 
-    arguments = machine_arguments(torch, part.dtype, part.enforce_eager, part.memory_share)
+    arguments = machine_arguments(torch, part)
     engine = LLM(
         model=str(resolve_model(CONFIG.generator.model).path),
         max_model_len=part.max_model_len,
@@ -187,7 +194,7 @@ def _run_raw() -> None:
     print(time.monotonic() - started, time.process_time() - before)
 
 
-PARTS = {"batch": batch, "prefix": prefix, "overhead": overhead, "_pipeline": _run_pipeline, "_raw": _run_raw}
+PARTS = {"batch": batch, "prefix": prefix, "overhead": overhead, "_product": _run_product, "_raw": _run_raw}
 
 
 def main() -> None:

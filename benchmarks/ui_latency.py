@@ -1,11 +1,11 @@
-"""What the page costs: its start, its first paint, and its time to an answer over the pipeline's own.
+"""What the page costs: its start, its first paint, and its time to an answer over the knowledge base's own.
 
     python -m benchmarks.ui_latency [--index .rag] [--chromium /usr/bin/chromium] [--one-chat]
 
 Starts ``rag ui`` over an index of ``examples/docs`` with the preset ``cpu``. Time to an answer is taken in the browser,
 from the press of Enter to the frame in which the answer's first text stands, streamed or whole, or the card of an
-abstention (looked for in every frame), and in this process as the time until ``Pipeline.stream`` gives its first text,
-for the same questions; the first question of each is not counted. Every question has a new chat, or, with
+abstention (looked for in every frame), and in this process as the time until ``KnowledgeBase.stream`` gives its first
+text, for the same questions; the first question of each is not counted. Every question has a new chat, or, with
 ``--one-chat``, all have the same one, whose eleven answers are on the page in the end. Expected figures:
 benchmarks/ui_latency.md. Nothing else should run on the machine.
 """
@@ -58,14 +58,14 @@ WATCH = """() => {
 
 
 def in_process(index: Path) -> list[float]:
-    """Return the milliseconds to the first text of each question, asked of the pipeline itself."""
+    """Return the milliseconds to the first text of each question, asked of the knowledge base itself."""
     from ui.jobs.background import engines
 
-    pipeline = engines().get(index, "cpu").pipeline()
+    knowledge_base = engines().get(index, "cpu").knowledge_base()
     told = []
     for question in QUESTIONS:
         begun = time.monotonic()
-        next(iter(pipeline.stream(question)))
+        next(iter(knowledge_base.stream(question)))
         told.append((time.monotonic() - begun) * 1000)
     return told[1:]
 
@@ -141,7 +141,7 @@ def main() -> None:
     print(f"process start to server ready   {started:.2f} s")
     print(f"first visit to chat field       {paints[0]:.2f} s (the models load beside it)")
     print(f"later visits, median            {statistics.median(paints[1:]):.2f} s")
-    print(f"pipeline, time to first text    {statistics.median(own):.0f} ms (median of {len(own)})")
+    print(f"knowledge base, to first text   {statistics.median(own):.0f} ms (median of {len(own)})")
     print(f"browser, Enter to first text    {statistics.median(shown):.0f} ms")
     print(f"the page's part                 {statistics.median(b - p for b, p in zip(shown, own, strict=True)):.0f} ms")
 
