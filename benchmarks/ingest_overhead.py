@@ -36,7 +36,7 @@ def main() -> None:
     config = config_for()
     embedder = make_embedder(config)
     chunker = make_chunker(config, embedder)
-    texts = []
+    texts: list[str] = []
     for path in sorted(documents.rglob("*.md")):
         document = load_bytes(path.read_bytes(), path.name)
         texts += map(str, chunker.embedded_texts(document, chunker.chunk(document)))

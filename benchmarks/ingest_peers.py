@@ -170,7 +170,16 @@ def run(name: str, documents: Path, folder: Path, *, made_up: bool) -> Run:
         "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HAYSTACK_TELEMETRY_ENABLED": "False",
     }  # fmt: skip
     if name == "rag":
-        command = [sys.executable, "-m", "rag", "ingest", documents, "--index", folder / ".rag", "--json"]
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "rag",
+            "ingest",
+            documents,
+            "--index",
+            folder / ".rag",
+            "--json",
+        ]
         command += ["--config", "test"] if made_up else []
         environment["PYTHONPATH"] = str(PEERS.parents[1])
         folder.mkdir(parents=True, exist_ok=True)
