@@ -35,7 +35,7 @@ class Question:
     for JSONL. ``paragraph`` is an index into ``Dataset.paragraphs``, None for JSONL. ``source`` names the document with
     the answer, if known.
 
-    ``kind`` names the kind of the question, such as ``table_cell``; a question with a kind gets a verdict
+    ``kind`` names the kind of the question, such as ``table_cell``; a question with a kind or with parts gets a verdict
     (:mod:`eval.verdicts`). ``parts`` are the pieces of its answer, each with its acceptable wordings. ``history`` holds
     the earlier turns of the conversation as (question, answer).
     """
@@ -53,7 +53,7 @@ class Question:
     @property
     def has_verdict(self) -> bool:
         """Whether answers to it are judged. Small talk, of the kind ``chat``, has no right answer."""
-        return self.kind not in ("", SMALL_TALK)
+        return bool(self.kind or self.parts) and self.kind != SMALL_TALK
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,8 +157,11 @@ class Case:
 
     @cached_property
     def served(self) -> bool | None:
-        """Whether the reader has the answer: it is right, or the first passages hold it. None without a verdict."""
-        if self.verdict is None or not self.question.answers:
+        """Whether the user has the answer: it is right, or the first passages hold it.
+
+        None without a verdict, and for a system that shows no passages.
+        """
+        if self.verdict is None or not self.question.answers or not self.prediction.passages:
             return None
         shown = "\n".join(
             "\n".join((*passage.headings, passage.text)) for passage in self.prediction.passages[:SERVED_AMONG]

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.answering.query_rewriting import Turn
     from rag.config import Config, load_config
     from rag.errors import (
         DocumentError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "rag.answering.query_rewriting": ("Turn",),
     "rag.config": ("Config", "load_config"),
     "rag.errors": (
         "DocumentError", "GeneratorError", "InputError", "MissingPackageError", "ModelError", "PromptRefusedError",
@@ -72,6 +74,7 @@ __all__ = [
     "RagError",
     "Sentence",
     "StorageError",
+    "Turn",
     "UsageError",
     "__version__",
     "load_config",

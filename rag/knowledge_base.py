@@ -140,9 +140,15 @@ class KnowledgeBase:
         return list(self.retrieve(question, k=k, filter=filter).passages)
 
     def retrieve(self, question: str, *, k: int | None = None, filter: FilterLike = None) -> Retrieved:  # noqa: A002
-        """Return the best passages with notes, timings and the index's generation."""
+        """Return the best passages with notes, timings and the index's generation.
+
+        Raises :class:`~rag.errors.InputError` for an empty question, :class:`~rag.errors.UsageError` for a ``k`` that
+        is no whole number above 0.
+        """
         from rag.retrieval.retriever import check_question
 
+        if k is not None and (not isinstance(k, int) or k < 1):
+            raise UsageError(f"k is {k!r}", "pass a whole number of at least 1")
         with storage_errors():
             return self.retriever.retrieve(check_question(question), only=as_filter(filter), k=k)
 
@@ -157,6 +163,8 @@ class KnowledgeBase:
         """
         from rag.retrieval.retriever import check_question
 
+        if isinstance(questions, str):
+            raise InputError("ask_batch takes a list of questions, not one text", "pass [question], or use ask")
         checked = [check_question(question) for question in questions]
         with storage_errors():
             answerer = self.answerer

@@ -77,9 +77,9 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 def test_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
     add("Add a file format", "rag.ingestion.loaders.formats", "FORMATS", monkeypatch)
-    monkeypatch.setitem(sys.modules, "rag.ingestion.loaders.toml", SimpleNamespace(load_toml=load_text))
-    assert sniff(b"rent = 2350\n", "a.toml") == "application/toml"
-    assert load_bytes(b"rent = 2350\n", "a.toml").text == "rent = 2350\n"
+    monkeypatch.setitem(sys.modules, "rag.ingestion.loaders.vcard", SimpleNamespace(load_vcard=load_text))
+    assert sniff(b"BEGIN:VCARD\n", "a.vcf") == "text/vcard"
+    assert load_bytes(b"BEGIN:VCARD\n", "a.vcf").text == "BEGIN:VCARD\n"
 
 
 def test_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -187,3 +187,20 @@ def test_models_are_shared_by_a_pool_and_an_engine_that_stopped_is_started_again
     with rag.open(index, config="test", models=models) as kb:
         assert kb.answerer.generator is not first
     models.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda kb: kb.ask(None), "a question is a text, not NoneType"),
+        (lambda kb: kb.search(b"fog"), "a question is a text, not bytes"),
+        (lambda kb: kb.ask_batch("Who is he?"), "takes a list of questions"),
+        (lambda kb: kb.search("fog", k=0), "k is 0"),
+        (lambda kb: kb.search("fog", k="3"), "k is '3'"),
+    ],
+)
+def test_an_argument_of_another_type_is_a_sentence(
+    index: Path, call: Callable[[rag.KnowledgeBase], object], message: str
+) -> None:
+    with rag.open(index, config="test") as kb, pytest.raises(rag.RagError, match=message):
+        call(kb)

@@ -76,7 +76,10 @@ def apply_calibration(resolved: Resolved, index: Path) -> tuple[Resolved, str | 
     except (OSError, UnicodeDecodeError, ValidationError):
         raise UsageError(f"{path} is not a calibration", "delete it, or run `rag eval calibrate` again") from None
     if found.answering != answering_digest(resolved.config):
-        return resolved, f"the threshold in {path} was fitted for other generator or prompt settings and is not used"
+        return (
+            resolved,
+            f"the threshold in {path} was fitted for other settings of generator, prompt, or retrieval and is not used",
+        )
     answers = resolved.config.answers.model_copy(update={"min_confidence": found.min_confidence})
     config = resolved.config.model_copy(update={"answers": answers})
     origins = {**resolved.origins, _KEY: f"calibration from {found.run}"}

@@ -21,7 +21,7 @@ STAGES = {
     "read": "reading files",
     "parse": "waiting for parsers",
     "chunk": "chunking",
-    "tokenise": "tokenising",
+    "tokenise": "tokenizing",
     "embed": "embedding",
     "compare": "comparing documents",
     "write": "writing",

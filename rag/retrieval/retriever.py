@@ -55,6 +55,8 @@ class Retrieved:
 
 def check_question(question: str) -> str:
     """Return the question without leading and trailing white space. Raises :class:`~rag.errors.InputError`."""
+    if not isinstance(question, str):
+        raise InputError(f"a question is a text, not {type(question).__name__}", "pass a string")
     stripped = question.strip()
     try:
         stripped.encode("utf-8")

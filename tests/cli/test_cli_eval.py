@@ -329,7 +329,7 @@ def test_calibration_is_written_beside_the_index_and_read_by_ask(
     assert asked["abstained"] is (plain["confidence"] < threshold)
     assert asked["config_digest"] != plain["config_digest"] or threshold == 0
     other = rag("ask", question, "--json", "--set", "prompt.max_tokens=20")
-    assert "fitted for other generator" in other.err
+    assert "fitted for other settings of generator" in other.err
     (indexed / ".rag" / "calibration.json").write_text("{}", encoding="utf-8")
     broken = rag("ask", question)
     assert broken.code == 2

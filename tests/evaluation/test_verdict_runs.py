@@ -34,10 +34,16 @@ def passage(text: str, rank: int) -> RankedPassage:
 
 
 ANSWERS = {
-    "rent": Prediction("The rent is 2,350 pounds a month.", confidence=0.95, band="high", short="2,350 pounds"),
+    "rent": Prediction(
+        "The rent is 2,350 pounds a month.",
+        confidence=0.95,
+        band="high",
+        short="2,350 pounds",
+        passages=(passage("x", 1),),
+    ),
     "term": Prediction("One year.", confidence=0.92, band="high", passages=(passage("for 2 years", 3),)),
     "pay": Prediction("", True, 0.1, passages=(passage("one pays 80 per cent, one pays all", 2),)),
-    "dog": Prediction("Dogs are not allowed.", confidence=0.4, band="low"),
+    "dog": Prediction("Dogs are not allowed.", confidence=0.4, band="low", passages=(passage("x", 1),)),
     "none": Prediction("", True, 0.0),
     "hi": Prediction("Hello! Ask me about your documents."),
     "and": Prediction("", True, 0.2, passages=(passage("x", 1), passage("y", 2), passage("z", 3), passage("£500", 4))),
@@ -111,6 +117,17 @@ def test_reliability_of_known_confidences() -> None:
     assert list(drawn.data[1].y) == pytest.approx([0.0, 100 * 2 / 3])
     assert summarise_reliability([{**rows[0], "abstained": True}]) is None
     assert reliability_diagram(None) is None
+
+
+def test_a_system_that_shows_no_passages_serves_nothing(tmp_path: Path) -> None:
+    run = evaluate(load(tmp_path), lambda questions: ["£2,350" for _ in questions])
+    assert run.rows[0]["verdict"] == "right"
+    assert "served" not in run.metrics
+
+
+def test_parts_alone_are_judged(tmp_path: Path) -> None:
+    dataset = load(tmp_path, [{"question": "What and when?", "answers": ["x"], "parts": [["rent"], ["May"]]}])
+    assert evaluate(dataset, lambda questions: ["Rent in May."]).rows[0]["verdict"] == "right"
 
 
 def test_without_kinds_there_are_no_verdicts(tmp_path: Path) -> None:

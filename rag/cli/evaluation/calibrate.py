@@ -33,8 +33,8 @@ def calibrate(
 ) -> None:
     """Fit the abstention threshold on one half of a run, report it on the other, and let `rag ask` use it.
 
-    It is written into the index folder (calibration.json) and applies to the generator, prompt and citation settings
-    of the run. `--set answers.min_confidence=…` takes precedence.
+    It is written into the index folder (calibration.json) and applies while generator, prompt, citations, and for the
+    extractive model retrieval, are set as in the run. `--set answers.min_confidence=…` takes precedence.
     """
     from eval.abstention import calibrate as fit
     from eval.errors import EvalError

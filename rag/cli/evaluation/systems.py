@@ -18,6 +18,7 @@ from eval.errors import EvalError
 from eval.losses import Trace
 from eval.metrics import RECALL_AT, contains_gold
 from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
+from eval.verdicts import holds_answer
 from rag.answering.answerer import Answerer
 from rag.answering.query_rewriting import Turn, rewrite
 from rag.cli.evaluation.locating import located
@@ -154,7 +155,8 @@ class Open:
 
         def holds(source: str, text: str) -> bool:
             named = question.source is None or same_source(source, question.source)
-            return named and any(contains_gold(text, gold) for gold in question.answers)
+            held = any(contains_gold(text, gold) for gold in question.answers)
+            return named and (held or bool(question.parts and holds_answer(text, (), question.parts)))
 
         if answer.finish_reason != _GATED and any(_holding(p, holds) for p in _shown(answer)):
             return Trace(True, True, True, True, True)
