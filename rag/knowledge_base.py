@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -92,13 +92,15 @@ class KnowledgeBase:
     def close(self) -> None:
         """Close the index, and the models unless they are shared."""
         with self._lock:
-            if self._retriever is not None:
-                self._retriever.reader.close()
-            if self._index is not None:
-                self._index.close()
+            index, retriever = self._index, self._retriever
             self._index = self._retriever = self._answerer = None
-            if self._owns_models:
-                self.models.close()
+            with ExitStack() as stack:
+                if self._owns_models:
+                    stack.callback(self.models.close)
+                if index is not None:
+                    stack.callback(index.close)
+                if retriever is not None:
+                    stack.callback(retriever.reader.close)
 
     # Ingesting ----------------------------------------------------------------------------------------------------
 
@@ -380,12 +382,14 @@ class ModelPool:
         return self._load(key, lambda: make_generator(config))
 
     def close(self) -> None:
-        """Close everything that was loaded."""
+        """Close everything that was loaded. If a model cannot be closed, the others are closed and its error raised."""
         with self._lock:
             loaded, self._loaded = self._loaded, {}
-        for (kind, _), future in loaded.items():
-            if kind != "reranker":  # rerankers hold nothing that must be closed
-                future.result().close()
+        with ExitStack() as stack:
+            for (kind, _), future in loaded.items():
+                # Rerankers hold nothing that must be closed. The error of a failed load belongs to who asked for it.
+                if kind != "reranker" and future.exception() is None:
+                    stack.callback(future.result().close)
 
     @staticmethod
     def _embedder_key(config: Config) -> tuple[str, str]:
@@ -406,7 +410,8 @@ class ModelPool:
                 future.set_result(load())
             except BaseException as error:
                 with self._lock:
-                    del self._loaded[key]  # the next caller tries again
+                    if self._loaded.get(key) is future:  # not if the pool was closed meanwhile
+                        del self._loaded[key]  # the next caller tries again
                 future.set_exception(error)
                 raise
         return future.result()

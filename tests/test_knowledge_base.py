@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -187,6 +190,56 @@ def test_models_are_shared_by_a_pool_and_an_engine_that_stopped_is_started_again
     with rag.open(index, config="test", models=models) as kb:
         assert kb.answerer.generator is not first
     models.close()
+
+
+class Closing(FakeCompleter):
+    """Records that it was closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Stubborn(FakeEmbedder):
+    """Cannot be closed."""
+
+    def close(self) -> None:
+        raise RuntimeError("still in use")
+
+
+def test_a_model_that_cannot_be_closed_leaves_no_other_open(index: Path) -> None:
+    config, models, generator = rag.load_config("test").config, rag.ModelPool(), Closing()
+    models.put(config, embedder=Stubborn(), generator=generator)
+    with pytest.raises(RuntimeError, match="still in use"):
+        models.close()
+    assert generator.closed
+
+
+def test_closing_a_pool_while_a_load_fails_ends_and_leaves_the_error_to_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loading, closing = threading.Event(), threading.Event()
+
+    def fail(config: rag.Config) -> FakeEmbedder:
+        loading.set()
+        closing.wait(10)
+        raise rag.ModelError("the model is broken")
+
+    monkeypatch.setattr("rag.factory.make_embedder", fail)
+    config, models = rag.load_config("test").config, rag.ModelPool()
+    closer = threading.Thread(target=models.close, daemon=True)
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(models.embedder, config)
+        assert loading.wait(10)
+        closer.start()
+        while models._loaded:
+            time.sleep(0.001)
+        closing.set()
+        with pytest.raises(rag.ModelError, match="the model is broken"):
+            load.result(10)
+    closer.join(10)
+    assert not closer.is_alive()
 
 
 @pytest.mark.parametrize(
