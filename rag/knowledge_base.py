@@ -269,12 +269,12 @@ class KnowledgeBase:
     def answerer(self) -> Answerer:
         """The answerer. The generator loads after the embedder and the index, so that it sees what memory is left.
 
-        Raises ``calibration_error`` if there is one.
+        A generator whose engine has stopped is started again. Raises ``calibration_error`` if there is one.
         """
         from rag.factory import make_answerer
 
         with self._lock:
-            if self._answerer is None:
+            if self._answerer is None or not self._answerer.generator.alive:
                 if self.calibration_error is not None:
                     raise self.calibration_error
                 self.retriever  # noqa: B018 - loads first, see above
@@ -374,11 +374,13 @@ class ModelPool:
         """Return the generator of a configuration, started once, or again after its engine has stopped."""
         from rag.factory import make_generator
 
-        key = self._generator_key(config)
+        key, stopped = self._generator_key(config), None
         with self._lock:
             future = self._loaded.get(key)
             if future is not None and future.done() and not future.result().alive:
-                del self._loaded[key]
+                stopped = self._loaded.pop(key).result()
+        if stopped is not None:
+            stopped.close()
         return self._load(key, lambda: make_generator(config))
 
     def close(self) -> None:

@@ -208,6 +208,18 @@ class Stubborn(FakeEmbedder):
         raise RuntimeError("still in use")
 
 
+def test_an_open_knowledge_base_replaces_and_closes_an_engine_that_stopped(index: Path) -> None:
+    config, models, first = rag.load_config("test"), rag.ModelPool(), Closing()
+    models.put(config.config, generator=first)
+    with rag.KnowledgeBase(index, config, models) as one, rag.KnowledgeBase(index, config, models) as other:
+        assert one.answerer.generator is other.answerer.generator is first
+        first.alive = False
+        assert one.ask(WEIGHT).text
+        assert one.answerer.generator is other.answerer.generator is not first
+    assert first.closed
+    models.close()
+
+
 def test_a_model_that_cannot_be_closed_leaves_no_other_open(index: Path) -> None:
     config, models, generator = rag.load_config("test").config, rag.ModelPool(), Closing()
     models.put(config, embedder=Stubborn(), generator=generator)

@@ -129,9 +129,7 @@ class Engine:
 
     @property
     def is_stale(self) -> bool:
-        """Whether to load it again: loading failed a while ago, or its generator has stopped since."""
-        if self.state.status == "ready":
-            return not self._making.result().answerer.generator.alive
+        """Whether to load it again because loading failed a while ago."""
         # Not at once: a page that is drawn again because loading failed must not begin it again for ever.
         return self._making.is_stale
 
