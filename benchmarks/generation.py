@@ -37,7 +37,9 @@ from rag.knowledge_base import KnowledgeBase
 from rag.models.resolve import resolve_model
 from rag.retrieval.filters import Filter
 
-RESOLVED = load_config("cpu", ["generator.type=vllm", "retrieval.k=5", "retrieval.min_relevance=-1"])
+# Without a reranker, which would be most of the time outside the engine.
+SETTINGS = ["generator.type=vllm", "retrieval.k=5", "retrieval.rerank=off", "retrieval.min_relevance=-1"]
+RESOLVED = load_config("cpu", SETTINGS)
 CONFIG = RESOLVED.config
 ROUNDS = 3
 
