@@ -3,7 +3,7 @@
 SQuAD asks for a span, so a sentence that holds it is no exact match. Here an answer is **right** if it states an
 acceptable answer (:mod:`eval.wording`). A question with ``parts`` has an answer of several pieces, each with its
 acceptable wordings: all must be stated; with half of them, or with an acceptable answer, it is **partly** right. A
-question whose answers begin with yes or no is judged by the first yes or no of the answer; without one, an answer that
+question whose first answer is yes or no is judged by the first yes or no of the answer; without one, an answer that
 states all parts is partly right. Where the documents hold no answer, only a refusal is right.
 """
 

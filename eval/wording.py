@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 __all__ = ["fold", "polarity", "states"]
 
@@ -43,7 +44,7 @@ _UNITS = {
     "rub": r"₽|рубл\w*|руб|rub|rubles?|roubles?",
 }
 _UNIT = re.compile("|".join(f"(?P<{'percent' if n == '%' else n}>{p})" for n, p in _UNITS.items()))
-_SIGNS = re.compile(r"[*_`|>#«»“”„\"]")
+_SIGNS = re.compile(r"[*_`|>«»“”„\"]|(?<!\w)#")
 _ISO_DATE = re.compile(r"\b(\d{4})-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])\b")
 _DOTTED_DATE = re.compile(r"\b(0?[1-9]|[12]\d|3[01])[./](0?[1-9]|1[0-2])[./](\d{4})\b")
 _DAY_MONTH = re.compile(rf"\b(\d\d?)(?:st|nd|rd|th)?\.?(?:\s+of)?\s+({_MONTH})\b\.?,?")
@@ -52,9 +53,25 @@ _MONTH_YEAR = re.compile(rf"\b({_MONTH})\.?,?\s+(\d{{4}})\b")
 _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b")
 _TOKEN = re.compile(
     r"(?<![\w.,)])-(?=\d)|\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,:]\d+)*"
-    r"|%|[^\W\d_]+(?:'[^\W\d_]+)?\d*"
+    r"|%|[^\W\d_]+(?:'[^\W\d_]+)?\d*(?:\+\+|#)?"
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,' \u00a0\u202f]\d{3})+(?:\.\d+)?")
+_DOTTED_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:\.\d{3})+,\d+")
+_AMOUNT = r"\d(?:[\d.,]{0,20}\d)?"
+_SCALED = re.compile(
+    rf"(?:(?<=[€£$])|(?<=[€£$] ))({_AMOUNT})\s?(k|mn?|bn)\b|"
+    rf"(?<![\d.,])({_AMOUNT})\s?(thousand|million|billion|тыс\w*|млн|миллион\w*|млрд|миллиард\w*)\b"
+)
+_SCALES = {
+    ("bn", "billion", "млрд", "миллиард"): 10**9,
+    ("m", "mn", "million", "млн", "миллион"): 10**6,
+    ("k", "thousand", "тыс"): 1000,
+}
+_MEASURES = (
+    "g|kg|t|tonnes?|tons?|mm|cm|m|km|metres?|meters?|miles?|l|ml|litres?|liters?|w|kw|kwh|v|a|hz|gb|mb|kb|s|sec|seconds?|"
+    "min|minutes?|h|hours?|days?|weeks?|months?|years?|°c|degrees?|points?|кг|г|м|км|л|см|мм|т|тонн\\w*"
+)
+_MEASURE = re.compile(rf"(?:{_MEASURES})\Z")
 _ARTICLES = {"a", "an", "the"}
 _YES = {"yes", "да", "ja"}
 _NO = {"no", "нет", "nein"}
@@ -66,7 +83,8 @@ def fold(text: str) -> tuple[str, ...]:
     """Return a text's words in one form: lower case, numbers by value, dates as day, month, year, units as one word.
 
     Articles, quotes and Markdown signs are dropped. A currency stands behind its number. A minus sign belongs to its
-    number unless a word or a number stands directly before it.
+    number unless a word or a number stands directly before it. Closing zeros count, as in versions, unless a currency
+    or a measure follows.
     """
     text = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
     text = text.replace("\u2212", "-").replace("’", "'")
@@ -77,15 +95,18 @@ def fold(text: str) -> tuple[str, ...]:
     text = _MONTH_DAY.sub(lambda m: f"{m[2]} {_MONTH_NUMBER[m[1]]} ", text)
     text = _MONTH_YEAR.sub(lambda m: f"{_MONTH_NUMBER[m[1]]} {m[2]}", text)
     text = _ORDINAL.sub(r"\1", text)
+    text = _SCALED.sub(_scaled, text)
     text = _UNIT.sub(_unit, text)
-    return tuple(_units_behind(_tens([_number(match[0]) for match in _TOKEN.finditer(text)])))
+    return tuple(_values(_units_behind(_tens([_number(match[0]) for match in _TOKEN.finditer(text)]))))
 
 
 def states(answer: str, gold: str) -> bool:
     """Return whether the gold's words stand in the answer, adjacent and in order. No answer states an empty gold."""
     words, wanted = fold(answer), fold(gold)
-    width = len(wanted)
-    return bool(wanted) and any(words[n : n + width] == wanted for n in range(len(words) - width + 1))
+    if not wanted:  # an article or a sign, such as the choice "A"
+        words, wanted = tuple(answer.casefold().split()), tuple(gold.casefold().split())
+        words = tuple(word.strip(".,;:!?()") or word for word in words)
+    return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(words)} "
 
 
 def polarity(answer: str) -> str | None:
@@ -107,18 +128,35 @@ def _unit(match: re.Match[str]) -> str:
 
 
 def _number(token: str) -> str:
-    """Return a number by its value: no separators, no closing zeros, a decimal point; any other token unchanged."""
+    """Return a number without separators and with a decimal point, a time without a leading zero."""
     if not token[0].isdigit():
         return token
     if _THOUSANDS.fullmatch(token):
-        token = re.sub(r"[,' \u00a0\u202f]", "", token)
-    elif re.fullmatch(r"\d+,\d{1,2}", token):
-        token = token.replace(",", ".")
-    if ":" in token:
-        return token.lstrip("0") if re.fullmatch(r"0\d:\d\d", token) else token
-    if token.count(".") == 1 and "," not in token:
-        return token.rstrip("0").rstrip(".")
-    return token
+        whole = re.sub(r"[,' \u00a0\u202f]", "", token)
+        return whole.rstrip("0").rstrip(".") if "." in whole else whole
+    if _DOTTED_THOUSANDS.fullmatch(token):
+        return token.replace(".", "").replace(",", ".")
+    if re.fullmatch(r"\d+,\d{1,2}", token):
+        return token.replace(",", ".")
+    return token[1:] if re.fullmatch(r"0\d:\d\d", token) else token
+
+
+def _values(tokens: Sequence[str]) -> Iterator[str]:
+    """Yield the tokens, amounts and measures without closing zeros: 3.50 kg is 3.5 kg, version 3.10 is not 3.1."""
+    for token, following in pairwise([*tokens, ""]):
+        measured = following in _UNITS or _MEASURE.match(following)
+        yield token.rstrip("0").rstrip(".") if measured and re.fullmatch(r"-?\d+\.\d+", token) else token
+
+
+def _scaled(match: re.Match[str]) -> str:
+    """Return ``5m`` of a currency and ``5 million`` as digits."""
+    number, scale = match[1] or match[3], match[2] or match[4]
+    factor = next(value for names, value in _SCALES.items() if scale in names or scale.startswith(names[-1]))
+    try:
+        value = float(_number(number))
+    except ValueError:
+        return match[0]
+    return f"{value * factor:.2f}".rstrip("0").rstrip(".")
 
 
 def _tens(tokens: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ _TURNS = 3
 _SAMPLING = Sampling(max_tokens=64, stop=("\n",))
 _MOST_ADDED = 200  # characters that a model may add
 _BRIEF = 160  # characters of an earlier turn
-_END = re.compile(r"[\s?!.…]+$")
+_END = re.compile(r"(?<![\s?!.…])[\s?!.…]+$")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _CONTINUES = re.compile(
     r"(?:and|but|or|so|what about|how about|tell me more|а|и|но|ну|или|что насч[её]т)\b(?! если\b)", re.IGNORECASE

@@ -22,7 +22,7 @@ from rag.types import Citation, Passage, Sentence
 __all__ = ["Cited", "cite", "cite_spans", "sentence_spans"]
 
 # Lines up to a blank one or one that begins a list item, a heading or a table row.
-_BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*(?:\n|[|#*•-]|\d+[.)]\s)))+")
+_BLOCK = re.compile(r"(?:[^\n]|\n(?![^\S\n]*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 _WHITE = re.compile(r"\s")
 

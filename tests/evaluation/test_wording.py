@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,13 @@ from eval.wording import fold, polarity, states
         ("Cooper’s Yard", "cooper's yard"),
         ("\u22125", "-5"),
         ("три дня", "3 дня"),
+        ("1.500.000 €", "€1,500,000"),
+        ("1.234,56 €", "1234.56 €"),
+        ("£5m", "5 million pounds"),
+        ("15 тысяч рублей", "15 000 рублей"),
+        ("2.5 billion", "2,500,000,000"),
+        ("00:30", "0:30"),
+        ("£12.50", "12.5 pounds"),
     ],
 )
 def test_one_answer_in_two_wordings(one: str, other: str) -> None:
@@ -45,6 +54,12 @@ def test_one_answer_in_two_wordings(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("12.5", "125"),
+        ("version 1.10", "version 1.1"),
+        ("Python 3.10", "Python 3.1"),
+        ("£20.5m", "£20.5"),
+        ("5 m", "5 million"),
+        ("C++", "C"),
+        ("C#", "C"),
         ("-12.5", "12.5"),
         ("1.500", "1500"),
         ("5 %", "5"),
@@ -72,6 +87,9 @@ def test_other_answers(one: str, other: str) -> None:
         ("Valid until October 12, 2025.", "12 October 2025", True),
         ("Valid until October 12, 2025.", "12 October", True),
         ("Room 25", "2", False),
+        ("Answer A.", "A", True),
+        ("Answer B.", "A", False),
+        ("a 👍 from me", "👍", True),
         ("| 17 May | Drossel | 2 May |\n| 14 June | Vannholm |", "2 May", True),
     ],
 )
@@ -92,6 +110,15 @@ def test_states(answer: str, gold: str, expected: bool) -> None:
 )
 def test_polarity(answer: str, expected: str | None) -> None:
     assert polarity(answer) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["1," * 20_000, "a " * 20_000, "5 " * 20_000, "1.000" * 8_000, "- " * 20_000, "£" * 20_000]
+)
+def test_long_texts_take_little_time(text: str) -> None:
+    started = time.process_time()
+    assert not states(text, text[: len(text) // 2] + " unlike")
+    assert time.process_time() - started < 3
 
 
 @given(st.text(max_size=60))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +80,13 @@ def test_the_place_of_the_span_is_kept(case: tuple[str, int, int]) -> None:
     found = quotation(passage, start, start + len(span))
     assert found.text[found.start : found.end].split() == span.split()
     assert found.text == found.text.strip()
+
+
+@pytest.mark.parametrize("filler", ["\n", "\n ", "| ", "|\n", "* ", "`", "1. ", "- \n", "#", "a. ", "| --- |\n", "> "])
+def test_long_passages_take_linear_time(filler: str) -> None:
+    """A chunk may hold any amount of white space, which costs no tokens."""
+    passage = f"rent is {filler * (60_000 // len(filler))}28 euros"
+    started = time.process_time()
+    found = quotation(passage, len(passage) - 8, len(passage) - 6)
+    assert found.text[found.start : found.end] == "28"
+    assert time.process_time() - started < 5
