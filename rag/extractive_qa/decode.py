@@ -1,8 +1,7 @@
 """Scores of tokens to spans of characters.
 
-A span's score is the sum of its start's and its end's logit; the first token's two are the score of "no answer". Spans
-start and end between words, never inside a run of letters or digits. Scripts without spaces (Chinese, Japanese, Thai,
-Lao, Burmese, Khmer) show no words, so a span may start and end at any letter.
+A span's score is the sum of its start's and its end's logit; the first token's two are the score of "no answer". Where
+a span may start and end decides :mod:`rag.extractive_qa.edges`.
 
 A span stays in one block of the text. Passages are Markdown or plain text whose lines may be wrapped anywhere, so a
 single line break between words does not end a block. Blank lines, the ends of headings, the starts of list items and
@@ -12,19 +11,18 @@ the borders of table cells do.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rag.extractive_qa.edges import edges
 from rag.extractive_qa.windows import Window
 
-__all__ = ["SpanScore", "best_spans", "block_of", "null_score", "word_edges"]
+__all__ = ["SpanScore", "best_spans", "block_of", "null_score"]
 
 Float32 = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 
 _NEVER = np.float32(-1e9)
 _BREAK = re.compile(
@@ -37,9 +35,6 @@ _BREAK = re.compile(
 _ROW = re.compile(r"^[ \t]*\|[^\n]*(?:\n|\Z)", re.MULTILINE)
 _BORDER = re.compile(r"(?<!\\)\||\n")
 _MAY_BREAK = re.compile(r"[\n|]")
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +46,6 @@ class SpanScore:
     score: float
 
 
-def word_edges(passage: str, starts: npt.NDArray[np.int32], ends: npt.NDArray[np.int32]) -> tuple[Bool, Bool]:
-    """Return for each token whether a span may begin, and may end, with it: two arrays (tokens,).
-
-    ``starts`` and ``ends`` (tokens,) are characters of the passage. A token that stands for nothing does neither.
-    """
-    places = list(zip(starts.tolist(), ends.tolist(), strict=True))
-    begins = np.array([s < e and not _inside_word(passage, s) for s, e in places], dtype=np.bool_)
-    closes = np.array([s < e and not _inside_word(passage, e) for s, e in places], dtype=np.bool_)
-    return begins, closes
-
-
-def _inside_word(passage: str, place: int) -> bool:
-    if not 0 < place < len(passage):
-        return False
-    left, right = passage[place - 1], passage[place]
-    return _of_word(left) and _of_word(right) and not (_UNSPACED.match(left) or _UNSPACED.match(right))
-
-
-def _of_word(character: str) -> bool:
-    return character.isalnum() or unicodedata.category(character)[0] == "M"  # a mark belongs to its letter
-
-
 def best_spans(
     window: Window, passage: str, start: Float32, end: Float32, *, longest: int, count: int = 1
 ) -> list[SpanScore]:
@@ -82,7 +55,7 @@ def best_spans(
     shorter. A window without a permitted span has none.
     """
     width = window.last - window.first
-    begins, closes = word_edges(passage, window.starts, window.ends)
+    begins, closes = edges(passage, window.starts, window.ends)
     left = np.where(begins, start[window.first : window.last], _NEVER)
     right = np.where(closes, end[window.first : window.last], _NEVER)
     reach = min(longest, width)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.extractive_qa.decode import Float32, best_spans, block_of, null_score, word_edges
+from rag.extractive_qa.decode import Float32, best_spans, block_of, null_score
+from rag.extractive_qa.edges import edges
 from rag.extractive_qa.windows import Window
 
 FIRST = 3
@@ -25,7 +24,7 @@ def window_of(spans: list[tuple[int, int]]) -> Window:
 
 def brute(window: Window, passage: str, start: Float32, end: Float32, longest: int) -> list[tuple[float, int, int]]:
     """Every permitted span as (-score, first, last), best first."""
-    begins, closes = word_edges(passage, window.starts, window.ends)
+    begins, closes = edges(passage, window.starts, window.ends)
     width = window.last - window.first
     blocks = block_of(passage, window.starts)
     return sorted(
@@ -78,37 +77,6 @@ def test_half_precision_is_read() -> None:
     logits = np.array([0, 0, 0, 1, 2, 0], dtype=np.float16)
     (found,) = best_spans(window_of([(0, 1), (2, 3)]), "a b", logits, logits, longest=5)  # type: ignore[arg-type]
     assert (found.start, found.end, found.score) == (2, 3, 4.0)
-
-
-def edges(passage: str, spans: list[tuple[int, int]]) -> tuple[list[bool], list[bool]]:
-    window = window_of(spans)
-    begins, closes = word_edges(passage, window.starts, window.ends)
-    return begins.tolist(), closes.tolist()
-
-
-@given(passage=st.text(alphabet="ab1 .-é_", min_size=1, max_size=30))
-def test_edges_are_those_of_runs_of_letters_and_digits(passage: str) -> None:
-    runs = [match.span() for match in re.finditer(r"[^\W_]+", passage)]
-    inner = {n for start, end in runs for n in range(start + 1, end)}
-    begins, closes = edges(passage, [(n, n + 1) for n in range(len(passage))])
-    assert begins == [n not in inner for n in range(len(passage))]
-    assert closes == [n + 1 not in inner for n in range(len(passage))]
-
-
-@pytest.mark.parametrize(
-    ("passage", "spans", "begins", "closes"),
-    [
-        ("unaffable dog", [(0, 2), (2, 9), (10, 13)], [True, False, True], [False, True, True]),
-        ("cafe\u0301s", [(0, 5), (5, 6)], [True, False], [False, True]),  # the accent belongs to the word
-        ("हिन्दी", [(0, 2), (2, 6)], [True, False], [False, True]),
-        ("日本語", [(0, 1), (1, 2), (2, 3)], [True] * 3, [True] * 3),  # no spaces, so any letter may be an edge
-        ("a b", [(0, 1), (1, 1), (2, 3)], [True, False, True], [True, False, True]),  # a token of space alone
-        ("ab", [(0, 0), (0, 2), (2, 2)], [False, True, False], [False, True, False]),  # at either end as well
-        ("", [], [], []),
-    ],
-)
-def test_edges_of_words(passage: str, spans: list[tuple[int, int]], begins: list[bool], closes: list[bool]) -> None:
-    assert edges(passage, spans) == (begins, closes)
 
 
 def test_no_answer_is_the_first_token() -> None:
