@@ -55,9 +55,9 @@ def open(  # noqa: A001 - `rag.open(...)` reads like the built-in and opens a fo
 
     ``config`` names a preset or a YAML file; ``settings`` overrides single values, as ``{"retrieval.k": 8}`` or
     ``["retrieval.k=8"]``. Pass the same ``models`` to share loaded models between several knowledge bases. Raises
-    :class:`~rag.errors.UsageError` for an unknown preset, key or value.
+    :class:`~rag.errors.UsageError` for an unknown preset, key or value, and for an empty path.
     """
-    return KnowledgeBase(Path(folder), load_config(config, _assignments(settings)), models)
+    return KnowledgeBase(_path(folder), load_config(config, _assignments(settings)), models)
 
 
 class KnowledgeBase:
@@ -132,7 +132,7 @@ class KnowledgeBase:
         with storage_errors():
             if isinstance(paths, Mapping):
                 return ingest_files(parts, self.folder, paths, options, observer=observer, purpose=purpose)
-            names = [Path(name) for name in ([paths] if isinstance(paths, str | Path) else paths)]
+            names = [_path(name) for name in ([paths] if isinstance(paths, str | Path) else paths)]
             return ingest_paths(parts, self.folder, names, options, observer=observer, purpose=purpose)
 
     # Asking -------------------------------------------------------------------------------------------------------
@@ -440,6 +440,13 @@ def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[st
             )
         matching |= dict.fromkeys(found)
     return list(matching)
+
+
+def _path(name: str | Path) -> Path:
+    """Return a path. Raises :class:`~rag.errors.UsageError` for an empty text, which would be the current folder."""
+    if name == "":
+        raise UsageError("a path is empty", "name a path; the current folder is .")
+    return Path(name)
 
 
 def _assignments(settings: Mapping[str, object] | Sequence[str]) -> list[str]:

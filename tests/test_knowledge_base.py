@@ -262,6 +262,11 @@ def test_closing_a_pool_while_a_load_fails_ends_and_leaves_the_error_to_the_call
         (lambda kb: kb.ask_batch("Who is he?"), "takes a list of questions"),
         (lambda kb: kb.search("fog", k=0), "k is 0"),
         (lambda kb: kb.search("fog", k="3"), "k is '3'"),
+        (lambda kb: kb.ingest(), "^no path is given$"),
+        (lambda kb: kb.ingest([]), "^no path is given$"),
+        (lambda kb: kb.ingest(""), "^a path is empty$"),
+        (lambda kb: kb.ingest([kb.folder.parent / "docs", ""]), "^a path is empty$"),
+        (lambda kb: rag.open(""), "^a path is empty$"),
     ],
 )
 def test_an_argument_of_another_type_is_a_sentence(

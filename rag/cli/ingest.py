@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, resolve
+from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, path, resolve
 from rag.cli.output import out_json
 from rag.errors import EXIT_SOME_FAILED, UsageError
 
@@ -23,7 +23,8 @@ __all__ = ["ingest"]
 
 def ingest(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files and folders to read.", show_default=False, readable=False)
+        list[Path] | None,
+        typer.Argument(help="Files and folders to read.", show_default=False, parser=path),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove documents whose files are gone or ignored.")] = False,
     force: Annotated[bool, typer.Option("--force", help="With --prune: even if a folder is empty or missing.")] = False,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag.errors import UsageError
+
 if TYPE_CHECKING:
     from rag.config import Resolved
     from rag.knowledge_base import KnowledgeBase
@@ -21,10 +23,24 @@ __all__ = [
     "Settings",
     "open_knowledge_base",
     "parse_filters",
+    "path",
     "resolve",
 ]
 
-IndexFolder = Annotated[Path, typer.Option("--index", envvar="RAG_INDEX", help="The index folder.", show_default=True)]
+
+def path(text: str) -> Path:
+    """Parse a path. Raises :class:`~rag.errors.UsageError` for an empty one, which would be the current folder."""
+    if text == "":
+        raise UsageError("a path is empty", "name a path; the current folder is .")
+    return Path(text)
+
+
+IndexFolder = Annotated[
+    Path,
+    typer.Option(
+        "--index", envvar="RAG_INDEX", help="The index folder.", show_default=True, parser=path, metavar="<path>"
+    ),
+]
 ConfigName = Annotated[
     str,
     typer.Option("--config", envvar="RAG_CONFIG", help="A preset (cpu, gpu, cluster, test) or a YAML file."),

@@ -103,9 +103,12 @@ class Found:
 def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False) -> Found:
     """Walk the paths. ``root`` is the folder that contains the index.
 
-    Raises :class:`~rag.errors.InputError` for a path that cannot be listed, and unless it ``may_be_gone``, for a path
-    that does not exist and if there is nothing to read.
+    Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, and unless it ``may_be_gone``,
+    for a path that does not exist and if there is nothing to read.
     """
+    paths = list(paths)
+    if not paths:
+        raise InputError("no path is given", "name the files and folders to read")
     walk, top = _Walk(), root.resolve()
     found = walk.found
     for path in paths:

@@ -107,6 +107,14 @@ def test_an_empty_folder(work: Path, rag: Rag) -> None:
     assert ".md" in remedy
 
 
+@pytest.mark.parametrize("arguments", [("",), ("docs", ""), ("docs", "--index", "")])
+def test_an_empty_path_is_not_the_current_folder(corpus: Path, rag: Rag, arguments: tuple[str, ...]) -> None:
+    ran = rag("ingest", *arguments)
+    assert ran.code == 2
+    assert error_of(ran) == ("a path is empty", "name a path; the current folder is .")
+    assert not (corpus / ".rag").exists()
+
+
 def test_an_unreadable_file_in_a_folder(corpus: Path, unprivileged: list[str]) -> None:
     with permissions(corpus / "docs" / "horn.txt", 0):
         ran = process("ingest", "docs", prefix=unprivileged)

@@ -112,7 +112,7 @@ def test_without_paths_the_failed_files_are_read_again(documents: Path, parts: I
     assert ingest_paths(parts, index, [documents]).failed == 1
     report = ingest_paths(parts, index, [], IngestOptions(retry_failed=True))
     assert (report.failed, report.reported, report.unchanged) == (1, 0, 0)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"^no path is given$"):
         ingest_paths(parts, index, [])
 
 
