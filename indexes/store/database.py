@@ -33,7 +33,7 @@ from indexes.store.checksums import set_meta
 from indexes.store.migration import create_tables, migrate
 from indexes.system import closed_on_error
 
-__all__ = ["DATABASE", "Database", "connect", "journal_mode", "now"]
+__all__ = ["DATABASE", "Database", "connect", "holds_index", "journal_mode", "now"]
 
 DATABASE = "rag.db"
 WAL_IS_SOUND_FROM = (3, 51, 3)
@@ -299,6 +299,14 @@ class Database:
     def vacuum(self) -> None:
         """Give the space of dropped rows back to the file system."""
         self._db.execute("VACUUM")
+
+
+def holds_index(folder: Path) -> bool:
+    """Return whether the folder contains an index, intact or damaged."""
+    try:
+        return Database.exists(folder)
+    except (StoreError, sqlite3.DatabaseError):  # damaged: opening it reports how
+        return True
 
 
 def _migrate(folder: Path) -> None:

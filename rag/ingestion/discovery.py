@@ -5,8 +5,8 @@ together. A file elsewhere keeps its absolute path. A document from the page is 
 can be: the page knows where its file is.
 
 In folders, three things are skipped: what :class:`IgnoreRules` exclude, files whose extension is of no known format,
-and links to folders, which could lead in a circle. A file or link that is named itself is always read. A folder that
-cannot be listed is a failure; the run continues with the others.
+and links to folders, which could lead in a circle. A file or link that is named itself is always read, unless it is
+inside an index folder. A folder that cannot be listed is a failure; the run continues with the others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexes.store.database import holds_index
 from rag.errors import DocumentError, InputError
 from rag.ingestion.loaders.formats import extensions
 
@@ -100,11 +101,11 @@ class Found:
         self.skipped[what] = self.skipped.get(what, 0) + 1
 
 
-def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False) -> Found:
-    """Walk the paths. ``root`` is the folder that contains the index.
+def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False, index: Path | None = None) -> Found:
+    """Walk the paths. ``root`` is the folder that contains the index, ``index`` the index folder, if it is known.
 
-    Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, and unless it ``may_be_gone``,
-    for a path that does not exist and if there is nothing to read.
+    Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, for one that is an index
+    folder or inside one, and unless it ``may_be_gone``, for a path that does not exist and if there is nothing to read.
     """
     paths = list(paths)
     if not paths:
@@ -113,6 +114,7 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     found = walk.found
     for path in paths:
         given = _root(path, top, may_be_gone)
+        _refuse_index_folder(path, index)
         found.roots.append(given)
         if given.folder:
             walk.add_folder(path.resolve(), given.source, IgnoreRules.for_folder(path.resolve(), top))
@@ -167,6 +169,16 @@ def _root(path: Path, top: Path, may_be_gone: bool) -> Root:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check its permissions") from None
     name = _printable(_relative(path.resolve(), top))
     return Root(path, "" if name == "." else f"{name.rstrip('/')}/", folder=True)
+
+
+def _refuse_index_folder(path: Path, index: Path | None) -> None:
+    """Raise :class:`~rag.errors.InputError` if a path is an index folder, which may be new, or inside one."""
+    resolved = path.resolve()
+    new = None if index is None else index.resolve()
+    for folder in (resolved, *resolved.parents):
+        if folder == new or holds_index(folder):
+            what = "is" if folder == resolved else "is inside"
+            raise InputError(f"{path} {what} an index folder", "name the folder of the documents, or another --index")
 
 
 def _relative(absolute: Path, root: Path) -> str:

@@ -123,7 +123,7 @@ def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
     """Return the files below the paths, or all that failed before if there are no paths."""
     root = folder.resolve().parent
     if paths or not options.retry_failed:
-        return find_sources(paths, root, may_be_gone=options.prune)
+        return find_sources(paths, root, may_be_gone=options.prune, index=folder)
     with Store.open(folder) as store:
         failed = sorted(source for source in store.failures() if not is_upload(source))
     return Found([SourceFile(source_path(source, root), source) for source in failed])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexes import ChunkRow, DocumentRow, StoreError
+from indexes import ChunkRow, DocumentRow
 from indexes.lock import HOLDER, LOCK, Holder, holder, writer_lock
-from indexes.store.store import DATABASE, Store
+from indexes.store.database import DATABASE, holds_index
 from rag.config import Config
 from rag.errors import InputError
 from rag.factory import open_index
@@ -18,16 +17,6 @@ __all__ = ["ChunkRow", "DocumentRow", "Holder", "holds_index", "remove_documents
 
 _JOURNALS = ("-journal", "-wal", "-shm")
 _DERIVED = ("dense", "lexical")
-
-
-def holds_index(folder: Path) -> bool:
-    """Return whether the folder contains an index, intact or damaged."""
-    if not (folder / DATABASE).is_file():
-        return False
-    try:
-        return Store.exists(folder)
-    except (StoreError, sqlite3.DatabaseError):  # damaged: opening it reports how
-        return True
 
 
 def writer_of(folder: Path) -> Holder | None:

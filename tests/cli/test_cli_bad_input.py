@@ -115,6 +115,25 @@ def test_an_empty_path_is_not_the_current_folder(corpus: Path, rag: Rag, argumen
     assert not (corpus / ".rag").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((".rag",), ".rag is an index folder"),
+        (("docs", ".rag/lexical"), ".rag/lexical is inside an index folder"),
+        ((".rag/rag.db", "--index", "other"), ".rag/rag.db is inside an index folder"),
+        (("docs", "--index", "docs"), "docs is an index folder"),
+    ],
+)
+def test_the_files_of_an_index_are_no_documents(
+    indexed: Path, rag: Rag, arguments: tuple[str, ...], sentence: str
+) -> None:
+    ran = rag("ingest", *arguments)
+    assert ran.code == 1
+    assert error_of(ran)[0] == sentence
+    assert not (indexed / "other").exists()
+    assert not (indexed / "docs" / "rag.db").exists()
+
+
 def test_an_unreadable_file_in_a_folder(corpus: Path, unprivileged: list[str]) -> None:
     with permissions(corpus / "docs" / "horn.txt", 0):
         ran = process("ingest", "docs", prefix=unprivileged)
