@@ -36,7 +36,10 @@ __all__ = [
 
 
 class StoreError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. Errors can be pickled, for worker processes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Exception.__new__, (type(self), *self.args), self.__dict__  # without __init__, whose arguments differ
 
 
 class IndexMissingError(StoreError):

@@ -67,7 +67,7 @@ EXIT_LOCKED = 75
 
 
 class RagError(Exception):
-    """An error with a remedy: ``message`` says what happened, ``remedy`` what to do about it."""
+    """An error with a remedy: ``message`` says what happened, ``remedy`` what to do about it. It can be pickled."""
 
     exit_code = 1
 
@@ -75,6 +75,9 @@ class RagError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Exception.__new__, (type(self), *self.args), self.__dict__  # without __init__, whose arguments differ
 
     @property
     def kind(self) -> str:
