@@ -51,7 +51,10 @@ def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> 
 def _layers(name: str, seen: tuple[str, ...]) -> list[Layer]:
     """Return the layers of a preset or file, its ancestors first."""
     is_preset = name in preset_names()
-    identity = name if is_preset else str(Path(name).resolve())
+    try:
+        identity = name if is_preset else str(Path(name).resolve())
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, a link to itself
+        raise UsageError(f"{name!r:.100} is not a possible path", "name a preset or a .yaml file") from None
     if identity in seen:
         raise UsageError(
             f"{' -> '.join((*seen, identity))}: configurations extend each other in a circle", "remove one `extends`"

@@ -22,6 +22,7 @@ from rag.text import error_line, without_userinfo
 __all__ = ["Layer", "SettingsModel", "YamlSettings", "flatten"]
 
 M = TypeVar("M", bound="SettingsModel")
+_MAX_BYTES = 2**20
 
 
 class SettingsModel(BaseModel):
@@ -48,9 +49,13 @@ class YamlSettings(Generic[M]):
     def read(self, origin: str, file: Path | Traversable) -> Layer:
         """Read a YAML file. Raises :class:`~rag.errors.UsageError` unless it holds keys and values."""
         try:
-            tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-            if isinstance(tree, dict):
-                flatten(tree)  # raises for a tree that contains itself
+            if isinstance(file, Path) and file.exists() and not file.is_file():  # a pipe has no end
+                raise UsageError(f"{origin} cannot be read: it is not a regular file", "check its path")
+            with file.open("rb") as stream:
+                data = stream.read(_MAX_BYTES + 1)
+            if len(data) > _MAX_BYTES:
+                raise UsageError(f"{origin} cannot be read: it has more than 1 MiB", "check its path")
+            tree = _load_yaml(data.decode()) or {}
         except OSError as error:
             raise UsageError(f"{origin} cannot be read: {error.strerror}", "check its path") from None
         except UnicodeDecodeError:
@@ -58,7 +63,7 @@ class YamlSettings(Generic[M]):
         except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
             raise UsageError(f"{origin} is not valid YAML: {error_line(error)}", self.reference) from None
         except RecursionError:
-            raise UsageError(f"{origin} is nested too deeply, or within itself", self.reference) from None
+            raise UsageError(f"{origin} is nested too deeply", self.reference) from None
         if not isinstance(tree, dict):
             raise UsageError(f"{origin} holds a {type(tree).__name__}, not keys and values", self.reference)
         return Layer(origin, tree)
@@ -110,6 +115,26 @@ class YamlSettings(Generic[M]):
         )
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, without aliases: a few lines of them stand for a tree without end."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(
+                problem=f"*{event.anchor}: aliases are not allowed", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+def _load_yaml(text: str) -> Any:
+    """Return the value of a YAML text. Raises ``YAMLError``, ``ValueError`` or ``RecursionError``."""
+    value = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    if isinstance(value, dict):
+        flatten(value)  # raises for what is nested too deeply
+    return value
+
+
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the values of a tree by dotted key. Raises ``RecursionError`` for a tree that contains itself."""
     flat: dict[str, Any] = {}
@@ -146,9 +171,7 @@ def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any
 def _parse(annotation: Any, raw: str) -> Any:
     """Read a value as its key needs it: text stays text, also ``off``, ``12345678`` and ``query: ``."""
     try:
-        value = yaml.safe_load(raw)
-        if isinstance(value, dict):
-            flatten(value)  # raises for a tree that contains itself
+        value = _load_yaml(raw)
     except (yaml.YAMLError, ValueError, RecursionError):
         return raw  # such as `query: `, 2001-13-45 or [[[[…; the validation rejects it if no text is expected
     types = get_args(annotation)

@@ -39,6 +39,8 @@ retrieval:
   k: 8
 ```
 
+A file has at most 1 MiB and no YAML aliases (`*name`).
+
 An index stores its `embedding` and `chunking` values and refuses to open with others. Rebuild it with
 `rag index reembed --set KEY=VALUE`. `null` means "not set".
 """

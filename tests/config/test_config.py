@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,9 @@ def test_extending_what_is_missing_is_refused(write: Any) -> None:
         load_config(write("mine.yaml", "extends: gone\n"))
 
 
+BOMB = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 28))
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -216,13 +220,43 @@ def test_extending_what_is_missing_is_refused(write: Any) -> None:
         ("retrieval:\n  k: 2001-13-45\n", "not valid YAML: month must be in"),
         ("a: " + "[" * 600, "nested too deeply"),
         ("a: " + "{b: " * 3000 + "1" + "}" * 3000, "nested too deeply"),
-        ("a: &a\n  b: *a\n", "within itself"),
+        ("a: &a\n  b: *a\n", r"\*a: aliases are not allowed"),
+        (BOMB, r"\*a0: aliases are not allowed"),
+        ("# " + "x" * 2**20, "has more than 1 MiB"),
+        ('extends: "x\\0.yaml"\n', "is not a possible path"),
+        (f"extends: {'x' * 5000}.yaml\n", "cannot be read: File name too long"),
+        ('extends: "\\ud800.yaml"\n', "is not a possible path"),
     ],
-    ids=["not valid YAML", "a list", "a word", "not UTF-8", "no date", "lists", "groups", "anchor"],
+    ids=[
+        "not valid YAML",
+        "a list",
+        "a word",
+        "not UTF-8",
+        "no date",
+        "lists",
+        "groups",
+        "anchor",
+        "bomb",
+        "large",
+        "null",
+        "long",
+        "surrogate",
+    ],
 )
 def test_a_file_that_is_no_tree_of_keys_is_refused(write: Any, content: str | bytes, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         load_config(write("mine.yaml", content))
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UsageError, match="not a regular file"):
+        load_config(str(tmp_path / "pipe.yaml"))
+
+
+def test_an_alias_in_an_assignment_is_text_for_the_validation() -> None:
+    with pytest.raises(UsageError, match=r"retrieval.k = '\[&a 1, \*a\]'"):
+        load_config("test", ["retrieval.k=[&a 1, *a]"])
 
 
 @pytest.mark.parametrize("content", ["", "# only a comment\n", "retrieval: {}\n", "retrieval:\n  # k: 3\n"])
