@@ -48,7 +48,6 @@ class Index:
         self.options = options
         self.languages = languages
         self._builder = Builder(store, options, languages)
-        self._store_id = store.meta("store_id")
 
     @classmethod
     def create(
@@ -125,9 +124,9 @@ class Index:
 
     def published(self) -> dict[str, derived.Published | None]:
         """Return the newest verified folder of each derived index, or None where it must be built."""
+        store_id = self.store.meta("store_id")
         return {
-            kind: derived.newest(self.folder / kind, self._store_id, self._options(kind), self.store.nonce)
-            for kind in _KINDS
+            kind: derived.newest(self.folder / kind, store_id, self._options(kind), self.store.nonce) for kind in _KINDS
         }
 
     def sync(self, report: Report = silent) -> int:
@@ -174,7 +173,8 @@ class Index:
             def fill(folder: Path) -> None:
                 self._builder.lexical_into(folder, base, changes, self._builder.lexical_texts(changes.added, report))
 
-        return derived.publish(self.folder / kind, self._store_id, head, self._options(kind), fill)
+        store_id = self.store.meta("store_id")
+        return derived.publish(self.folder / kind, store_id, head, self._options(kind), fill)
 
     # Checking -----------------------------------------------------------------------------------------------
 

@@ -242,9 +242,10 @@ class KnowledgeBase:
         from rag.factory import open_index
 
         with self._lock:
-            if self._index is None:
-                with storage_errors():
+            with storage_errors():
+                if self._index is None:
                     self._index = open_index(self.folder, self.config.config)
+                self._index.store.reopen_if_replaced()
             return self._index
 
     @property

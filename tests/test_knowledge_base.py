@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -78,6 +79,19 @@ def test_a_second_ingestion_is_seen_without_opening_again(docs: Path, index: Pat
         (docs / "new.txt").write_text("The zeppelin lands at noon.")
         assert kb.ingest(docs).added == 1
         assert kb.search("zeppelin", k=1, filter="source=docs/new.txt")[0].text == "The zeppelin lands at noon."
+
+
+def test_an_index_that_was_deleted_and_made_again_is_searched(docs: Path, index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        assert kb.search("fog")
+        shutil.rmtree(index)
+        with pytest.raises(rag.StorageError, match="no index") as caught:
+            kb.search("fog")
+        assert caught.value.kind == "IndexMissingError"
+        (docs / "new.txt").write_text("The zeppelin lands at noon.")
+        kb.ingest(docs / "new.txt")
+        assert [d.source for d in kb.documents()] == ["docs/new.txt"]
+        assert {p.source for p in kb.search("fog")} == {"docs/new.txt"}
 
 
 def test_an_ingestion_uses_the_embedder_of_the_pool(docs: Path) -> None:

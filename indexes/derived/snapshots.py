@@ -143,10 +143,12 @@ class IndexReader:
         self._scratch: list[tempfile.TemporaryDirectory[str]] = []
 
     def snapshot(self) -> Snapshot:
-        """Return a snapshot of the newest generation, made now if the store has moved on.
+        """Return a snapshot of the newest generation, made now if the store has moved on or is another one.
 
-        Raises :class:`~indexes.errors.SettingsMismatchError` if the index was re-embedded in the meantime.
+        Raises :class:`~indexes.errors.SettingsMismatchError` if the index was re-embedded in the meantime, and
+        :class:`~indexes.errors.IndexMissingError` if it was deleted.
         """
+        self.store.reopen_if_replaced()
         current, head = self._current, self.store.head()
         if current is not None and (current.generation, current.nonce) == head:
             return current

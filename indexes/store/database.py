@@ -130,6 +130,7 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 class _Local(threading.local):
     connection: sqlite3.Connection | None = None
+    file: tuple[int, int] | None = None  # device and inode of the connection's file
 
 
 class Database:
@@ -138,6 +139,7 @@ class Database:
     def __init__(self, folder: Path, *, write: bool) -> None:
         self.folder = folder
         self.path = folder / DATABASE
+        self._absolute = self.path.absolute()
         self._write = write
         self._local = _Local()
 
@@ -176,11 +178,7 @@ class Database:
         :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
         """
         if not cls.exists(folder):
-            if any(derived.published_folders(folder / kind) for kind in ("dense", "lexical")):
-                raise IndexDamagedError(
-                    f"{folder / DATABASE} is empty or gone, and the search indexes made of it remain"
-                )
-            raise IndexMissingError(folder)
+            _raise_missing(folder)
         store = cls(folder, write=write)
         with closed_on_error(store):
             found = store.meta("format_version")
@@ -211,8 +209,31 @@ class Database:
     @property
     def _db(self) -> sqlite3.Connection:
         if self._local.connection is None:
+            file = self._file()  # before the connection: a file that is put there in between is noticed later
             self._local.connection = connect(self.path, write=self._write)
+            self._local.file = file
         return self._local.connection
+
+    def _file(self) -> tuple[int, int] | None:
+        """Return device and inode of the database file, None if it is gone."""
+        try:
+            status = self._absolute.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_dev, status.st_ino
+
+    def reopen_if_replaced(self) -> None:
+        """Close this thread's connection if the folder has another database file by now; the next read opens that one.
+
+        Raises what :meth:`open` raises, in particular if the database is gone.
+        """
+        file = self._file()
+        if file is not None and (self._local.connection is None or file == self._local.file):
+            return
+        self.close()
+        if file is None:
+            _raise_missing(self.folder)
+        type(self).open(self.folder).close()
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -307,6 +328,13 @@ def holds_index(folder: Path) -> bool:
         return Database.exists(folder)
     except (StoreError, sqlite3.DatabaseError):  # damaged: opening it reports how
         return True
+
+
+def _raise_missing(folder: Path) -> NoReturn:
+    """Raise the error of a folder without a filled database."""
+    if any(derived.published_folders(folder / kind) for kind in ("dense", "lexical")):
+        raise IndexDamagedError(f"{folder / DATABASE} is empty or gone, and the search indexes made of it remain")
+    raise IndexMissingError(folder)
 
 
 def _migrate(folder: Path) -> None:

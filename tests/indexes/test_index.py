@@ -36,7 +36,9 @@ from index_samples import (
 from indexes import (
     FailedDocument,
     Index,
+    IndexDamagedError,
     IndexLockedError,
+    IndexMissingError,
     IndexReader,
     NewChunk,
     SettingsMismatchError,
@@ -622,6 +624,26 @@ def test_a_running_reader_notices_that_the_database_was_put_back_from_a_copy(ind
         put(index.store, document("b", "other"), document("d", "new"))
         assert reader.snapshot().generation == 2, "as before, but of another history"
         assert_right(reader)
+
+
+def test_a_running_reader_follows_its_folder_to_another_index(index: Index, tmp_path: Path) -> None:
+    put(index.store, document("a", "one"), document("b", "two"))
+    index.sync()
+    index.store.close()
+    with reading(index.folder) as reader:
+        assert_right(reader)
+        shutil.rmtree(index.folder)
+        with pytest.raises(IndexMissingError):
+            reader.snapshot()
+        with Index.create(index.folder, SETTINGS, embedder=EMBEDDER, dimension=DIMENSION) as other:
+            put(other.store, document("c", "three"))
+            put(other.store, document("d", "four"))
+            other.sync()
+        assert_right(reader)
+        assert sorted(reader.store.content_hashes()) == ["c", "d"]
+        (index.folder / DATABASE).unlink()
+        with pytest.raises(IndexDamagedError, match="empty or gone"):
+            reader.snapshot()
 
 
 def tampered(folder: Path, statement: str, *values: object) -> None:
