@@ -9,7 +9,6 @@ Models load when they are first needed and are shared through a :class:`ModelPoo
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from indexes.system import closed_on_error
 from rag.answering.abstention import apply_calibration
-from rag.config import Config, Resolved, load_config
+from rag.config import Config, Resolved, Settings, load_config
 from rag.errors import InputError, UsageError, storage_errors
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage
@@ -47,8 +46,8 @@ T = TypeVar("T")
 def open(  # noqa: A001 - `rag.open(...)` reads like the built-in and opens a folder
     folder: str | Path = ".rag",
     *,
-    config: str = "cpu",
-    settings: Mapping[str, object] | Sequence[str] = (),
+    config: str | Path = "cpu",
+    settings: Settings = (),
     models: ModelPool | None = None,
 ) -> KnowledgeBase:
     """Open the knowledge base in a folder. The index is created by the first ingestion.
@@ -57,7 +56,7 @@ def open(  # noqa: A001 - `rag.open(...)` reads like the built-in and opens a fo
     ``["retrieval.k=8"]``. Pass the same ``models`` to share loaded models between several knowledge bases. Raises
     :class:`~rag.errors.UsageError` for an unknown preset, key or value, and for an empty path.
     """
-    return KnowledgeBase(_path(folder), load_config(config, _assignments(settings)), models)
+    return KnowledgeBase(_path(folder), load_config(config, settings), models)
 
 
 class KnowledgeBase:
@@ -448,9 +447,3 @@ def _path(name: str | Path) -> Path:
     if name == "":
         raise UsageError("a path is empty", "name a path; the current folder is .")
     return Path(name)
-
-
-def _assignments(settings: Mapping[str, object] | Sequence[str]) -> list[str]:
-    if isinstance(settings, Mapping):
-        return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()]
-    return list(settings)

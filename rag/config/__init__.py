@@ -1,6 +1,6 @@
 """The configuration: its keys and defaults (schema), and how presets, files and ``--set`` give them values (load)."""
 
-from rag.config.load import Resolved, load_config, preset_names
+from rag.config.load import Resolved, Settings, load_config, preset_names
 from rag.config.schema import (
     Config,
     GeneratorConfig,
@@ -14,5 +14,5 @@ from rag.config.schema import (
 
 __all__ = [
     "Config", "GeneratorConfig", "OneOf", "OpenAIConfig", "PromptConfig", "ReaderModelConfig", "Resolved",
-    "RetrievalConfig", "VllmConfig", "load_config", "preset_names",
+    "RetrievalConfig", "Settings", "VllmConfig", "load_config", "preset_names",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""Loading a configuration: the defaults, then a preset or a file and what it extends, then ``--set key=value``."""
+"""Loading a configuration: the defaults, then a preset or a file and what it extends, then single settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,9 @@ from rag.config.schema import Config
 from rag.config.yaml_settings import Layer, YamlSettings, flatten
 from rag.errors import UsageError
 
-__all__ = ["Resolved", "load_config", "preset_names"]
+__all__ = ["Resolved", "Settings", "load_config", "preset_names"]
+
+Settings = Mapping[str, object] | str | Iterable[str]
 
 DEFAULT_PRESET = "cpu"
 
@@ -38,14 +40,31 @@ def preset_names() -> list[str]:
     return sorted(Path(str(p)).stem for p in files("configs").iterdir() if str(p).endswith(".yaml"))
 
 
-def load_config(name: str = DEFAULT_PRESET, assignments: Sequence[str] = ()) -> Resolved:
-    """Resolve a preset name or a YAML file, then ``key=value`` assignments.
+def load_config(name: str | Path = DEFAULT_PRESET, settings: Settings = ()) -> Resolved:
+    """Resolve a preset name or a YAML file, then settings: ``{"retrieval.k": 8}``, or one or several ``key=value``.
 
     Raises :class:`~rag.errors.UsageError` for an unknown preset or key, a missing file, or a value of the wrong type.
     """
-    layers = [*_layers(name, ()), *map(_SETTINGS.assignment, assignments)]
-    config, origins = _SETTINGS.resolve(layers)
-    return Resolved(config, name, origins)
+    if not isinstance(name, str | Path):
+        raise UsageError(
+            f"the configuration is {name!r:.100}", "pass the name of a preset, or the path of a .yaml file"
+        )
+    config, origins = _SETTINGS.resolve([*_layers(str(name), ()), *_settings_layers(settings)])
+    return Resolved(config, str(name), origins)
+
+
+def _settings_layers(settings: Settings) -> list[Layer]:
+    if isinstance(settings, Mapping):
+        return [_SETTINGS.values(settings)]
+    texts = [settings] if isinstance(settings, str) else settings
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"the settings are {settings!r:.100}", 'pass {"retrieval.k": 8} or ["retrieval.k=8"]')
+    layers = []
+    for text in texts:
+        if not isinstance(text, str):
+            raise UsageError(f"the setting {text!r:.100} is not a text", 'pass {"retrieval.k": 8} or ["retrieval.k=8"]')
+        layers.append(_SETTINGS.assignment(text))
+    return layers
 
 
 def _layers(name: str, seen: tuple[str, ...]) -> list[Layer]:

@@ -1,4 +1,4 @@
-"""YAML files and ``--set`` assignments to a frozen pydantic model, with the origin of every value.
+"""YAML files, ``--set`` assignments, and mappings to a frozen pydantic model, with the origin of every value.
 
 Layers are merged key by key, and later layers win. An unknown key is an error that names the nearest known one. What
 the keys mean, this module does not know: it reads them from the model.
@@ -7,10 +7,10 @@ the keys mean, this module does not know: it reads them from the model.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 import yaml
@@ -32,7 +32,7 @@ class SettingsModel(BaseModel):
 
 
 class Layer(NamedTuple):
-    """Values from one place. ``origin`` names the place: a preset, a file, or ``--set``."""
+    """Values from one place. ``origin`` names it: a preset, a file, ``--set``, or ``settings`` in Python."""
 
     origin: str
     tree: dict[str, Any]
@@ -74,7 +74,21 @@ class YamlSettings(Generic[M]):
         key = key.strip()
         if not equals or not key:
             raise UsageError(f"--set {text!r} is not of the form key=value", f"for example: --set {self.example}")
-        return Layer("--set", _nest({key: _parse(dict(_leaves(self.model)).get(key), raw)}))
+        return Layer("--set", {key: _parse(dict(_leaves(self.model)).get(key), raw)})
+
+    def values(self, tree: Mapping[str, object]) -> Layer:
+        """Read values from Python, by dotted key or nested; a path stands for its text.
+
+        Raises :class:`~rag.errors.UsageError` for a set, which has no order, and for a tree that contains itself.
+        """
+        try:
+            flat = flatten(tree)
+        except RecursionError:
+            raise UsageError("the settings are nested too deeply, or within themselves", self.reference) from None
+        for key, value in flat.items():
+            if isinstance(value, Set):
+                raise UsageError(f"{key} = {_short(value)} (settings): a set has no order", "pass a list")
+        return Layer("settings", {key: str(v) if isinstance(v, PurePath) else v for key, v in flat.items()})
 
     def resolve(self, layers: Sequence[Layer]) -> tuple[M, dict[str, str]]:
         """Merge layers, later ones last. Return the model and the origin of each value by dotted key.
@@ -92,6 +106,8 @@ class YamlSettings(Generic[M]):
                     raise self._unknown_key(key, known, origin)
                 if isinstance(value, bool) and _is_number(known[key]):
                     raise UsageError(f"{key} = {value!r} ({origin}): a number is needed", self.reference)
+                if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+                    raise UsageError(f"{key} = {_short(value)} ({origin}): it is not valid Unicode", self.reference)
                 values[key] = value
                 origins[key] = origin
         try:

@@ -248,6 +248,56 @@ def test_a_file_that_is_no_tree_of_keys_is_refused(write: Any, content: str | by
         load_config(write("mine.yaml", content))
 
 
+def test_settings_from_python_are_a_layer_of_values() -> None:
+    resolved = load_config("test", {"retrieval.k": 3, "retrieval": {"rrf_k": 5}, "reader.model": Path("x/y")})
+    assert (resolved.config.retrieval.k, resolved.config.retrieval.rrf_k) == (3, 5)
+    assert resolved.config.reader.model == str(Path("x/y"))
+    assert resolved.origins["retrieval.k"] == resolved.origins["retrieval.rrf_k"] == "settings"
+
+
+@pytest.mark.parametrize("text", ["a\x7fb", "a\x85b", "a\u2028b", "off", "12", "null", '"quoted"', " a: b "])
+def test_a_text_from_python_stays_as_it_is(text: str) -> None:
+    assert load_config("test", {"embedding.query_prefix": text}).config.embedding.query_prefix == text
+
+
+def test_settings_may_be_one_text() -> None:
+    assert load_config("test", "retrieval.k=8").config.retrieval.k == 8
+
+
+def test_a_configuration_may_be_a_path(write: Any) -> None:
+    assert load_config(Path(write("mine.yaml", "retrieval: {k: 3}\n"))).config.retrieval.k == 3
+
+
+_ITSELF: dict[str, object] = {}
+_ITSELF["retrieval"] = _ITSELF
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"retrieval.k": {1}}, "a set has no order"),
+        ({"index.lexical.languages": frozenset(["english"])}, "a set has no order"),
+        ({"embedding.query_prefix": "\ud800"}, "embedding.query_prefix = .* valid"),
+        ({"retrieval.k": object()}, "valid integer"),
+        ({"generator.type": []}, "generator.type"),
+        ({5: 8}, "no configuration key '5'"),
+        (_ITSELF, "within themselves"),
+        ([("retrieval.k", 8)], "is not a text"),
+        (b"retrieval.k=8", "is not a text"),
+        (None, "the settings are None"),
+        (5, "the settings are 5"),
+    ],
+)
+def test_settings_of_another_type_are_refused_in_a_sentence(settings: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_config("test", settings)
+
+
+def test_a_configuration_of_another_type_is_refused() -> None:
+    with pytest.raises(UsageError, match="the configuration is 5"):
+        load_config(5)  # type: ignore[arg-type]
+
+
 def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(UsageError, match="not a regular file"):
