@@ -4,6 +4,7 @@
 
     StoreError
     ├── IndexMissingError      nothing here yet
+    ├── IndexFolderError       a folder that cannot hold an index
     ├── IndexDamagedError      the database itself cannot be trusted
     ├── IndexLockedError       another process is writing; says which
     ├── IndexWriteError        a derived index cannot be written: the disk is full, a file too large
@@ -26,6 +27,7 @@ __all__ = [
     "FormatTooOldError",
     "HistoryForgottenError",
     "IndexDamagedError",
+    "IndexFolderError",
     "IndexLockedError",
     "IndexMissingError",
     "IndexWriteError",
@@ -48,6 +50,10 @@ class IndexMissingError(StoreError):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"there is no index in {folder}")
         self.folder = folder
+
+
+class IndexFolderError(StoreError):
+    """The folder cannot hold an index: its name is not UTF-8, or another program has a database of our name in it."""
 
 
 class IndexDamagedError(StoreError):

@@ -32,6 +32,7 @@ from indexes.errors import (
     FormatTooOldError,
     HistoryForgottenError,
     IndexDamagedError,
+    IndexFolderError,
     IndexLockedError,
     IndexMissingError,
     IndexWriteError,
@@ -149,6 +150,7 @@ NEW_FOLDER = (
 )
 _STORE_REMEDIES: list[tuple[type[StoreError], int, str]] = [
     (IndexMissingError, 4, "run `rag ingest PATH` first, or name another folder with --index"),
+    (IndexFolderError, 1, "name another folder with --index"),
     (IndexDamagedError, 5, NEW_FOLDER),
     (IndexLockedError, EXIT_LOCKED, "wait until it is done, then run the command again"),
     (FormatTooNewError, 1, "install a newer version of rag-qa, or name another folder with --index"),

@@ -10,6 +10,7 @@ writes them. It may be shared by threads: each gets its own connection.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import uuid
@@ -24,6 +25,7 @@ from indexes.errors import (
     FormatTooNewError,
     FormatTooOldError,
     IndexDamagedError,
+    IndexFolderError,
     IndexMissingError,
     StoreError,
 )
@@ -147,7 +149,7 @@ class Database:
     def create(cls, folder: Path, settings: Mapping[str, Any], *, embedder: str, dimension: int) -> Self:
         """Make a new, empty index in ``folder`` and return it open for writing.
 
-        Raises :class:`~indexes.errors.StoreError` where one stands already.
+        Raises :class:`~indexes.errors.StoreError` where one stands already, or cannot be made.
         """
         folder.mkdir(parents=True, exist_ok=True)
         connect(folder / DATABASE, create=True, write=True).close()
@@ -174,8 +176,9 @@ class Database:
     def open(cls, folder: Path, *, write: bool = False) -> Self:
         """Open the index in ``folder``; one of an earlier format that can still be read is brought up to date first.
 
-        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.FormatTooNewError`,
-        :class:`~indexes.errors.FormatTooOldError` or :class:`~indexes.errors.IndexDamagedError`.
+        Raises :class:`~indexes.errors.IndexMissingError`, :class:`~indexes.errors.IndexFolderError`,
+        :class:`~indexes.errors.FormatTooNewError`, :class:`~indexes.errors.FormatTooOldError` or
+        :class:`~indexes.errors.IndexDamagedError`.
         """
         if not cls.exists(folder):
             _raise_missing(folder)
@@ -193,7 +196,16 @@ class Database:
 
     @staticmethod
     def exists(folder: Path) -> bool:
-        """Return whether the folder holds an index; a database that was never filled does not count."""
+        """Return whether the folder holds an index; a database that was never filled does not count.
+
+        Raises :class:`~indexes.errors.IndexFolderError` for a folder that cannot hold one, and
+        :class:`~indexes.errors.IndexDamagedError`.
+        """
+        try:
+            str(folder).encode("utf-8")
+        except UnicodeEncodeError:  # FAISS could not write there
+            name = os.fsencode(folder).decode("utf-8", "backslashreplace")
+            raise IndexFolderError(f"the name of the index folder {name} is not valid UTF-8") from None
         path = folder / DATABASE
         if not path.is_file():
             return False
@@ -326,6 +338,8 @@ def holds_index(folder: Path) -> bool:
     """Return whether the folder contains an index, intact or damaged."""
     try:
         return Database.exists(folder)
+    except IndexFolderError:
+        return False
     except (StoreError, sqlite3.DatabaseError):  # damaged: opening it reports how
         return True
 
@@ -350,7 +364,11 @@ def _migrate(folder: Path) -> None:
 
 
 def _is_filled(db: sqlite3.Connection) -> bool:
-    return bool(db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()[0])
+    """Return whether a database has our tables. Raises IndexFolderError if it has only others."""
+    names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    if names and "meta" not in names:
+        raise IndexFolderError(f"{getattr(db, 'path', 'the database')} is the database of another program")
+    return bool(names)
 
 
 def now() -> str:

@@ -134,6 +134,30 @@ def test_the_files_of_an_index_are_no_documents(
     assert not (indexed / "docs" / "rag.db").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes only on POSIX")
+def test_an_index_folder_whose_name_is_not_utf8(corpus: Path, rag: Rag) -> None:
+    name = os.fsdecode(b"in\xff\xfe")
+    ran = rag("ingest", "docs", "--index", name)
+    assert ran.code == 1
+    assert error_of(ran) == (
+        r"the name of the index folder in\xff\xfe is not valid UTF-8",
+        "name another folder with --index",
+    )
+    assert not (corpus / name).exists()
+
+
+@pytest.mark.parametrize("arguments", [("ingest", "docs"), ("ingest", "docs", "--dry-run"), ("search", "horn")])
+def test_the_database_of_another_program(corpus: Path, rag: Rag, arguments: tuple[str, ...]) -> None:
+    (corpus / ".rag").mkdir()
+    edit(corpus, "CREATE TABLE songs (title)")
+    before = (corpus / ".rag" / "rag.db").read_bytes()
+    ran = rag(*arguments)
+    assert ran.code == 1
+    assert error_of(ran) == (".rag/rag.db is the database of another program", "name another folder with --index")
+    assert (corpus / ".rag" / "rag.db").read_bytes() == before
+    assert [file.name for file in (corpus / ".rag").iterdir()] == ["rag.db"]
+
+
 def test_an_unreadable_file_in_a_folder(corpus: Path, unprivileged: list[str]) -> None:
     with permissions(corpus / "docs" / "horn.txt", 0):
         ran = process("ingest", "docs", prefix=unprivileged)
