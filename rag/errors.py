@@ -213,8 +213,12 @@ def model_errors(message: str, remedy: str) -> Iterator[None]:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Raise :class:`StorageError` in place of what the storage layer raises."""
+    """Raise :class:`StorageError` in place of what the storage layer raises, and of an ``OSError`` about a file."""
     try:
         yield
     except (StoreError, sqlite3.OperationalError) as error:
+        raise StorageError(explain(error)) from error
+    except OSError as error:
+        if error.filename is None:  # from a callback whose pipe is closed, for example
+            raise
         raise StorageError(explain(error)) from error

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Chat", "FilterLike", "KnowledgeBase", "ModelPool", "QuestionStream", "matching_documents", "open"]
 
 FilterLike = Filter | str | Iterable[str] | None
+History = Iterable["Turn | tuple[str, str]"]
 T = TypeVar("T")
 
 
@@ -71,7 +72,8 @@ class KnowledgeBase:
         self.folder = folder
         self.calibration_error: UsageError | None = None
         try:
-            self.config, note = apply_calibration(config, folder)
+            with storage_errors():
+                self.config, note = apply_calibration(config, folder)
         except UsageError as error:
             self.config, note, self.calibration_error = config, None, error
         self.notes = () if note is None else (note,)
@@ -105,7 +107,7 @@ class KnowledgeBase:
 
     def ingest(
         self,
-        paths: str | Path | Iterable[str | Path] | Mapping[str, Path] = (),
+        paths: str | Path | Iterable[str | Path] | Mapping[str, str | Path] = (),
         *,
         prune: bool = False,
         force: bool = False,
@@ -130,9 +132,13 @@ class KnowledgeBase:
         observer = observer or (IngestObserver(progress=progress) if progress else IngestObserver())
         with storage_errors():
             if isinstance(paths, Mapping):
-                return ingest_files(parts, self.folder, paths, options, observer=observer, purpose=purpose)
-            names = [_path(name) for name in ([paths] if isinstance(paths, str | Path) else paths)]
-            return ingest_paths(parts, self.folder, names, options, observer=observer, purpose=purpose)
+                names, files = _texts(paths, "a name"), [_path(path) for path in paths.values()]
+                named = dict(zip(names, files, strict=True))
+                return ingest_files(parts, self.folder, named, options, observer=observer, purpose=purpose)
+            if isinstance(paths, str | Path | bytes) or not isinstance(paths, Iterable):
+                paths = [paths]
+            files = [_path(path) for path in paths]
+            return ingest_paths(parts, self.folder, files, options, observer=observer, purpose=purpose)
 
     # Asking -------------------------------------------------------------------------------------------------------
 
@@ -153,8 +159,11 @@ class KnowledgeBase:
         with storage_errors():
             return self.retriever.retrieve(check_question(question), only=as_filter(filter), k=k)
 
-    def ask(self, question: str, *, filter: FilterLike = None, history: Sequence[Turn] = ()) -> Answer:  # noqa: A002
-        """Answer one question. ``history`` holds earlier turns, from which a follow-up question is completed."""
+    def ask(self, question: str, *, filter: FilterLike = None, history: History = ()) -> Answer:  # noqa: A002
+        """Answer one question.
+
+        ``history`` holds earlier turns, or pairs of question and answer, from which a follow-up question is completed.
+        """
         return self.ask_batch([self.understand(question, history).question], filter=filter)[0]
 
     def ask_batch(self, questions: Sequence[str], *, filter: FilterLike = None) -> list[Answer]:  # noqa: A002
@@ -164,14 +173,17 @@ class KnowledgeBase:
         """
         from rag.retrieval.retriever import check_question
 
-        if isinstance(questions, str):
-            raise InputError("ask_batch takes a list of questions, not one text", "pass [question], or use ask")
+        if isinstance(questions, str) or not isinstance(questions, Iterable):
+            raise InputError(
+                f"ask_batch takes a list of questions, not one {type(questions).__name__}",
+                "pass [question], or use ask",
+            )
         checked = [check_question(question) for question in questions]
         with storage_errors():
             answerer = self.answerer
             return answerer.answer_batch(self.retriever.retrieve_batch(checked, only=as_filter(filter)))
 
-    def stream(self, question: str, *, filter: FilterLike = None, history: Sequence[Turn] = ()) -> QuestionStream:  # noqa: A002
+    def stream(self, question: str, *, filter: FilterLike = None, history: History = ()) -> QuestionStream:  # noqa: A002
         """Answer one question piece by piece: iterate over the text, then read ``answer``."""
         understood = self.understand(question, history)
         with storage_errors():
@@ -179,17 +191,17 @@ class KnowledgeBase:
             retrieved = self.retriever.retrieve(understood.question, only=as_filter(filter))
         return QuestionStream(understood, retrieved, answerer.stream(retrieved))
 
-    def understand(self, question: str, history: Sequence[Turn] = ()) -> Rewritten:
+    def understand(self, question: str, history: History = ()) -> Rewritten:
         """Return the question as it can be understood without the conversation."""
         from rag.answering.query_rewriting import Rewritten, rewrite
         from rag.generation.registry import GENERATORS
         from rag.retrieval.retriever import check_question
 
-        asked = check_question(question)
-        if not history:
+        asked, turns = check_question(question), _turns(history)
+        if not turns:
             return Rewritten(asked, asked, "standalone")
         writes = GENERATORS[self.config.config.generator.type].rewrites_questions
-        return rewrite(asked, history, writer=cast("Completer", self.answerer.generator) if writes else None)
+        return rewrite(asked, turns, writer=cast("Completer", self.answerer.generator) if writes else None)
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""
@@ -212,9 +224,10 @@ class KnowledgeBase:
         """
         from rag.ops.index_folders import remove_documents
 
+        names = _texts(patterns, "the name of a document")
         with storage_errors():
             return remove_documents(
-                self.folder, self.config.config, lambda known: matching_documents(patterns, known), "rag"
+                self.folder, self.config.config, lambda known: matching_documents(names, known), "rag"
             )[0]
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
@@ -423,7 +436,33 @@ def as_filter(value: FilterLike) -> Filter | None:
     """Return a filter from a filter, one ``key=value`` text or several. Raises :class:`~rag.errors.UsageError`."""
     if value is None or isinstance(value, Filter):
         return value
-    return Filter.parse([value] if isinstance(value, str) else value)
+    return Filter.parse(_texts(value, "a filter"))
+
+
+def _texts(values: str | Iterable[str], what: str) -> list[str]:
+    """Return a list from one or several texts. Raises :class:`~rag.errors.UsageError` for anything else."""
+    texts = list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else [values]
+    for text in texts:
+        if not isinstance(text, str):
+            raise UsageError(f"{what} is a text, not {type(text).__name__}", "pass a string, or a list of strings")
+    return texts
+
+
+def _turns(history: History) -> list[Turn]:
+    """Return turns from turns or pairs of texts. Raises :class:`~rag.errors.InputError` for anything else."""
+    from rag.answering.query_rewriting import Turn
+
+    turns = []
+    for turn in (history or ()) if isinstance(history, Iterable | None) else [history]:
+        pair = (turn.question, turn.answer) if isinstance(turn, Turn) else turn
+        match pair:
+            case (str(question), str(answer)):
+                turns.append(Turn(question, answer))
+            case _:
+                raise InputError(
+                    f"a turn of the history is {pair!r:.100}", "pass rag.Turn(question, answer), or pairs of texts"
+                )
+    return turns
 
 
 def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[str]:
@@ -444,6 +483,10 @@ def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[st
 
 def _path(name: str | Path) -> Path:
     """Return a path. Raises :class:`~rag.errors.UsageError` for an empty text, which would be the current folder."""
+    if not isinstance(name, str | Path):
+        raise UsageError(f"a path is a text or a Path, not {type(name).__name__}", "pass a path, or a list of paths")
     if name == "":
         raise UsageError("a path is empty", "name a path; the current folder is .")
+    if "\0" in str(name):
+        raise UsageError(f"the path {str(name)!r:.100} has a null character", "check the path")
     return Path(name)

@@ -133,6 +133,22 @@ def test_a_filter_is_a_text_several_or_a_record(index: Path, given: object) -> N
         assert {p.source for p in kb.ask("fog sensor", filter=given).passages} == {"docs/canteen.txt"}  # type: ignore[arg-type]
 
 
+def test_a_history_may_be_pairs_and_files_may_be_texts(docs: Path, index: Path) -> None:
+    with rag.open(index, config="test") as kb:
+        from_pairs = kb.ask("And where does it stand?", history=[(WEIGHT, "3.4 kg")])
+        assert from_pairs.question == kb.ask("And where does it stand?", history=[rag.Turn(WEIGHT, "3.4 kg")]).question
+        assert "sensor" in from_pairs.question
+        assert kb.ingest({"docs/one.txt": str(docs / "canteen.txt")}).added == 1
+
+
+def test_an_error_of_a_callback_stays_as_it_is(docs: Path) -> None:
+    def stop(progress: object) -> None:
+        raise BrokenPipeError
+
+    with rag.open(docs.parent / ".rag", config="test") as kb, pytest.raises(BrokenPipeError):
+        kb.ingest(docs, progress=stop)
+
+
 def test_a_chat_understands_a_follow_up(index: Path) -> None:
     with rag.open(index, config="test") as kb:
         chat = kb.chat()
@@ -276,6 +292,26 @@ def test_closing_a_pool_while_a_load_fails_ends_and_leaves_the_error_to_the_call
         (lambda kb: kb.ask_batch("Who is he?"), "takes a list of questions"),
         (lambda kb: kb.search("fog", k=0), "k is 0"),
         (lambda kb: kb.search("fog", k="3"), "k is '3'"),
+        (lambda kb: kb.ask_batch(None), "takes a list of questions, not one NoneType"),
+        (lambda kb: kb.search("fog", filter=5), "a filter is a text, not int"),
+        (lambda kb: kb.search("fog", filter=b"type=pdf"), "a filter is a text, not bytes"),
+        (lambda kb: kb.chat(filter=["type=pdf", 5]), "a filter is a text, not int"),
+        (lambda kb: kb.ask("And why?", history="abc"), "a turn of the history is 'a'"),
+        (lambda kb: kb.ask("And why?", history=[("q",)]), "a turn of the history is \\('q',\\)"),
+        (lambda kb: kb.stream("And why?", history=5), "a turn of the history is 5"),
+        (lambda kb: kb.ask("And why?", history=[("q", None)]), "a turn of the history is"),
+        (lambda kb: kb.ingest(None), "a path is a text or a Path, not NoneType"),
+        (lambda kb: kb.ingest([5]), "a path is a text or a Path, not int"),
+        (lambda kb: kb.ingest(b"docs"), "a path is a text or a Path, not bytes"),
+        (lambda kb: kb.ingest({"a.md": 5}), "a path is a text or a Path, not int"),
+        (lambda kb: kb.ingest({5: "a.md"}), "a name is a text, not int"),
+        (lambda kb: kb.ingest({"a.md": "a\0"}), "has a null character"),
+        (lambda kb: kb.ingest("a" * 5000), "File name too long"),
+        (lambda kb: kb.remove(5), "the name of a document is a text, not int"),
+        (lambda kb: rag.open(5), "a path is a text or a Path, not int"),
+        (lambda kb: rag.open("a" * 5000), "File name too long"),
+        (lambda kb: rag.open("a\0"), "has a null character"),
+        (lambda kb: rag.open(__file__ + "/x", config="test").ingest(__file__), "Not a directory"),
         (lambda kb: kb.ingest(), "^no path is given$"),
         (lambda kb: kb.ingest([]), "^no path is given$"),
         (lambda kb: kb.ingest(""), "^a path is empty$"),
