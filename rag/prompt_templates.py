@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ABSTENTION", "BRIEF", "FORMS", "SIX_EXAMPLES", "Example", "Form"]
+__all__ = ["ABSTENTION", "BRIEF", "FORMS", "NO_SURE_ANSWER", "SIX_EXAMPLES", "Example", "Form"]
 
 ABSTENTION = "not in the documents"
+NO_SURE_ANSWER = "No sure answer."
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,15 @@ class AnswererSettings:
 
     ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a sentence's
     content words that one span must hold, ``min_confidence`` the confidence below which an answer becomes an
-    abstention.
+    abstention. ``abstention`` is the text of an abstention: an extractor that finds nothing sure does not know whether
+    the documents hold the answer.
     """
 
     min_relevance: float = 0.3
     min_support: float = 0.6
     min_confidence: float = 0.0
     answered_by: str = ""
+    abstention: str = ABSTENTION
 
 
 class AnswerStream(Protocol):
@@ -114,8 +116,8 @@ class _Outcome:
     timings: Mapping[str, float]
 
     def abstain(self, reason: str, settings: AnswererSettings, *notes: Note) -> Answer:
-        """Return "not in the documents" with the nearest passages."""
-        return self._answer(ABSTENTION, Cited((), (), 0.0), reason, settings, notes, abstained=True)
+        """Return an abstention with the nearest passages."""
+        return self._answer(settings.abstention, Cited((), (), 0.0), reason, settings, notes, abstained=True)
 
     def answer(self, text: str, cited: Cited, settings: AnswererSettings, short: tuple[int, int] = (0, 0)) -> Answer:
         """Return the answer, or an abstention where its confidence is too low. ``short``: (start, end) in the text."""
@@ -171,7 +173,7 @@ def _without_result(
     outcome = _Outcome(
         retrieved, retrieved.passages, dropped, "", Usage(), (), {**(timings or retrieved.timings), "generate": 0.0}
     )
-    return outcome.abstain(reason, settings)
+    return outcome.abstain(reason, replace(settings, abstention=ABSTENTION))
 
 
 # Extracting ------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _MAX_SHOWN = 5
+_NEAREST = 3  # passages shown with their text where there is no answer
 # JSON has these only inside strings, where an escape means the same.
 _INVISIBLE = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -156,10 +157,14 @@ def print_passage(number: int, passage: Passage) -> None:
     out(f"    {', '.join(scores)}")
     if passage.duplicates:
         out(f"    {_also_in(passage)}")
+    _print_text(passage)
+    out()
+
+
+def _print_text(passage: Passage) -> None:
     for line in passage.text.splitlines():
         if line.strip():
             out(f"    {line}")
-    out()
 
 
 _WHY = {
@@ -184,8 +189,10 @@ def print_sources(answer: Answer) -> None:
         if answer.sentences:
             out()
         out("Nearest passages" if answer.abstained else "Passages read")
-        for number, passage in enumerate(answer.passages[:_MAX_SHOWN], start=1):
+        for number, passage in enumerate(answer.passages[: _NEAREST if answer.abstained else _MAX_SHOWN], start=1):
             out(f"[{number}] {place(passage)}")
+            if answer.abstained:
+                _print_text(passage)
     out()
     if answer.abstained:
         nothing = answer.finish_reason == "nothing relevant" and not answer.passages

@@ -294,6 +294,8 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
     lines = rag("ask", "zzz qqq").out.splitlines()
     assert lines[:3] == ["not in the documents", "", "Nearest passages"]
     assert lines[3].startswith("[1] docs/")
+    assert lines[4].startswith("    ")  # its text
+    assert sum(line.startswith("[") for line in lines) <= 3
     assert lines[-1] == "No answer by fake: no passage is similar enough to the question"
     value = rag("ask", "zzz qqq", "--json").json
     assert (value["abstained"], value["confidence"], value["citations"]) == (True, 0.0, [])

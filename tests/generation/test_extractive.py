@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
+from rag.config import load_config
 from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Window, Windower
+from rag.factory import make_answerer
 from rag.generation.base import Evidence, Extraction, ExtractionTask, PassageText
 from rag.generation.extractive import SpanExtractor
 from rag.models.resolve import resolve_model
@@ -211,6 +213,14 @@ def test_too_little_confidence_is_an_abstention(tokenizer: Any) -> None:
     assert not answer.citations
     assert (answer.short, answer.essence) == ("", "not in the documents")
     assert read(made, passage(1, "Dial 288."), least=0.0).text == "Dial 288."
+
+
+def test_an_extractor_that_is_not_sure_does_not_speak_for_the_documents(tokenizer: Any) -> None:
+    answerer = make_answerer(load_config("cpu").config, generator(tokenizer, {"288": 2.0}))
+    (unsure,) = answerer.answer_batch([Retrieved(QUESTION, (passage(1, "Dial 288."),), 0.9, 7)])
+    assert (unsure.abstained, unsure.text) == (True, "No sure answer.")
+    (nothing,) = answerer.answer_batch([Retrieved(QUESTION, (), 0.0, 7)])
+    assert (nothing.abstained, nothing.text) == (True, "not in the documents")
 
 
 @pytest.mark.parametrize(("least", "shown_text"), [(0.4, "not in the documents"), (0.0, "Dial 288.")])

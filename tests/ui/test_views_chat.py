@@ -226,13 +226,16 @@ def exported(*turns: Turn) -> str:
     return to_markdown(Chat("", "T", turns=list(turns)), Texts("en"))
 
 
-@pytest.mark.parametrize(("why", "title"), [("unlearned", "The question was not read"), ("unsure", "Not in your")])
+@pytest.mark.parametrize(
+    ("why", "title"),
+    [("unlearned", "The question was not read"), ("unsure", "No sure answer"), ("irrelevant", "Not in your")],
+)
 def test_an_export_and_a_copy_say_why_there_is_no_answer(why: str, title: str) -> None:
     turn = Turn("?", answer=replace(answer("The documents do not say."), abstained=True), absence=why)
     told = Texts("en")(f"chat.{why}")
     for text in (exported(turn), plain_text(turn, Texts("en"))):
         assert title in text and told[:40] in text and "do not say" not in text
-        assert ("Not in your documents" in text) == (why != "unlearned")
+        assert ("Not in your documents" in text) == (why == "irrelevant")
     assert json.loads(to_json(Chat(turns=[turn])))["turns"][0]["absence"] == why
 
 

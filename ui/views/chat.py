@@ -161,8 +161,9 @@ def was_rewritten(turn: Turn) -> bool:
 
 
 def no_answer(turn: Turn, t: Texts) -> list[str]:
-    """Say that there is no answer in the documents, and why: a title, then sentences."""
-    title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent")
+    """Say that there is no answer, and why: a title, then sentences. Passages that were found may still hold it."""
+    nothing_near = turn.absence in ("irrelevant", "empty", "filtered")
+    title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent" if nothing_near else "chat.no_sure")
     parts = [title, t(f"chat.{turn.absence or 'silent'}")]
     if turn.filter and turn.absence not in ("unlearned", "empty"):  # these do not depend on the filter
         parts.append(t("chat.absent_filter", filter=one_line(" and ".join(turn.filter), 300)))
