@@ -35,7 +35,7 @@ from indexes.store.checksums import set_meta
 from indexes.store.migration import create_tables, migrate
 from indexes.system import closed_on_error
 
-__all__ = ["DATABASE", "Database", "connect", "holds_index", "journal_mode", "now"]
+__all__ = ["DATABASE", "Database", "connect", "holds_index", "is_part_of_index", "journal_mode", "now"]
 
 DATABASE = "rag.db"
 WAL_IS_SOUND_FROM = (3, 51, 3)
@@ -349,6 +349,14 @@ def _raise_missing(folder: Path) -> NoReturn:
     if any(derived.published_folders(folder / kind) for kind in ("dense", "lexical")):
         raise IndexDamagedError(f"{folder / DATABASE} is empty or gone, and the search indexes made of it remain")
     raise IndexMissingError(folder)
+
+
+def is_part_of_index(path: Path, folder: Path) -> bool:
+    """Return whether a path below an index folder is its database or one of its search indexes."""
+    first, *rest = path.relative_to(folder).parts
+    if first in ("dense", "lexical"):
+        return not rest or any(rest[0] == published.name for published in derived.published_folders(folder / first))
+    return first == DATABASE or first.startswith(f"{DATABASE}-")
 
 
 def _migrate(folder: Path) -> None:

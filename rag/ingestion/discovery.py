@@ -6,7 +6,7 @@ can be: the page knows where its file is.
 
 In folders, three things are skipped: what :class:`IgnoreRules` exclude, files whose extension is of no known format,
 and links to folders, which could lead in a circle. A file or link that is named itself is always read, unless it is
-inside an index folder. A folder that cannot be listed is a failure; the run continues with the others.
+a part of an index. A folder that cannot be listed is a failure; the run continues with the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexes.store.database import holds_index
+from indexes.store.database import holds_index, is_part_of_index
 from rag.errors import DocumentError, InputError
 from rag.ingestion.loaders.formats import extensions
 
@@ -105,7 +105,8 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     """Walk the paths. ``root`` is the folder that contains the index, ``index`` the index folder, if it is known.
 
     Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, for one that is an index
-    folder or inside one, and unless it ``may_be_gone``, for a path that does not exist and if there is nothing to read.
+    folder or a part of one, and unless it ``may_be_gone``, for a path that does not exist and if there is nothing to
+    read.
     """
     paths = list(paths)
     if not paths:
@@ -172,12 +173,17 @@ def _root(path: Path, top: Path, may_be_gone: bool) -> Root:
 
 
 def _refuse_index_folder(path: Path, index: Path | None) -> None:
-    """Raise :class:`~rag.errors.InputError` if a path is an index folder, which may be new, or inside one."""
+    """Raise :class:`~rag.errors.InputError` if a path is an index folder, which may be new, or a part of an index.
+
+    The folder of an index may hold documents beside it: those are no part of it.
+    """
     resolved = path.resolve()
     new = None if index is None else index.resolve()
     for folder in (resolved, *resolved.parents):
-        if folder == new or holds_index(folder):
-            what = "is" if folder == resolved else "is inside"
+        if folder != new and not holds_index(folder):
+            continue
+        if folder == resolved or is_part_of_index(resolved, folder):
+            what = "is" if folder == resolved else "belongs to"
             raise InputError(f"{path} {what} an index folder", "name the folder of the documents, or another --index")
 
 

@@ -119,8 +119,8 @@ def test_an_empty_path_is_not_the_current_folder(corpus: Path, rag: Rag, argumen
     ("arguments", "sentence"),
     [
         ((".rag",), ".rag is an index folder"),
-        (("docs", ".rag/lexical"), ".rag/lexical is inside an index folder"),
-        ((".rag/rag.db", "--index", "other"), ".rag/rag.db is inside an index folder"),
+        (("docs", ".rag/lexical"), ".rag/lexical belongs to an index folder"),
+        ((".rag/rag.db", "--index", "other"), ".rag/rag.db belongs to an index folder"),
         (("docs", "--index", "docs"), "docs is an index folder"),
     ],
 )
