@@ -65,7 +65,7 @@ class KnowledgeBase:
 
     ``config`` is the resolved configuration with the index's calibrated threshold; ``notes`` says what of a calibration
     does not apply. ``calibration_error`` is raised when an answer needs a calibration that cannot be read. Use it as a
-    context manager, or call :meth:`close`.
+    context manager, or call :meth:`close`. Afterwards every method raises :class:`~rag.errors.UsageError`.
     """
 
     def __init__(self, folder: Path, config: Resolved, models: ModelPool | None = None) -> None:
@@ -79,20 +79,23 @@ class KnowledgeBase:
         self.notes = () if note is None else (note,)
         self.models = models or ModelPool()
         self._owns_models = models is None
+        self._closed = False
         self._lock = threading.RLock()
         self._index: Index | None = None
         self._retriever: Retriever | None = None
         self._answerer: Answerer | None = None
 
     def __enter__(self) -> Self:
+        self._require_open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the index, and the models unless they are shared."""
+        """Close the index, and the models unless they are shared. Closing twice does nothing more."""
         with self._lock:
+            self._closed = True
             index, retriever = self._index, self._retriever
             self._index = self._retriever = self._answerer = None
             with ExitStack() as stack:
@@ -102,6 +105,10 @@ class KnowledgeBase:
                     stack.callback(index.close)
                 if retriever is not None:
                     stack.callback(retriever.reader.close)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise UsageError(f"the knowledge base of {self.folder} is closed", "open it again with rag.open")
 
     # Ingesting ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +133,7 @@ class KnowledgeBase:
         from rag.factory import make_ingest_parts
         from rag.ingestion.run import IngestObserver, IngestOptions, ingest_files, ingest_paths
 
+        self._require_open()
         config = self.config.config
         parts = make_ingest_parts(config, lambda: nullcontext(self.models.embedder(config)))
         options = options or IngestOptions(prune=prune, force=force)
@@ -197,6 +205,7 @@ class KnowledgeBase:
         from rag.generation.registry import GENERATORS
         from rag.retrieval.retriever import check_question
 
+        self._require_open()
         asked, turns = check_question(question), _turns(history)
         if not turns:
             return Rewritten(asked, asked, "standalone")
@@ -205,6 +214,7 @@ class KnowledgeBase:
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""
+        self._require_open()
         return Chat(self, as_filter(filter))
 
     # Looking after it ---------------------------------------------------------------------------------------------
@@ -213,6 +223,7 @@ class KnowledgeBase:
         """Return the documents of the index, failed ones included, by source."""
         from indexes.store.store import Store
 
+        self._require_open()
         only = as_filter(filter)
         with storage_errors(), Store.open(self.folder) as store:
             return list(store.documents(None if only is None else only.selection()))
@@ -224,6 +235,7 @@ class KnowledgeBase:
         """
         from rag.ops.index_folders import remove_documents
 
+        self._require_open()
         names = _texts(patterns, "the name of a document")
         with storage_errors():
             return remove_documents(
@@ -234,6 +246,7 @@ class KnowledgeBase:
         """Check the index; an empty list means no problem. ``deep`` compares every chunk of every derived index."""
         from rag.factory import open_index
 
+        self._require_open()
         with storage_errors(), open_index(self.folder, self.config.config) as index:
             return index.verify(deep=deep)
 
@@ -241,6 +254,7 @@ class KnowledgeBase:
         """Return counts, sizes and generations of the index."""
         from rag.ops.index_stats import index_stats
 
+        self._require_open()
         with storage_errors():
             return index_stats(self.folder, self.config.config)
 
@@ -254,6 +268,7 @@ class KnowledgeBase:
         from rag.factory import open_index
 
         with self._lock:
+            self._require_open()
             with storage_errors():
                 if self._index is None:
                     self._index = open_index(self.folder, self.config.config)
@@ -266,6 +281,7 @@ class KnowledgeBase:
         from rag.factory import index_settings, make_retriever
 
         with self._lock:
+            self._require_open()
             if self._retriever is None:
                 with closed_on_error(self.open_index()) as index:  # a missing one is reported before models are loaded
                     self._index, config = None, self.config.config
@@ -287,6 +303,7 @@ class KnowledgeBase:
         from rag.factory import make_answerer
 
         with self._lock:
+            self._require_open()
             if self._answerer is None or not self._answerer.generator.alive:
                 if self.calibration_error is not None:
                     raise self.calibration_error

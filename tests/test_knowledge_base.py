@@ -208,6 +208,39 @@ def test_errors_are_rag_errors_with_a_remedy(tmp_path: Path) -> None:
         rag.open(tmp_path, config="test", settings={"retrieval.kk": 8})
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda kb: kb.ask(WEIGHT),
+        lambda kb: kb.ask_batch([WEIGHT]),
+        lambda kb: kb.stream(WEIGHT),
+        lambda kb: kb.search(WEIGHT),
+        lambda kb: kb.understand(WEIGHT),
+        lambda kb: kb.chat(),
+        lambda kb: kb.ingest(kb.folder.parent / "docs"),
+        lambda kb: kb.documents(),
+        lambda kb: kb.remove("docs/fog.md"),
+        lambda kb: kb.verify(),
+        lambda kb: kb.stats(),
+        lambda kb: kb.open_index(),
+        lambda kb: kb.retriever,
+        lambda kb: kb.answerer,
+        lambda kb: kb.__enter__(),
+    ],
+)
+def test_a_closed_knowledge_base_stays_closed(index: Path, call: Callable[[rag.KnowledgeBase], object]) -> None:
+    kb = rag.open(index, config="test")
+    chat = kb.chat()
+    assert chat.ask(WEIGHT).text
+    kb.close()
+    kb.close()
+    for closed in (lambda: call(kb), lambda: chat.ask(WEIGHT)):
+        with pytest.raises(rag.UsageError, match=r"the knowledge base of .*\.rag is closed") as caught:
+            closed()
+        assert caught.value.remedy == "open it again with rag.open"
+    assert not kb.models._loaded
+
+
 def test_models_are_shared_by_a_pool_and_an_engine_that_stopped_is_started_again(index: Path) -> None:
     models = rag.ModelPool()
     with rag.open(index, config="test", models=models) as one, rag.open(index, config="test", models=models) as other:
