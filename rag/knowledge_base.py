@@ -338,7 +338,11 @@ class QuestionStream:
 
     @property
     def answer(self) -> Answer:
-        """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
+        """The checked answer.
+
+        An extractive model computes it now, if the text was not read before. Raises ``RuntimeError`` while a language
+        model is still writing.
+        """
         return self._stream.answer
 
 
@@ -355,10 +359,14 @@ class Chat:
         return self._remember(self.knowledge_base.ask(question, filter=self.filter, history=self.turns))
 
     def stream(self, question: str) -> Iterator[str]:
-        """Answer piece by piece and remember the turn at the end."""
+        """Retrieve now, return the answer piece by piece, and remember the turn at its end. Raises what ask raises."""
         stream = self.knowledge_base.stream(question, filter=self.filter, history=self.turns)
-        yield from stream
-        self._remember(stream.answer)
+
+        def pieces() -> Iterator[str]:
+            yield from stream
+            self._remember(stream.answer)
+
+        return pieces()
 
     def _remember(self, answer: Answer) -> Answer:
         from rag.answering.query_rewriting import Turn

@@ -323,6 +323,7 @@ def test_closing_a_pool_while_a_load_fails_ends_and_leaves_the_error_to_the_call
         (lambda kb: kb.ask(None), "a question is a text, not NoneType"),
         (lambda kb: kb.search(b"fog"), "a question is a text, not bytes"),
         (lambda kb: kb.ask_batch("Who is he?"), "takes a list of questions"),
+        (lambda kb: kb.chat().stream(""), "the question is empty"),
         (lambda kb: kb.search("fog", k=0), "k is 0"),
         (lambda kb: kb.search("fog", k="3"), "k is '3'"),
         (lambda kb: kb.ask_batch(None), "takes a list of questions, not one NoneType"),

@@ -72,7 +72,7 @@ class AnswerStream(Protocol):
 
     @property
     def answer(self) -> Answer:
-        """The checked answer. Raises ``RuntimeError`` while the stream is still running."""
+        """The checked answer. Raises ``RuntimeError`` while a generator is still writing it."""
 
 
 class Answerer(Protocol):
