@@ -9,6 +9,7 @@ Models load when they are first needed and are shared through a :class:`ModelPoo
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -162,7 +163,7 @@ class KnowledgeBase:
         """
         from rag.retrieval.retriever import check_question
 
-        if k is not None and (not isinstance(k, int) or k < 1):
+        if k is not None and (not isinstance(k, int) or isinstance(k, bool) or k < 1):
             raise UsageError(f"k is {k!r}", "pass a whole number of at least 1")
         with storage_errors():
             return self.retriever.retrieve(check_question(question), only=as_filter(filter), k=k)
@@ -470,6 +471,8 @@ def _texts(values: str | Iterable[str], what: str) -> list[str]:
     for text in texts:
         if not isinstance(text, str):
             raise UsageError(f"{what} is a text, not {type(text).__name__}", "pass a string, or a list of strings")
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise UsageError(f"{what} is {text!a:.100}, which is not valid Unicode", "pass it as UTF-8")
     return texts
 
 
@@ -512,6 +515,10 @@ def _path(name: str | Path) -> Path:
         raise UsageError(f"a path is a text or a Path, not {type(name).__name__}", "pass a path, or a list of paths")
     if name == "":
         raise UsageError("a path is empty", "name a path; the current folder is .")
-    if "\0" in str(name):
-        raise UsageError(f"the path {str(name)!r:.100} has a null character", "check the path")
+    try:
+        possible = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise UsageError(f"the path {str(name)!a:.100} is impossible", "check the characters in it")
     return Path(name)
