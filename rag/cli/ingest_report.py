@@ -9,6 +9,7 @@ from typing import Any
 
 from rag.cli.output import note, out
 from rag.cli.progress import duration, progress
+from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
 from rag.ingestion.report import AFTER_READING, IngestReport, Progress, bottleneck, shares
 from rag.ingestion.sync import Plan
 from rag.text import counted
@@ -176,6 +177,9 @@ def print_problems(report: IngestReport) -> None:
     if report.gone:
         count = counted(report.gone, "document remains whose file is", "documents remain whose files are")
         note(f"{count} gone. To remove what is gone, use --prune.")
+    if report.ignored:
+        count = counted(report.ignored, "document remains whose file is", "documents remain whose files are")
+        note(f"{count} {IGNORED}. To remove what is ignored, use --prune.")
     for folder, spared in report.spared.items():
         count = counted(spared, "document from it remains", "documents from it remain")
         note(f"{folder} is empty, perhaps an unmounted disk: {count}. To remove what is gone, use --force.")
@@ -186,8 +190,6 @@ def print_problems(report: IngestReport) -> None:
 
 
 def _skipped(report: IngestReport) -> Iterator[str]:
-    from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
-
     by_reason = dict(report.skipped)
     linked, ignored = by_reason.pop(LINKED_FOLDER, 0), by_reason.pop(IGNORED, 0)
     if by_reason:

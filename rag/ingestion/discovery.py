@@ -34,6 +34,7 @@ __all__ = [
     "IgnoreRules",
     "Root",
     "SourceFile",
+    "find_failed",
     "find_sources",
     "is_upload",
     "source_name",
@@ -125,6 +126,23 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     if not found.files and not found.unreadable and not may_be_gone:
         names = ", ".join(str(given.path) for given in found.roots)
         raise InputError(f"there is no document in {names}", f"documents end in {', '.join(sorted(extensions()))}")
+    return found
+
+
+def find_failed(sources: Iterable[str], root: Path) -> Found:
+    """Return the files of documents that failed before, by name. What a ``.ragignore`` excludes is only counted.
+
+    ``root`` is the folder that contains the index. Raises :class:`~rag.errors.InputError` for a bad ``.ragignore``.
+    """
+    found, top = Found(), root.resolve()
+    for source in sorted(sources):
+        path = source_path(source, top)
+        if IgnoreRules.exclude(path, top):
+            found.roots.append(Root(path, source, folder=False))
+            found.excluded.append(source)
+            found.skip(IGNORED)
+        else:
+            found.files.append(SourceFile(path, source))
     return found
 
 
@@ -304,6 +322,17 @@ class IgnoreRules:
             rules = rules.inside(str(parent))
         steps = [p for p in (*reversed(folder.parents), folder) if p != top and p.is_relative_to(top)]
         return cls() if any(rules.ignored(str(step), folder=True) for step in steps) else rules
+
+    @classmethod
+    def exclude(cls, file: Path, top: Path) -> bool:
+        """Return whether a file or a folder that contains it is ignored, read from ``top`` down, or from the root."""
+        rules, below = cls(), file.is_relative_to(top)
+        folders = [p for p in reversed(file.parents) if not below or p.is_relative_to(top)]
+        for folder, step in zip(folders, [*folders[1:], file], strict=True):
+            rules = rules.inside(str(folder))
+            if rules.ignored(str(step), folder=step != file):
+                return True
+        return False
 
     def inside(self, folder: str) -> IgnoreRules:
         """Return the rules for the content of a folder. Raises :class:`~rag.errors.InputError` for a bad file."""

@@ -311,6 +311,7 @@ def _new_report(plan: Plan, found: Found) -> IngestReport:
         moved=len(plan.moves),
         removed=len(plan.removed),
         gone=plan.gone,
+        ignored=plan.ignored,
         spared=plan.spared,
         failed=len(failures),
         reported=len(plan.failures),

@@ -68,9 +68,10 @@ class IngestReport:
     """What a run did. ``embedded`` counts the computed vectors, ``tokens`` what the embedder read for them.
 
     ``seconds`` is wall-clock time, ``stages`` its parts. ``parse_seconds`` is the time that the parsers, all together,
-    were busy meanwhile. ``gone`` and ``spared`` count documents that stay although their files are gone, as in
-    :class:`~rag.ingestion.sync.Plan`. ``reported`` of the failed files failed before and were not tried again. ``same``
-    and ``near`` count the documents with the same or nearly the same text as another one, None if nothing was read.
+    were busy meanwhile. ``gone``, ``ignored`` and ``spared`` count documents that stay although their files are not
+    read any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` of the failed files failed before and were not
+    tried again. ``same`` and ``near`` count the documents with the same or nearly the same text as another one, None if
+    nothing was read.
     """
 
     added: int = 0
@@ -79,6 +80,7 @@ class IngestReport:
     moved: int = 0
     removed: int = 0
     gone: int = 0
+    ignored: int = 0
     spared: dict[str, int] = field(default_factory=dict)
     failed: int = 0
     reported: int = 0

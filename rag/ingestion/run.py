@@ -19,7 +19,7 @@ from indexes.derived.signatures import duplicate_groups
 from indexes.store.store import Store
 from rag.embedding.base import Embedder
 from rag.ingestion.chunker import Chunker
-from rag.ingestion.discovery import Found, SourceFile, find_sources, is_upload, source_path, status_of
+from rag.ingestion.discovery import Found, SourceFile, find_failed, find_sources, is_upload, status_of
 from rag.ingestion.ingestor import FileState, Ingestor, carry_out_without_reading
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import DEFAULT_OPTIONS, IngestOptions, Plan, make_plan
@@ -120,13 +120,13 @@ def plan_ingest(folder: Path, paths: Iterable[Path], options: IngestOptions = DE
 
 
 def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
-    """Return the files below the paths, or all that failed before if there are no paths."""
+    """Return the files below the paths, or those that failed before, unless they are ignored, without paths."""
     root = folder.resolve().parent
     if paths or not options.retry_failed:
         return find_sources(paths, root, may_be_gone=options.prune, index=folder)
     with Store.open(folder) as store:
-        failed = sorted(source for source in store.failures() if not is_upload(source))
-    return Found([SourceFile(source_path(source, root), source) for source in failed])
+        failed = [source for source in store.failures() if not is_upload(source)]
+    return find_failed(failed, root)
 
 
 @dataclass(frozen=True)

@@ -76,8 +76,9 @@ class Plan:
 
     ``failures`` are files that failed before and have not changed: they are reported, not tried again. ``stamps`` are
     those of files that were hashed. ``gone`` counts documents below the given paths that stay although their files are
-    gone, because removal was not requested; ``spared`` counts, by folder, those that stay because their folder is
-    empty, as if a disk were not mounted. ``bytes_per_second`` is the speed of the last runs, None if it is unknown.
+    gone, because removal was not requested, ``ignored`` those whose files a ``.ragignore`` excludes; ``spared`` counts,
+    by folder, those that stay because their folder is empty, as if a disk were not mounted. ``bytes_per_second`` is the
+    speed of the last runs, None if it is unknown.
     """
 
     to_read: list[ToRead] = field(default_factory=list)
@@ -87,6 +88,7 @@ class Plan:
     failures: list[FailedDocument] = field(default_factory=list)
     stamps: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     gone: int = 0
+    ignored: int = 0
     spared: dict[str, int] = field(default_factory=dict)
     size: int = 0
     bytes_per_second: float | None = None
@@ -166,6 +168,7 @@ class _Planner:
         """Plan the removal of documents if it is requested, except for those of empty folders unless it is forced."""
         if not self._options.prune:
             self._plan.gone = sum(source in gone for source in lost)
+            self._plan.ignored = len(lost) - self._plan.gone
             return
         if not self._options.force:
             _refuse_unmounted(lost, found)
@@ -261,6 +264,8 @@ def _refuse_unmounted(lost: list[str], found: Found) -> None:
     """Raise :class:`~rag.errors.InputError` if a given folder, which had documents, has none now."""
     here = [file.source for file in found.files]
     for root in found.roots:
+        if root.exists and not root.folder:
+            continue  # a file: it is lost because it is ignored
         count = sum(root.contains(source) for source in lost)
         if count and not any(root.contains(source) for source in here):
             what = "contains no document" if root.exists else "does not exist"

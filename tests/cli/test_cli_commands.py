@@ -28,7 +28,7 @@ GLASS = "How is the lantern glass wiped with vinegar?"
 HORN = "How long does the fog horn sound?"
 
 INGEST = {
-    "added", "changed", "unchanged", "moved", "removed", "gone", "spared", "failed", "chunks", "embedded",
+    "added", "changed", "unchanged", "moved", "removed", "gone", "ignored", "spared", "failed", "chunks", "embedded",
     "generation", "seconds", "skipped", "failures", "stages", "index", "reported", "tokens", "bytes", "parse_seconds",
     "limit", "same", "near",
 }  # fmt: skip

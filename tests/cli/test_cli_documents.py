@@ -126,6 +126,22 @@ def test_failed_files_are_tried_again_on_request(indexed: Path, rag: Rag) -> Non
     assert (ran.code, ran.out.split(" · ")[0]) == (0, "1 added, 0 changed, 0 unchanged, 0 failed")
 
 
+@pytest.mark.parametrize("pattern", ["zero.txt", "/docs/old/", "!*.md\n*.txt"])
+def test_a_failed_file_that_is_ignored_is_not_tried_again(indexed: Path, rag: Rag, pattern: str) -> None:
+    remains = "1 document remains whose file is ignored by .ragignore. To remove what is ignored, use --prune."
+    (indexed / "docs" / "old").mkdir()
+    (indexed / "docs" / "old" / "zero.txt").touch()
+    assert rag("ingest", "docs/old/zero.txt").code == 7
+    (indexed / ".ragignore").write_text(pattern, encoding="utf-8")
+    ran = rag("ingest", "--retry-failed")
+    assert (ran.code, ran.out.split(" · ")[0]) == (0, "0 added, 0 changed, 0 unchanged, 0 failed")
+    assert ran.err.splitlines() == ["skipped: 1 ignored by .ragignore", remains]
+    assert "whose file" in rag("ingest", "docs").err
+    assert "zero.txt" in rag("documents", "list", "--failed").out
+    assert rag("ingest", "--retry-failed", "--prune").code == 0
+    assert rag("documents", "list", "--failed").out == ""
+
+
 @pytest.mark.parametrize("arguments", [("ingest",), ("ingest", "docs", "--force")])
 def test_options_that_say_nothing_are_refused(indexed: Path, rag: Rag, arguments: tuple[str, ...]) -> None:
     ran = rag(*arguments)
