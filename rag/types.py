@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "answer_cut", "low_confidence", "nothing_filtered", "nothing_ingested",
+    "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
     "over_budget", "over_context", "question_cut", "question_cut_by_reader",
 ]  # fmt: skip
 

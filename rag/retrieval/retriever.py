@@ -207,7 +207,11 @@ class Retriever:
             return ()
         if not self.reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
             return (Note("The index holds no documents. Run `rag ingest PATH` first.", "nothing_ingested"),)
-        if allowed is not None and not len(allowed):
+        if only is not None and allowed is not None and not len(allowed):
+            ending = replace(only, sources=tuple(f"*{source.removeprefix('*')}" for source in only.sources))
+            if len(self.reader.store.chunk_ids(ending.selection())):
+                text = f"No document matches the filter {only}. A source is the whole name: try {ending}."
+                return (Note(text, "filtered_by_ending", {"filter": str(only), "ending": str(ending)}),)
             text = f"No document matches the filter {only}. `rag documents list` shows the names."
             return (Note(text, "nothing_filtered", {"filter": str(only)}),)
         return ()

@@ -22,7 +22,7 @@ def test_documents_are_listed_with_their_state(indexed: Path, rag: Rag) -> None:
     rag("ingest", "docs")
     ran = rag("documents", "list")
     assert ran.out.splitlines()[0].startswith("ready  docs/horn.txt · 1 chunk, ")
-    assert ran.out.splitlines()[-1].startswith("failed docs/zero.txt · 0 chunks, 0 bytes · the file is empty; ")
+    assert ran.out.splitlines()[-1].startswith("failed docs/zero.txt · the file is empty; ")
     [row] = rag("documents", "list", "--failed", "--json").json
     assert (row["source"], row["state"], row["reason"]) == ("docs/zero.txt", "failed", "empty")
 
@@ -124,6 +124,14 @@ def test_failed_files_are_tried_again_on_request(indexed: Path, rag: Rag) -> Non
     (indexed / "docs" / "zero.txt").write_text("Not empty.\n", encoding="utf-8")
     ran = rag("ingest", "--retry-failed")
     assert (ran.code, ran.out.split(" · ")[0]) == (0, "1 added, 0 changed, 0 unchanged, 0 failed")
+
+
+def test_a_failed_file_has_no_size(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
+    assert rag("ingest", "docs").code == 7
+    listed, shown = rag("documents", "list", "--failed").out, rag("documents", "show", "bad.pdf").out
+    assert listed.startswith("failed docs/bad.pdf · ")
+    assert "byte" not in listed + shown
 
 
 @pytest.mark.parametrize("pattern", ["zero.txt", "/docs/old/", "!*.md\n*.txt"])
@@ -309,6 +317,14 @@ def test_an_empty_index_and_a_filter_that_fits_nothing_say_so(indexed: Path, rag
         assert "The index holds no documents. Run `rag ingest PATH` first." in ran.err
         assert "no passage is near" not in ran.out
     assert "holds no documents" in str(rag("ask", "fog horn", "--json").json["notes"])
+
+
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_a_filter_by_the_end_of_a_name_is_corrected(indexed: Path, rag: Rag, command: str) -> None:
+    better = "A source is the whole name: try source=*horn.txt and type=text."
+    ran = rag(command, "fog horn", "--filter", "source=horn.txt", "--filter", "type=text")
+    assert f"No document matches the filter source=horn.txt and type=text. {better}" in ran.err
+    assert "try" not in rag(command, "fog horn", "--filter", "source=horn.doc").err
 
 
 def test_a_restoration_that_fails_leaves_no_folder_behind(indexed: Path, rag: Rag) -> None:

@@ -44,8 +44,9 @@ def list_documents(
     for row in rows:
         problem = f" · {row.message}; {row.remedy}" if row.message else ""
         pages = "" if row.pages is None else f"{counted(row.pages, 'page')}, "
-        size = f"{pages}{counted(row.chunks, 'chunk')}, {counted(row.size, 'byte')}"
-        out(f"{row.state:<6} {row.source} · {size}{problem}")
+        # The size of a file that was never read is unknown.
+        size = "" if row.state == "failed" else f" · {pages}{counted(row.chunks, 'chunk')}, {counted(row.size, 'byte')}"
+        out(f"{row.state:<6} {row.source}{size}{problem}")
     if not rows:
         note("No document has failed." if failed else "The index is empty.")
 

@@ -44,7 +44,7 @@ def show(
         "source": row.source,
         "title": row.title,
         "state": row.state,
-        "type": f"{row.media_type}, {counted(row.size, 'byte')}",
+        "type": None if row.state == "failed" else f"{row.media_type}, {counted(row.size, 'byte')}",
         "pages": row.pages,
         "chunks": row.chunks,
         "sha-256": row.content_sha256.hex() if row.content_sha256 else "never read",
