@@ -79,7 +79,8 @@ class YamlSettings(Generic[M]):
     def values(self, tree: Mapping[str, object]) -> Layer:
         """Read values from Python, by dotted key or nested; a path stands for its text.
 
-        Raises :class:`~rag.errors.UsageError` for a set, which has no order, and for a tree that contains itself.
+        Raises :class:`~rag.errors.UsageError` for a set, which has no order, a text that is not valid Unicode,
+        and a tree that contains itself.
         """
         try:
             flat = flatten(tree)
@@ -88,6 +89,8 @@ class YamlSettings(Generic[M]):
         for key, value in flat.items():
             if isinstance(value, Set):
                 raise UsageError(f"{key} = {_short(value)} (settings): a set has no order", "pass a list")
+            if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+                raise UsageError(f"{key} = {_short(value)} (settings): it is not valid Unicode", self.reference)
         return Layer("settings", {key: str(v) if isinstance(v, PurePath) else v for key, v in flat.items()})
 
     def resolve(self, layers: Sequence[Layer]) -> tuple[M, dict[str, str]]:
@@ -106,8 +109,6 @@ class YamlSettings(Generic[M]):
                     raise self._unknown_key(key, known, origin)
                 if isinstance(value, bool) and _is_number(known[key]):
                     raise UsageError(f"{key} = {value!r} ({origin}): a number is needed", self.reference)
-                if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-                    raise UsageError(f"{key} = {_short(value)} ({origin}): it is not valid Unicode", self.reference)
                 values[key] = value
                 origins[key] = origin
         try:

@@ -54,10 +54,11 @@ def pipeline(example_index: Path, minilm: Embedder) -> Iterator[KnowledgeBase]:
 @pytest.mark.parametrize("question", ANSWERED)
 def test_it_marks_what_is_there_and_cites_it(pipeline: KnowledgeBase, question: str) -> None:
     answer = pipeline.ask(question)
-    assert answer.text == ANSWERED[question]
+    assert answer.short == ANSWERED[question]
+    assert answer.text[answer.short_start :].startswith(answer.short)
     citation = answer.citations[0]
     store = pipeline.retriever.reader.store
-    assert store.text(citation.passage.source)[citation.start : citation.end] == citation.quote == answer.text
+    assert store.text(citation.passage.source)[citation.start : citation.end] == citation.quote == answer.short
     assert citation.quote in citation.around
 
 
@@ -104,5 +105,6 @@ def test_asking_starts_without_torch(example_index: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code, str(example_index)], capture_output=True, text=True, check=False)
     lines = ran.stdout.splitlines()
-    assert (lines[0], lines[-1]) == ("17 hours", "[]")
+    assert "17 hours" in lines[0]
+    assert lines[-1] == "[]"
     assert "Answered by extractive (bundled:reader), confidence 0." in ran.stdout
