@@ -33,7 +33,8 @@ if TYPE_CHECKING:
         StorageError,
         UsageError,
     )
-    from rag.knowledge_base import Chat, KnowledgeBase, ModelPool, QuestionStream, open  # noqa: A004 - see there
+    from rag.knowledge_base import Chat, KnowledgeBase, QuestionStream, open  # noqa: A004 - see there
+    from rag.model_pool import ModelPool
     from rag.retrieval.filters import Filter
     from rag.types import Answer, Citation, Document, Note, Passage, Sentence
 
@@ -46,7 +47,8 @@ _MODULES = {
         "DocumentError", "GeneratorError", "InputError", "MissingPackageError", "ModelError", "PromptRefusedError",
         "PromptTooLongError", "RagError", "StorageError", "UsageError",
     ),
-    "rag.knowledge_base": ("Chat", "KnowledgeBase", "ModelPool", "QuestionStream", "open"),
+    "rag.knowledge_base": ("Chat", "KnowledgeBase", "QuestionStream", "open"),
+    "rag.model_pool": ("ModelPool",),
     "rag.retrieval.filters": ("Filter",),
     "rag.types": ("Answer", "Citation", "Document", "Note", "Passage", "Sentence"),
 }  # fmt: skip

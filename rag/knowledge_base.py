@@ -3,7 +3,7 @@
 A :class:`KnowledgeBase` applies what belongs to every question: the configuration, the index's calibrated threshold,
 the filter, and the rewriting of follow-up questions. The command line, the page and the evaluation all use it.
 
-Models load when they are first needed and are shared through a :class:`ModelPool`. Errors are
+Models load when they are first needed and are shared through a :class:`~rag.model_pool.ModelPool`. Errors are
 :class:`~rag.errors.RagError`, each with a message and a remedy.
 """
 
@@ -12,17 +12,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from indexes.system import closed_on_error
 from rag.answering.abstention import apply_calibration
-from rag.config import Config, Resolved, Settings, load_config
+from rag.config import Resolved, Settings, load_config
 from rag.errors import InputError, UsageError, storage_errors
+from rag.model_pool import ModelPool
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage
 
@@ -30,15 +29,13 @@ if TYPE_CHECKING:
     from indexes import DocumentRow, Index, Problem
     from rag.answering.answerer import Answerer, AnswerStream
     from rag.answering.query_rewriting import Rewritten, Turn
-    from rag.embedding.base import Embedder
-    from rag.generation.base import Completer, Extractor
+    from rag.generation.base import Completer
     from rag.ingestion.report import IngestReport, Progress
     from rag.ingestion.run import IngestObserver, IngestOptions
     from rag.ops.index_stats import IndexStats
-    from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retrieved, Retriever
 
-__all__ = ["Chat", "FilterLike", "KnowledgeBase", "ModelPool", "QuestionStream", "matching_documents", "open"]
+__all__ = ["Chat", "FilterLike", "KnowledgeBase", "QuestionStream", "open"]
 
 FilterLike = Filter | str | Iterable[str] | None
 History = Iterable["Turn | tuple[str, str]"]
@@ -234,7 +231,7 @@ class KnowledgeBase:
 
         Their files stay. Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
         """
-        from rag.ops.index_folders import remove_documents
+        from rag.ops.index_folders import matching_documents, remove_documents
 
         self._require_open()
         names = _texts(patterns, "the name of a document")
@@ -376,88 +373,6 @@ class Chat:
         return answer
 
 
-class ModelPool:
-    """Loaded models, shared by knowledge bases whose configurations agree on them. Safe to call from many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loaded: dict[tuple[str, str], Future[Any]] = {}
-
-    def put(
-        self, config: Config, *, embedder: Embedder | None = None, generator: Completer | Extractor | None = None
-    ) -> None:
-        """Use these models for a configuration instead of loading them."""
-        for key, model in ((self._embedder_key(config), embedder), (self._generator_key(config), generator)):
-            if model is not None:
-                future: Future[Any] = Future()
-                future.set_result(model)
-                self._loaded[key] = future
-
-    def embedder(self, config: Config) -> Embedder:
-        """Return the embedder of a configuration, loaded once."""
-        from rag.factory import make_embedder
-
-        return self._load(self._embedder_key(config), lambda: make_embedder(config))
-
-    def reranker(self, config: Config) -> Reranker | None:
-        """Return the reranker of a configuration, loaded once; None if it asks for none."""
-        from rag.factory import make_reranker
-
-        part = config.retrieval
-        if part.rerank == "off":
-            return None
-        key = f"{part.rerank} {part.cross_encoder} {part.rerank_weight} {config.reader.model_dump_json()}"
-        return self._load(("reranker", key), lambda: make_reranker(config))
-
-    def generator(self, config: Config) -> Completer | Extractor:
-        """Return the generator of a configuration, started once, or again after its engine has stopped."""
-        from rag.factory import make_generator
-
-        key, stopped = self._generator_key(config), None
-        with self._lock:
-            future = self._loaded.get(key)
-            if future is not None and future.done() and not future.result().alive:
-                stopped = self._loaded.pop(key).result()
-        if stopped is not None:
-            stopped.close()
-        return self._load(key, lambda: make_generator(config))
-
-    def close(self) -> None:
-        """Close everything that was loaded. If a model cannot be closed, the others are closed and its error raised."""
-        with self._lock:
-            loaded, self._loaded = self._loaded, {}
-        with ExitStack() as stack:
-            for (kind, _), future in loaded.items():
-                # Rerankers hold nothing that must be closed. The error of a failed load belongs to who asked for it.
-                if kind != "reranker" and future.exception() is None:
-                    stack.callback(future.result().close)
-
-    @staticmethod
-    def _embedder_key(config: Config) -> tuple[str, str]:
-        return "embedder", config.embedding.model_dump_json()
-
-    @staticmethod
-    def _generator_key(config: Config) -> tuple[str, str]:
-        return "generator", config.generator.model_dump_json() + config.reader.model_dump_json()
-
-    def _load(self, key: tuple[str, str], load: Callable[[], T]) -> T:
-        """Return the model loaded under a key. Of several threads, one loads it and the others wait."""
-        with self._lock:
-            known: Future[T] | None = self._loaded.get(key)
-            future: Future[T] = known or Future()
-            self._loaded[key] = future
-        if known is None:
-            try:
-                future.set_result(load())
-            except BaseException as error:
-                with self._lock:
-                    if self._loaded.get(key) is future:  # not if the pool was closed meanwhile
-                        del self._loaded[key]  # the next caller tries again
-                future.set_exception(error)
-                raise
-        return future.result()
-
-
 def as_filter(value: FilterLike) -> Filter | None:
     """Return a filter from a filter, one ``key=value`` text or several. Raises :class:`~rag.errors.UsageError`."""
     if value is None or isinstance(value, Filter):
@@ -491,22 +406,6 @@ def _turns(history: History) -> list[Turn]:
                     f"a turn of the history is {pair!r:.100}", "pass rag.Turn(question, answer), or pairs of texts"
                 )
     return turns
-
-
-def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Return the documents that are named or match a pattern, each once.
-
-    Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
-    """
-    matching: dict[str, None] = {}
-    for pattern in patterns:
-        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
-        if not found:
-            raise InputError(
-                f"the index has no document {pattern}", "run `rag documents list` for their names; nothing was removed"
-            )
-        matching |= dict.fromkeys(found)
-    return list(matching)
 
 
 def _path(name: str | Path) -> Path:

@@ -16,7 +16,8 @@ from rag.generation.base import Completer, Extractor
 from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor
 from rag.ingestion.report import IngestReport
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 from rag.retrieval.retriever import Retriever
 
 FOG: dict[str, str | bytes] = {

@@ -32,7 +32,7 @@ LAYERS = (
     {"config"},
     {"answering"},
     {"factory"},
-    {"ops"},
+    {"ops", "model_pool"},
     {"knowledge_base", "training"},
     {"__init__"},
     {"cli"},

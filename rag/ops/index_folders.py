@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexes import ChunkRow, DocumentRow
@@ -13,7 +14,10 @@ from rag.config import Config
 from rag.errors import InputError
 from rag.factory import open_index
 
-__all__ = ["ChunkRow", "DocumentRow", "Holder", "holds_index", "remove_documents", "remove_index", "writer_of"]
+__all__ = [
+    "ChunkRow", "DocumentRow", "Holder", "holds_index", "matching_documents", "remove_documents", "remove_index",
+    "writer_of",
+]  # fmt: skip
 
 _JOURNALS = ("-journal", "-wal", "-shm")
 _DERIVED = ("dense", "lexical")
@@ -37,6 +41,22 @@ def remove_documents(
         generation = index.store.commit(removals=chosen)
         index.sync()
     return chosen, generation
+
+
+def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return the documents that are named or match a pattern, each once.
+
+    Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
+    """
+    matching: dict[str, None] = {}
+    for pattern in patterns:
+        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+        if not found:
+            raise InputError(
+                f"the index has no document {pattern}", "run `rag documents list` for their names; nothing was removed"
+            )
+        matching |= dict.fromkeys(found)
+    return list(matching)
 
 
 def remove_index(folder: Path, *, also: Sequence[str] = ()) -> None:

@@ -13,7 +13,8 @@ import pytest
 from rag.config import load_config
 from rag.embedding.base import Embedder
 from rag.errors import ModelError
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 from rag.models import resolve as models
 
 # docs/reader.md says how many of examples/questions.jsonl it does not find.

@@ -12,7 +12,8 @@ from rag.errors import PromptTooLongError
 from rag.factory import open_index
 from rag.generation.base import Completer, Message, Prompt, Sampling
 from rag.generation.registry import GENERATORS
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 
 pytestmark = pytest.mark.engine
 

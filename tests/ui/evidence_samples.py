@@ -11,7 +11,8 @@ from rag.embedding.fake import FakeEmbedder
 from rag.factory import make_chunker, open_or_create
 from rag.generation.fake import FakeCompleter
 from rag.ingestion.ingestor import Ingestor
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 from rag.types import Answer, Citation, Passage, Sentence
 
 PUMP = "The pump is tested in March. The lamp is tested in June."

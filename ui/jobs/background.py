@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from rag.config import Config, Resolved, load_config
 from rag.errors import Failure
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 from ui.text.failures import failure_of, traced
 
 if TYPE_CHECKING:

@@ -25,8 +25,7 @@ def rm(
 
     Searches, also those of running processes, no longer find them. `rag index rollback` brings them back.
     """
-    from rag.knowledge_base import matching_documents
-    from rag.ops.index_folders import remove_documents
+    from rag.ops.index_folders import matching_documents, remove_documents
 
     removed, generation = remove_documents(
         index, resolve(config, settings).config, partial(matching_documents, sources), "rag documents rm"

@@ -13,7 +13,8 @@ from rag.config import Resolved
 from rag.errors import RagError
 from rag.factory import index_settings
 from rag.ingestion.report import Progress
-from rag.knowledge_base import KnowledgeBase, ModelPool
+from rag.knowledge_base import KnowledgeBase
+from rag.model_pool import ModelPool
 from rag.text import counted
 
 __all__ = ["corpus_index"]

@@ -248,7 +248,8 @@ def _system(job: Job, generator: Completer | Extractor | None, meter: Meter, eve
     from rag.cli.evaluation.systems import Direct, Open
     from rag.embedding.cached import CachedEmbedder
     from rag.factory import make_answerer, make_embedder
-    from rag.knowledge_base import KnowledgeBase, ModelPool
+    from rag.knowledge_base import KnowledgeBase
+    from rag.model_pool import ModelPool
 
     config = job.resolved.config
     if job.request.mode != "open":
