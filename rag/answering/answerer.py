@@ -20,7 +20,7 @@ from typing import Protocol
 
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.evidence.citations import Cited, cite, cite_spans
-from rag.evidence.quotation import Quotation, quotation
+from rag.evidence.quotation import quotation
 from rag.generation.base import (
     Completer,
     Completion,
@@ -213,19 +213,18 @@ class ExtractingAnswerer:
         return WholeAnswer(retrieved.passages, answer)
 
     def _finish(self, retrieved: Retrieved, extraction: Extraction) -> Answer:
-        started = time.monotonic()
-        spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
-        first, start, end = spans[0] if spans else (None, 0, 0)
-        quoted = Quotation("", 0, 0) if first is None else quotation(first.text, start, end)
-        cited = cite_spans(quoted.text, spans, extraction.confidence)
         timings = {**retrieved.timings, "prompt": 0.0, "generate": extraction.seconds}
-        if extraction.text:
-            timings["cite"] = time.monotonic() - started
         outcome = _Outcome(
             retrieved, retrieved.passages, (), extraction.finish_reason, extraction.usage, extraction.notes, timings
         )
         if not extraction.text:
             return outcome.abstain(extraction.finish_reason, self.settings)
+        started = time.monotonic()
+        spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
+        passage, start, end = spans[0]
+        quoted = quotation(passage.text, start, end)
+        cited = cite_spans(quoted.text, spans, extraction.confidence)
+        outcome = replace(outcome, timings={**timings, "cite": time.monotonic() - started})
         return outcome.answer(quoted.text, cited, self.settings, (quoted.start, quoted.end))
 
 
