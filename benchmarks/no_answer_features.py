@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.squad import DATA
-from eval.metrics import best_over, exact_match
+from eval.text_metrics import best_over, exact_match
 from rag.config import load_config
 from rag.evidence.token_match import content_stems
 from rag.generation.base import Extraction, ExtractionTask, PassageText

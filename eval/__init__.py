@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from eval.datasets import Dataset, Question, load_dataset, sample
     from eval.errors import EvalError
     from eval.evaluator import evaluate
-    from eval.metrics import exact_match, f1
     from eval.predictions import Prediction
     from eval.report import write_report
     from eval.runs import RunData, load_run
+    from eval.text_metrics import exact_match, f1
 
 __all__ = [
     "Comparison",
@@ -50,10 +50,10 @@ _MODULES = {
     "datasets": ("Dataset", "Question", "load_dataset", "sample"),
     "errors": ("EvalError",),
     "evaluator": ("evaluate",),
-    "metrics": ("exact_match", "f1"),
     "predictions": ("Prediction",),
     "report": ("write_report",),
     "runs": ("RunData", "load_run"),
+    "text_metrics": ("exact_match", "f1"),
 }
 
 

@@ -27,12 +27,13 @@ from eval.datasets import SMALL_TALK, Dataset, Question
 from eval.errors import EvalError
 from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
-from eval.metrics import METRICS, Case, Rule, value_in
+from eval.metrics import METRICS, Case, value_in
 from eval.predictions import Prediction, same_source
 from eval.reliability import summarise_reliability
 from eval.runs import FORMAT, RunData
 from eval.squad_scores import score_squad
 from eval.statistics import bootstrap_means
+from eval.text_metrics import Rule
 
 __all__ = ["Answerer", "Progress", "evaluate", "score_question", "summarise"]
 

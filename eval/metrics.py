@@ -2,25 +2,20 @@
 
 To add a metric, write a function from a :class:`Case` to a number and add a row to the table. Every value lies in
 0 to 1 (latency is in seconds); None means that the metric does not apply to the question.
-
-Exact match and F1 follow the official SQuAD scripts: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine
-Comprehension of Text" (version 1.1), and Rajpurkar et al. 2018, "Know What You Don't Know: Unanswerable Questions for
-SQuAD" (version 2.0). The module knows one question at a time: no totals and no statistics.
+The module knows one question at a time: no totals and no statistics. :mod:`eval.text_metrics` compares two texts.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import string
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
 
 from eval.datasets import Question
 from eval.predictions import Prediction, same_source
+from eval.text_metrics import Rule, best_over, contains, contains_gold, exact_match, f1, normalise
 from eval.verdicts import Verdict, holds_answer, judge
 
 __all__ = [
@@ -31,102 +26,24 @@ __all__ = [
     "Case",
     "Family",
     "Metric",
-    "Rule",
     "Unit",
-    "best_over",
-    "contains",
-    "contains_gold",
-    "exact_match",
-    "f1",
-    "f1_of_tokens",
     "format_interval",
     "format_value",
     "headline",
     "ndcg_at_k",
-    "normalise",
     "value_in",
 ]
 
-Rule = Literal["1.1", "2.0"]
 Unit = Literal["percent", "ratio", "seconds"]
 Family = Literal["answer", "verdict", "retrieval", "citation", "speed"]
 
 RECALL_AT = (1, 5, 10, 20)
 SERVED_AMONG = 3
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def normalise(text: str) -> str:
-    """Return the text as SQuAD compares it (Rajpurkar et al. 2016, section 6.1).
-
-    In this order: convert to lower case, remove ASCII punctuation, remove the articles a, an and the, collapse white
-    space.
-    """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
-
-
-def exact_match(prediction: str, gold: str) -> float:
-    """Return 1.0 if both are equal after normalisation, else 0.0 (Rajpurkar et al. 2016, section 6.1)."""
-    return float(normalise(prediction) == normalise(gold))
-
-
-def f1(prediction: str, gold: str, *, rule: Rule = "2.0") -> float:
-    """Return the F1 of the two bags of tokens, 0 to 1 (Rajpurkar et al. 2016, section 6.1). It is symmetric.
-
-    The official scripts differ if a side has no tokens: version 2.0 gives 1 if neither has any; version 1.1 gives 0
-    whenever no token is in common, also for two empty texts.
-    """
-    return f1_of_tokens(normalise(prediction).split(), normalise(gold).split(), rule=rule)
-
-
-def f1_of_tokens(prediction: Sequence[str], gold: Sequence[str], *, rule: Rule = "2.0") -> float:
-    """Return :func:`f1` of two answers that are already normalised and split."""
-    if rule == "2.0" and not (prediction and gold):
-        return float(len(prediction) == len(gold))
-    common = (Counter(prediction) & Counter(gold)).total()
-    if common == 0:
-        return 0.0
-    precision = common / len(prediction)
-    recall = common / len(gold)
-    # In the official scripts' order of operations: another order changes the last digit.
-    return (2 * precision * recall) / (precision + recall)
-
-
-def contains(prediction: str, gold: str) -> float:
-    """Return 1.0 if the gold's tokens occur in the prediction, adjacent and in order, else 0.0.
-
-    SQuAD has no such metric: a model that answers in sentences can be right without an exact match. Only a prediction
-    without tokens contains a gold without tokens; otherwise every answer to an unanswerable question would be right.
-    """
-    tokens, wanted = normalise(prediction).split(), normalise(gold).split()
-    if not wanted:
-        return float(not tokens)
-    width = len(wanted)
-    return float(any(tokens[start : start + width] == wanted for start in range(len(tokens) - width + 1)))
-
-
-def contains_gold(text: str, gold: str) -> bool:
-    """Return whether a passage or a quote contains a gold answer, as tokens or as characters.
-
-    SQuAD's normalisation removes hyphens, so that "Afrikaans" is no token of "Afrikaans-speaking", although datasets
-    take such golds from it. Characters are compared without regard to case and white space. No text contains a gold
-    without tokens.
-    """
-    if not normalise(gold):
-        return False
-    return contains(text, gold) == 1.0 or " ".join(gold.split()).casefold() in " ".join(text.split()).casefold()
-
 
 def ndcg_at_k(rank: float, k: int) -> float:
     """Return nDCG@k of a list whose only relevant item has this rank, from 1 (Järvelin and Kekäläinen 2002)."""
     return 1 / math.log2(rank + 1) if rank <= k else 0.0
-
-
-def best_over(metric: Callable[[str, str], float], prediction: str, golds: Sequence[str]) -> float:
-    """Return the best value over the golds (Rajpurkar et al. 2016). Without golds, the right answer is empty."""
-    return max(metric(prediction, gold) for gold in golds or ("",))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from eval.datasets import Dataset, Question
 from eval.errors import EvalError
 from eval.files import decode, is_text, parse_json, read_bytes
-from eval.metrics import Rule, f1_of_tokens, normalise
+from eval.text_metrics import Rule, f1_of_tokens, normalise
 
 __all__ = ["Score", "load_na_probs", "load_predictions", "score_squad"]
 

@@ -140,7 +140,7 @@ def _command(output: Path, train: Callable[[Say, Show], TrainedFolder], *, as_js
 
 
 def _train_reader(config: ReaderConfig, resume: bool, say: Say, show: Show) -> TrainedFolder:
-    from eval.metrics import best_over, exact_match, f1
+    from eval.text_metrics import best_over, exact_match, f1
     from rag.training.reader import train_reader
 
     def judge(given: str, golds: Sequence[str]) -> tuple[float, float]:

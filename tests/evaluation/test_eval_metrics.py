@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.metrics import best_over, contains, exact_match, f1, f1_of_tokens, normalise
+from eval.text_metrics import best_over, contains, exact_match, f1, f1_of_tokens, normalise
 
 WORDS = st.text(alphabet="ab theanTHEAN.,!'-é\u0301\u00a0\u2028Σİß0", max_size=30)
 TEXTS = st.one_of(st.text(max_size=30), WORDS)

@@ -11,8 +11,9 @@ from eval.datasets import Question
 from eval.errors import EvalError
 from eval.evaluator import score_question
 from eval.losses import STAGES, Trace, classify, count_losses
-from eval.metrics import Case, Rule, contains_gold
+from eval.metrics import Case
 from eval.predictions import CitedSpan, Prediction, RankedPassage
+from eval.text_metrics import Rule, contains_gold
 
 QUESTION = Question("q", "How tall?", ("31 metres", "31 m"), source="a/mast.md")
 SHOWN = RankedPassage(1, "docs/a/mast.md", None, (), "It is 31 metres tall.", 1.0, 1, True)

@@ -16,8 +16,9 @@ from typing import Any
 from eval.datasets import Dataset, Paragraph, Question
 from eval.errors import EvalError
 from eval.losses import Trace
-from eval.metrics import RECALL_AT, contains_gold
+from eval.metrics import RECALL_AT
 from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
+from eval.text_metrics import contains_gold
 from eval.verdicts import holds_answer
 from rag.answering.answerer import Answerer
 from rag.answering.query_rewriting import Turn, rewrite
