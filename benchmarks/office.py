@@ -3,9 +3,9 @@
     python -m benchmarks.office [--split dev|check] [--set KEY=VALUE …]      # about 2 minutes on 2 cores
 
 The set is ../shared/data/office: 60 invented documents and 240 questions, split into ``dev`` (to tune on) and ``check``
-(to report on, without looking at single questions). The index is made anew. Evidence recall is the share of questions
-whose first quoted evidence stands in one of the first k passages, follow-ups included. Each question is asked by
-itself, with its history, so that the seconds are those of a warm question. The last figures are in office.md.
+(to report on, without looking at single questions). The index is built again for each run. Evidence recall is the share
+of questions whose first quoted evidence stands in one of the first k passages, follow-ups included. Each question is
+asked by itself, with its history, so that the seconds are those of a warm question. The last figures are in office.md.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def _line(passage: str, place: int) -> tuple[int, int]:
 def _short_lines(passage: str) -> list[int]:
     """Return the line ends after headings, labels and rows of text without markup, such as that of a PDF.
 
-    Such a line is much shorter than the longest one, so it was not wrapped there, and the next one begins anew.
+    Such a line is much shorter than the longest one, so it was not wrapped there, and the next one starts a new text.
     """
     lines = passage.split("\n")
     most = _SHORT_LINE * max(map(len, lines))

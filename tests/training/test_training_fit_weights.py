@@ -73,7 +73,7 @@ def test_a_row_that_counts_twice_is_two_rows() -> None:
     assert logistic(x, y, twice) == pytest.approx(told, abs=0.02)  # the inputs are standardised by their rows
 
 
-class Told(SpanEngine):
+class Scripted(SpanEngine):
     """Reads by rule: a passage that names what the question asks for is relevant, and its margin is high."""
 
     def __init__(self, record: ReaderRecord | None = None) -> None:
@@ -88,8 +88,8 @@ class Told(SpanEngine):
 
         self.windower = Sizes()  # type: ignore[assignment]
 
-    def with_record(self, record: ReaderRecord) -> Told:
-        return Told(record)
+    def with_record(self, record: ReaderRecord) -> Scripted:
+        return Scripted(record)
 
     def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         made = []
@@ -120,7 +120,7 @@ def test_weights_are_fitted_to_a_reader_that_knows() -> None:
             found.append(Retrieved(question, passages, 0.9, 1))
         return found
 
-    record = fit_weights(Told(), asked, retrieve)
+    record = fit_weights(Scripted(), asked, retrieve)
     assert record.combination.rerank_relevance + record.combination.rerank_margin > 0
     calibration = record.calibration
     sure = calibration.confidence(5.0, 3.0, 1.5)

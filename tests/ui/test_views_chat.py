@@ -97,8 +97,8 @@ def test_the_configured_generator_is_the_first_choice(preset: str, names: list[s
 
 
 def test_times_count_from_when_the_models_were_there() -> None:
-    told = dict(times(Clock(loaded=5.0, sources=5.2, first_text=5.5, done=6.0)))
-    assert told == pytest.approx({"loading": 5.0, "sources": 0.2, "first": 0.5, "done": 1.0})
+    waits = dict(times(Clock(loaded=5.0, sources=5.2, first_text=5.5, done=6.0)))
+    assert waits == pytest.approx({"loading": 5.0, "sources": 0.2, "first": 0.5, "done": 1.0})
     assert [key for key, _ in times(Clock(loaded=0.1, sources=0.3, done=0.4))] == ["sources", "done"]
     assert times(Clock(loaded=0.1)) == []
 
