@@ -14,7 +14,6 @@ import argparse
 import json
 import re
 import shutil
-import statistics
 import sys
 import time
 import unicodedata
@@ -29,7 +28,7 @@ from eval import Prediction, Question, evaluate, load_dataset
 from eval.metrics import METRICS, format_interval, format_value
 from eval.predictions import RankedPassage
 from eval.report_sections import run_sections
-from rag.answering.query_rewriting import Turn
+from eval.statistics import percentile
 from rag.types import Answer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "office"
@@ -63,8 +62,7 @@ def main() -> None:
 
         def ask(question: Question) -> Prediction:
             started = time.perf_counter()
-            history = [Turn(*turn) for turn in question.history]
-            found = knowledge_base.ask(question.question, history=history)
+            found = knowledge_base.ask(question.question, history=question.history)
             seconds.append(time.perf_counter() - started)
             return prediction(found)
 
@@ -78,7 +76,7 @@ def main() -> None:
         )
     for depth, share in evidence_recall(run.rows).items():
         print(f"  {f'Evidence recall@{depth}':<22}{100 * share:6.1f} %")
-    print(f"  {'Seconds a question':<22}{statistics.median(seconds):6.2f}     p95 {quantile(seconds, 0.95):.2f}")
+    print(f"  {'Seconds a question':<22}{percentile(seconds, 50):6.2f}     p95 {percentile(seconds, 95):.2f}")
     for section in run_sections(run.manifest, run.rows):
         if section.key in ("kinds", "reliability") and section.table is not None:
             print(f"\n{section.title}. {section.text[0]}")
@@ -115,11 +113,6 @@ def evidence_recall(rows: Sequence[dict[str, Any]]) -> dict[int, float]:
 def folded(text: str) -> str:
     """Return a text's words alone, in lower case: tables write their cells with other signs between."""
     return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share of the values lies."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 if __name__ == "__main__":

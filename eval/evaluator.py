@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.abstention import summarise_abstention
-from eval.datasets import SMALL_TALK, Dataset, Question
+from eval.datasets import Dataset, Question
 from eval.errors import EvalError
 from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
@@ -136,9 +136,6 @@ def score_question(case: Case) -> dict[str, Any]:
         if value is not None and not math.isfinite(value):
             raise EvalError(f"question {question.id}: {name} is {value}", "correct the system under test")
     retrieval = {name: values.pop(name) for name, metric in METRICS.items() if metric.family == "retrieval"}
-    small_talk = question.kind == SMALL_TALK
-    if small_talk:
-        values |= dict.fromkeys(("em", "f1", "contains"))
     return {
         "id": question.id,
         "question": question.question,
@@ -159,9 +156,9 @@ def score_question(case: Case) -> dict[str, Any]:
         ],
         "retrieval": None if case.rank is None else retrieval,
         "loss": None
-        if small_talk
+        if values["em"] is None
         else classify(
-            em=values["em"] or 0.0,
+            em=values["em"],
             f1=values["f1"] or 0.0,
             contains=values["contains"] or 0.0,
             abstained=prediction.abstained,
@@ -194,7 +191,8 @@ def summarise_kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, in
     kinds: dict[str, dict[str, int]] = {}
     for row in rows:
         if row.get("verdict") is not None:
-            counts = kinds.setdefault(row["kind"], {"questions": 0, "right": 0, "partly": 0, "wrong": 0, "refused": 0})
+            empty = {"questions": 0, "right": 0, "partly": 0, "wrong": 0, "refused": 0}
+            counts = kinds.setdefault(row["kind"] or "no kind", empty)
             counts["questions"] += 1
             counts[row["verdict"]] += 1
             if row.get("served") is not None:

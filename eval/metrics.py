@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any, Literal
 
-from eval.datasets import Question
+from eval.datasets import SMALL_TALK, Question
 from eval.predictions import Prediction, same_source
 from eval.text_metrics import Rule, best_over, contains, contains_gold, exact_match, f1, normalise
 from eval.verdicts import Verdict, holds_answer, judge
@@ -127,9 +127,14 @@ class Case:
         """Whether the system answered and saw passages, so that its citations can be judged."""
         return not self.prediction.abstained and any(passage.shown for passage in self.prediction.passages)
 
-    def best(self, metric: Callable[[str, str], float]) -> float:
-        """Return the best value of a string metric over the golds."""
-        return best_over(metric, self.text, self.golds)
+    def best(self, metric: Callable[[str, str], float], text: str | None = None) -> float | None:
+        """Return the best value of a text metric over the golds, of :attr:`text` unless another one is given.
+
+        None for small talk, which has no right answer.
+        """
+        if self.question.kind == SMALL_TALK:
+            return None
+        return best_over(metric, self.text if text is None else text, self.golds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,7 @@ METRICS: dict[str, Metric] = {
     ),
     "contains": Metric(
         "Contains gold",
-        lambda case: best_over(contains, case.whole, case.golds),
+        lambda case: case.best(contains, case.whole),
         "Share of answers that contain a gold answer, whatever else they say",
     ),
     "right": Metric(

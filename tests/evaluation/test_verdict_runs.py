@@ -127,7 +127,9 @@ def test_a_system_that_shows_no_passages_serves_nothing(tmp_path: Path) -> None:
 
 def test_parts_alone_are_judged(tmp_path: Path) -> None:
     dataset = load(tmp_path, [{"question": "What and when?", "answers": ["x"], "parts": [["rent"], ["May"]]}])
-    assert evaluate(dataset, lambda questions: ["Rent in May."]).rows[0]["verdict"] == "right"
+    run = evaluate(dataset, lambda questions: ["Rent in May."])
+    assert run.rows[0]["verdict"] == "right"
+    assert run.manifest["kinds"]["no kind"]["right"] == 1
 
 
 def test_without_kinds_there_are_no_verdicts(tmp_path: Path) -> None:

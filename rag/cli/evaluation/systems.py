@@ -124,10 +124,9 @@ class Open:
 
     def _understood(self, question: Question) -> str:
         """Return the question, completed from its earlier turns as a chat does. Retrieval alone asks no generator."""
-        history = [Turn(asked, answer) for asked, answer in question.history]
-        if history and self._answers:
-            return self._knowledge_base.understand(question.question, history).question
-        return rewrite(question.question.strip(), history).question
+        if question.history and self._answers:
+            return self._knowledge_base.understand(question.question, question.history).question
+        return rewrite(question.question.strip(), [Turn(*turn) for turn in question.history]).question
 
     @property
     def embedder_fingerprint(self) -> str:
