@@ -143,6 +143,7 @@ def test_a_client_that_goes_around_the_browser_is_refused_too(
     connection.close()
     page.get_by_role("button", name=re.compile(r"Add$")).click()
     page.get_by_text(small.name).filter(has_text="was added").wait_for()
+    page.get_by_text("Done: 1 added").first.wait_for(timeout=INGESTED_WITHIN_MS)  # nothing redraws the next test's page
     assert server.process.poll() is None
 
 
