@@ -188,11 +188,7 @@ def print_sources(answer: Answer) -> None:
     if not answer.citations and answer.passages:
         if answer.sentences:
             out()
-        out("Nearest passages" if answer.abstained else "Passages read")
-        for number, passage in enumerate(answer.passages[: _NEAREST if answer.abstained else _MAX_SHOWN], start=1):
-            out(f"[{number}] {place(passage)}")
-            if answer.abstained:
-                _print_text(passage)
+        _print_passages(answer)
     out()
     if answer.abstained:
         nothing = answer.finish_reason == "nothing relevant" and not answer.passages
@@ -202,6 +198,15 @@ def print_sources(answer: Answer) -> None:
         out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
     for remark in answer.notes:
         note(f"note: {remark.text}")
+
+
+def _print_passages(answer: Answer) -> None:
+    """Print where an answer without a citation may be checked; for an abstention, with the passages' text."""
+    out("Nearest passages" if answer.abstained else "Passages read")
+    for number, passage in enumerate(answer.passages[: _NEAREST if answer.abstained else _MAX_SHOWN], start=1):
+        out(f"[{number}] {place(passage)}")
+        if answer.abstained:
+            _print_text(passage)
 
 
 def print_attribution(attributions: Sequence[Attribution]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import document_json, out, out_json, page_of
 from rag.errors import InputError
 from rag.text import counted, one_line
+
+if TYPE_CHECKING:
+    from indexes import DocumentRow
 
 __all__ = ["show"]
 
@@ -40,7 +43,16 @@ def show(
             ]
         out_json(value)
         return
-    fields = {
+    for name, shown in _fields(row).items():
+        if shown is not None:
+            out(f"{name:<11} {shown}")
+    for chunk in rows:
+        page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
+        out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{one_line(chunk.text[:60])}…”")
+
+
+def _fields(row: DocumentRow) -> dict[str, object]:
+    return {
         "source": row.source,
         "title": row.title,
         "state": row.state,
@@ -51,12 +63,6 @@ def show(
         "committed": f"{row.committed_at or 'unknown'} as generation {row.generation}",
         "problem": f"{row.message}; {row.remedy}" if row.message else None,
     }
-    for name, shown in fields.items():
-        if shown is not None:
-            out(f"{name:<11} {shown}")
-    for chunk in rows:
-        page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
-        out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{one_line(chunk.text[:60])}…”")
 
 
 def _full_name(name: str, sources: list[str]) -> str:
