@@ -43,12 +43,14 @@ MARKED_BY_PLACE = {
     "tests/ui/test_browser_": "browser",
     "tests/ui/test_hostile_pages": "browser",
     "tests/cli/test_cli_eval.py": "slow",
+    "tests/cli/test_cli_terminal.py": "slow",
     "tests/cli/test_cli_train": "slow",
     "tests/test_docs_commands.py": "slow",
     "tests/test_docs_configuration.py": "slow",
     "tests/test_docs_python.py": "slow",
     "tests/ui/test_asking.py": "slow",
-    "tests/ui/test_page_evaluation.py": "slow",
+    "tests/ui/test_page_": "slow",
+    "tests/ui/test_part_": "slow",
 }
 
 
