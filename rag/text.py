@@ -6,11 +6,36 @@ A leaf: every package of ``rag`` may import it. English only; the page's catalog
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
-__all__ = ["counted", "documents_by_state", "error_line", "one_line", "without_userinfo"]
+__all__ = ["context_line", "counted", "documents_by_state", "error_line", "one_line", "without_userinfo"]
 
+_LONGEST_CONTEXT = 200  # characters
+_WORD = re.compile(r"[^\W_]+")
+_ROWS = re.compile(r"rows? \d+(?:-\d+)?")
+_MOST_FILE_WORDS = 4
+_LONGEST_FILE_WORD = 16  # longer ones are keys made by a machine
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+def context_line(source: str, title: str, headings: Sequence[str]) -> str:
+    """Return where a passage comes from, on one line: ``Visitor Policy (2023) > Wards > Hours``.
+
+    The title, in brackets the words of the file's name that the title lacks, and the headings. Models and indexes read
+    it before the text, because a clause seldom names its contract. A long one loses headings from the left, so that
+    the title and the nearest heading stay. It has at most 200 characters.
+    """
+    name = one_line(title)
+    letters = "".join(_WORD.findall(name.casefold()))
+    lacking = [word for word in _WORD.findall(PurePath(source).stem) if word.casefold() not in letters]
+    if name and 0 < len(lacking) <= _MOST_FILE_WORDS and all(len(word) <= _LONGEST_FILE_WORD for word in lacking):
+        name += f" ({' '.join(lacking)})"
+    parts = [one_line(heading) for heading in headings]
+    parts = [part for part in parts if part and part != one_line(title) and not _ROWS.fullmatch(part)]
+    while len(parts) > 1 and len(" > ".join([name, *parts])) > _LONGEST_CONTEXT:
+        parts.pop(0)
+    return " > ".join([part for part in [name, *parts] if part])[:_LONGEST_CONTEXT].rstrip()
 
 
 def counted(count: int, one: str, many: str = "") -> str:

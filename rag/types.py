@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from indexes import Section
+from rag.text import context_line
 
 __all__ = [
     "Answer",
@@ -83,6 +84,11 @@ class Passage:
     reranked: float | None = None
     fused_rank: int | None = None
     duplicates: tuple[Duplicate, ...] = ()
+
+    @property
+    def context(self) -> str:
+        """Title, words of the file's name and headings on one line: what models read before the text."""
+        return context_line(self.source, self.title, self.headings)
 
     def stands_for(self, ids: Container[int]) -> bool:
         """Return whether this is one of the chunks, or one of them is among its duplicates."""

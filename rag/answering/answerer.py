@@ -229,7 +229,7 @@ class ExtractingAnswerer:
 
 
 def _task(retrieved: Retrieved) -> ExtractionTask:
-    passages = tuple(PassageText(p.text, p.source, p.start, p.score) for p in retrieved.passages)
+    passages = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in retrieved.passages)
     return ExtractionTask(" ".join(retrieved.question.split()), passages)
 
 

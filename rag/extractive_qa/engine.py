@@ -16,7 +16,7 @@ from rag.extractive_qa.decode import best_spans, null_score
 from rag.extractive_qa.record import ReaderRecord
 from rag.extractive_qa.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
 from rag.extractive_qa.tokenizer import load_plain, load_tokenizer
-from rag.extractive_qa.windows import Windower
+from rag.extractive_qa.windows import Pair, Windower
 from rag.models.resolve import resolve_model
 
 __all__ = ["MarkedSpan", "Reading", "SpanEngine", "load_engine", "read_pairs", "shared_engine"]
@@ -54,7 +54,7 @@ class SpanEngine:
         self.windower = windower
         self.record = record
         self._scorer = scorer
-        self._known: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+        self._known: OrderedDict[Pair, Reading] = OrderedDict()
         self._lock = threading.Lock()
 
     def with_record(self, record: ReaderRecord) -> SpanEngine:
@@ -63,7 +63,7 @@ class SpanEngine:
         other._known = self._known.copy()
         return other
 
-    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         """Read all pairs of question and passage; new ones in batches of similar length."""
         with self._lock:
             known = {pair: self._known[pair] for pair in pairs if pair in self._known}
@@ -78,18 +78,16 @@ class SpanEngine:
         return [known[pair] for pair in pairs]
 
 
-def read_pairs(
-    windower: Windower, scorer: SpanScorer, pairs: Sequence[tuple[str, str]], *, count: int = _SPANS
-) -> list[Reading]:
+def read_pairs(windower: Windower, scorer: SpanScorer, pairs: Sequence[Pair], *, count: int = _SPANS) -> list[Reading]:
     """Read pairs of question and passage. A reading has up to ``count`` spans, the best of all windows."""
-    windows = windower.cut([question for question, _ in pairs], [passage for _, passage in pairs])
+    windows = windower.cut(pairs)
     spans: list[list[MarkedSpan]] = [[] for _ in pairs]
     relevance = [float("-inf")] * len(pairs)
     tokens = [0] * len(pairs)
     longest = windower.settings.answer
     for window, scores in zip(windows, scorer.score(windows), strict=True):
         no_answer = null_score(scores.start, scores.end)
-        passage = pairs[window.pair][1]
+        passage = pairs[window.pair].passage
         marked = best_spans(window, passage, scores.start, scores.end, longest=longest, count=count)
         spans[window.pair] += [MarkedSpan(s.start, s.end, s.score - no_answer) for s in marked]
         relevance[window.pair] = max(relevance[window.pair], scores.relevance)

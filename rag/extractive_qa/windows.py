@@ -1,8 +1,9 @@
 """Question and passage to the token windows that an encoder reads, and back from tokens to characters.
 
-A passage longer than a window becomes several windows that overlap by ``stride`` tokens. Offsets are those of the fast
-tokenizer, without the space that some tokenizers add to a word and with the accents that others leave out, so that
-``passage[start:end]`` is the text of the tokens. A token of white space ends where it starts.
+The context line of a passage (title and headings) stands before it, on a line of its own. A passage longer than a
+window becomes several windows that overlap by ``stride`` tokens; the first has the context line. Offsets are those of
+the fast tokenizer, without the space that some tokenizers add to a word and with the accents that others leave out, so
+that ``passage[start:end]`` is the text of the tokens. A token of white space ends where it starts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag.embedding.token_counter import untruncated
 from rag.errors import ModelError
 
-__all__ = ["Window", "WindowSettings", "Windower"]
+__all__ = ["Pair", "Window", "WindowSettings", "Windower"]
 
 Int32 = npt.NDArray[np.int32]
 
 _SURROGATES = re.compile("[\ud800-\udfff]")  # possible in JSON files and on command lines; tokenizers refuse them
+
+
+class Pair(NamedTuple):
+    """A question and a passage. ``context`` (title and headings) is read before the passage and holds no answer."""
+
+    question: str
+    passage: str
+    context: str = ""
 
 
 class WindowSettings(BaseModel):
@@ -116,23 +125,28 @@ class Windower:
             pending = longer
         return texts, cut
 
-    def cut(self, questions: Sequence[str], passages: Sequence[str]) -> list[Window]:
+    def cut(self, pairs: Sequence[Pair]) -> list[Window]:
         """Return the windows of all pairs, in order; a passage without a token has none."""
-        if not questions:
+        if not pairs:
             return []
-        texts, _ = self.shorten(questions)
-        written = [_SURROGATES.sub("\ufffd", passage) for passage in passages]
+        questions, _ = self.shorten([pair.question for pair in pairs])
+        written = [_SURROGATES.sub("\ufffd", _with_context(pair)) for pair in pairs]
         windows = []
-        for pair, encoding in enumerate(self._cutting.encode_batch(list(zip(texts, written, strict=True)))):
+        for n, encoding in enumerate(self._cutting.encode_batch(list(zip(questions, written, strict=True)))):
+            lead = len(written[n]) - len(pairs[n].passage)
             for part in (encoding, *encoding.overflowing):
-                inside = [i for i, side in enumerate(part.sequence_ids) if side == 1]
+                inside = [i for i, side in enumerate(part.sequence_ids) if side == 1 and part.offsets[i][0] >= lead]
                 if inside:
                     first, last = inside[0], inside[-1] + 1
-                    offsets = _fitted(part.offsets[first:last], passages[pair])
+                    offsets = _fitted([(a - lead, b - lead) for a, b in part.offsets[first:last]], pairs[n].passage)
                     windows.append(
-                        Window(pair, tuple(part.ids), tuple(part.type_ids), first, last, offsets[:, 0], offsets[:, 1])
+                        Window(n, tuple(part.ids), tuple(part.type_ids), first, last, offsets[:, 0], offsets[:, 1])
                     )
         return windows
+
+
+def _with_context(pair: Pair) -> str:
+    return f"{pair.context}\n{pair.passage}" if pair.context else pair.passage
 
 
 def _fast(tokenizer: Any) -> Any:

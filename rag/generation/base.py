@@ -122,12 +122,16 @@ class Completer(TokenCounter, Generator, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PassageText:
-    """A passage to extract from: its text, its place (``source``, ``start``) and its retrieval score."""
+    """A passage to extract from: its text, its place (``source``, ``start``) and its retrieval score.
+
+    ``context`` is its title and headings on one line, which is read before the text.
+    """
 
     text: str
     source: str
     start: int
     score: float
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

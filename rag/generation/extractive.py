@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from rag.extractive_qa.engine import Reading, SpanEngine
 from rag.extractive_qa.record import MOST_LEAD, is_latin
+from rag.extractive_qa.windows import Pair
 from rag.generation.base import Evidence, Extraction, ExtractionTask, Signals
 from rag.text import counted
 from rag.types import Note, Usage
@@ -58,7 +59,7 @@ class SpanExtractor:
     def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
         """Answer all tasks. Their passages are read together, in batches of similar length."""
         started = time.monotonic()
-        pairs = [(task.question, passage.text) for task in tasks for passage in task.passages]
+        pairs = [Pair(task.question, p.text, p.context) for task in tasks for p in task.passages]
         readings = iter(self.engine.read(pairs))
         seconds = time.monotonic() - started
         cut = set(self.engine.windower.shorten([task.question for task in tasks])[1])

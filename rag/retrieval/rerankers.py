@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import MissingPackageError, ModelError, model_errors
+from rag.extractive_qa.windows import Pair
+from rag.text import one_line
 
 if TYPE_CHECKING:
     from rag.config import ReaderModelConfig, RetrievalConfig
@@ -23,7 +25,7 @@ class Reranker(Protocol):
 
     weight: float
 
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """Return how well each passage answers its question, in log-odds: higher is better. Pairs may repeat."""
 
 
@@ -35,11 +37,11 @@ class ReaderReranker:
     def __init__(self, engine: SpanEngine) -> None:
         self._engine = engine
 
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """Read the pairs. The engine caches the readings, so answering does not read them again."""
         combination = self._engine.record.combination
         scores = []
-        for reading in self._engine.read([(" ".join(question.split()), passage) for question, passage in pairs]):
+        for reading in self._engine.read([pair._replace(question=one_line(pair.question)) for pair in pairs]):
             margin = reading.spans[0].margin if reading.spans else -_LIMIT
             relevance = max(-_LIMIT, reading.relevance)
             scores.append(combination.rerank_relevance * relevance + combination.rerank_margin * margin)
@@ -80,11 +82,12 @@ class CrossEncoderReranker:
             )
         self.weight = weight
 
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """Score in batches. The model truncates pairs that are too long for it."""
         if not pairs:
             return []
-        return [float(score) for score in self._model.predict(list(pairs), show_progress_bar=False)]
+        texts = [(p.question, f"{p.context}\n{p.passage}" if p.context else p.passage) for p in pairs]
+        return [float(score) for score in self._model.predict(texts, show_progress_bar=False)]
 
 
 def _make_reader(_: RetrievalConfig, reader: ReaderModelConfig) -> Reranker:

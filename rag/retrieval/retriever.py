@@ -21,6 +21,7 @@ from indexes.search.protocols import NO_HITS, Hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
+from rag.extractive_qa.windows import Pair
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
@@ -162,7 +163,9 @@ class Retriever:
         """Order the best candidates by the sum of fused and reranker score. Lower candidates keep their places."""
         # Every returned passage is scored: a list with some reranked scores would mix two scales.
         heads = [found.passages[: self._reranked] for found in results]
-        pairs = [(found.question, p.text) for found, head in zip(results, heads, strict=True) for p in head]
+        pairs = [
+            Pair(found.question, p.text, p.context) for found, head in zip(results, heads, strict=True) for p in head
+        ]
         scores = iter(reranker.scores(pairs))
         reranked = []
         for found, head in zip(results, heads, strict=True):

@@ -25,7 +25,7 @@ from rag.extractive_qa.model import SpanReader
 from rag.extractive_qa.record import RECORD_FILE, ReaderRecord, is_latin
 from rag.extractive_qa.scorer import GRAPH_FILE, batches, padded
 from rag.extractive_qa.tokenizer import load_tokenizer
-from rag.extractive_qa.windows import Windower
+from rag.extractive_qa.windows import Pair, Windower
 from rag.factory import make_chunker, make_embedder, make_retriever, open_or_create
 from rag.ingestion.ingestor import Ingestor
 from rag.models.openvino import quantize_graph, save_graph, trace_graph
@@ -75,7 +75,7 @@ def export_reader(
         raise InputError(f"{target} holds the training itself", "name another folder with --to")
     folder = config.output / "fit"
     shutil.rmtree(folder, ignore_errors=True)  # else the index would hold passages of another fit
-    pairs = [(question.question, texts[n % len(texts)][1]) for n, question in enumerate(questions)]
+    pairs = [Pair(question.question, texts[n % len(texts)][1]) for n, question in enumerate(questions)]
     say("quantizing")
     graph = folder / "graph"
     windower = Windower(load_tokenizer(config.output, str(config.output)), config.window)
@@ -116,13 +116,13 @@ class _Traced(torch.nn.Module):  # type: ignore[misc]  # mypy does not follow to
         return scores.start, scores.end, scores.relevance
 
 
-def export_graph(folder: Path, target: Path, windower: Windower, pairs: Sequence[tuple[str, str]]) -> None:
+def export_graph(folder: Path, target: Path, windower: Windower, pairs: Sequence[Pair]) -> None:
     """Write the int8 graph of a trained reader. ``pairs`` of question and passage are typical inputs.
 
     Raises :class:`~rag.errors.MissingPackageError` without OpenVINO or NNCF, :class:`~rag.errors.InputError` without
     pairs.
     """
-    windows = windower.cut([q for q, _ in pairs], [p for _, p in pairs])[:_CALIBRATION_WINDOWS]
+    windows = windower.cut(pairs)[:_CALIBRATION_WINDOWS]
     if not windows:
         raise InputError("there is nothing to calibrate the graph with", "name questions and passages")
     samples = [padded([windows[n] for n in chosen], windower.padding) for chosen in batches(windows, 2048)]

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from rag.errors import InputError
 from rag.extractive_qa.engine import Reading, SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
+from rag.extractive_qa.windows import Pair
 from rag.generation.base import Extraction, ExtractionTask, PassageText
 from rag.generation.extractive import SpanExtractor
 from rag.retrieval.retriever import Retrieved
@@ -83,7 +84,7 @@ def fit_weights(engine: SpanEngine, questions: Sequence[KnownQuestion], retrieve
     tasks = [
         ExtractionTask(
             one_line(result.question),
-            tuple(PassageText(p.text, p.source, p.start, p.score) for p in result.passages),
+            tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in result.passages),
         )
         for result in shown
     ]
@@ -122,7 +123,7 @@ def conditional_logit(groups: Sequence[tuple[Float, Bool]]) -> Float:
 
 
 def _readings(engine: SpanEngine, found: Retrieved) -> list[Reading]:
-    return engine.read([(one_line(found.question), p.text) for p in found.passages])
+    return engine.read([Pair(one_line(found.question), p.text, p.context) for p in found.passages])
 
 
 def _rerank_features(engine: SpanEngine, found: Retrieved) -> Float:

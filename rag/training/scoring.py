@@ -36,7 +36,7 @@ def mark(
     try:
         readings = []
         for first in range(0, len(examples), _BLOCK):
-            pairs = [(e.question, e.context) for e in examples[first : first + _BLOCK]]
+            pairs = [example.pair for example in examples[first : first + _BLOCK]]
             readings += read_pairs(windower, scorer, pairs, count=1)
         return [reading.spans[0] if reading.spans else None for reading in readings]
     finally:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from span_samples import WORDS, minilm_tokenizer, windower_named
 
 from rag.errors import ModelError
-from rag.extractive_qa.windows import Window, Windower, WindowSettings
+from rag.extractive_qa.windows import Pair, Window, Windower, WindowSettings
 
 TOKENIZERS = ("minilm", "roberta", "modern")
 SMALL = WindowSettings(size=40, stride=8, question=12)
@@ -31,7 +31,7 @@ wild = st.text(max_size=120) | st.text(alphabet="aZ9 .\u0301\u200b😀日\ufe0f\
 
 
 def windows_of(name: str, settings: WindowSettings, question: str, passage: str) -> list[Window]:
-    return windower_named(name, settings).cut([question], [passage])
+    return windower_named(name, settings).cut([Pair(question, passage)])
 
 
 def tokens_of(window: Window) -> list[tuple[int, int, int]]:
@@ -132,12 +132,12 @@ def test_a_blank_passage_offers_no_span(name: str, passage: str) -> None:
 def test_windows_name_their_pair_and_keep_the_order() -> None:
     passages = ["", "Denver won.", " ".join(WORDS) * 3, "x"]
     windower = windower_named("minilm", SMALL)
-    found = windower.cut(["who?"] * 4, passages)
+    found = windower.cut([Pair("who?", passage) for passage in passages])
     pairs = [window.pair for window in found]
     assert pairs == sorted(pairs)
     assert set(pairs) == {1, 2, 3}
     assert pairs.count(2) > 1
-    assert windower.cut([], []) == []
+    assert windower.cut([]) == []
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -183,8 +183,8 @@ def test_the_side_on_which_a_tokenizer_pads_or_cuts_changes_no_offset(side: str)
     passage = " ".join(WORDS) * 3
     turned = copy.deepcopy(minilm_tokenizer())
     setattr(turned, side, "left")
-    usual = windower_named("minilm", SMALL).cut(["who?", "who?"], [passage, "x"])
-    found = Windower(turned, SMALL).cut(["who?", "who?"], [passage, "x"])
+    usual = windower_named("minilm", SMALL).cut([Pair("who?", passage), Pair("who?", "x")])
+    found = Windower(turned, SMALL).cut([Pair("who?", passage), Pair("who?", "x")])
     assert {t for w in found for t in tokens_of(w)} == {t for w in usual for t in tokens_of(w)}
     if side == "padding_side":
         assert [w.ids for w in found] == [w.ids for w in usual]
@@ -198,12 +198,34 @@ def test_lone_surrogates_keep_their_place() -> None:
     assert window.characters(*place) == (4, 10)
 
 
+@pytest.mark.parametrize("name", TOKENIZERS)
+@given(passage=wild | texts)
+def test_the_context_line_is_read_first_and_holds_no_answer(name: str, passage: str) -> None:
+    windower = windower_named(name, ONE)
+    plain = windower.cut([Pair("who pays?", passage)])
+    titled = windower.cut([Pair("who pays?", passage, "Lease of Unit 12 > Rent")])
+    assert len(plain) == len(titled)
+    for without, window in zip(plain, titled, strict=True):
+        assert len(window.ids) > len(without.ids)
+        assert window.first > without.first
+        assert window.starts[0] >= 0
+        assert window.ends[-1] <= len(passage)
+
+
+def test_only_the_first_window_has_the_context_line() -> None:
+    windows = windower_named("minilm", SMALL).cut([Pair("who?", "owner " * 60, "Lease of Unit 12")])
+    assert len(windows) > 1
+    assert windows[0].first == windows[1].first + 4
+    assert int(windows[0].starts[0]) == 0
+    assert windows[-1].ends[-1] == 6 * 60 - 1
+
+
 def test_many_threads_may_cut_at_once() -> None:
     windower = Windower(copy.deepcopy(minilm_tokenizer()), SMALL)
-    jobs = [(["who?", "why " * 50], [" ".join(WORDS[n:]) * 4, " ".join(WORDS[:n])]) for n in range(20)] * 5
-    expected = [[w.ids for w in windower.cut(*job)] for job in jobs]
+    jobs = [[Pair("who?", " ".join(WORDS[n:]) * 4), Pair("why " * 50, " ".join(WORDS[:n]))] for n in range(20)] * 5
+    expected = [[w.ids for w in windower.cut(job)] for job in jobs]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda job: [w.ids for w in windower.cut(*job)], jobs))
+        found = list(pool.map(lambda job: [w.ids for w in windower.cut(job)], jobs))
     assert found == expected
 
 
@@ -217,4 +239,4 @@ def test_a_window_without_room_is_refused() -> None:
     with pytest.raises(ModelError, match="no room") as raised:
         Windower(minilm_tokenizer(), WindowSettings(size=40, stride=25, question=12))  # 3 special tokens: 25 are left
     assert "larger" in raised.value.remedy
-    Windower(minilm_tokenizer(), WindowSettings(size=40, stride=24, question=12)).cut(["why " * 99], ["x " * 99])
+    Windower(minilm_tokenizer(), WindowSettings(size=40, stride=24, question=12)).cut([Pair("why " * 99, "x " * 99)])

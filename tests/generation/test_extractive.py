@@ -17,7 +17,7 @@ from rag.extractive_qa.engine import SpanEngine
 from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
 from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
-from rag.extractive_qa.windows import Window, Windower
+from rag.extractive_qa.windows import Pair, Window, Windower
 from rag.factory import make_answerer
 from rag.generation.base import Evidence, Extraction, ExtractionTask, PassageText
 from rag.generation.extractive import SpanExtractor
@@ -139,8 +139,8 @@ def test_single_and_batched_agree(tokenizer: Any) -> None:
 def test_a_pair_is_read_once(tokenizer: Any) -> None:
     scorer = ToldScorer(tokenizer, {"288": 5.0})
     engine = SpanEngine(Windower(tokenizer, RECORD.window), scorer, RECORD)
-    engine.read([(QUESTION, "Dial 288."), (QUESTION, "Dial 288.")])
-    assert engine.read([(QUESTION, "Dial 288.")])[0].spans[0].margin == pytest.approx(5.0)
+    engine.read([Pair(QUESTION, "Dial 288."), Pair(QUESTION, "Dial 288.")])
+    assert engine.read([Pair(QUESTION, "Dial 288.")])[0].spans[0].margin == pytest.approx(5.0)
     assert scorer.windows == 1
 
 

@@ -78,7 +78,7 @@ def test_a_reranker_reads_each_passage_once(copies: Project) -> None:
             self.read: list[str] = []
 
         def scores(self, pairs):  # type: ignore[no-untyped-def]
-            self.read += [text for _, text in pairs]
+            self.read += [pair.passage for pair in pairs]
             return [0.0] * len(pairs)
 
     reranker = Recording()

@@ -14,6 +14,7 @@ from rag.embedding.fake import FakeEmbedder
 from rag.errors import ModelError
 from rag.extractive_qa.engine import MarkedSpan, Reading
 from rag.extractive_qa.record import Combination, ReaderRecord
+from rag.extractive_qa.windows import Pair
 from rag.retrieval.rerankers import CrossEncoderReranker, ReaderReranker
 from rag.retrieval.retriever import Retriever
 
@@ -23,11 +24,11 @@ class Liking:
 
     def __init__(self, word: str, weight: float = 1.0) -> None:
         self.word, self.weight = word, weight
-        self.pairs: list[tuple[str, str]] = []
+        self.pairs: list[Pair] = []
 
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    def scores(self, pairs: Sequence[Pair]) -> list[float]:
         self.pairs += pairs
-        return [100.0 if self.word in passage else -100.0 for _, passage in pairs]
+        return [100.0 if self.word in passage else -100.0 for _, passage, _ in pairs]
 
 
 @pytest.fixture
@@ -88,13 +89,13 @@ def test_an_empty_index_has_nothing_to_rerank(project: Project) -> None:
 class _Engine:
     record = replace(ReaderRecord(), combination=Combination(rerank_relevance=2.0, rerank_margin=0.5))
 
-    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         return [Reading((MarkedSpan(0, 1, 4.0),), 3.0, 9) if p else Reading((), float("-inf"), 0) for _, p in pairs]
 
 
 def test_the_reader_weighs_relevance_and_span() -> None:
     reranker = ReaderReranker(_Engine())  # type: ignore[arg-type]
-    read, unread = reranker.scores([("q", "text"), ("q", "")])
+    read, unread = reranker.scores([Pair("q", "text"), Pair("q", "")])
     assert read == pytest.approx(2.0 * 3.0 + 0.5 * 4.0)
     assert unread < -30
     assert unread > float("-inf")

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import InputError, ModelError, RagError, UsageError
+from rag.extractive_qa.windows import Pair
 from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import CrossEncoderReranker
 from rag.training.config import LoopConfig, RerankerConfig
@@ -222,7 +223,7 @@ def test_what_was_trained_reranks(run: Make, tmp_path: Path) -> None:
     assert "README.md" not in {path.name for path in (tmp_path / "model").iterdir()}
     reranker = CrossEncoderReranker(str(tmp_path / "model"), device="cpu")
     for each in questions(5):
-        scores = reranker.scores([(each.question, passage) for passage in each.passages])
+        scores = reranker.scores([Pair(each.question, passage) for passage in each.passages])
         assert rank_of_first(scores) == 1
         assert scores[0] > 0 > max(scores[1:])  # log-odds, not what a sigmoid makes of them
     again = load_cross_encoder(tmp_path / "model", "again", length=64)  # and can be trained on

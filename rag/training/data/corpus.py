@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import InputError
+from rag.extractive_qa.windows import Pair
 
 __all__ = ["Corpus", "Example", "Question", "Span", "detokenise", "read_lines"]
 
@@ -24,12 +25,21 @@ _CLINGS_RIGHT = frozenset("([{$£€#") | {"``", "`"}
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, a passage and the spans that answer it: none if the passage has no answer."""
+    """A question, a passage and the spans that answer it: none if the passage has no answer.
+
+    ``title`` is the line that is read before the passage: its document's title and its headings.
+    """
 
     id: str
     question: str
     context: str
     answers: tuple[Span, ...]
+    title: str = ""
+
+    @property
+    def pair(self) -> Pair:
+        """What a model reads."""
+        return Pair(self.question, self.context, self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Features:
         self.dropped = 0
         for first in range(0, len(examples), _BLOCK):
             block = examples[first : first + _BLOCK]
-            windows = windower.cut([e.question for e in block], [e.context for e in block])
+            windows = windower.cut([e.pair for e in block])
             answered = set()
             for window in windows:
                 located = (window.locate(*answer) for answer in block[window.pair].answers)
