@@ -90,7 +90,7 @@ class _Engine:
     record = replace(ReaderRecord(), combination=Combination(rerank_relevance=2.0, rerank_margin=0.5))
 
     def read(self, pairs: Sequence[Pair]) -> list[Reading]:
-        return [Reading((MarkedSpan(0, 1, 4.0),), 3.0, 9) if p else Reading((), float("-inf"), 0) for _, p in pairs]
+        return [Reading((MarkedSpan(0, 1, 4.0),), 3.0, 9) if p else Reading((), float("-inf"), 0) for _, p, _ in pairs]
 
 
 def test_the_reader_weighs_relevance_and_span() -> None:
