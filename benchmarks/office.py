@@ -29,10 +29,11 @@ from eval.metrics import METRICS, format_interval, format_value
 from eval.predictions import RankedPassage
 from eval.report_sections import run_sections
 from eval.statistics import percentile
+from rag.cli.evaluation.systems import band_of
 from rag.types import Answer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "office"
-SHOWN = ("right", "wrong_shown", "refused_wrongly", "refused_rightly", "served")
+SHOWN = ("right", "wrong_shown", "refused_wrongly", "refused_rightly", "wrong_high", "served")
 DEPTHS = (1, 3, 5, 10)
 
 
@@ -64,11 +65,11 @@ def main() -> None:
             started = time.perf_counter()
             found = knowledge_base.ask(question.question, history=question.history)
             seconds.append(time.perf_counter() - started)
-            return prediction(found)
+            return replace(prediction(found), band=band_of(found, knowledge_base.answerer))
 
         run = evaluate(dataset, answer)
     print(f"{options.split}: {len(dataset.questions)} questions")
-    for name in SHOWN:
+    for name in (name for name in SHOWN if name in run.metrics):
         entry = run.metrics[name]
         interval = format_interval(entry, METRICS[name].unit)
         print(

@@ -19,7 +19,7 @@ from eval.datasets import SMALL_TALK
 from eval.errors import EvalError
 from eval.metrics import GUARDED, METRICS, value_in
 from eval.runs import RunData, load_run
-from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap
+from eval.statistics import Difference, McNemar, mcnemar, paired_bootstrap, paired_bootstrap_of_shares
 
 __all__ = ["Comparison", "compare", "to_markdown", "verdict"]
 
@@ -35,8 +35,9 @@ class Comparison:
     """The result of :func:`compare`. ``differences`` are b - a by metric, in the metric's unit.
 
     ``only_in_a`` and ``only_in_b`` count questions that only one run asked. A metric is compared over the ``n``
-    questions to which it applies (a question without a source has no nDCG); ``not_compared`` names metrics that apply
-    to different questions in the two runs. Latency is compared only if ``own_times``: both runs asked each question
+    questions to which it applies (a question without a source has no nDCG), or, for a metric of answers of some kind,
+    that have such an answer in either run; ``not_compared`` names metrics that apply to different questions in the two
+    runs, or only in one. Latency is compared only if ``own_times``: both runs asked each question
     alone. ``wins`` counts the questions on which b has the higher F1. ``worse`` names the metrics of
     :data:`~eval.metrics.GUARDED` that are significantly worse. ``mcnemar`` is None if a run has no answers.
     """
@@ -73,8 +74,15 @@ def compare(
     rows_a, rows_b = _common_rows(a, b)
     own_times = _has_own_times(a) and _has_own_times(b)
     columns_a, columns_b = (_columns(rows, _name(run), own_times) for rows, run in ((rows_a, a), (rows_b, b)))
+    per_answer = {name: (columns_a.pop(name), columns_b.pop(name)) for name in [*columns_a] if METRICS[name].per_answer}
     shared = {name: list(column) for name, column in columns_a.items() if column.keys() == columns_b[name].keys()}
     differences = _differences(columns_a, columns_b, {name: ids for name, ids in shared.items() if ids}, samples, seed)
+    ids = [row["id"] for row in rows_a]
+    for name, sides in per_answer.items():
+        values = [[column.get(key, math.nan) for key in ids] for column in sides]
+        difference = paired_bootstrap_of_shares(*values, samples=samples, seed=seed)
+        if difference is not None:
+            differences[name] = difference
     if not differences:
         raise EvalError(f"{_name(a)} and {_name(b)} have no metric in common", "evaluate both in the same mode")
     return Comparison(
@@ -86,7 +94,10 @@ def compare(
         samples=samples,
         seed=seed,
         differences=differences,
-        not_compared=[name for name in columns_a if name not in shared],
+        not_compared=[
+            *(name for name in columns_a if name not in shared),
+            *(name for name, sides in per_answer.items() if name not in differences and any(sides)),
+        ],
         own_times=own_times,
         worse=_guarded_with("worse", differences),
         **_compare_answers(rows_a, rows_b, shared),

@@ -187,7 +187,11 @@ def summarise(dataset: Dataset, rows: Sequence[Mapping[str, Any]], *, seed: int 
 
 
 def summarise_kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Return the number of questions, of each verdict, and of questions served, by kind; empty without verdicts."""
+    """Return the number of questions, of each verdict, and of questions served, by kind; empty without verdicts.
+
+    Where answers have bands, also the number of answers of ``high`` confidence, and how many of them are wrong.
+    """
+    banded = any(row.get("band") for row in rows)
     kinds: dict[str, dict[str, int]] = {}
     for row in rows:
         if row.get("verdict") is not None:
@@ -197,6 +201,10 @@ def summarise_kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, in
             counts[row["verdict"]] += 1
             if row.get("served") is not None:
                 counts["served"] = counts.get("served", 0) + int(row["served"])
+            if banded:
+                wrong = row.get("wrong_high")
+                counts["high"] = counts.get("high", 0) + int(wrong is not None)
+                counts["wrong_high"] = counts.get("wrong_high", 0) + int(wrong or 0)
     return kinds
 
 

@@ -20,6 +20,7 @@ from eval.verdicts import Verdict, holds_answer, judge
 
 __all__ = [
     "GUARDED",
+    "HIGH",
     "METRICS",
     "RECALL_AT",
     "SERVED_AMONG",
@@ -38,6 +39,7 @@ Unit = Literal["percent", "ratio", "seconds"]
 Family = Literal["answer", "verdict", "retrieval", "citation", "speed"]
 
 RECALL_AT = (1, 5, 10, 20)
+HIGH = "high"
 SERVED_AMONG = 3
 
 
@@ -144,7 +146,8 @@ class Metric:
     ``compute`` returns 0 to 1 (seconds for the unit ``seconds``), None if the metric does not apply. ``unit`` says how
     means are stored and shown: in percent, as a ratio, or in seconds. ``family`` gives the colour of its bar;
     retrieval metrics are in ``retrieval`` of a run's rows. ``compared`` metrics are in comparisons of two runs, and
-    ``guarded`` ones fail ``rag eval compare --fail-if-worse``.
+    ``guarded`` ones fail ``rag eval compare --fail-if-worse``. A ``per_answer`` metric applies to answers of some kind,
+    so that two runs measure it on different questions: its means are compared as ratios.
     """
 
     label: str
@@ -155,6 +158,7 @@ class Metric:
     higher_is_better: bool = True
     compared: bool = True
     guarded: bool = False
+    per_answer: bool = False
 
     @property
     def scale(self) -> float:
@@ -176,6 +180,14 @@ def _cited(case: Case, flag: str) -> float | None:
 def _verdict(case: Case, verdict: Verdict) -> float | None:
     """Return whether an answerable question got this verdict."""
     return None if case.verdict is None or not case.question.answers else float(case.verdict == verdict)
+
+
+def _wrong_high(case: Case) -> float | None:
+    """Return whether an answer of high confidence is wrong; None for any other, and for small talk."""
+    exact = case.best(exact_match)
+    if case.prediction.abstained or case.prediction.band != HIGH or exact is None:
+        return None
+    return float(exact == 0.0 if case.verdict is None else case.verdict == "wrong")
 
 
 def _supported(case: Case) -> float | None:
@@ -238,6 +250,14 @@ METRICS: dict[str, Metric] = {
         lambda case: None if case.verdict is None or case.question.answers else float(case.verdict == "right"),
         "Share of unanswerable questions without an answer",
         family="verdict",
+    ),
+    "wrong_high": Metric(
+        "Wrong among high",
+        _wrong_high,
+        "Share of wrong answers among those of high confidence, unanswerable questions included",
+        family="verdict",
+        higher_is_better=False,
+        per_answer=True,
     ),
     "served": Metric(
         "Served",

@@ -94,17 +94,22 @@ def _kinds(manifest: Mapping[str, Any]) -> list[Section]:
     kinds = manifest.get("kinds")
     if not isinstance(kinds, Mapping) or not kinds:
         return []
-    names = ("questions", "right", "partly", "wrong", "refused", "served")
-    total = {name: sum(int(counts.get(name) or 0) for counts in kinds.values()) for name in names}
+    names = ("questions", "right", "partly", "wrong", "refused", "served", "high", "wrong_high")
+    total = {
+        name: sum(int(counts.get(name) or 0) for counts in kinds.values())
+        for name in names
+        if any(name in counts for counts in kinds.values())
+    }
     lines = [
         (kind, *(f"{counts[name]:,}" if name in counts else "–" for name in names))
         for kind, counts in [*sorted(kinds.items()), ("All", total)]
     ]
     text = (
         "An answer is right if it states the gold answer and all its parts, partly right with half of them. For a "
-        f"question without an answer, refusing is right. Served: right, or held by the first {SERVED_AMONG} passages."
+        f"question without an answer, refusing is right. Served: right, or held by the first {SERVED_AMONG} passages. "
+        "High: answers of high confidence."
     )
-    columns = ("Kind", "Questions", "Right", "Partly", "Wrong", "Refused", "Served")
+    columns = ("Kind", "Questions", "Right", "Partly", "Wrong", "Refused", "Served", "High", "Wrong among high")
     return [Section("kinds", "Verdicts by kind of question", (text,), Table(columns, tuple(lines)))]
 
 

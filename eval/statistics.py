@@ -21,6 +21,7 @@ __all__ = [
     "bootstrap_means",
     "mcnemar",
     "paired_bootstrap",
+    "paired_bootstrap_of_shares",
     "percentile",
     "wilson",
 ]
@@ -117,6 +118,37 @@ def paired_bootstrap(
         means = float(values_a[:, column].mean()), float(values_b[:, column].mean())
         differences[name] = Difference(*means, mean, low, high, p, len(gaps))
     return differences
+
+
+def paired_bootstrap_of_shares(
+    a: ArrayLike, b: ArrayLike, *, samples: int = 10_000, seed: int = 0
+) -> Difference | None:
+    """Compare the means of two systems over the answers that each of them gave, drawing whole questions.
+
+    ``a`` and ``b`` have shape (n,), one value for each question, NaN where the system has no such answer. The means are
+    ratios of two sums, and so are those of every resample; a resample in which a system has no answer at all is left
+    out. ``n`` of the result counts the questions with a value on either side. None if a side has no value.
+    """
+    sides = [np.asarray(values, dtype=np.float64) for values in (a, b)]
+    if sides[0].ndim != 1 or sides[0].shape != sides[1].shape:
+        raise ValueError(f"the two sides have the shapes {sides[0].shape} and {sides[1].shape}")
+    given = [~np.isnan(side) for side in sides]
+    if not all(mask.any() for mask in given):
+        return None
+    columns = np.stack(
+        [np.where(given[0], sides[0], 0.0), given[0], np.where(given[1], sides[1], 0.0), given[1]], axis=1
+    )
+    sums = _resampled_means(columns, samples, seed)
+    sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
+    mean_a, mean_b = (float(side[mask].mean()) for side, mask in zip(sides, given, strict=True))
+    n = int((given[0] | given[1]).sum())
+    if not len(sums):
+        return None
+    drawn = sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1]
+    low, high = (float(bound) for bound in np.quantile(drawn, [0.025, 0.975]))
+    mean = mean_b - mean_a
+    p = _two_sided(drawn) if low < high else min(1.0, 2.0 * 0.5**n) if mean else 1.0
+    return Difference(mean_a, mean_b, mean, low, high, p, n)
 
 
 def mcnemar(a_correct: ArrayLike, b_correct: ArrayLike) -> McNemar:

@@ -485,6 +485,13 @@ def test_a_threshold_is_compared_with_the_confidence_that_is_shown(indexed: Path
         assert rag("ask", question, "--json", "--set", "answers.min_confidence=0.6668").json["abstained"]
 
 
+def test_every_answer_has_a_band_and_no_abstention_has_one(beacons: str, rag: Rag) -> None:
+    rows = rows_of(rag("eval", beacons, "--json").json["run"])
+    assert {row["band"] for row in rows if not row["abstained"]} <= {"medium", "low"}  # never high: it is written
+    assert all(bool(row["band"]) is not row["abstained"] for row in rows)
+    assert any(row["band"] for row in rows)
+
+
 def test_few_candidates_are_measured_as_few(beacons: str, rag: Rag) -> None:
     """An evaluation that looked deeper than the product does would measure another retriever."""
     small = ["--set", "retrieval.candidates=1", "--set", "retrieval.k=1", "--set", "retrieval.fusion=dense"]

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from eval.statistics import bootstrap_mean, bootstrap_means, mcnemar, paired_bootstrap, percentile, wilson
+from eval.statistics import (
+    bootstrap_mean,
+    bootstrap_means,
+    mcnemar,
+    paired_bootstrap,
+    paired_bootstrap_of_shares,
+    percentile,
+    wilson,
+)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.integers(0, 5))
@@ -141,3 +149,30 @@ def test_percentiles_equal_numpy() -> None:
     assert percentile([0.0, 1.0], 95) == pytest.approx(0.95)
     with pytest.raises(ValueError, match="no values"):
         percentile([], 50)
+
+
+def test_shares_that_all_have_are_compared_as_means() -> None:
+    rng = np.random.default_rng(2)
+    a, b = (rng.random(80) < share for share in (0.3, 0.5))
+    found = paired_bootstrap_of_shares(a, b, seed=3)
+    assert found is not None
+    assert asdict(found) == pytest.approx(asdict(paired_bootstrap({"x": a}, {"x": b}, seed=3)["x"]))
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, float("nan")])] * 2), min_size=1, max_size=30))
+def test_shares_are_means_over_the_answers_of_each_side(pairs: list[tuple[float, float]]) -> None:
+    a, b = ([side for side in column if side == side] for column in zip(*pairs, strict=True))
+    found = paired_bootstrap_of_shares(*zip(*pairs, strict=True), samples=200)
+    if not a or not b:
+        assert found is None
+        return
+    if found is None:  # no resample had an answer on both sides
+        return
+    assert (found.mean_a, found.mean_b) == (pytest.approx(np.mean(a)), pytest.approx(np.mean(b)))
+    assert found.n == sum(one == one or other == other for one, other in pairs)
+    assert found.low <= found.high and 0 < found.p <= 1
+
+
+def test_shares_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="shapes"):
+        paired_bootstrap_of_shares([1.0], [1.0, 0.0])

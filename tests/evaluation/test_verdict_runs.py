@@ -77,9 +77,45 @@ def test_verdicts_and_what_is_served(run: RunData) -> None:
     assert means["refused_wrongly"] == (40.0, 5)
     assert means["refused_rightly"] == (100.0, 1)
     assert means["served"] == (80.0, 5)
+    assert means["wrong_high"] == (50.0, 2)
+    assert {name: row["wrong_high"] for name, row in rows.items() if row["wrong_high"] is not None} == {
+        "rent": 0.0, "term": 1.0,
+    }  # fmt: skip
     assert run.manifest["kinds"]["number"] == {
         "questions": 3, "right": 1, "partly": 0, "wrong": 1, "refused": 1, "served": 2,
+        "high": 2, "wrong_high": 1,
     }  # fmt: skip
+
+
+def test_without_a_verdict_an_answer_of_high_confidence_is_wrong_if_it_is_no_exact_match(tmp_path: Path) -> None:
+    golds: dict[str, list[str]] = {"same": ["31 metres"], "other": ["32 metres"], "none": [], "low": [], "refused": []}
+    lines = [{"id": name, "question": "How tall?", "answers": answers} for name, answers in golds.items()]
+    answers = {name: Prediction("31 metres", band="high") for name in ("same", "other", "none")}
+    answers |= {"low": Prediction("31 metres", band="low"), "refused": Prediction("", True, band="high")}
+    run = evaluate(load(tmp_path, lines), lambda questions: [answers[q.id] for q in questions])
+    assert [row["wrong_high"] for row in run.rows] == [0.0, 1.0, 1.0, None, None]
+    assert run.metrics["wrong_high"]["n"] == 3
+    plain = evaluate(load(tmp_path, lines), lambda questions: ["31 metres" for _ in questions])
+    assert "wrong_high" not in plain.metrics
+    assert compare(run, plain).not_compared == ["wrong_high"]
+    assert "wrong_high" not in compare(plain, plain).not_compared
+
+
+def test_the_share_of_wrong_answers_among_high_is_compared_as_a_ratio(tmp_path: Path) -> None:
+    lines = [{"id": f"q{n}", "question": "How tall?", "answers": ["31"], "kind": "number"} for n in range(60)]
+    dataset = load(tmp_path, lines)
+
+    def system(high: range, wrong: range) -> RunData:
+        answers = {
+            f"q{n}": Prediction("30" if n in wrong else "31", band="high" if n in high else "low") for n in range(60)
+        }
+        return evaluate(dataset, lambda questions: [answers[q.id] for q in questions])
+
+    found = compare(system(range(40), range(20)), system(range(10, 60), range(10, 15)))
+    difference = found.differences["wrong_high"]
+    assert (difference.mean_a, difference.mean_b, difference.n) == (50.0, 10.0, 60)
+    assert difference.low < -40.0 < difference.high < 0
+    assert difference.p < 0.01
 
 
 def test_small_talk_is_not_scored(run: RunData, tmp_path: Path) -> None:
@@ -95,8 +131,8 @@ def test_small_talk_is_not_scored(run: RunData, tmp_path: Path) -> None:
 
 def test_the_report_has_kinds_and_reliability(run: RunData) -> None:
     text = run_markdown(run.manifest, run.rows)
-    assert "| number | 3 | 1 | 0 | 1 | 1 | 2 |" in text
-    assert "| All | 6 | 2 | 1 | 1 | 2 | 4 |" in text
+    assert "| number | 3 | 1 | 0 | 1 | 1 | 2 | 2 | 1 |" in text
+    assert "| All | 6 | 2 | 1 | 1 | 2 | 4 | 2 | 1 |" in text
     assert "| band high | 2 | 50.0 |" in text
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from rag.answering import query_rewriting as followup
+from rag.answering.bands import band
 from rag.config import load_config
 from rag.errors import Failure
 from rag.retrieval.filters import Filter
@@ -21,7 +22,6 @@ from ui.storage.chats import Chat, Turn
 from ui.text.safe import inert, readable
 from ui.views.chat import (
     absence,
-    band,
     choices,
     confidence,
     file_name,

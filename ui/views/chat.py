@@ -1,11 +1,6 @@
 """What the chat page shows, without a widget: the confidence in a word, why there is no answer, times, answer texts.
 
-The words "high", "medium" and "low" mean this. What a reader marked has a calibrated chance of being right: high from
-the reader's stricter threshold on (.69 with the bundled one: it would be given even where half of the questions have no
-answer), low below one half (more likely wrong than right), medium between them; a sentence that was written around it
-is at most medium where it has words that were neither marked nor asked. What a language model wrote alone has no such
-chance, only evidence: medium where a passage stands behind every sentence, low where one has none; never high, because
-words that occur in a source are not yet an answer to the question.
+:mod:`rag.answering.bands` says what the words "high", "medium" and "low" mean.
 """
 
 from __future__ import annotations
@@ -14,9 +9,10 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from rag.answering import query_rewriting as followup
+from rag.answering.bands import band
 from rag.config import Config
 from rag.generation.registry import GENERATORS
 from rag.ops.serialize import answer_json
@@ -31,7 +27,6 @@ __all__ = [
     "Piece",
     "Source",
     "absence",
-    "band",
     "choices",
     "cited_html",
     "confidence",
@@ -51,9 +46,6 @@ __all__ = [
     "with_doubts",
 ]
 
-Band = Literal["high", "medium", "low"]
-EVEN = 0.5
-
 
 def choices(config: Config) -> dict[str, tuple[str, ...]]:
     """Return what can answer, by its name in the table of texts, with the settings that choose it.
@@ -63,16 +55,6 @@ def choices(config: Config) -> dict[str, tuple[str, ...]]:
     if GENERATORS[config.generator.type].make_extractor is not None:
         return {"reader": (), "written": ("generator.type=vllm",)}
     return {"written": (), "reader": ("generator.type=extractive",)}
-
-
-def band(answer: Answer, *, marked: bool, strict: float) -> Band:
-    """Say the confidence of an answer that was given in a word; see the module."""
-    if marked and answer.citations:
-        if answer.confidence >= max(strict, EVEN):
-            return "high"
-        return "medium" if answer.confidence >= EVEN else "low"
-    supported = bool(answer.sentences) and all(sentence.supported for sentence in answer.sentences)
-    return "medium" if supported else "low"
 
 
 def absence(answer: Answer, nothing_in: NothingIn) -> str:
