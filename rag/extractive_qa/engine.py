@@ -65,6 +65,8 @@ class SpanEngine:
 
     def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         """Read all pairs of question and passage; new ones in batches of similar length."""
+        if not self.record.reads_context:
+            pairs = [pair._replace(context="") for pair in pairs]
         with self._lock:
             known = {pair: self._known[pair] for pair in pairs if pair in self._known}
         if new := [pair for pair in dict.fromkeys(pairs) if pair not in known]:

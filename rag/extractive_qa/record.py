@@ -74,12 +74,14 @@ class ReaderRecord:
     """Everything in a reader's folder except its model.
 
     ``latin_only`` means that it learned from texts in Latin script only, so its spans in other scripts mean nothing.
+    ``reads_context`` means that it learned with titles and headings before the passages; without, it gets none.
     """
 
     window: WindowSettings = field(default_factory=WindowSettings)
     combination: Combination = field(default_factory=Combination)
     calibration: Calibration = field(default_factory=Calibration)
     latin_only: bool = False
+    reads_context: bool = False
 
     @classmethod
     def load(cls, folder: Path) -> ReaderRecord:

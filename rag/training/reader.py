@@ -61,7 +61,7 @@ def train_reader(
             data,
             f"{len(data.train):,} examples to train on, {len(data.dev):,} to watch",
             lambda: ReaderTask(model, windower, data.train, data.dev, config.training, judge),
-            lambda folder: model.save(folder, tokenizer, {"window": config.window.model_dump()}),
+            lambda folder: model.save(folder, tokenizer, {"window": config.window.model_dump(), "reads_context": True}),
         )
 
     return train_in_folder(config, prepare, resume=resume, say=say, watch=watch)

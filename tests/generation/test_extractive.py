@@ -237,3 +237,10 @@ def test_usage_and_generation_are_told(tokenizer: Any) -> None:
     assert answer.usage == Usage(prompt_tokens=answer.usage.prompt_tokens)
     assert answer.usage.prompt_tokens > 0
     assert answer.generation == 7
+
+
+def test_a_reader_that_never_saw_titles_gets_none(tokenizer: Any) -> None:
+    for reads_context in (False, True):
+        engine = generator(tokenizer, {"288": 5.0}, record=replace(RECORD, reads_context=reads_context)).engine
+        tokens = [engine.read([Pair(QUESTION, "Dial 288.", title)])[0].tokens for title in ("", "Night desk > Phone")]
+        assert (tokens[1] > tokens[0]) == reads_context

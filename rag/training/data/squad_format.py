@@ -1,4 +1,4 @@
-"""SQuAD-format files as training examples. Spans that are not in their context are counted, and named on demand."""
+"""SQuAD-format files as training examples, with the titles of their articles. Spans that are not in their context are counted, and named on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
-from rag.text import counted
+from rag.text import counted, one_line
 from rag.training.data.corpus import Example, Span
 
 __all__ = ["read_squad"]
@@ -57,9 +57,12 @@ class _Reader:
         self.examples: list[Example] = []
         self.wrong: list[str] = []
         self.blank = 0
+        self.title = ""  # of the article that is being read
 
     def read(self, tree: Any) -> None:
         for a, article in enumerate(self.get(tree, "data", list, "")):
+            title = self.get(article, "title", str, f"data[{a}]") if "title" in article else ""
+            self.title = one_line(title.replace("_", " "))
             for p, paragraph in enumerate(self.get(article, "paragraphs", list, f"data[{a}]")):
                 where = f"data[{a}].paragraphs[{p}]"
                 context = self.get(paragraph, "context", str, where)
@@ -78,7 +81,7 @@ class _Reader:
         if not question or not context.strip():
             self.blank += 1
         elif found or not answers:
-            self.examples.append(Example(str(identity), question, context, found))
+            self.examples.append(Example(str(identity), question, context, found, self.title))
 
     def answer(self, answer: Any, context: str, where: str, identity: str | int) -> Span | None:
         text = self.get(answer, "text", str, where)
