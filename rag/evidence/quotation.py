@@ -1,7 +1,9 @@
-"""The sentence or table row around a span, as plain text that can stand alone.
+"""The sentence, table row, or whole paragraph or list around a span, as plain text that can stand alone.
 
 A bare span such as ``28`` says little. Its sentence says what it is about, and so does its table row with the names of
-the columns. Markdown's marks and line breaks are layout, and are left out. The words stay the document's own.
+the columns. A procedure, a reason, a list, or a definition needs more: all steps, or the whole paragraph. Markdown's
+marks and line breaks are layout, and are left out; each item of a list keeps a line of its own with its number or a
+dash. The words stay the document's own.
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ from itertools import pairwise
 
 from rag.evidence.citations import sentence_spans
 
-__all__ = ["Quotation", "quotation"]
+__all__ = ["Quotation", "quotation", "whole_quotation"]
 
 MOST_CHARACTERS = 400
+MOST_OF_A_BLOCK = 1200
 _SHORT_LINE = 0.6  # of the longest line
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
 _RULE = re.compile(r"[ \t]*\|(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*")
 _BLOCK_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•][ \t]+|\d{1,3}[.)][ \t]+)+")
+_ITEM = re.compile(r"[ \t]*(?:>[ \t]?)*(?P<mark>[-*+•–]|\d{1,3}[.)]|[a-z][.)])[ \t]+")
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
 _EMPHASIS = re.compile(r"\*\*|__|`+|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 
 
@@ -44,6 +49,140 @@ def quotation(passage: str, start: int, end: int) -> Quotation:
     begin = max([begin, *(place + 1 for place in ends if place < start)])
     close = min([close, *(place for place in ends if place >= end)])
     return _shortened(*_plain(passage, begin, close, start, end))
+
+
+def whole_quotation(passage: str, start: int, end: int) -> Quotation:
+    """Return the list with its introduction, the table row, or the paragraph around ``passage[start:end]``.
+
+    Falls back to :func:`quotation` where that has more than 1,200 characters. In text without blank lines, such as that
+    of a PDF, a paragraph ends at a short line too.
+    """
+    if _ROW.fullmatch(passage, *_line(passage, start)):
+        return quotation(passage, start, end)
+    lines = list(_lines(passage))
+    first = next(n for n, line in enumerate(lines) if start <= line.end)
+    last = next(n for n, line in enumerate(lines) if end <= line.end)
+    items = _list_around(lines, first, last, frozenset(_short_lines(passage)))
+    if items is None:
+        begin, close = _paragraph(passage, start, end)
+        if close - begin > MOST_OF_A_BLOCK:
+            return quotation(passage, start, end)
+        return Quotation(*_plain(passage, begin, close, start, end))
+    text, place = "", (0, 0)
+    for begin, close in items:
+        mark = _ITEM.match(passage, begin, close)
+        text += "\n" if text else ""
+        if mark:
+            text += f"{mark['mark'] if mark['mark'][-1] in '.)' else '-'} "
+            begin = mark.end()
+        inside = begin <= start < close
+        value, left, right = _plain(passage, begin, close, *((start, min(close, end)) if inside else (begin, begin)))
+        if inside:
+            place = len(text) + left, len(text) + right
+        text += value
+    if len(text) > MOST_OF_A_BLOCK or not text[slice(*place)]:
+        return quotation(passage, start, end)
+    return Quotation(text, *place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a passage, without its line end."""
+
+    start: int
+    end: int
+    item: bool
+    blank: bool
+    heading: bool
+    introduces: bool
+
+
+def _lines(passage: str) -> Iterator[_Line]:
+    position = 0
+    for text in passage.split("\n"):
+        stripped = text.strip()
+        item = _ITEM.match(text) is not None
+        yield _Line(
+            position,
+            position + len(text),
+            item,
+            not stripped,
+            _HEADING.match(text) is not None,
+            stripped.endswith(":") and not item,
+        )
+        position += len(text) + 1
+
+
+def _list_around(lines: Sequence[_Line], first: int, last: int, short: frozenset[int]) -> list[tuple[int, int]] | None:
+    """Return the characters of the introduction and of each item of the list that holds these lines; None if none does.
+
+    An item may go on over several lines, up to a ``short`` one (by its end). A blank line between items does not end
+    the list; before other text it does.
+    """
+    top = first
+    if lines[first].introduces:
+        top = next((n for n in range(first + 1, len(lines)) if not lines[n].blank), first)
+    while top > 0 and not lines[top].item and not lines[top - 1].blank and not lines[top - 1].heading:
+        top -= 1  # the later lines of an item
+    if not lines[top].item:
+        return None
+    above = top - 1
+    while above >= 0 and not lines[above].heading and not lines[above].introduces:
+        if lines[above].item:
+            top = above
+        elif not lines[above].blank and (lines[above + 1].blank or not _continues(lines, above)):
+            break
+        above -= 1
+    bottom = top
+    for n in range(top, len(lines)):
+        if lines[n].heading or (n > last and lines[n].introduces):
+            break
+        if lines[n].item:
+            bottom = n
+        elif lines[n].blank:
+            following = next((m for m in range(n + 1, len(lines)) if not lines[m].blank), None)
+            if following is None or not lines[following].item:
+                break
+        elif n > top and lines[n - 1].end in short:
+            break
+        else:
+            bottom = n
+    found = []
+    if above >= 0 and lines[above].introduces:
+        intro = above
+        while intro > 0 and not (lines[intro - 1].blank or lines[intro - 1].heading or lines[intro - 1].item):
+            intro -= 1
+        found.append((lines[intro].start, lines[above].end))
+    for n in range(top, bottom + 1):
+        if lines[n].item:
+            found.append((lines[n].start, lines[n].end))
+        elif not lines[n].blank:
+            found[-1] = (found[-1][0], lines[n].end)
+    return found
+
+
+def _continues(lines: Sequence[_Line], place: int) -> bool:
+    """Return whether a line belongs to an item above it, with no blank line between."""
+    while place >= 0 and not lines[place].blank and not lines[place].heading:
+        if lines[place].item:
+            return True
+        place -= 1
+    return False
+
+
+def _paragraph(passage: str, start: int, end: int) -> tuple[int, int]:
+    """Return the characters between the blank lines, headings, and short lines around a span."""
+    begin, close = 0, len(passage)
+    for line in _lines(passage):
+        if line.blank or line.heading:
+            if line.end <= start:
+                begin = line.end
+            elif line.start >= end:
+                close = min(close, line.start)
+    inside = [place for place in _short_lines(passage) if begin <= place < close]
+    begin = max([begin, *(place + 1 for place in inside if place < start)])
+    close = min([close, *(place for place in inside if place >= end)])
+    return begin, close
 
 
 def _line(passage: str, place: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.evidence.quotation import MOST_CHARACTERS, quotation
+from rag.evidence.quotation import MOST_CHARACTERS, MOST_OF_A_BLOCK, quotation, whole_quotation
 
 TABLE = """The caretakers:
 
@@ -90,3 +90,57 @@ def test_long_passages_take_linear_time(filler: str) -> None:
     found = quotation(passage, len(passage) - 8, len(passage) - 6)
     assert found.text[found.start : found.end] == "28"
     assert time.process_time() - started < 5
+
+
+STEPS = "1. Stop the machine.\n2. Open guard 2, and cut the film.\n3. Push on the new reel."
+
+
+@pytest.mark.parametrize(
+    ("passage", "span", "expected"),
+    [
+        (
+            "## Film\n\nTo change the reel:\n\n1. Stop the machine.\n2. Open guard 2,\n   and cut the film.\n"
+            "3. Push on the new reel.\n\nCall the service if it tears.",
+            "guard 2",
+            f"To change the reel:\n{STEPS}",
+        ),
+        (f"To change the **reel**:\n\n{STEPS}", "reel", f"To change the reel:\n{STEPS}"),
+        (
+            "To start again\nafter an emergency stop:\n1. Remove the cause.\n2. Turn the button.\n2.4 Noise\n"
+            "The machine is loud, and there is more to say about it.",
+            "Turn",
+            "To start again after an emergency stop:\n1. Remove the cause.\n2. Turn the button.",
+        ),
+        ("Bring:\n\n* pyjamas\n\n* a pillow\n\nNext:\n\n* x", "pillow", "Bring:\n- pyjamas\n- a pillow"),
+        ("- only", "only", "- only"),
+        ("a) first\nb) second", "second", "a) first\nb) second"),
+        (
+            "4.1 The Agent sends the account.\n\n4.2 The Principal pays in advance. So the money\narrives in time.",
+            "pays",
+            "4.2 The Principal pays in advance. So the money arrives in time.",
+        ),
+        ("# Why\nIt tore. It was old.\n# When\nIn May.", "old", "It tore. It was old."),
+        (TABLE, "Maud Tallentyre", "Building: Heron House; Caretaker: Maud Tallentyre"),
+    ],
+)
+def test_the_whole_list_or_paragraph_around_a_span(passage: str, span: str, expected: str) -> None:
+    start = passage.index(span)
+    found = whole_quotation(passage, start, start + len(span))
+    assert found.text == expected
+    assert found.text[found.start : found.end] == span
+
+
+def test_a_list_that_is_too_long_is_not_quoted_whole() -> None:
+    passage = "\n".join(f"{n}. Turn the wheel number {n} to the left." for n in range(1, 90))
+    start = passage.index("number 40")
+    found = whole_quotation(passage, start, start + 9)
+    assert found.text == "Turn the wheel number 40 to the left."
+    assert len(found.text) < MOST_OF_A_BLOCK
+
+
+@given(passage=st.text(alphabet="ab.:# \n-*|1)>", min_size=1, max_size=80), data=st.data())
+def test_any_text_can_be_quoted_whole(passage: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(passage) - 1))
+    end = data.draw(st.integers(start + 1, len(passage)))
+    found = whole_quotation(passage, start, end)
+    assert 0 <= found.start <= found.end <= len(found.text)

@@ -1,4 +1,7 @@
-"""SQuAD-format files as training examples, with the titles of their articles. Spans that are not in their context are counted, and named on demand."""
+"""SQuAD-format files as training examples, with the titles of their articles.
+
+Spans that are not in their context are counted, and named on demand.
+"""
 
 from __future__ import annotations
 
