@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from rag.evidence.citations import sentence_spans
 
-__all__ = ["Quotation", "quotation", "whole_quotation"]
+__all__ = ["Quotation", "in_row", "quotation", "whole_quotation"]
 
 MOST_CHARACTERS = 400
 MOST_OF_A_BLOCK = 1200
@@ -37,11 +37,16 @@ class Quotation:
     end: int
 
 
+def in_row(passage: str, start: int, end: int) -> bool:
+    """Return whether ``passage[start:end]`` is in one row of a table."""
+    row = _line(passage, start)
+    return end <= row[1] and _ROW.fullmatch(passage, *row) is not None
+
+
 def quotation(passage: str, start: int, end: int) -> Quotation:
     """Return the sentence, or the table row, around ``passage[start:end]``. Long ones are cut around the span."""
-    row = _line(passage, start)
-    if _ROW.fullmatch(passage, *row) and end <= row[1]:
-        return _table_row(passage, row, start, end)
+    if in_row(passage, start, end):
+        return _table_row(passage, _line(passage, start), start, end)
     around = [(first, last) for first, last in sentence_spans(passage) if first < end and start < last]
     begin = min([start, *(first for first, _ in around)])
     close = max([end, *(last for _, last in around)])

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rag.extractive_qa.record import Signals
 from rag.types import Note, Usage
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "PassageText",
     "Prompt",
     "Sampling",
-    "Signals",
     "TextStream",
     "TokenCounter",
 ]
@@ -136,10 +136,11 @@ class PassageText:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionTask:
-    """A question and the passages that may answer it."""
+    """A question and the passages that may answer it. ``kind`` is the question's kind, empty if it is not known."""
 
     question: str
     passages: tuple[PassageText, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +150,6 @@ class Evidence:
     passage: int
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the confidence of an extraction is computed from, all in logits.
-
-    ``score`` is the ranking score, ``lead`` its distance to the next answer, ``margin`` the best span's score over "no
-    answer", ``relevance`` the score of the span's passage.
-    """
-
-    score: float
-    lead: float
-    margin: float
-    relevance: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The extractive generator: answers are spans of the passages, marked by an encoder, or nothing at all.
 
-A span's score combines its score over "no answer", its passage's relevance and its passage's retrieval score. Equal
-answers in several places add up. The confidence is the calibrated probability that the best answer is right.
+A span's score combines its score over "no answer", its passage's relevance and retrieval score, and how many of the
+question's words are around it. Equal answers in several places add up. The confidence is the calibrated probability
+that the best answer is right.
 
 It does not know whether a span answers the question truthfully, only that it looks like an answer. The bundled encoder
 reads English; it does no arithmetic, no lists over several passages, no yes or no.
@@ -15,10 +16,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.evidence.coverage import Coverage
+from rag.evidence.quotation import in_row, quotation
 from rag.extractive_qa.engine import Reading, SpanEngine
-from rag.extractive_qa.record import MOST_LEAD, is_latin
+from rag.extractive_qa.record import MOST_LEAD, Signals, is_latin
 from rag.extractive_qa.windows import Pair
-from rag.generation.base import Evidence, Extraction, ExtractionTask, Signals
+from rag.generation.base import Evidence, Extraction, ExtractionTask
 from rag.text import counted
 from rag.types import Note, Usage
 
@@ -35,6 +38,8 @@ class _Candidate:
     score: float
     margin: float
     relevance: float
+    coverage: float
+    local: float
 
 
 class SpanExtractor:
@@ -82,26 +87,33 @@ class SpanExtractor:
             return Extraction("", "stop", usage, 0.0, seconds, notes)
         ranked = _merge(candidates, record.combination.merge)
         best, score = ranked[0]
+        first = best[0]
         lead = min(MOST_LEAD, score - ranked[1][1] if len(ranked) > 1 else math.inf)
-        signals = Signals(score, lead, best[0].margin, best[0].relevance)
-        confidence = record.calibration.confidence(lead, signals.margin, signals.relevance)
+        passage = task.passages[first.evidence.passage].text
+        row = float(in_row(passage, first.evidence.start, first.evidence.end))
+        signals = Signals(score, lead, first.margin, first.relevance, first.coverage, first.local, row)
+        confidence = record.calibration.confidence(signals, task.kind)
         evidence = tuple(candidate.evidence for candidate in best)
-        first = evidence[0]
-        text = task.passages[first.passage].text[first.start : first.end]
+        text = passage[first.evidence.start : first.evidence.end]
         return Extraction(text, "stop", usage, confidence, seconds, notes, signals, evidence)
 
     def _candidates(self, task: ExtractionTask, readings: Sequence[Reading]) -> list[_Candidate]:
         """Return every span with its score, best first. Of overlapping equal spans only the best counts."""
         top = max((passage.score for passage in task.passages), default=0.0)
-        combination = self.engine.record.combination
+        covered = Coverage(task.question, [f"{p.context}\n{p.text}" for p in task.passages])
         scored = []
         for number, (passage, reading) in enumerate(zip(task.passages, readings, strict=True)):
+            coverage = covered.of_text(number)
             for span in reading.spans:
                 key = _SPACE.sub(" ", passage.text[span.start : span.end].casefold()).strip(_AROUND)
                 if key:
-                    score = combination.score(span.margin, reading.relevance, passage.score - top)
+                    around = quotation(passage.text, span.start, span.end).text
+                    local = covered.of(f"{passage.context}\n{around}")
+                    score = self.engine.record.combination.score(
+                        span.margin, reading.relevance, passage.score - top, coverage, local
+                    )
                     place = Evidence(number, span.start, span.end)
-                    scored.append(_Candidate(place, key, score, span.margin, reading.relevance))
+                    scored.append(_Candidate(place, key, score, span.margin, reading.relevance, coverage, local))
         scored.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
         taken: dict[tuple[str, str], list[range]] = {}
         chosen = []

@@ -207,7 +207,7 @@ def _calibrate(
     counts = np.where(unanswerable, 1.0, _ANSWERABLE_WEIGHT)
     lead, margin, relevance, bias = (round(weight, 4) for weight in logistic(x, right, counts))
     calibration = Calibration(lead=lead, margin=margin, relevance=relevance, bias=bias)
-    confidences = np.array([calibration.confidence(*row) for row in x])
+    confidences = np.array([calibration.confidence(found) for found in signals])
     return replace(
         calibration,
         threshold=_threshold(confidences, right, unanswerable, counts),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
 from rag.config import load_config
 from rag.extractive_qa.engine import SpanEngine
-from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
+from rag.extractive_qa.record import Calibration, Combination, ReaderRecord, Signals
 from rag.extractive_qa.scorer import WindowScores
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.extractive_qa.windows import Pair, Window, Windower
@@ -160,14 +160,34 @@ def test_a_long_question_is_cut_and_that_is_said(tokenizer: Any) -> None:
     assert any("first 64 tokens" in note.text for note in told.notes)
 
 
-signals = st.tuples(st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50))
+signals = st.tuples(
+    st.floats(0, 1e9), st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 1), st.floats(0, 1), st.sampled_from((0, 1))
+)
 
 
 @given(signals, signals)
 def test_confidence_is_a_chance_that_grows_with_each_signal(a: Any, b: Any) -> None:
-    calibration = Calibration(lead=0.3, margin=0.7, relevance=0.2, bias=-1.0)
-    low, high = (calibration.confidence(*map(pick, a, b)) for pick in (min, max))
-    assert 0.0 <= low <= high <= 1.0
+    calibration = Calibration(
+        lead=0.3, margin=0.7, relevance=0.2, coverage=2.0, local=1.0, row=0.5, bias=-1.0, kinds={"reason": 0.5}
+    )
+    low, high = (Signals(0.0, *map(pick, a, b)) for pick in (min, max))
+    assert 0.0 <= calibration.confidence(low) <= calibration.confidence(high) <= 1.0
+    assert calibration.confidence(low) == calibration.confidence(low, "date") <= calibration.confidence(low, "reason")
+
+
+def test_the_words_around_a_span_decide_between_equal_spans(tokenizer: Any) -> None:
+    record = replace(RECORD, combination=replace(RECORD.combination, local=3.0))
+    made = generator(tokenizer, {"288": 5.0, "31": 5.0}, record=record)
+    found = complete(made, "At noon dial 31. It is loud.", "The number of the night desk is 288.")
+    assert found.text == "288"
+    assert found.signals is not None
+    assert (found.signals.local, found.signals.coverage, found.signals.row) == pytest.approx((0.75, 0.75, 0), abs=0.2)
+
+
+def test_a_span_in_a_table_row_is_known(tokenizer: Any) -> None:
+    found = complete(generator(tokenizer, {"288": 5.0}), "| Desk | Number |\n| --- | --- |\n| night | 288 |")
+    assert found.signals is not None
+    assert found.signals.row == 1
 
 
 # --- through the reader

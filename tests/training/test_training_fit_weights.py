@@ -10,8 +10,8 @@ import pytest
 
 from rag.errors import InputError
 from rag.extractive_qa.engine import MarkedSpan, Reading, SpanEngine
-from rag.extractive_qa.record import ReaderRecord
-from rag.extractive_qa.windows import WindowSettings
+from rag.extractive_qa.record import ReaderRecord, Signals
+from rag.extractive_qa.windows import Pair, WindowSettings
 from rag.retrieval.retriever import Retrieved
 from rag.training.fit_weights import KnownQuestion, conditional_logit, fit_weights, logistic
 from rag.types import Passage
@@ -91,9 +91,9 @@ class Scripted(SpanEngine):
     def with_record(self, record: ReaderRecord) -> Scripted:
         return Scripted(record)
 
-    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         made = []
-        for question, text in pairs:
+        for question, text, _ in pairs:
             noise = (hash_of(question + text) % 100) / 25 - 2
             there = question.split()[-1].strip("?") in text.split()
             margin = noise + (3.0 if there else -3.0)
@@ -123,7 +123,7 @@ def test_weights_are_fitted_to_a_reader_that_knows() -> None:
     record = fit_weights(Scripted(), asked, retrieve)
     assert record.combination.rerank_relevance + record.combination.rerank_margin > 0
     calibration = record.calibration
-    sure = calibration.confidence(5.0, 3.0, 1.5)
-    unsure = calibration.confidence(0.1, -3.0, -1.5)
+    sure = calibration.confidence(Signals(0.0, 5.0, 3.0, 1.5))
+    unsure = calibration.confidence(Signals(0.0, 0.1, -3.0, -1.5))
     assert unsure < calibration.threshold <= calibration.strict <= sure
     assert unsure < 0.3 < 0.7 < sure
