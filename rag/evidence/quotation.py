@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from rag.evidence.citations import sentence_spans
 
-__all__ = ["Quotation", "in_row", "quotation", "whole_quotation"]
+__all__ = ["Quotation", "TableRow", "in_row", "quotation", "table_rows", "whole_quotation"]
 
 MOST_CHARACTERS = 400
 MOST_OF_A_BLOCK = 1200
@@ -54,6 +54,28 @@ def quotation(passage: str, start: int, end: int) -> Quotation:
     begin = max([begin, *(place + 1 for place in ends if place < start)])
     close = min([close, *(place for place in ends if place >= end)])
     return _shortened(*_plain(passage, begin, close, start, end))
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """``text`` names the columns, as :func:`quotation` writes a row; ``cells`` are the cells alone, with spaces."""
+
+    text: str
+    cells: str
+
+
+def table_rows(passage: str) -> list[TableRow]:
+    """Return the rows of a passage's tables, without those of column names."""
+    lines = [line for line in _lines(passage) if not line.blank]
+    rows = []
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        is_row = _ROW.fullmatch(passage, line.start, line.end)
+        is_head = following is not None and _RULE.fullmatch(passage, following.start, following.end)
+        if is_row and not is_head and not _RULE.fullmatch(passage, line.start, line.end):
+            row = (line.start, line.end)
+            cells = " ".join(passage[begin:close] for begin, close in _cells(passage, row))
+            rows.append(TableRow(_table_row(passage, row, line.start, line.start).text, cells))
+    return rows
 
 
 def whole_quotation(passage: str, start: int, end: int) -> Quotation:
