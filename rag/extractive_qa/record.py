@@ -49,7 +49,8 @@ class Combination:
     passage's ``retrieval`` score (the fused score minus that of the best passage, 0 for a single passage), and the
     shares of the question's words in the passage (``coverage``) and in the span's sentence or row (``local``), both
     with the context line. Equal answers from several places add up: ``merge`` is the share of the logarithm of their
-    summed odds that counts. ``rerank_relevance`` and ``rerank_margin`` add to a passage's fused score in reranking.
+    summed odds that counts. ``rerank_relevance``, ``rerank_margin`` and ``rerank_coverage`` weigh what adds to a
+    passage's fused score in reranking.
     """
 
     __pydantic_config__ = _STRICT
@@ -62,6 +63,7 @@ class Combination:
     merge: float = 0.5
     rerank_relevance: float = 1.0
     rerank_margin: float = 0.0
+    rerank_coverage: float = 0.0
 
     def score(self, margin: float, relevance: float, retrieval: float, coverage: float, local: float) -> float:
         """Return the score of one span."""

@@ -7,9 +7,11 @@ one means one class and one row in :data:`RERANKERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import MissingPackageError, ModelError, model_errors
+from rag.evidence.coverage import Coverage
 from rag.extractive_qa.windows import Pair
 from rag.text import one_line
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from rag.config import ReaderModelConfig, RetrievalConfig
     from rag.extractive_qa.engine import SpanEngine
 
-__all__ = ["RERANKERS", "CrossEncoderReranker", "ReaderReranker", "Reranker"]
+__all__ = ["RERANKERS", "CrossEncoderReranker", "ReaderReranker", "Reranker", "coverages"]
 
 
 class Reranker(Protocol):
@@ -30,7 +32,10 @@ class Reranker(Protocol):
 
 
 class ReaderReranker:
-    """Scores with the extractive model: its relevance head and its best span, weighted as in its record."""
+    """Scores with the extractive model (its relevance head and its best span) and the question's words in the passage.
+
+    The weights are those of the model's record.
+    """
 
     weight = 1.0
 
@@ -40,12 +45,30 @@ class ReaderReranker:
     def scores(self, pairs: Sequence[Pair]) -> list[float]:
         """Read the pairs. The engine caches the readings, so answering does not read them again."""
         combination = self._engine.record.combination
+        pairs = [pair._replace(question=one_line(pair.question)) for pair in pairs]
         scores = []
-        for reading in self._engine.read([pair._replace(question=one_line(pair.question)) for pair in pairs]):
+        for reading, coverage in zip(self._engine.read(pairs), coverages(pairs), strict=True):
             margin = reading.spans[0].margin if reading.spans else -_LIMIT
             relevance = max(-_LIMIT, reading.relevance)
-            scores.append(combination.rerank_relevance * relevance + combination.rerank_margin * margin)
+            scores.append(
+                combination.rerank_relevance * relevance
+                + combination.rerank_margin * margin
+                + combination.rerank_coverage * coverage
+            )
         return scores
+
+
+def coverages(pairs: Sequence[Pair]) -> list[float]:
+    """Return the share of the question's words in each passage with its context line, 0 to 1.
+
+    Consecutive pairs with one question are its candidates, among which words are weighed.
+    """
+    shares: list[float] = []
+    for question, group in groupby(pairs, key=lambda pair: pair.question):
+        texts = [f"{pair.context}\n{pair.passage}" for pair in group]
+        covered = Coverage(question, texts)
+        shares += [covered.of_text(n) for n in range(len(texts))]
+    return shares
 
 
 _LIMIT = 30.0  # logits; bounds the score of a passage that could not be read
