@@ -37,7 +37,7 @@ from rag.retrieval.retriever import Retrieved
 from rag.text import counted
 from rag.types import Answer, DroppedPassage, Note, Passage, Usage
 
-__all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer"]
+__all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class ExtractingAnswerer:
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
         asked = [r for r in retrieved if not closed_book and _is_relevant(r, self.settings)]
-        tasks = [_task(r) for r in asked]
+        tasks = [extraction_task(r) for r in asked]
         extractions = iter(self.generator.extract(tasks) if tasks else [])
         chosen = {id(r) for r in asked}
         return [
@@ -228,7 +228,8 @@ class ExtractingAnswerer:
         return outcome.answer(quoted.text, cited, self.settings, (quoted.start, quoted.end))
 
 
-def _task(retrieved: Retrieved) -> ExtractionTask:
+def extraction_task(retrieved: Retrieved) -> ExtractionTask:
+    """Return what an extractor gets for a question and its passages."""
     passages = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in retrieved.passages)
     return ExtractionTask(" ".join(retrieved.question.split()), passages)
 

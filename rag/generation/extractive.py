@@ -25,14 +25,16 @@ from rag.generation.base import Evidence, Extraction, ExtractionTask
 from rag.text import counted
 from rag.types import Note, Usage
 
-__all__ = ["SpanExtractor"]
+__all__ = ["Candidate", "SpanExtractor"]
 
 _SPACE = re.compile(r"\s+")
 _AROUND = " .,;:!?\"'“”‘’«»()[]"  # signs with a meaning, such as − or €, are chosen: 5 is not −5
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
+    """A span with its score and what the score is made of (:class:`~rag.extractive_qa.record.Combination`)."""
+
     evidence: Evidence
     key: str
     score: float
@@ -82,7 +84,7 @@ class SpanExtractor:
         record = self.engine.record
         if record.latin_only and not is_latin(task.question):
             return Extraction("", "unknown script", usage, 0.0, seconds, notes)
-        candidates = self._candidates(task, readings)
+        candidates = self.candidates(task, readings)
         if not candidates:
             return Extraction("", "stop", usage, 0.0, seconds, notes)
         ranked = _merge(candidates, record.combination.merge)
@@ -97,7 +99,7 @@ class SpanExtractor:
         text = passage[first.evidence.start : first.evidence.end]
         return Extraction(text, "stop", usage, confidence, seconds, notes, signals, evidence)
 
-    def _candidates(self, task: ExtractionTask, readings: Sequence[Reading]) -> list[_Candidate]:
+    def candidates(self, task: ExtractionTask, readings: Sequence[Reading]) -> list[Candidate]:
         """Return every span with its score, best first. Of overlapping equal spans only the best counts."""
         top = max((passage.score for passage in task.passages), default=0.0)
         covered = Coverage(task.question, [f"{p.context}\n{p.text}" for p in task.passages])
@@ -113,7 +115,7 @@ class SpanExtractor:
                         span.margin, reading.relevance, passage.score - top, coverage, local
                     )
                     place = Evidence(number, span.start, span.end)
-                    scored.append(_Candidate(place, key, score, span.margin, reading.relevance, coverage, local))
+                    scored.append(Candidate(place, key, score, span.margin, reading.relevance, coverage, local))
         scored.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
         taken: dict[tuple[str, str], list[range]] = {}
         chosen = []
@@ -132,9 +134,9 @@ def _question_cut(limit: int) -> Note:
     return Note(text, "question_cut_by_reader", {"n": limit})
 
 
-def _merge(candidates: Sequence[_Candidate], share: float) -> list[tuple[list[_Candidate], float]]:
+def _merge(candidates: Sequence[Candidate], share: float) -> list[tuple[list[Candidate], float]]:
     """Return equal answers together, each with the score of all its places, best first."""
-    groups: dict[str, list[_Candidate]] = {}
+    groups: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         groups.setdefault(candidate.key, []).append(candidate)
     scored = []

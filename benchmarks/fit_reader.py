@@ -1,0 +1,378 @@
+"""Fits how the extractive model's scores become an order, a choice and a confidence, on office documents and on prose.
+
+    python -m benchmarks.fit_reader [--reader FOLDER] [--write]        # about 5 minutes on 2 cores
+
+``--reader`` holds the model's int8 graph and ``reader.json``, whose weights ``--write`` replaces. Two sets of questions
+are asked of the product's own retrieval: the ``dev`` split of ../shared/data/office, and question-sentence pairs from
+articles of SQuAD's training set (../shared/data/squad-train-sentences), of which every second one loses its answer.
+Nothing of the ``check`` split or of SQuAD's development sets is read. The figures printed for ``dev`` are from ten-fold
+cross-validation of the confidence; the last ones are in office.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+import rag
+from benchmarks.office import DATA, folded
+from eval.datasets import Question, load_dataset
+from eval.verdicts import judge
+from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
+from rag.extractive_qa.engine import SpanEngine, load_engine
+from rag.extractive_qa.record import RECORD_FILE, Calibration, Combination, ReaderRecord, Signals
+from rag.extractive_qa.windows import Pair
+from rag.generation.extractive import SpanExtractor
+from rag.retrieval.rerankers import coverages
+from rag.retrieval.retriever import Retrieved
+from rag.text import one_line
+from rag.training.data.pairs import read_pairs
+from rag.training.fit_weights import conditional_logit
+from rag.types import Answer
+
+PAIRS = DATA.parent / "squad-train-sentences"
+CANDIDATES, SHOWN, SENTENCES, ASKED = 20, 10, 5, 600
+LOWEST = -30.0
+OFFICE_WEIGHT = 4.0  # of an office question among the pairs, in choice and confidence
+LONG = ("definition", "procedure", "reason", "list")
+Float = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with its candidates, of which those in ``holds`` hold the evidence; ``gold`` judges an answer.
+
+    ``shown`` is False for a question whose evidence was taken away, which only a refusal answers.
+    """
+
+    found: Retrieved
+    holds: tuple[bool, ...]
+    gold: Question
+    office: bool
+    answerable: bool
+
+    def right(self, answer: Answer) -> bool:
+        """Return whether an answer states the gold answer. A pair's is its sentence, in which the span must lie."""
+        if self.office:
+            return judge(answer.text, self.gold.answers, self.gold.parts, refused=answer.abstained) == "right"
+        citation = answer.citations[0]
+        place = citation.passage.text.find(self.gold.answers[0]) if self.answerable else -1
+        start = citation.start - citation.passage.start
+        return 0 <= place <= start < place + len(self.gold.answers[0])
+
+
+def main() -> None:
+    """Fit, print and, on demand, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    bundled = Path(__file__).resolve().parents[1] / "rag" / "bundled" / "reader"
+    parser.add_argument("--reader", type=Path, default=bundled)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    engine = load_engine(str(options.reader))
+    with tempfile.TemporaryDirectory() as scratch:
+        asked = [*office_questions(Path(scratch)), *pair_questions(Path(scratch))]
+    record = fit(engine, asked)
+    if options.write:
+        record.save(options.reader)
+        print(f"written: {options.reader / RECORD_FILE}")
+
+
+def office_questions(scratch: Path) -> list[Asked]:
+    """Ask the ``dev`` split of the office set. Small talk is left out."""
+    wanted = set(json.loads((DATA / "splits.json").read_text(encoding="utf-8"))["dev"])
+    lines = (DATA / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    evidence = {row["id"]: row["evidence"] for row in map(json.loads, lines)}
+    questions = [q for q in load_dataset(DATA / "questions.jsonl").questions if q.id in wanted and q.has_verdict]
+    with rag.open(scratch / "office", settings={"retrieval.rerank": "off"}) as knowledge_base:
+        knowledge_base.ingest(DATA / "docs")
+        asked = []
+        for question in questions:
+            found = retrieve(knowledge_base, question)
+            quotes = [(e["source"], folded(e["quote"])) for e in evidence[question.id]]
+            holds = tuple(
+                any(p.source.endswith(source) and quote in folded(p.text) for source, quote in quotes)
+                for p in found.passages
+            )
+            asked.append(Asked(found, holds, question, True, bool(question.answers)))
+    return asked
+
+
+def pair_questions(scratch: Path) -> list[Asked]:
+    """Ask question-sentence pairs of an index of their own sentences, five a document."""
+    corpus = read_pairs(PAIRS / "sentences.txt", PAIRS / "questions.txt")
+    folder = scratch / "pairs"
+    folder.mkdir()
+    for first in range(0, len(corpus.sentences), SENTENCES):
+        text = " ".join(corpus.sentences[first : first + SENTENCES])
+        (folder / f"{first // SENTENCES:05}.txt").write_text(text, encoding="utf-8")
+    draw = random.Random(4)
+    chosen = draw.sample(range(len(corpus.questions)), ASKED)
+    asked = []
+    with rag.open(scratch / "pairs-index", settings={"retrieval.rerank": "off"}) as knowledge_base:
+        knowledge_base.ingest(folder)
+        for n in chosen:
+            sentence = corpus.sentences[corpus.questions[n].sentence]
+            question = Question(f"pair-{n}", corpus.questions[n].text, (sentence,))
+            found = retrieve(knowledge_base, question)
+            found = replace(found, passages=tuple(replace(p, title="") for p in found.passages))  # numbers, no titles
+            holds = tuple(sentence in p.text for p in found.passages)
+            if len(asked) % 2:
+                kept = [p for p, holding in zip(found.passages, holds, strict=True) if not holding]
+                found, holds = replace(found, passages=tuple(kept)), (False,) * len(kept)
+            asked.append(Asked(found, holds, question, False, len(asked) % 2 == 0))
+    return asked
+
+
+def retrieve(knowledge_base: rag.KnowledgeBase, question: Question) -> Retrieved:
+    """Return 20 fused candidates for a question as it is understood after its history."""
+    understood = knowledge_base.understand(question.question, question.history)
+    found = knowledge_base.retrieve(understood.question, k=CANDIDATES)
+    return replace(found, question=one_line(found.question), kind=knowledge_base.kinds([found.question])[0])
+
+
+def fit(engine: SpanEngine, asked: Sequence[Asked]) -> ReaderRecord:
+    """Return the fitted record, printing what it does on the questions."""
+    combination = rerank_weights(engine, asked)
+    print(f"evidence recall@1, 3, 5, 10 on dev: fused {recall(asked)}", end="")
+    asked = [reranked(engine, each, combination) for each in asked]
+    print(f", reranked {recall(asked)}")
+    combination = choice_weights(engine, asked, combination)
+    record = replace(engine.record, combination=combination)
+    settings = AnswererSettings(min_relevance=-1)
+    answers = ExtractingAnswerer(SpanExtractor(engine.with_record(record)), settings).answer_batch(
+        [each.found for each in asked]
+    )
+    signals = signals_of(engine.with_record(record), asked)
+    used = [n for n, s in enumerate(signals) if s is not None and answers[n].citations]
+    right = np.array([asked[n].answerable and asked[n].right(answers[n]) for n in used])
+    rows = np.array([features(signals[n], asked[n].found.kind) for n in used])
+    counts = np.array([OFFICE_WEIGHT if asked[n].office else 1.0 for n in used])
+    office = np.array([asked[n].office for n in used])
+    answerable = np.array([asked[n].answerable for n in used])
+    chance = cross_validated(rows, right, counts, office)
+    weights = logistic(rows, right, counts)
+    print(f"best answer right: {right[office & answerable].mean():.3f} of the answerable dev questions")
+    print(f"weights {dict(zip(NAMES, np.round(weights, 3).tolist(), strict=True))}")
+    report(chance[office], right[office], answerable[office])
+    of_pairs = ~office
+    pair_chance = 1 / (1 + np.exp(-(rows[of_pairs] @ weights)))
+    return replace(
+        record,
+        calibration=Calibration(
+            **{
+                name: round(float(w), 4)
+                for name, w in zip(NAMES, weights, strict=True)
+                if name not in ("long", "yes_no")
+            },
+            kinds={
+                **dict.fromkeys(LONG, round(float(weights[NAMES.index("long")]), 4)),
+                "yes_no": round(float(weights[NAMES.index("yes_no")]), 4),
+            },
+            threshold=threshold(chance[office], right[office], answerable[office]),
+            strict=best_threshold(pair_chance, right[of_pairs], answerable[of_pairs]),
+            high=high(chance[office], right[office]),
+        ),
+    )
+
+
+def rerank_features(engine: SpanEngine, found: Retrieved) -> Float:
+    """Return each passage's fused score, relevance, margin and coverage: (passages, 4)."""
+    pairs = [Pair(found.question, p.text, p.context) for p in found.passages]
+    rows = [
+        (p.score, max(LOWEST, r.relevance), r.spans[0].margin if r.spans else LOWEST, c)
+        for p, r, c in zip(found.passages, engine.read(pairs), coverages(pairs), strict=True)
+    ]
+    return np.array(rows)
+
+
+def rerank_weights(engine: SpanEngine, asked: Sequence[Asked]) -> Combination:
+    """Fit reranking: which of the candidates hold the evidence."""
+    groups = []
+    for each in asked:
+        if each.found.passages and any(each.holds):
+            groups += [(rerank_features(engine, each.found), np.array(each.holds))] * (
+                int(OFFICE_WEIGHT) if each.office else 1
+            )
+    fused, relevance, margin, coverage = np.maximum(conditional_logit(groups), 0.0)
+    fused = max(float(fused), 1e-3)
+    print(f"reranking, per fused score: relevance {relevance / fused:.3f} margin {margin / fused:.3f}", end=" ")
+    print(f"coverage {coverage / fused:.3f}")
+    return replace(
+        engine.record.combination,
+        rerank_relevance=round(float(relevance / fused), 4),
+        rerank_margin=round(float(margin / fused), 4),
+        rerank_coverage=round(float(coverage / fused), 4),
+    )
+
+
+def reranked(engine: SpanEngine, each: Asked, combination: Combination) -> Asked:
+    """Return the question with its ten best passages after reranking."""
+    if not each.found.passages:
+        return each
+    weights = [1.0, combination.rerank_relevance, combination.rerank_margin, combination.rerank_coverage]
+    scores = rerank_features(engine, each.found) @ weights
+    order = np.argsort(-scores, kind="stable")[:SHOWN]
+    passages = tuple(replace(each.found.passages[n], score=float(scores[n])) for n in order)
+    return replace(each, found=replace(each.found, passages=passages), holds=tuple(each.holds[n] for n in order))
+
+
+def recall(asked: Sequence[Asked]) -> str:
+    """Return the share of answerable office questions with evidence among the first passages."""
+    held = [each.holds for each in asked if each.office and each.answerable]
+    return " ".join(f"{100 * np.mean([any(h[:k]) for h in held]):.1f}" for k in (1, 3, 5, 10))
+
+
+def choice_weights(engine: SpanEngine, asked: Sequence[Asked], combination: Combination) -> Combination:
+    """Fit the choice: the best span of a passage with the evidence, where its sentence states the answer."""
+    flat = replace(combination, margin=1.0, relevance=0.0, retrieval=0.0, coverage=0.0, local=0.0)
+    extractor = SpanExtractor(engine.with_record(replace(engine.record, combination=flat)))
+    groups = []
+    for each in asked:
+        if not each.answerable or not each.found.passages:
+            continue
+        rows, right = [], []
+        for n, passage in enumerate(each.found.passages):
+            alone = replace(each.found, passages=(passage,))
+            answer = ExtractingAnswerer(extractor, AnswererSettings(min_relevance=-1)).answer_batch([alone])[0]
+            if answer.citations:
+                rows.append((n, passage.score - each.found.passages[0].score))
+                right.append(each.holds[n] and each.right(answer))
+        if any(right):
+            x = choice_features(engine, each.found, rows)
+            groups += [(x, np.array(right))] * (int(OFFICE_WEIGHT) if each.office else 1)
+    fitted = np.maximum(conditional_logit(groups), 0.0)
+    margin, relevance, retrieval, coverage, local = (round(float(weight), 4) for weight in fitted)
+    print(f"choice: margin {margin} relevance {relevance} retrieval {retrieval} coverage {coverage} local {local}")
+    return replace(combination, margin=margin, relevance=relevance, retrieval=retrieval, coverage=coverage, local=local)
+
+
+def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[int, float]]) -> Float:
+    """Return margin, relevance, retrieval, coverage and local coverage of each passage's best span: (rows, 5)."""
+    extractor = SpanExtractor(engine)
+    task = task_of(found)
+    readings = engine.read([Pair(task.question, p.text, p.context) for p in task.passages])
+    best: dict[int, Any] = {}
+    for candidate in extractor.candidates(task, readings):
+        known = best.get(candidate.evidence.passage)
+        if known is None or candidate.margin > known.margin:
+            best[candidate.evidence.passage] = candidate
+    return np.array(
+        [(best[n].margin, best[n].relevance, behind, best[n].coverage, best[n].local) for n, behind in rows]
+    )
+
+
+NAMES = ("lead", "margin", "relevance", "coverage", "local", "row", "long", "yes_no", "bias")
+FREE = ("row", "long", "yes_no", "bias")
+
+
+def features(signals: Signals | None, kind: str) -> list[float]:
+    """Return the inputs of the confidence, in the order of ``NAMES``."""
+    assert signals is not None
+    return [
+        signals.lead, signals.margin, max(LOWEST, signals.relevance), signals.coverage, signals.local, signals.row,
+        float(kind in LONG), float(kind == "yes_no"), 1.0,
+    ]  # fmt: skip
+
+
+def logistic(x: Float, y: Bool, counts: Float) -> Float:
+    """Return the weights of the most likely logistic function; only those in ``FREE`` may be negative.
+
+    A penalty of .01 times the squared weights of the standardized inputs, per row, keeps few data from deciding much.
+    """
+    scale = x.std(axis=0)
+    scale[scale == 0] = 1.0
+    z = x / scale
+
+    def loss(weights: Float) -> tuple[float, Float]:
+        logits = z @ weights
+        chance = 1 / (1 + np.exp(-logits))
+        penalized = np.where(np.array(NAMES) == "bias", 0.0, weights)
+        penalty = 0.01 * counts.sum()
+        cost = counts @ (np.logaddexp(0.0, logits) - logits * y)
+        return float(cost + penalty * penalized @ penalized), z.T @ (counts * (chance - y)) + 2 * penalty * penalized
+
+    bounds = [(None if name in FREE else 0.0, None) for name in NAMES]
+    best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(best.x / scale, dtype=np.float64)
+
+
+def cross_validated(x: Float, y: Bool, counts: Float, office: Bool) -> Float:
+    """Return the chance of each office question from weights that were fitted without its tenth; 0 for the others."""
+    chance = np.zeros(len(x))
+    fold = np.random.default_rng(5).permutation(len(x)) % 10
+    for n in range(10):
+        held = fold == n
+        weights = logistic(x[~held], y[~held], counts[~held])
+        chance[held & office] = 1 / (1 + np.exp(-(x[held & office] @ weights)))
+    return chance
+
+
+def report(chance: Float, right: Bool, answerable: Bool) -> None:
+    """Print what each threshold would do, and the calibration error."""
+    bins = np.minimum((chance * 10).astype(int), 9)
+    error = sum(
+        abs(chance[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist())
+    )
+    print(f"cross-validated on dev: ECE {error:.3f}")
+    for t in np.arange(0.2, 0.85, 0.05):
+        shown = chance >= t
+        print(
+            f"  threshold {t:.2f}: right {100 * (right & shown)[answerable].mean():5.1f}"
+            f"  wrong shown {100 * (~right & shown)[answerable].mean():5.1f}"
+            f"  refused rightly {100 * (~shown)[~answerable].mean():5.1f}"
+            f"  right among shown {100 * right[shown].mean() if shown.any() else float('nan'):5.1f}"
+        )
+
+
+MOST_WRONG = 0.13
+
+
+def threshold(chance: Float, right: Bool, answerable: Bool) -> float:
+    """Return the lowest threshold that shows at most 13 % wrong answers to answerable questions."""
+    for t in np.round(np.arange(0.1, 0.9, 0.01), 2):
+        if (~right & (chance >= t))[answerable].mean() <= MOST_WRONG:
+            return float(t)
+    return 0.9
+
+
+def best_threshold(chance: Float, right: Bool, answerable: Bool) -> float:
+    """Return the threshold with the most right answers and right refusals."""
+    steps = np.round(np.arange(0.0, 0.96, 0.01), 2)
+    gains = [np.where(chance >= t, right, ~answerable).sum() for t in steps]
+    return float(steps[int(np.argmax(gains))])
+
+
+def high(chance: Float, right: Bool) -> float:
+    """Return the lowest threshold from which at least 92 % were right, with ten answers or more; 1 if there is none."""
+    for t in np.round(np.arange(0.5, 1.0, 0.01), 2):
+        shown = chance >= t
+        if shown.sum() >= 10 and right[shown].mean() >= 0.92:
+            return float(t)
+    return 1.0
+
+
+def task_of(found: Retrieved) -> Any:
+    """Return what the extractor gets."""
+    from rag.answering.answerer import extraction_task
+
+    return extraction_task(found)
+
+
+def signals_of(engine: SpanEngine, asked: Sequence[Asked]) -> list[Signals | None]:
+    """Return the signals of each question's best answer."""
+    return [e.signals for e in SpanExtractor(engine).extract([task_of(each.found) for each in asked])]
+
+
+if __name__ == "__main__":
+    main()
