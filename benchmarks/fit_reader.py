@@ -118,7 +118,7 @@ def pair_questions(scratch: Path) -> list[Asked]:
         (folder / f"{first // SENTENCES:05}.txt").write_text(text, encoding="utf-8")
     draw = random.Random(4)
     chosen = draw.sample(range(len(corpus.questions)), ASKED)
-    asked = []
+    asked: list[Asked] = []
     with rag.open(scratch / "pairs-index", settings={"retrieval.rerank": "off"}) as knowledge_base:
         knowledge_base.ingest(folder)
         for n in chosen:
@@ -138,7 +138,7 @@ def retrieve(knowledge_base: rag.KnowledgeBase, question: Question) -> Retrieved
     """Return 20 fused candidates for a question as it is understood after its history."""
     understood = knowledge_base.understand(question.question, question.history)
     found = knowledge_base.retrieve(understood.question, k=CANDIDATES)
-    return replace(found, question=one_line(found.question), kind=knowledge_base.kinds([found.question])[0])
+    return replace(found, question=one_line(found.question))
 
 
 def fit(engine: SpanEngine, asked: Sequence[Asked]) -> ReaderRecord:
@@ -156,7 +156,7 @@ def fit(engine: SpanEngine, asked: Sequence[Asked]) -> ReaderRecord:
     signals = signals_of(engine.with_record(record), asked)
     used = [n for n, s in enumerate(signals) if s is not None and answers[n].citations]
     right = np.array([asked[n].answerable and asked[n].right(answers[n]) for n in used])
-    rows = np.array([features(signals[n], asked[n].found.kind) for n in used])
+    rows = np.array([features(signals[n], "") for n in used])
     counts = np.array([OFFICE_WEIGHT if asked[n].office else 1.0 for n in used])
     office = np.array([asked[n].office for n in used])
     answerable = np.array([asked[n].answerable for n in used])
