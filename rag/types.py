@@ -23,6 +23,7 @@ __all__ = [
     "Note",
     "NoteKind",
     "Passage",
+    "QuestionKind",
     "Section",
     "Sentence",
     "Usage",
@@ -31,6 +32,11 @@ __all__ = [
 NoteKind = Literal[
     "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
     "over_budget", "over_context", "question_cut", "question_cut_by_reader",
+]  # fmt: skip
+
+QuestionKind = Literal[
+    "", "fact", "number", "person", "place", "date", "definition", "procedure", "reason", "list", "yes_no",
+    "comparison", "calculation", "summary", "collection", "small_talk",
 ]  # fmt: skip
 
 
@@ -184,7 +190,8 @@ class Answer:
     ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
     extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
     ``confidence`` is 0 to 1; ``timings`` are seconds by stage. ``generation`` is the index's when the passages were
-    retrieved. ``generator`` names what answered: its kind, and its model in brackets.
+    retrieved. ``generator`` names what answered: its kind, and its model in brackets. ``kind`` is what the question
+    asks for, empty if the question was not classified.
     """
 
     question: str
@@ -203,6 +210,7 @@ class Answer:
     generator: str = ""
     short: str = ""
     short_start: int = 0
+    kind: QuestionKind = ""
 
     @property
     def essence(self) -> str:

@@ -154,6 +154,7 @@ class _Outcome:
             timings=self.timings,
             generation=self.retrieved.generation,
             generator=settings.answered_by,
+            kind=self.retrieved.kind,
         )
 
 

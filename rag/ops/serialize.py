@@ -31,6 +31,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
     """Return an answer with its citations, passages, timings in seconds and token usage."""
     return {
         "question": answer.question,
+        "kind": answer.kind,
         "answer": answer.text,
         "short": answer.short,
         "short_start": answer.short_start,
@@ -87,6 +88,7 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         generator=value["generator"],
         short=value.get("short", ""),
         short_start=value.get("short_start", 0),
+        kind=value.get("kind", ""),
     )
 
 

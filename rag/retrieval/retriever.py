@@ -26,7 +26,7 @@ from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
 from rag.text import counted
-from rag.types import Duplicate, Note, Passage
+from rag.types import Duplicate, Note, Passage, QuestionKind
 
 if TYPE_CHECKING:
     from rag.config import RetrievalConfig
@@ -43,7 +43,8 @@ _NUMBER = re.compile(r"\S*\d\S*")
 class Retrieved:
     """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none.
 
-    Lexical retrieval alone has no cosine: its relevance is 1 if any passage shares a word with the question.
+    Lexical retrieval alone has no cosine: its relevance is 1 if any passage shares a word with the question. ``kind``
+    is what the question asks for (:mod:`rag.answering.question_kinds`), empty if it was not classified.
     """
 
     question: str
@@ -52,6 +53,7 @@ class Retrieved:
     generation: int
     notes: tuple[Note, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    kind: QuestionKind = ""
 
 
 def check_question(question: str) -> str:
