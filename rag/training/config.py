@@ -18,7 +18,8 @@ from rag.training.data.passages import NeighborSettings, PassageSettings
 
 __all__ = [
     "LoopConfig", "Pairs", "Qamr", "RankedPairs", "RankedQamr", "RankedSource", "RankedSquad", "ReaderConfig",
-    "RerankerConfig", "Source", "Squad", "TrainingConfig", "load_reranker_config", "load_training_config",
+    "RerankerConfig", "Source", "Squad", "Tables",
+    "Tales", "TrainingConfig", "load_reranker_config", "load_training_config",
 ]  # fmt: skip
 
 C = TypeVar("C", bound="_ModelConfig")
@@ -77,7 +78,27 @@ class Pairs(RankedPairs):
     passages: PassageSettings = PassageSettings()
 
 
-Source = Annotated[Squad | Qamr | Pairs, Field(discriminator="kind")]
+class Tables(SettingsModel):
+    """Look-up questions about tables: WikiTableQuestions as JSON lines. ``unanswerable`` passages lack the answer."""
+
+    kind: Literal["tables"]
+    questions: Path
+    tables: Path
+    passes: int = Field(1, ge=1)
+    share: float = Field(1.0, gt=0, le=1)
+    unanswerable: float = Field(1 / 3, ge=0, le=1)
+
+
+class Tales(SettingsModel):
+    """Questions about stories: FairytaleQA as JSON lines. ``unanswerable`` passages lack the answer."""
+
+    kind: Literal["tales"]
+    path: Path
+    share: float = Field(1.0, gt=0, le=1)
+    unanswerable: float = Field(1 / 6, ge=0, le=1)
+
+
+Source = Annotated[Squad | Qamr | Pairs | Tables | Tales, Field(discriminator="kind")]
 RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discriminator="kind")]
 
 

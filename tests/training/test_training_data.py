@@ -69,6 +69,52 @@ def test_every_source_gives_its_examples(tmp_path: Path) -> None:
     assert all(e.context[a:b].startswith("animal") for e in data.train[120:150] for a, b in e.answers)
 
 
+def write_tables(folder: Path) -> dict[str, Any]:
+    paths = folder / "questions.jsonl", folder / "tables.jsonl"
+    rows = [["Town", "River"], *([town, f"River {town[:2]}"] for town in TOWNS)]
+    questions = [{"id": t, "question": f"river of {t}?", "table": "t", "answers": [f"River {t[:2]}"]} for t in TOWNS]
+    paths[0].write_text("\n".join(map(json.dumps, questions)), encoding="utf-8")
+    paths[1].write_text(json.dumps({"table": "t", "rows": rows}), encoding="utf-8")
+    return {"kind": "tables", "questions": paths[0], "tables": paths[1]}
+
+
+def write_tales(folder: Path) -> dict[str, Any]:
+    path = folder / "tales.jsonl"
+    rows = [
+        {"id": f"{n}", "story": f"tale-{n}", "sections": [f"The hen of {town} sang. It rained in {town}."],
+         "question": f"Who sang in {town}?", "answers": ["the hen"], "explicit": "explicit"}
+        for n, town in enumerate(TOWNS)
+    ]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return {"kind": "tales", "path": path}
+
+
+def test_tables_and_stories_are_sources(tmp_path: Path) -> None:
+    dev = {"kind": "squad", "path": write_squad(tmp_path / "b.json", 6)}
+    tables, tales = write_tables(tmp_path), write_tales(tmp_path)
+    data = gathered({**tables, "passes": 2, "unanswerable": 0}, {**tales, "unanswerable": 0}, dev=dev)
+    assert len(data.train) == 16 + 8 and len(data.dev) == 6
+    assert {e.context[a:b][:6] for e in data.train[:16] for a, b in e.answers} == {"River "}
+    assert {(e.title, e.context[a:b]) for e in data.train[16:] for a, b in e.answers} == {
+        (f"Tale {n}", "The hen") for n in range(8)
+    }
+    assert len(gathered({**tables, "share": 0.5}, {**tales, "share": 0.25}, dev=dev).train) == 4 + 2
+    with pytest.raises(InputError, match="no example to watch"):
+        gathered(tables, tales)
+
+
+def test_tables_and_stories_of_evaluation_sets_are_left_out(tmp_path: Path) -> None:
+    dev = {"kind": "squad", "path": write_squad(tmp_path / "b.json", 6)}
+    sources = write_tables(tmp_path), write_tales(tmp_path)
+    asked = [f"River of {TOWNS[0]}", f"who sang in {TOWNS[1]}"]
+    paragraphs = [{"context": "x", "qas": [{"id": "1", "question": q, "answers": []} for q in asked]}]
+    never = tmp_path / "never.json"
+    never.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+    data = gathered(*sources, dev=dev, never=[never])
+    assert len(data.train) == 14
+    assert "2 examples share a question or 12 words with never.json: left out" in data.notes
+
+
 def test_a_seed_decides_every_example(tmp_path: Path) -> None:
     sources = {**write_qamr(tmp_path), "share": 0.7, "passes": 2}, {**write_pairs(tmp_path), "share": 0.7}
 

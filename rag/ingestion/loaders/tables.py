@@ -10,19 +10,29 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rag.text import one_line
 
-__all__ = ["split_tables", "table_parts"]
+__all__ = ["markdown_cell", "markdown_table", "split_tables", "table_parts"]
 
 _PART_CHARACTERS = 500
 _RULE = re.compile(r"^\s*\|(?:\s*:?-+:?\s*\|)+\s*$")
 
 
+def markdown_cell(text: str) -> str:
+    """Return the text of a cell on one line, with bars escaped."""
+    return one_line(text).replace("|", r"\|")
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose cells :func:`markdown_cell` made; short rows get empty cells."""
+    return _part(header, [_line(row, len(header)) for row in rows])
+
+
 def table_parts(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[tuple[int, int, str]]:
     """Yield each part: the numbers of its first and last row, from 0, and its Markdown."""
-    head = [_cell(text) for text in header]
+    head = [markdown_cell(text) for text in header]
     lines: list[str] = []
     first, length, number = 0, 0, -1
     for number, row in enumerate(rows):
-        line = _line([_cell(text) for text in row], len(head))
+        line = _line([markdown_cell(text) for text in row], len(head))
         if lines and length + len(line) > _PART_CHARACTERS:
             yield first, number - 1, _part(head, lines)
             lines, first = [], number
@@ -61,7 +71,3 @@ def _part(head: Sequence[str], lines: Sequence[str]) -> str:
 
 def _line(cells: Sequence[str], width: int) -> str:
     return "| " + " | ".join([*cells, *[""] * (width - len(cells))]) + " |"
-
-
-def _cell(text: str) -> str:
-    return one_line(text).replace("|", r"\|")

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pydantic import Field
 
 from rag.config.yaml_settings import SettingsModel
 from rag.training.data.corpus import Corpus, Example, Question, Span
+from rag.training.data.titles import make_title
 from rag.training.data.unanswerable import Alterer
 
 __all__ = ["NeighborSettings", "PassageSettings", "compose", "near", "negatives", "positive"]
 
 HardSentences = Sequence[Sequence[int]]
+
+_NEIGHBORHOOD = 4  # sentences before and after the passage's own that a title may come from
 
 
 class NeighborSettings(SettingsModel):
@@ -38,12 +42,14 @@ class PassageSettings(NeighborSettings):
 
     ``distracted`` passages contain one or two hard sentences. ``unanswerable`` ones contain no answer, and half of
     those are the question's own passage without its sentence. Of the rest, ``altered`` have a changed question without
-    an answer (:mod:`rag.training.data.unanswerable`).
+    an answer (:mod:`rag.training.data.unanswerable`). Of all examples, ``titles`` get a title
+    (:mod:`rag.training.data.titles`).
     """
 
     distracted: float = Field(0.3, ge=0, le=1)
     unanswerable: float = Field(0.2, ge=0, le=1)
     altered: float = Field(0.0, ge=0, le=1)
+    titles: float = Field(0.0, ge=0, le=1)
 
 
 def compose(
@@ -54,25 +60,54 @@ def compose(
     A question that was drawn as unanswerable stays answerable if it has no other passage.
     """
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    named = random.Random(seed)  # noqa: S311 - of its own, so that titles change no passage
     alterer = Alterer(corpus) if settings.altered else None
     for turn in range(passes):
         for number, (question, found) in enumerate(zip(corpus.questions, hard, strict=True)):
-            if not question.answers:
-                continue
-            identity = f"{question.id}/{turn}"
-            far = _far(corpus, question, found, settings.reach)
-            if draw.random() < settings.unanswerable:
-                context = _without_answer(corpus, question, far, settings, draw)
-                if context:
-                    yield Example(identity, question.text, context, ())
-                    continue
-            context, (start, end) = _answerable(corpus, question, far, settings, draw)
-            if alterer and draw.random() < settings.altered:
-                altered = alterer.alter(number, context[start:end], context, draw)
-                if altered:
-                    yield Example(identity, altered, context, ())
-                    continue
-            yield Example(identity, question.text, context, ((start, end),))
+            if question.answers:
+                example, center = _example(corpus, number, found, settings, alterer, draw)
+                example = replace(example, id=f"{question.id}/{turn}")
+                if named.random() < settings.titles:
+                    title = _title(corpus, question, example, center, named)
+                    example = replace(example, title=title)
+                yield example
+
+
+def _example(
+    corpus: Corpus,
+    number: int,
+    found: Sequence[int],
+    settings: PassageSettings,
+    alterer: Alterer | None,
+    draw: random.Random,
+) -> tuple[Example, int]:
+    """Return an example of a question, and the sentence that its passage is about."""
+    question = corpus.questions[number]
+    far = _far(corpus, question, found, settings.reach)
+    if draw.random() < settings.unanswerable:
+        context, center = _without_answer(corpus, question, far, settings, draw)
+        if context:
+            return Example(question.id, question.text, context, ()), center
+    context, (start, end) = _answerable(corpus, question, far, settings, draw)
+    if alterer and draw.random() < settings.altered:
+        altered = alterer.alter(number, context[start:end], context, draw)
+        if altered:
+            return Example(question.id, altered, context, ()), question.sentence
+    return Example(question.id, question.text, context, ((start, end),)), question.sentence
+
+
+def _title(corpus: Corpus, question: Question, example: Example, center: int, draw: random.Random) -> str:
+    start, end = question.answers[0]
+    answer = corpus.sentences[question.sentence][start:end]
+    first, last = max(0, center - _NEIGHBORHOOD), center + _NEIGHBORHOOD + 1
+    around = [
+        corpus.sentences[n]
+        for n in range(first, min(last, len(corpus.sentences)))
+        if corpus.paragraphs[n] == corpus.paragraphs[center]
+    ]
+    # Passages from elsewhere share fewer words with the question, so their titles take those more often.
+    topic = 0.5 if example.answers else 0.6 if center == question.sentence else 0.9
+    return make_title(question.text, answer, " ".join([example.context, *around]), draw, topic=topic)
 
 
 def positive(corpus: Corpus, question: Question, settings: NeighborSettings, draw: random.Random) -> str:
@@ -114,11 +149,14 @@ def _answerable(
 
 def _without_answer(
     corpus: Corpus, question: Question, far: Sequence[int], settings: PassageSettings, draw: random.Random
-) -> str:
-    text = _without(corpus, question, _around(corpus, question.sentence, settings.sentences, draw))
+) -> tuple[str, int]:
+    """Return a passage without the answer, "" if there is none, and the sentence that it is around."""
+    center = question.sentence
+    text = _without(corpus, question, _around(corpus, center, settings.sentences, draw))
     if far and (not text or draw.random() < 0.5):
-        text = _without(corpus, question, _around(corpus, draw.choice(far), _size(settings, draw), draw))
-    return text
+        center = draw.choice(far)
+        text = _without(corpus, question, _around(corpus, center, _size(settings, draw), draw))
+    return text, center
 
 
 def _far(corpus: Corpus, question: Question, hard: Sequence[int], reach: int) -> list[int]:

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from rag.errors import InputError
-from rag.training.config import Pairs, Qamr, RankedPairs, RankedQamr, ReaderConfig, RerankerConfig, Squad
+from rag.training.config import (
+    Pairs,
+    Qamr,
+    RankedPairs,
+    RankedQamr,
+    ReaderConfig,
+    RerankerConfig,
+    Squad,
+    Tables,
+    Tales,
+)
 from rag.training.data.corpus import Corpus, Example
 from rag.training.data.hard_negatives import Embed, hard_sentences
 from rag.training.data.overlap import without_overlap
@@ -20,6 +30,8 @@ from rag.training.data.pairs import read_pairs
 from rag.training.data.passages import compose
 from rag.training.data.qamr import read_qamr
 from rag.training.data.squad_format import read_squad
+from rag.training.data.tables import read_tables
+from rag.training.data.tales import read_tales
 
 __all__ = ["Labeller", "TrainingData", "assemble", "gather", "hold_back", "read_corpus", "sample", "with_questions"]
 
@@ -43,8 +55,8 @@ def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> Tra
     parts: list[TrainingData[Example]] = []
     for number, source in enumerate(config.train):
         seed = config.training.seed + number
-        if isinstance(source, Squad):
-            examples, notes = read_squad(source.path, strict=source.strict)
+        if isinstance(source, Squad | Tables | Tales):
+            examples, notes = _read_examples(source, seed)
             parts.append(TrainingData(tuple(sample(examples, source.share, seed)), (), notes))
             continue
         corpus = _answered(source, label, seed)
@@ -124,6 +136,17 @@ def sample(items: Sequence[T], share: float, seed: int) -> Sequence[T]:
     draw = random.Random(seed)  # noqa: S311 - a seed, not a secret
     chosen = sorted(draw.sample(range(len(items)), max(1, round(share * len(items)))))
     return [items[n] for n in chosen]
+
+
+def _read_examples(source: Squad | Tables | Tales, seed: int) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+    """Read a source whose passages are in its files, and notes about what was left out."""
+    if isinstance(source, Squad):
+        return read_squad(source.path, strict=source.strict)
+    if isinstance(source, Tales):
+        return read_tales(source.path, unanswerable=source.unanswerable, seed=seed)
+    return read_tables(
+        source.questions, source.tables, unanswerable=source.unanswerable, passes=source.passes, seed=seed
+    )
 
 
 def _answered(source: Qamr | Pairs, label: Labeller, seed: int) -> Corpus:

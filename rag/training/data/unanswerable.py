@@ -19,7 +19,7 @@ from itertools import pairwise
 from rag.evidence.antonyms import OPPOSITES
 from rag.training.data.corpus import Corpus
 
-__all__ = ["Alterer"]
+__all__ = ["FUNCTION_WORDS", "Alterer"]
 
 _NEAR = 25  # questions before and after: those of one article are adjacent
 _TRIES = 60  # drawn from the whole corpus if the neighborhood has nothing that fits
@@ -33,7 +33,7 @@ def _listed(words: str) -> frozenset[str]:
 
 
 # fmt: off
-_FUNCTION = _listed(
+FUNCTION_WORDS = _listed(
     "a an the of in on at by for to from with without into onto upon over under between among about against during "
     "through as than then and or but nor not no if when while where who whom whose which what why how that this these "
     "those there here it its it's he she they we you i his her hers their theirs our your my him them us me is are was "
@@ -152,7 +152,7 @@ class Alterer:
 
         for match in _WORD.finditer(question):
             word = match.group().casefold()
-            if word in _FUNCTION:
+            if word in FUNCTION_WORDS:
                 close()
             else:
                 if run and (
