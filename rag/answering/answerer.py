@@ -20,7 +20,8 @@ from typing import Protocol
 
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.evidence.citations import Cited, cite, cite_spans
-from rag.evidence.quotation import quotation
+from rag.evidence.quotation import quotation, whole_quotation
+from rag.evidence.rows import rows_for
 from rag.generation.base import (
     Completer,
     Completion,
@@ -35,7 +36,7 @@ from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_orde
 from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted
-from rag.types import Answer, DroppedPassage, Note, Passage, Usage
+from rag.types import Answer, DroppedPassage, Note, Passage, QuestionKind, Usage
 
 __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
 
@@ -180,8 +181,17 @@ def _without_result(
 # Extracting ------------------------------------------------------------------------------------------------------
 
 
+_WHOLE: frozenset[QuestionKind] = frozenset({"definition", "procedure", "reason", "list"})
+_CALCULATED: frozenset[QuestionKind] = frozenset({"calculation", "comparison"})
+_DOES_NOT_CALCULATE = "The extractive model does not calculate or compare."
+
+
 class ExtractingAnswerer:
-    """Answers with the sentence or table row around the span that an extractor marks in the passages."""
+    """Answers with what stands around the span that an extractor marks in the passages.
+
+    That is a sentence or a table row, and for procedures, reasons, lists and definitions the whole list or paragraph.
+    A question that asks to calculate or compare gets the rows that hold the numbers, as an abstention.
+    """
 
     def __init__(self, extractor: Extractor, settings: AnswererSettings) -> None:
         self.generator = extractor
@@ -218,12 +228,15 @@ class ExtractingAnswerer:
         outcome = _Outcome(
             retrieved, retrieved.passages, (), extraction.finish_reason, extraction.usage, extraction.notes, timings
         )
+        if retrieved.kind in _CALCULATED:
+            text = _without_calculation(retrieved)
+            return outcome.abstain("not calculated", replace(self.settings, abstention=text))
         if not extraction.text:
             return outcome.abstain(extraction.finish_reason, self.settings)
         started = time.monotonic()
         spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
         passage, start, end = spans[0]
-        quoted = quotation(passage.text, start, end)
+        quoted = (whole_quotation if retrieved.kind in _WHOLE else quotation)(passage.text, start, end)
         cited = cite_spans(quoted.text, spans, extraction.confidence)
         outcome = replace(outcome, timings={**timings, "cite": time.monotonic() - started})
         return outcome.answer(quoted.text, cited, self.settings, (quoted.start, quoted.end))
@@ -232,7 +245,17 @@ class ExtractingAnswerer:
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:
     """Return what an extractor gets for a question and its passages."""
     passages = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in retrieved.passages)
-    return ExtractionTask(" ".join(retrieved.question.split()), passages)
+    return ExtractionTask(" ".join(retrieved.question.split()), passages, retrieved.kind)
+
+
+def _without_calculation(retrieved: Retrieved) -> str:
+    """Return what is said instead of a calculation: the rows of the nearest table, one a line."""
+    found = rows_for(retrieved.question, retrieved.passages)
+    if found is None:
+        return _DOES_NOT_CALCULATE
+    passage, rows = found
+    lines = [f"{_DOES_NOT_CALCULATE} Rows of {passage.title}:", *(f"- {row}" for row in rows)]
+    return "\n".join(lines)
 
 
 class WholeAnswer:

@@ -171,6 +171,7 @@ _WHY = {
     "nothing relevant": "no passage is similar enough to the question",
     "low confidence": "its confidence is below the threshold",
     "stop": "it found none in the passages",
+    "not calculated": "it only extracts; a language model calculates (--generator vllm)",
     "unknown script": "it only reads questions in Latin script; --generator vllm reads others",
 }
 

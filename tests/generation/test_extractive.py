@@ -23,7 +23,7 @@ from rag.generation.base import Evidence, Extraction, ExtractionTask, PassageTex
 from rag.generation.extractive import SpanExtractor
 from rag.models.resolve import resolve_model
 from rag.retrieval.retriever import Retrieved
-from rag.types import Passage, Usage
+from rag.types import Passage, QuestionKind, Usage
 
 QUESTION = "Which number rings the night desk?"
 RECORD = ReaderRecord(calibration=Calibration(margin=0.5, bias=-2.0, threshold=0.4))
@@ -197,9 +197,32 @@ def passage(number: int, text: str, start: int = 0) -> Passage:
     return Passage(number, f"{number}.md", "Desk", 3, ("Desk",), start, start + len(text), text, 1.0 / number)
 
 
-def read(made: SpanExtractor, *passages: Passage, least: float = 0.4) -> Any:
+def read(made: SpanExtractor, *passages: Passage, least: float = 0.4, kind: QuestionKind = "") -> Any:
     answerer = ExtractingAnswerer(made, AnswererSettings(min_confidence=least))
-    return answerer.answer_batch([Retrieved(QUESTION, passages, 0.9, 7)])[0]
+    return answerer.answer_batch([Retrieved(QUESTION, passages, 0.9, 7, kind=kind)])[0]
+
+
+def test_the_kind_of_the_question_decides_how_much_is_quoted(tokenizer: Any) -> None:
+    steps = passage(1, "At night:\n\n1. Take the horn.\n2. Dial 288. Then wait.\n\nThe desk is shut.")
+    made = generator(tokenizer, {"288": 9.0})
+    assert read(made, steps, kind="number").text == "Dial 288."
+    whole = read(made, steps, kind="procedure")
+    assert whole.text == "At night:\n1. Take the horn.\n2. Dial 288. Then wait."
+    assert whole.text[whole.short_start : whole.short_start + 3] == whole.short == "288"
+    assert whole.citations[0].quote == "288"
+
+
+@pytest.mark.parametrize("kind", ["calculation", "comparison"])
+def test_what_must_be_calculated_gets_the_rows(kind: QuestionKind, tokenizer: Any) -> None:
+    table = passage(1, "| Desk | Number |\n| --- | --- |\n| day | 31 |\n| night | 288 |")
+    answer = read(generator(tokenizer, {"288": 9.0}), table, kind=kind)
+    assert (answer.abstained, answer.finish_reason, answer.short) == (True, "not calculated", "")
+    assert answer.text.split("\n") == [
+        "The extractive model does not calculate or compare. Rows of Desk:",
+        "- Desk: night; Number: 288",
+    ]
+    prose = read(generator(tokenizer, {"288": 9.0}), passage(1, "Dial 288."), kind=kind)
+    assert (prose.abstained, prose.text) == (True, "The extractive model does not calculate or compare.")
 
 
 def test_the_citation_is_the_span_with_its_sentence_around(tokenizer: Any) -> None:

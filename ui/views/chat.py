@@ -68,6 +68,7 @@ def absence(answer: Answer, nothing_in: NothingIn) -> str:
         "low confidence": "unsure",
         "no passage fits": "unfit",
         "unknown script": "unlearned",
+        "not calculated": "uncalculated",
     }
     return known.get(answer.finish_reason, "silent")
 
@@ -143,10 +144,12 @@ def was_rewritten(turn: Turn) -> bool:
 
 
 def no_answer(turn: Turn, t: Texts) -> list[str]:
-    """Say that there is no answer, and why: a title, then sentences. Passages that were found may still hold it."""
+    """Say that there is no answer, and why: a title, then sentences and table rows. The passages may still hold it."""
     nothing_near = turn.absence in ("irrelevant", "empty", "filtered")
     title = t("chat.unread") if turn.absence == "unlearned" else t("chat.absent" if nothing_near else "chat.no_sure")
     parts = [title, t(f"chat.{turn.absence or 'silent'}")]
+    if turn.absence == "uncalculated" and turn.answer is not None:
+        parts += turn.answer.text.split("\n")[1:]  # the rows
     if turn.filter and turn.absence not in ("unlearned", "empty"):  # these do not depend on the filter
         parts.append(t("chat.absent_filter", filter=one_line(" and ".join(turn.filter), 300)))
     return parts
