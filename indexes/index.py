@@ -20,6 +20,7 @@ from indexes.errors import SettingsMismatchError
 from indexes.fail_points import fail_point
 from indexes.lock import writer_lock
 from indexes.search.dense_faiss import FaissIndex, FaissOptions
+from indexes.search.lexical_tantivy import FIELDS_VERSION
 from indexes.store.store import Store
 from indexes.system import closed_on_error, release_memory
 from indexes.verify import Problem, check_derived, check_store
@@ -118,7 +119,7 @@ class Index:
     def _options(self, kind: str) -> dict[str, Any]:
         """Return what a derived index is built with, and is not valid without."""
         if kind == "lexical":
-            return {"languages": list(self.languages)}
+            return {"languages": list(self.languages), "fields": FIELDS_VERSION}
         built = {k: v for k, v in asdict(self.options).items() if k not in _SEARCH_ONLY}
         return {"embedder": self.store.meta("embedder"), "dimension": self.store.meta("dimension"), **built}
 
@@ -189,7 +190,7 @@ class Index:
         if deep and not problems and (wrong := signatures.count_wrong(self.store)):
             problems.append(Problem("signatures", f"{wrong} are not those of their texts", repairable=True))
         for kind in _KINDS:
-            problems += check_derived(kind, self.folder / kind, self._builder, deep=deep)
+            problems += check_derived(kind, self.folder / kind, self._builder, self._options(kind), deep=deep)
         return problems
 
     def rebuild(self, parts: Collection[str] = _KINDS) -> int:

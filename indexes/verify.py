@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -159,14 +160,16 @@ def _vector_faults(db: sqlite3.Connection, embedder: str, size: int) -> Iterator
 # Derived indexes -------------------------------------------------------------------------------------------------
 
 
-def check_derived(kind: str, root: Path, builder: Builder, *, deep: bool = False) -> list[Problem]:
+def check_derived(
+    kind: str, root: Path, builder: Builder, options: Mapping[str, Any], *, deep: bool = False
+) -> list[Problem]:
     """Check the newest published index of one kind: its checksums, and that replaying it gives the store's chunks.
 
     ``deep`` also compares what the index holds of every chunk with the store.
 
-    An index that was never published, or that is of an earlier generation or another history, is no problem: readers
-    replay, or pass it over. Nor is one that a writer replaced while it was looked at: the newest is looked at then, as
-    a reader would.
+    An index that was never published, or that is of an earlier generation, another history or other options, is no
+    problem: readers replay, or pass it over. Nor is one that a writer replaced while it was looked at: the newest is
+    looked at then, as a reader would.
     """
     message = ""
     for attempt in range(_ATTEMPTS):
@@ -174,8 +177,8 @@ def check_derived(kind: str, root: Path, builder: Builder, *, deep: bool = False
         if not folders:
             return []
         try:
-            message = _derived_fault(kind, folders[0], builder)
-            if not message and deep and _in_history(folders[0], builder.store):
+            message = _derived_fault(kind, folders[0], builder, options)
+            if not message and deep and _is_used(folders[0], builder.store, options):
                 message = _look_inside(kind, folders[0], builder)
         except (OSError, RuntimeError, ValueError) as error:  # as FAISS and tantivy call a file that is missing
             message = f"{folders[0].name}: it cannot be loaded: {' '.join(str(error).split())}"
@@ -187,14 +190,14 @@ def check_derived(kind: str, root: Path, builder: Builder, *, deep: bool = False
     return [Problem(kind, message, repairable=True)]
 
 
-def _derived_fault(kind: str, folder: Path, builder: Builder) -> str:
+def _derived_fault(kind: str, folder: Path, builder: Builder, options: Mapping[str, Any]) -> str:
     """Return what is wrong with a published folder, or nothing."""
     store = builder.store
     fault = derived.verify(folder)
     if fault is not None:
         return f"{folder.name}: {fault}"
     with store.reading():
-        if not _in_history(folder, store):
+        if not _is_used(folder, store, options):
             return ""
         changes = store.changes_since(derived.head_of(folder)[0])
         expected = store.chunk_ids()
@@ -205,13 +208,13 @@ def _derived_fault(kind: str, folder: Path, builder: Builder) -> str:
     return f"{missing} chunks are missing and {extra} do not exist"
 
 
-def _in_history(folder: Path, store: Queries) -> bool:
-    """Return whether a verified folder is of a commit of this history that can be gone on from.
+def _is_used(folder: Path, store: Queries, options: Mapping[str, Any]) -> bool:
+    """Return whether a verified folder has these options and is of a commit of this history that can be gone on from.
 
     Readers pass any other over, and the next writer removes it.
     """
     generation, commit = derived.head_of(folder)
-    return store.nonce(generation) == commit
+    return derived.options_of(folder) == options and store.nonce(generation) == commit
 
 
 def _load_ids(kind: str, folder: Path, builder: Builder) -> Int64:

@@ -31,6 +31,7 @@ __all__ = [
     "file_names",
     "head_of",
     "newest",
+    "options_of",
     "publish",
     "published_folders",
     "remove_all_but",
@@ -166,6 +167,11 @@ def head_of(folder: Path) -> tuple[int, str]:
     """Return the number and nonce of the commit that a verified folder reflects."""
     manifest = _require_manifest(folder)
     return int(manifest["generation"]), str(manifest["commit"])
+
+
+def options_of(folder: Path) -> dict[str, Any]:
+    """Return the options that a verified folder was built with."""
+    return dict(_require_manifest(folder)["options"])
 
 
 def file_names(folder: Path) -> list[str]:

@@ -1,5 +1,10 @@
 """BM25 with tantivy, stemming several languages at once.
 
+The score of a text is the sum of: BM25 of each word of the query, where function words count little
+(:mod:`indexes.search.function_words`); for each number or code of the query that the text has as a whole token
+(:mod:`indexes.search.exact_tokens`), its rarity, whatever the text's length, because a table has many numbers; and
+BM25 of each quoted phrase.
+
 Texts are cut at anything that is not a letter or digit, lower-cased, and passed through one Snowball stemmer a
 language in turn. That is sound for languages of different scripts (an English stemmer leaves Cyrillic words alone
 and the Russian one leaves Latin words alone); two languages of one script would stem each other's words, which
@@ -12,6 +17,7 @@ of a fresh build.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +25,15 @@ from typing import Any
 
 import numpy as np
 
+from indexes.search.exact_tokens import exact_tokens, quoted_phrases
+from indexes.search.function_words import FUNCTION_WORDS
 from indexes.search.protocols import NO_HITS, Hits, top_hits
 from indexes.store.rows import Int64
 
-__all__ = ["LANGUAGES", "TantivyIndex"]
+__all__ = ["FIELDS_VERSION", "LANGUAGES", "TantivyIndex"]
+
+FIELDS_VERSION = 2
+"""The version of the fields and of what is in them. An index of another version must be built again."""
 
 LANGUAGES = (
     "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "italian",
@@ -31,7 +42,10 @@ LANGUAGES = (
 
 _HEAP = 64_000_000
 _LONGEST_WORD = 200
-_ANALYZER = "stemmed"
+_ANALYZER, _WHOLE = "stemmed", "whole"
+_FUNCTION_WEIGHT = 0.1  # of a function word, where a query has other words
+_EXACT_WEIGHT = 2.0
+_MOST_PHRASES = 8
 
 
 @lru_cache(maxsize=8)
@@ -45,6 +59,13 @@ def _analyzer(languages: tuple[str, ...]) -> Any:
     return builder.build()
 
 
+@lru_cache(maxsize=1)
+def _whole_tokens() -> Any:
+    from tantivy import TextAnalyzerBuilder, Tokenizer
+
+    return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
+
+
 class TantivyIndex:
     """One tantivy index in ``folder``, created there if the folder holds none."""
 
@@ -55,11 +76,15 @@ class TantivyIndex:
         if unknown:
             raise ValueError(f"no stemmer for {', '.join(unknown)}: choose from {', '.join(LANGUAGES)}")
         self._analyzer = _analyzer(tuple(languages))
+        words = frozenset().union(*(FUNCTION_WORDS.get(language, ()) for language in languages))
+        self._function_stems = frozenset(self.terms("\n".join(words)))
         schema = tantivy.SchemaBuilder()
         schema.add_integer_field("id", indexed=True, fast=True)
-        schema.add_text_field("text", tokenizer_name=_ANALYZER, index_option="freq")
+        schema.add_text_field("text", tokenizer_name=_ANALYZER, index_option="position")
+        schema.add_text_field("exact", tokenizer_name=_WHOLE, index_option="basic")
         self._index = tantivy.Index(schema.build(), path=str(folder), reuse=True)
         self._index.register_tokenizer(_ANALYZER, self._analyzer)
+        self._index.register_tokenizer(_WHOLE, _whole_tokens())
         self._index.config_reader(reload_policy="Manual")
         self._refresh()
 
@@ -85,8 +110,8 @@ class TantivyIndex:
         return list(self._analyzer.analyze(text))
 
     def has_words(self, text: str) -> bool:
-        """Return whether anything of a text is indexed."""
-        return bool(self.terms(text))
+        """Return whether a search for a text can find anything."""
+        return bool(self.terms(text)) or bool(exact_tokens(text))
 
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, in one tantivy commit."""
@@ -97,7 +122,7 @@ class TantivyIndex:
             for chunk_id in removed.tolist():
                 writer.delete_documents_by_term("id", chunk_id)
             for chunk_id, text in zip(ids.tolist(), texts, strict=True):
-                writer.add_document(tantivy.Document(id=chunk_id, text=text))
+                writer.add_document(tantivy.Document(id=chunk_id, text=text, exact=" ".join(exact_tokens(text))))
             writer.commit()
         except BaseException:  # an interruption too leaves the index as it was
             writer.rollback()
@@ -124,16 +149,37 @@ class TantivyIndex:
             if len(found) < fetch or fetch == len(self) or found[-1][0] < found[k - 1][0]:
                 return list(found)
 
+    def _parts(self, text: str) -> list[Any]:
+        """Return the queries whose scores add up to that of a text: one a word, one a code, one a phrase."""
+        from tantivy import Query
+
+        schema, terms = self._index.schema, self.terms(text)
+        minor = frozenset[str]() if self._function_stems.issuperset(terms) else self._function_stems
+        parts = []
+        for term in terms:
+            query = Query.term_query(schema, "text", term, index_option="freq")
+            parts.append(Query.boost_query(query, _FUNCTION_WEIGHT) if term in minor else query)
+        for token in dict.fromkeys(exact_tokens(text)):
+            if having := self._searcher.doc_freq("exact", token):
+                query = Query.term_query(schema, "exact", token, index_option="basic")
+                parts.append(Query.const_score_query(query, _EXACT_WEIGHT * self._rarity(having)))
+        phrases = (self.terms(phrase) for phrase in quoted_phrases(text)[:_MOST_PHRASES])
+        parts += [Query.phrase_query(schema, "text", [*words]) for words in phrases if len(words) > 1]
+        return parts
+
+    def _rarity(self, having: int) -> float:
+        """Return BM25's idf of what ``having`` texts have, in Lucene's form; removed texts may still count."""
+        total = max(len(self), having)
+        return math.log(1 + (total - having + 0.5) / (having + 0.5))
+
     def _search_one(self, text: str, k: int, allowed: Int64 | None) -> Hits:
         from tantivy import Occur, Query
 
         schema = self._index.schema
-        terms = self._analyzer.analyze(text)
-        if not terms:
+        parts = self._parts(text)
+        if not parts:
             return NO_HITS
-        query = Query.boolean_query(
-            [(Occur.Should, Query.term_query(schema, "text", term, index_option="freq")) for term in terms]
-        )
+        query = Query.boolean_query([(Occur.Should, part) for part in parts])
         if allowed is not None:
             among = Query.const_score_query(Query.term_set_query(schema, "id", allowed.tolist()), 0.0)
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, among)])

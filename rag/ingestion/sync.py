@@ -15,13 +15,12 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from indexes import DocumentRow, FailedDocument
+from indexes import FailedDocument
 from indexes.store.store import Store
 from rag.errors import DocumentError, InputError
 from rag.ingestion.discovery import Found, SourceFile, is_upload, source_path
 from rag.ingestion.file_stamps import FileContent, read_file, same_size, stamp_of
-from rag.ingestion.loaders.text import title_from
-from rag.text import counted, one_line
+from rag.text import counted
 
 __all__ = ["DEFAULT_OPTIONS", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
 
@@ -157,8 +156,8 @@ class _Planner:
                 self._plan.to_read.append(ToRead(file, "added"))
                 continue
             moved.add(old)
-            row = self._store.document(old) if self._store else None
-            if row is not None and _same_under(row, file.source):
+            # The extension helps to choose a loader; the words of the file's and the folder's name are indexed.
+            if PurePath(old).parts[-2:] == PurePath(file.source).parts[-2:]:
                 self._plan.moves.append(Move(old, file.source))
             else:
                 self._plan.to_read.append(ToRead(file, "moved", instead_of=old))
@@ -234,17 +233,6 @@ def _content(file: SourceFile) -> FileContent | None:
         return read_file(file.path)
     except DocumentError:
         return None
-
-
-def _same_under(row: DocumentRow, new: str) -> bool:
-    """Return whether a document would be the same under another name.
-
-    The extension helps to choose a loader, and the title of a document without one, which is embedded and indexed,
-    comes from the file's name.
-    """
-    old_title, new_title = (one_line(title_from(name)) for name in (row.source, new))
-    same_suffix = PurePath(row.source).suffix.lower() == PurePath(new).suffix.lower()
-    return same_suffix and (old_title == new_title or row.title != old_title)
 
 
 def _lost(missing: list[str], gone: set[str], found: Found) -> list[str]:

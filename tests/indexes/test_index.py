@@ -251,7 +251,24 @@ def test_title_and_headings_are_searched_with_the_text(index: Index) -> None:
     put(index.store, replace(new, chunks=(chunk,)), document("b", "other text"))
     with reading(index.folder) as reader:
         assert lexical_texts(reader, "zebra") == lexical_texts(reader, "giraffe") == ["some text"]
-        assert lexical_text(reader.store.chunks([1])[1]) == "Zebra\nGiraffe\nsome text"
+        row = reader.store.chunks([1])[1]
+        assert lexical_text(row) == "Zebra\na\nGiraffe\nsome text"
+        assert lexical_text(replace(row, source="leases/unit-12.docx")).startswith("Zebra\nunit-12\nleases\nGiraffe\n")
+
+
+def test_a_lexical_index_of_other_fields_is_passed_over_and_built_again(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(index.store, document("a", "the cat sat"))
+    monkeypatch.setattr("indexes.index.FIELDS_VERSION", 1)
+    index.sync()
+    monkeypatch.undo()
+    assert index.published()["lexical"] is None
+    assert index.verify(deep=True) == []
+    with reading(index.folder) as reader:
+        assert lexical_texts(reader, "cat") == ["the cat sat"]
+    index.sync()
+    assert index.published()["lexical"] is not None
 
 
 def test_rebuilding_gives_the_same_answers(index: Index) -> None:
@@ -566,7 +583,7 @@ def test_a_derived_index_that_lacks_a_chunk_is_named(index: Index) -> None:
     vectors = np.stack([vector_of("one"), vector_of("never stored")])
     wrong = FaissIndex.build(DIMENSION, index.options, np.array([1, 9]), vectors)
     derived.remove_all_but(index.folder / "dense", None)
-    options = {"type": "any"}
+    options = index._options("dense")
     derived.publish(index.folder / "dense", str(index.store.meta("store_id")), index.store.head(), options, wrong.save)
     (problem,) = index.verify()
     assert (problem.part, problem.message) == ("dense", "1 chunks are missing and 1 do not exist")

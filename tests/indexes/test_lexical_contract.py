@@ -15,7 +15,7 @@ from indexes.search.lexical_tantivy import LANGUAGES, TantivyIndex
 from indexes.search.protocols import Hits
 
 K1, B = 1.2, 0.75
-WORDS = [f"w{n}" for n in range(40)]  # no stemmer changes them
+WORDS = [f"{a}{b}x" for a in "bcdfg" for b in "hjklmnpq"]  # no codes, and no stemmer changes them
 
 
 def bm25(texts: dict[int, str], query: str) -> dict[int, float]:
@@ -79,7 +79,7 @@ def test_a_filter_keeps_scores_and_drops_the_rest(tmp_path: Path) -> None:
     texts = some_texts(7)
     index = index_of(tmp_path, texts)
     allowed = sorted(texts)[::4]
-    query = "w1 w3 w8"
+    query = " ".join(WORDS[n] for n in (1, 3, 8))
     scores = {i: s for i, s in bm25(texts, query).items() if i in allowed}
     assert scores
     assert_agrees(index.search([query], 500, allowed=np.array(allowed))[0], scores, 500)
@@ -180,7 +180,7 @@ def test_an_index_opened_again_answers_the_same(tmp_path: Path) -> None:
     index = index_of(tmp_path, texts)
     index.apply(NONE, [], np.array(sorted(texts)[::5]))
     again = TantivyIndex(tmp_path)
-    for query in ("w1", "w2 w9", "w0 w30"):
+    for query in (WORDS[1], f"{WORDS[2]} {WORDS[9]}", f"{WORDS[0]} {WORDS[30]}"):
         ours, theirs = (i.search([query], 50)[0] for i in (index, again))
         assert ours.ids.tolist() == theirs.ids.tolist() != []
         assert ours.scores.tolist() == theirs.scores.tolist()
@@ -255,3 +255,46 @@ def test_any_text_can_be_indexed(tmp_path: Path, text: str) -> None:
     assert index.ids().tolist() == [1, 2]
     assert found(index, "plain") == [2]
     assert found(index, "cat") == ([1] if "cat" in text else [])
+
+
+# What counts in a query ---------------------------------------------------------------------------------------
+
+
+def test_words_of_the_question_count_more_than_function_words(tmp_path: Path) -> None:
+    texts = {1: "what is it and where is it, and why", 2: "the pump stands in the cellar of the pump house"}
+    index = index_of(tmp_path, texts)
+    assert found(index, "what is it, and where is the pump") == [2, 1]
+    assert index.search(["what"], 1)[0].scores[0] > index.search(["what of a pipe"], 1)[0].scores[0], "alone, in full"
+
+
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [
+        ("TW-2025-0119", "TW-2025-0119"), ("FL-40", "(FL-40),"), ("uploads.max_size", "`uploads.max_size`"),
+        ("§ 3.2", "§3.2"), ("1,250", "1250"), ("1250", "1 250"), ("14:30", "at 14:30."),
+        ("a@b.example", "<a@b.example>"),
+    ],
+)  # fmt: skip
+def test_a_code_is_found_before_its_parts(tmp_path: Path, code: str, written: str) -> None:
+    parts = "tw 2025 0119 fl 40 uploads max size 3 2 250 14 30 1 a b example " * 3
+    texts = dict.fromkeys(range(1, 9), parts) | {
+        9: f"another line {written} among words " + "and a row of figures " * 9
+    }
+    assert found(index_of(tmp_path, texts), f"price of {code}")[0] == 9
+
+
+def test_a_code_counts_as_much_in_a_long_table_as_in_a_short_line(tmp_path: Path) -> None:
+    table = " ".join(f"| K-{n} | {n}.50 |" for n in range(300))
+    index = index_of(tmp_path, {1: f"{table} | K-777 |", 2: "about K-900 and other things", 3: "K 777"})
+    assert found(index, "K-777")[0] == 1
+
+
+def test_a_quoted_phrase_counts_as_a_phrase(tmp_path: Path) -> None:
+    texts = {
+        1: "term of notice, notice period, period term",
+        2: "a longer text about the notice period and nothing else",
+    }
+    index = index_of(tmp_path, {**texts, 3: "срок аренды помещения", 4: "аренды аренды срок"})
+    assert found(index, 'What is "the notice period"?')[0] == 2
+    assert found(index, "Что значит «срок аренды»?")[0] == 3
+    assert found(index, 'an unclosed "notice period'), "an odd quotation mark is no error"

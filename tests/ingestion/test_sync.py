@@ -77,25 +77,26 @@ def prune(
 
 def test_a_moved_file_is_renamed_without_parsing_or_embedding(synced: Project) -> None:
     before = rows(synced)
-    (synced.folder / "a").rename(synced.folder / "c")
+    (synced.folder / "c").mkdir()
+    (synced.folder / "a").rename(synced.folder / "c" / "a")
     made = plan(synced)
-    assert [(move.old, move.new) for move in made.moves] == [("a/fog.md", "c/fog.md"), ("a/soup.txt", "c/soup.txt")]
+    assert [(move.old, move.new) for move in made.moves] == [("a/fog.md", "c/a/fog.md"), ("a/soup.txt", "c/a/soup.txt")]
     assert made.to_read == []
     with synced.index.writing("test"):
         report = carry_out_without_reading(synced.index, made, find_sources([synced.folder], synced.folder))
     assert (report.moved, report.unchanged, report.failed) == (2, 1, 0)
-    assert rows(synced) == {key.replace("a/", "c/"): ids for key, ids in before.items()}
+    assert rows(synced) == {key.replace("a/", "c/a/"): ids for key, ids in before.items()}
     assert synced.index.verify(deep=True) == []
     assert plan(synced).unchanged == 3
 
 
-def test_a_moved_file_that_was_called_after_its_name_is_read_under_the_new_one(synced: Project, tmp_path: Path) -> None:
+def test_a_renamed_file_is_read_under_its_new_name(synced: Project, tmp_path: Path) -> None:
     (synced.folder / "a" / "soup.txt").rename(synced.folder / "a" / "stew.txt")
     (synced.folder / "a" / "fog.md").rename(synced.folder / "a" / "mist.md")
     embedder = CountingEmbedder()
     report = synced.ingest(embedder=embedder)
     assert (report.added, report.changed, report.moved, report.removed) == (0, 0, 2, 0)
-    assert embedder.texts == ["stew\nLentil soup is served on Mondays."]
+    assert sorted(text.partition("\n")[0] for text in embedder.texts) == ["Fog sensor (mist)", "stew"]
     fresh = Project(tmp_path / "fresh").write(
         {"a/mist.md": FILES["a/fog.md"], "a/stew.txt": FILES["a/soup.txt"], "b/net.md": FILES["b/net.md"]}
     )
@@ -126,14 +127,14 @@ def test_two_files_that_swap_names_are_changed(synced: Project) -> None:
     a.write_bytes(two)
     b.write_bytes(one)
     report = synced.ingest()
-    assert (report.changed, report.moved, report.embedded) == (2, 0, 0)
+    assert (report.changed, report.moved, report.embedded) == (2, 0, 2), "a file's name is embedded with its text"
 
 
 def test_a_file_that_moved_and_another_copy_of_it_are_a_move_and_an_addition(synced: Project) -> None:
     shutil.copy(synced.folder / "b" / "net.md", synced.folder / "b" / "other.md")
     (synced.folder / "b" / "net.md").rename(synced.folder / "net.md")
     report = synced.ingest()
-    assert (report.added, report.moved, report.embedded) == (1, 1, 0)
+    assert (report.added, report.moved, report.embedded) == (1, 1, 1)
     assert set(synced.states()) == {"a/fog.md", "a/soup.txt", "net.md", "b/other.md"}
 
 
@@ -389,7 +390,8 @@ def test_the_parser_is_called_lazily(project: Project) -> None:
 
 
 def test_interrupted_renaming_is_finished_by_the_next_run(synced: Project) -> None:
-    (synced.folder / "a").rename(synced.folder / "c")
+    (synced.folder / "c").mkdir()
+    (synced.folder / "a").rename(synced.folder / "c" / "a")
     made = plan(synced)
     synced.index.store.commit(moves=[(move.old, move.new) for move in made.moves])  # and killed before the sync
     report = synced.ingest()
