@@ -22,7 +22,10 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSettings:
-    """Which model to load and how it reads. A prefix is put before each text of its kind."""
+    """Which model to load and how it reads. A prefix is put before each text of its kind.
+
+    ``latin_only``: it learned from texts in Latin script, so that its vectors of other scripts mean nothing.
+    """
 
     model: str
     revision: str | None = None
@@ -31,6 +34,7 @@ class EmbedderSettings:
     batch_size: int = 32
     query_prefix: str = ""
     passage_prefix: str = ""
+    latin_only: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +62,10 @@ class Embedder(Protocol):
     @property
     def max_tokens(self) -> int:
         """The most tokens it reads of one text, special tokens included."""
+
+    @property
+    def latin_only(self) -> bool:
+        """Whether its vectors mean something for texts in Latin script only."""
 
     @property
     def work(self) -> EmbeddingWork:

@@ -35,6 +35,7 @@ class CachedEmbedder:
         self.fingerprint = embedder.fingerprint
         self.dimension = embedder.dimension
         self.max_tokens = embedder.max_tokens
+        self.latin_only = embedder.latin_only
         self.embedded = 0
 
     @property

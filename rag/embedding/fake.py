@@ -20,6 +20,7 @@ class FakeEmbedder:
     fingerprint = "fake:1"
     dimension = 64
     max_tokens = 256
+    latin_only = False
 
     @cached_property
     def work(self) -> EmbeddingWork:

@@ -68,6 +68,7 @@ class OpenVinoEmbedder:
         record = json.loads(self._record)
         self.dimension = int(record["dimension"])
         self.max_tokens = int(record["max_tokens"])
+        self.latin_only = settings.latin_only
         self.fingerprint = fingerprint(settings, local.fingerprint)
         self._padding = int(record["padding"])
         self._settings = settings

@@ -47,6 +47,7 @@ class SentenceTransformerEmbedder:
             )
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
+        self.latin_only = settings.latin_only
         self.fingerprint = fingerprint(settings, local.fingerprint)
         self._counter = TokenCounter(untruncated(self._model.tokenizer.backend_tokenizer))
         self._pool: Any = None

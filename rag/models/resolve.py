@@ -33,6 +33,7 @@ from rag.models.quiet import quiet_libraries
 
 __all__ = [
     "BUNDLED",
+    "LATIN_ONLY",
     "LocalModel",
     "bundled_problem",
     "cache_folder",
@@ -44,6 +45,9 @@ __all__ = [
 ]
 
 BUNDLED = ("bundled:minilm", "bundled:smollm2", "bundled:reader")
+
+LATIN_ONLY = frozenset({"bundled:minilm"})
+"""The bundled embedders that learned from English alone and cannot read other scripts."""
 
 # The weights are byte for byte sentence-transformers/all-MiniLM-L6-v2, revision 1110a243.
 MINILM_SUMS = {

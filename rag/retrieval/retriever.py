@@ -21,6 +21,7 @@ from indexes.search.protocols import NO_HITS, Hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
+from rag.extractive_qa.record import is_latin
 from rag.extractive_qa.windows import Pair
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
@@ -144,6 +145,7 @@ class Retriever:
         nothing = self._nothing_to_search(only, allowed, [*dense, *lexical])
         results = []
         for question, hits, words, notes in zip(questions, dense, lexical, self._notes(questions), strict=True):
+            hits = hits if self._can_read(question) or not len(words) else NO_HITS
             passages = self._fuse(hits, words, max(k, self._reranked), depth)
             relevance = self._relevance(hits, words)
             results.append(Retrieved(question, passages, relevance, snapshot.generation, (*notes, *nothing)))
@@ -156,8 +158,12 @@ class Retriever:
             result.timings.update((stage, seconds / len(questions)) for stage, seconds in share.items())
         return results
 
+    def _can_read(self, question: str) -> bool:
+        """Return whether the embedder can read the question: else its words alone decide, if they find anything."""
+        return not self._embedder.latin_only or is_latin(question)
+
     def _relevance(self, dense: Hits, lexical: Hits) -> float:
-        if self._fusion.uses_dense:
+        if self._fusion.uses_dense and (len(dense) or not len(lexical)):
             return float(max(dense.scores[:1], default=0.0))
         return float(len(lexical.ids) > 0)  # BM25 scores have no scale
 
@@ -185,7 +191,8 @@ class Retriever:
         # A BM25 list that was not cut off names every text that shares a word: the other texts score 0.
         complete = self._fusion.zero_if_absent and len(lexical.ids) < depth
         fusible = np.nan_to_num(lexical_scores, nan=0.0) if complete else lexical_scores
-        scores = self._fusion.fuse(dense_scores, fusible, self._weights)
+        weights = self._weights if len(dense) else replace(self._weights, dense_weight=0.0)
+        scores = self._fusion.fuse(dense_scores, fusible, weights)
         order = np.lexsort((ids, -scores))
         dense_ranks, lexical_ranks = ranks(dense_scores), ranks(lexical_scores)
         unique, looked_at = _Unique(self.settings.collapse_duplicates), len(ids)

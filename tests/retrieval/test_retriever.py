@@ -150,7 +150,7 @@ def test_a_dummy_reranker_needs_only_a_row_in_the_table(fog: Project, monkeypatc
         weight = 100.0
 
         def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-            return [-float(len(passage)) for _, passage in pairs]
+            return [-float(len(pair.passage)) for pair in pairs]
 
     monkeypatch.setitem(RERANKERS, "shortest", lambda retrieval, reader: Shortest())
     found = fog.retriever("retrieval.rerank=shortest").retrieve("fog sensor").passages
@@ -193,6 +193,37 @@ def test_a_chunk_deleted_between_search_and_reading_is_passed_over(many: Project
     first, second, third, *_ = sources(many, question, k=3)
     retriever = many.retriever(embedder=_Deleting(many, first))
     assert [p.source for p in retriever.retrieve(question, k=2).passages] == [second, third]
+
+
+# Scripts ------------------------------------------------------------------------------------------------------
+
+
+class _LatinOnly(FakeEmbedder):
+    """Cannot read Cyrillic: all such questions are nearest to the canteen."""
+
+    latin_only = True
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32:
+        return super().embed_queries([text if text.isascii() else "lentil soup on mondays" for text in texts])
+
+
+def test_a_question_that_the_embedder_cannot_read_is_searched_for_by_its_words(fog: Project) -> None:
+    found = fog.retriever(embedder=_LatinOnly()).retrieve("Какой высоты мачта?", k=3)
+    assert [p.source for p in found.passages] == ["ru/mast.txt"]
+    assert (found.passages[0].dense, found.relevance) == (None, 1.0)
+    both = fog.retriever(embedder=FakeEmbedder()).retrieve("Какой высоты мачта?", k=3)
+    assert len(both.passages) == 3, "any other embedder's candidates count"
+
+
+def test_without_a_word_in_common_the_nearest_passages_are_better_than_none(fog: Project) -> None:
+    found = fog.retriever(embedder=_LatinOnly()).retrieve("雾有多重", k=1)
+    assert [p.source for p in found.passages] == ["canteen.txt"]
+    assert found.passages[0].dense is not None
+
+
+def test_a_question_in_latin_script_uses_both_rankings(fog: Project) -> None:
+    found = fog.retriever(embedder=_LatinOnly()).retrieve("fog sensor", k=1)
+    assert found.passages[0].dense is not None
 
 
 # Questions --------------------------------------------------------------------------------------------------
