@@ -7,7 +7,7 @@ is imported inside the functions, so that an ingestion does not pay for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,8 +21,8 @@ from rag.embedding.fake import FakeEmbedder
 from rag.embedding.sentence_transformers import SentenceTransformerEmbedder
 from rag.errors import InputError, MissingPackageError, ModelError, UsageError
 from rag.generation.registry import GENERATORS, GeneratorSettings
-from rag.ingestion.chunker import Chunker, ChunkerSettings
-from rag.models.resolve import resolve_model
+from rag.ingestion.chunker import CHUNKING_RULES, Chunker, ChunkerSettings
+from rag.models.resolve import LATIN_ONLY, resolve_model
 from rag.retrieval.rerankers import RERANKERS
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ __all__ = [
     "open_or_create",
     "open_to_reembed",
     "open_unless_other",
+    "query_settings",
     "through_graph",
 ]
 
@@ -89,7 +90,9 @@ def make_embedder(config: Config) -> Embedder:
 
 
 def _embedder_settings(config: Config) -> EmbedderSettings:
-    return EmbedderSettings(**config.embedding.model_dump(exclude={"engine"}))
+    part = config.embedding
+    latin_only = part.model in LATIN_ONLY if part.latin_only is None else part.latin_only
+    return EmbedderSettings(**part.model_dump(exclude={"engine", "latin_only"}), latin_only=latin_only)
 
 
 def through_graph(config: Config) -> bool:
@@ -159,6 +162,16 @@ def index_settings(config: Config, embedder: Embedder) -> dict[str, Any]:
     return _settings(config, embedder.fingerprint, embedder.dimension)
 
 
+def query_settings(config: Config, embedder: Embedder, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that searching an index requires of those that it ``recorded``.
+
+    An index whose chunks were made by an older version's rules can be searched, but not added to.
+    """
+    settings = index_settings(config, embedder)
+    old = recorded.get("chunking.rules") != CHUNKING_RULES
+    return settings | {name: recorded.get(name) for name in ("chunking.rules", "chunking.pack") if old}
+
+
 def _settings(config: Config, fingerprint: str, dimension: object) -> dict[str, Any]:
     return {
         "embedding.model": config.embedding.model,
@@ -169,6 +182,8 @@ def _settings(config: Config, fingerprint: str, dimension: object) -> dict[str, 
         "embedding.passage_prefix": config.embedding.passage_prefix,
         "chunking.size": config.chunking.size,
         "chunking.overlap": config.chunking.overlap,
+        "chunking.pack": config.chunking.pack,
+        "chunking.rules": CHUNKING_RULES,
         "chunking.embed_headings": config.chunking.embed_headings,
     }
 
@@ -178,7 +193,9 @@ def open_index(folder: Path, config: Config, embedder: Embedder | None = None, *
 
     Raises :class:`~rag.errors.UsageError` where the dense index that is asked for cannot hold its vectors.
     """
-    settings = None if embedder is None else index_settings(config, embedder)
+    settings = None
+    if embedder is not None:
+        settings = index_settings(config, embedder) if write else query_settings(config, embedder, made_with(folder))
     return _open(folder, config, settings, write=write)
 
 

@@ -276,7 +276,7 @@ class KnowledgeBase:
     @property
     def retriever(self) -> Retriever:
         """The retriever over this index; it opens the index and loads the embedder when it is first used."""
-        from rag.factory import index_settings, make_retriever
+        from rag.factory import make_retriever, query_settings
 
         with self._lock:
             self._require_open()
@@ -285,7 +285,7 @@ class KnowledgeBase:
                     self._index, config = None, self.config.config
                     embedder, reranker = self.models.embedder(config), self.models.reranker(config)
                     with storage_errors():
-                        index.require(index_settings(config, embedder))
+                        index.require(query_settings(config, embedder, index.store.settings))
                         retriever = make_retriever(index, config, embedder, reranker=reranker)
                         with closed_on_error(retriever.reader) as reader:
                             reader.snapshot()

@@ -46,6 +46,8 @@ class EmbeddingConfig(SettingsModel):
     """Text put before each question, as some models need."""
     passage_prefix: str = ""
     """Text put before each passage, as some models need."""
+    latin_only: bool | None = None
+    """Questions in other scripts are searched for by their words alone; null is true for `bundled:minilm`."""
 
 
 class ParsingConfig(SettingsModel):
@@ -70,8 +72,10 @@ class ChunkingConfig(SettingsModel):
     """Most tokens in a chunk."""
     overlap: int = Field(32, ge=0)
     """Tokens that neighboring chunks share."""
+    pack: int = Field(150, ge=0)
+    """Merge small neighboring sections up to this many tokens; 0 merges none."""
     embed_headings: bool = True
-    """Embed the title and headings together with the text."""
+    """Embed title, words of the file's name, and headings together with the text."""
 
 
 def _yaml_off(value: object) -> object:
@@ -143,7 +147,7 @@ class RetrievalConfig(SettingsModel):
     """How many candidates each index returns before fusion."""
     fusion: Annotated[str, _one_of(FUSIONS)] = "zscore"
     """How dense and lexical scores become one."""
-    dense_weight: float = Field(0.5, ge=0, le=1)
+    dense_weight: float = Field(0.45, ge=0, le=1)
     """Weight of the dense scores; the lexical ones have the rest."""
     rrf_k: int = Field(60, ge=1)
     """The constant of reciprocal rank fusion."""

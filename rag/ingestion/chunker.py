@@ -3,9 +3,11 @@
 langchain-text-splitters chooses where to split. It returns pieces that lose nothing and do not overlap, so their
 offsets are running sums. (Its own ``add_start_index`` searches for the text of each chunk; with sizes in tokens it
 starts too late to find a repeated or overlapping one.) Overlaps are added here, by moving the start of a chunk back to
-an earlier word. Source code is split where langchain knows that definitions of its language begin.
+an earlier word or, in a table, an earlier row. Source code is split where langchain knows that definitions of its
+language begin. Small sections are packed first (:mod:`rag.ingestion.packing`).
 
-A chunk together with its context line (title and headings) never exceeds what the embedder reads.
+A chunk that begins in the middle of a table has its column names as its last heading. A chunk together with its context
+line (title, words of the file's name, and headings) never exceeds what the embedder reads.
 """
 
 from __future__ import annotations
@@ -13,17 +15,23 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from indexes import NewChunk, Section
 from rag.embedding.base import Embedder
 from rag.ingestion.loaders.formats import language_of
+from rag.ingestion.packing import pack_sections
+from rag.ingestion.table_spans import TableSpan, row_start, table_at, tables_in
+from rag.text import context_line
 from rag.types import Document
 
-__all__ = ["Chunker", "ChunkerSettings", "EmbeddedText"]
+__all__ = ["CHUNKING_RULES", "Chunker", "ChunkerSettings", "EmbeddedText"]
+
+CHUNKING_RULES = 2
+"""The version of how texts are chunked and of what is embedded; an index records it. Version 1 recorded none."""
 
 # Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
 _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
@@ -37,10 +45,15 @@ _STRETCH = 20_000  # characters that the tokenizer reads at once
 
 @dataclass(frozen=True, slots=True)
 class ChunkerSettings:
-    """``size`` and ``overlap`` are in tokens, special tokens excluded. ``embed_headings`` embeds a context line too."""
+    """Sizes are in tokens, special tokens excluded. ``embed_headings`` embeds a context line too.
+
+    ``size`` is the most in a chunk, ``overlap`` what neighbors share, ``pack`` the most to which small sections are
+    merged; 0 merges none.
+    """
 
     size: int = 200
     overlap: int = 32
+    pack: int = 150
     embed_headings: bool = True
 
 
@@ -88,31 +101,45 @@ class Chunker:
         """
         chunks = []
         language = language_of(document.media_type)
-        for section in document.sections:
-            context = self._context(document, section)
-            room = self._embedder.max_tokens - self._special - (self._count(context + "\n") if context else 0)
-            for start, end in self._section_spans(document.text, section, min(self._settings.size, room), language):
+        for section in self._sections(document):
+            tables = tables_in(document.text, section.start, section.end)
+            room = self._room(document, section, tables)
+            for start, end in self._section_spans(document.text, section, tables, room, language):
                 text = document.text[start:end]
-                key = hashlib.sha256(str(EmbeddedText(context, text)).encode()).digest()
-                chunks.append(NewChunk(start, end, text, key, section.page, section.headings))
+                table = table_at(tables, start)
+                headings = (*section.headings, table.columns) if table and table.columns else section.headings
+                key = hashlib.sha256(str(EmbeddedText(self._context(document, headings), text)).encode()).digest()
+                chunks.append(NewChunk(start, end, text, key, section.page, headings))
         return tuple(chunks)
 
     def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
         """Return what the embedder reads of each chunk; ``vector_key`` is its SHA-256."""
-        contexts = {section.headings: self._context(document, section) for section in document.sections}
+        contexts = {headings: self._context(document, headings) for headings in {chunk.headings for chunk in chunks}}
         return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
 
-    def _context(self, document: Document, section: Section) -> str:
-        """Return the line that is embedded before a chunk's text: the section's heading path, or the title.
+    def _sections(self, document: Document) -> Iterable[Section]:
+        """Return the document's sections, small ones packed."""
+        most = min(self._settings.pack, self._settings.size)
+        return pack_sections(document.text, document.sections, self._count, most) if most else document.sections
 
-        Its least specific parts are left out if it would leave too little room for the text.
+    def _room(self, document: Document, section: Section, tables: Sequence[TableSpan]) -> int:
+        """Return the most tokens of a chunk of this section, whichever context line it gets."""
+        paths = {section.headings, *((*section.headings, table.columns) for table in tables if table.columns)}
+        contexts = filter(None, (self._context(document, path) for path in paths))
+        longest = max((self._count(context + "\n") for context in contexts), default=0)
+        return min(self._settings.size, self._embedder.max_tokens - self._special - longest)
+
+    def _context(self, document: Document, headings: tuple[str, ...]) -> str:
+        """Return the line that is embedded before a chunk's text.
+
+        If it would leave too little room for the text, its headings are left out from the left, then its title.
         """
         if not self._settings.embed_headings:
             return ""
         most = int(self._embedder.max_tokens * _LONGEST_CONTEXT)
-        parts = _HEADING_SEPARATOR.join(section.headings or (document.title,)).split(_HEADING_SEPARATOR)
+        parts = context_line(document.source, document.title, headings).split(_HEADING_SEPARATOR)
         while parts and self._count(_HEADING_SEPARATOR.join(parts)) > most:
-            parts.pop(0)
+            parts.pop(1 if len(parts) > 2 else 0)
         return _HEADING_SEPARATOR.join(parts)
 
     def _count(self, text: str) -> int:
@@ -139,7 +166,9 @@ class Chunker:
         # At least one: the splitter loses pieces of no length, such as characters that the tokenizer ignores.
         return max(tokens - self._special, 1)
 
-    def _section_spans(self, text: str, section: Section, room: int, language: str | None) -> list[tuple[int, int]]:
+    def _section_spans(
+        self, text: str, section: Section, tables: Sequence[TableSpan], room: int, language: str | None
+    ) -> list[tuple[int, int]]:
         """Return the spans of a section, in characters of the whole text.
 
         If the section is split, its heading line is left out: its words are in every chunk's heading path.
@@ -147,9 +176,11 @@ class Chunker:
         begin, body = section.start, text[section.start : section.end]
         if self._count(body) > room:
             begin += _heading_length(body, section.headings)
-        return [(begin + start, begin + end) for start, end in self._spans(text[begin : section.end], room, language)]
+        inside = [replace(t, start=t.start - begin, rows=t.rows - begin, end=t.end - begin) for t in tables]
+        spans = self._spans(text[begin : section.end], inside, room, language)
+        return [(begin + start, begin + end) for start, end in spans]
 
-    def _spans(self, text: str, room: int, language: str | None) -> list[tuple[int, int]]:
+    def _spans(self, text: str, tables: Sequence[TableSpan], room: int, language: str | None) -> list[tuple[int, int]]:
         """Return spans of at most ``room`` tokens that cover every character of ``text`` except white space."""
         if self._count(text) <= room:
             whole = _trim(text, 0, len(text))
@@ -163,7 +194,7 @@ class Chunker:
             if span:
                 spans.append(span)
         return [
-            (self._earlier_start(text, spans[n - 1][0], start, end, overlap, room) if n else start, end)
+            (self._earlier_start(text, tables, spans[n - 1][0], (start, end), overlap, room) if n else start, end)
             for n, (start, end) in enumerate(spans)
         ]
 
@@ -192,8 +223,14 @@ class Chunker:
         middle = len(piece) // 2
         return [*self._halve(piece[:middle], room), *self._halve(piece[middle:], room)]
 
-    def _earlier_start(self, text: str, previous: int, start: int, end: int, overlap: int, room: int) -> int:
-        """Move a chunk's start back to the earliest word start that adds at most ``overlap`` tokens."""
+    def _earlier_start(
+        self, text: str, tables: Sequence[TableSpan], previous: int, span: tuple[int, int], overlap: int, room: int
+    ) -> int:
+        """Move a chunk's start back to the earliest word start that adds at most ``overlap`` tokens.
+
+        In a table it is the start of a row.
+        """
+        start, end = span
         if not overlap:
             return start
         best, tokens = start, 0
@@ -203,6 +240,7 @@ class Chunker:
             if tokens > overlap:
                 break
             best = word.start()
+        best = row_start(text, tables, best, start)
         return best if self._count(text[best:end]) <= room else start
 
 

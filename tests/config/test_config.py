@@ -324,7 +324,8 @@ def test_the_tree_is_frozen() -> None:
 
 
 OTHER: dict[str, str] = {
-    "embedding.dtype": "float16", "embedding.engine": "torch", "retrieval.min_relevance": "0.2",
+    "embedding.dtype": "float16", "embedding.engine": "torch",
+    "embedding.latin_only": "true", "retrieval.min_relevance": "0.2",
     "index.dense.type": "hnsw", "index.dense.sq_bits": "4",
     "index.dense.gpu": "replicate", "index.languages": "[english]", "retrieval.fusion": "rrf",
     "retrieval.rerank": "reader", "retrieval.collapse_duplicates": "near",

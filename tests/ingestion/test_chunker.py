@@ -203,21 +203,63 @@ def test_what_a_dropped_heading_line_holds_beside_its_words_is_not_lost() -> Non
     assert "Ada Brill" in " ".join(map(str, chunker.embedded_texts(document, chunker.chunk(document))))
 
 
-def test_the_context_line_is_the_heading_path_or_the_title() -> None:
-    chunker = Chunker(FakeEmbedder())
-    deep = markdown_document("# A\n\na\n\n## B\n\nb\n", "a.md", "text/markdown")
-    assert str(chunker.embedded_texts(deep, chunker.chunk(deep))[1]) == "A > B\n## B\n\nb"
+def test_the_context_line_is_title_file_words_and_headings() -> None:
+    chunker = Chunker(FakeEmbedder(), ChunkerSettings(pack=0))
+    deep = markdown_document("# A\n\na\n\n## B\n\nb\n", "lease-2023.md", "text/markdown")
+    assert str(chunker.embedded_texts(deep, chunker.chunk(deep))[1]) == "A (lease 2023) > B\n## B\n\nb"
     flat = plain("just text", title="Price list")
-    assert list(map(str, chunker.embedded_texts(flat, chunker.chunk(flat)))) == ["Price list\njust text"]
+    assert list(map(str, chunker.embedded_texts(flat, chunker.chunk(flat)))) == ["Price list (notes)\njust text"]
     bare = Chunker(FakeEmbedder(), ChunkerSettings(embed_headings=False))
     assert list(map(str, bare.embedded_texts(flat, bare.chunk(flat)))) == ["just text"]
 
 
 def test_a_context_that_would_crowd_out_the_text_loses_its_least_specific_part() -> None:
-    text = f"# {'far ' * 80}\n\nx\n\n## near\n\ntext\n"
+    headings = ("雾" * 60, "near")
+    document = Document("a.md", "text/markdown", "a", "text", (Section(0, 4, None, headings),))
+    texts = Chunker(_Signs()).embedded_texts(document, Chunker(_Signs()).chunk(document))
+    assert [str(text) for text in texts] == ["a > near\ntext"]
+
+
+class _Signs(FakeEmbedder):
+    """Counts characters."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) + 2 for text in texts]
+
+
+# Tables ---------------------------------------------------------------------------------------------------------
+
+HEADER = "| Code | Vessel | Flag |\n| --- | --- | --- |\n"
+LONG_TABLE = HEADER + "\n".join(f"| C-{n} | Aurelia Star {n} | Norway |" for n in range(40))
+
+
+def test_a_chunk_in_the_middle_of_a_table_begins_with_a_row_and_knows_its_columns() -> None:
+    fake = FakeEmbedder()
+    text = f"# Calls\n\nAll calls.\n\n{LONG_TABLE}\n\nThe end of the list, and {'more ' * 30}."
     document = markdown_document(text, "a.md", "text/markdown")
-    chunker = Chunker(FakeEmbedder())
-    assert str(chunker.embedded_texts(document, chunker.chunk(document))[-1]) == "near\n## near\n\ntext"
+    chunker = Chunker(fake, ChunkerSettings(size=64, overlap=20))
+    assert_sound(document, fake, chunker, overlap=20)
+    chunks = chunker.chunk(document)
+    inside = [chunk for chunk in chunks if chunk.text.startswith("| C-")]
+    assert len(inside) > 5
+    assert {chunk.headings for chunk in inside} == {("Calls", "Code | Vessel | Flag")}
+    assert all(line.count("|") == 4 for chunk in inside for line in chunk.text.splitlines() if line.startswith("|"))
+    assert any(after.start < before.end for before, after in pairwise(inside)), "whole rows overlap"
+    assert {chunk.headings for chunk in chunks if chunk not in inside} == {("Calls",)}
+    contexts = {text.context for text in chunker.embedded_texts(document, inside)}
+    assert contexts == {"Calls > Code | Vessel | Flag"}
+
+
+def test_a_table_that_fits_keeps_its_headings() -> None:
+    document = plain(HEADER + "| C-1 | Star | Malta |")
+    assert [chunk.headings for chunk in Chunker(FakeEmbedder()).chunk(document)] == [()]
+
+
+@given(st.integers(0, 12), st.integers(1, 60), st.sampled_from(SIZES))
+def test_any_table_is_split_soundly(before: int, rows: int, sizes: tuple[int, int]) -> None:
+    text = "fog " * before + "\n\n" + HEADER + "\n".join(f"| {n} | {'Star ' * (n % 9)}| \\| |" for n in range(rows))
+    fake = FakeEmbedder()
+    assert_sound(plain(text), fake, Chunker(fake, ChunkerSettings(size=sizes[0], overlap=sizes[1])), overlap=sizes[1])
 
 
 def test_a_size_that_the_embedder_cannot_read_is_refused(embedder: Embedder) -> None:

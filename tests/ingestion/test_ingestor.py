@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from rag_project import FOG, CountingEmbedder, Project
 
-from indexes import NewChunk
+from indexes import NewChunk, SettingsMismatchError
 from rag.config import load_config
 from rag.embedding.base import Float32
 from rag.embedding.fake import FakeEmbedder
 from rag.errors import InputError
-from rag.factory import index_settings, make_chunker, open_index
+from rag.factory import index_settings, make_chunker, open_index, open_unless_other
 from rag.ingestion.chunker import Chunker
 from rag.ingestion.file_stamps import FileContent
 from rag.ingestion.ingestor import Ingestor, Job, ParseAll, Parsed, parse_here
@@ -462,6 +462,24 @@ def reembedded(project: Project, *assignments: str) -> tuple[Project, IngestRepo
     project.config = config
     project._index = open_index(project.folder / ".rag", config, embedder, write=True)
     return project, report
+
+
+def test_an_index_of_older_chunking_rules_is_searched_but_not_added_to(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fog = project.write(FOG)
+    settings = index_settings(fog.config, FakeEmbedder())
+    old = {name: value for name, value in settings.items() if name not in ("chunking.pack", "chunking.rules")}
+    monkeypatch.setattr("rag.factory._settings", lambda *_: old)
+    fog.ingest()
+    monkeypatch.undo()
+    with fog.knowledge_base() as knowledge_base:
+        assert "Lentil" in knowledge_base.search("lentil soup")[0].text
+    with pytest.raises(SettingsMismatchError, match=r"chunking\.rules is None there and 2 here"):
+        open_index(fog.folder / ".rag", fog.config, FakeEmbedder(), write=True)
+    assert open_unless_other(fog.folder / ".rag", fog.config) is None
+    changed, _ = reembedded(fog)
+    assert changed.index.store.settings["chunking.rules"] == 2
 
 
 def test_reembedding_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -> None:
