@@ -31,7 +31,7 @@ from benchmarks.squad import WORK, load_questions
 from rag.answering.answerer import WritingAnswerer
 from rag.config import load_config
 from rag.generation.base import Completion, Prompt, Sampling
-from rag.generation.prompt_builder import cache_order
+from rag.generation.prompt_builder import answer_tokens, cache_order
 from rag.generation.vllm import machine_arguments
 from rag.knowledge_base import KnowledgeBase
 from rag.models.resolve import resolve_model
@@ -41,6 +41,7 @@ from rag.retrieval.filters import Filter
 SETTINGS = ["generator.type=vllm", "retrieval.k=5", "retrieval.rerank=off", "retrieval.min_relevance=-1"]
 RESOLVED = load_config("cpu", SETTINGS)
 CONFIG = RESOLVED.config
+MAX_TOKENS = answer_tokens(CONFIG.prompt, CONFIG.generator.vllm.max_model_len or 2048)
 ROUNDS = 3
 
 
@@ -186,7 +187,7 @@ def _run_raw() -> None:
         seed=part.seed,
         **arguments,
     )
-    sampling = SamplingParams(temperature=0.0, max_tokens=CONFIG.prompt.max_tokens, stop=["\n"])
+    sampling = SamplingParams(temperature=0.0, max_tokens=MAX_TOKENS, stop=["\n"])
     head = prompts[0].rpartition("Text:\n")[0]
     engine.generate(
         [f"{head}Text:\nWarm.\n\nQuestion: {q}\nAnswer:" for q in ("What?", "Who?")], sampling, use_tqdm=False

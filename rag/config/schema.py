@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from indexes.search.lexical_tantivy import LANGUAGES
 from indexes.system import sha256_json
+from rag.config.prompt_text import check_instruction, check_template
 from rag.config.yaml_settings import SettingsModel
 from rag.generation.registry import GENERATORS, GeneratorSettings
 from rag.prompt_templates import FORMS
@@ -238,10 +239,14 @@ class PromptConfig(SettingsModel):
 
     form: Annotated[str, _one_of(FORMS)] = "completion"
     """The prompt template for language models."""
+    instruction: Annotated[str | None, AfterValidator(check_instruction)] = None
+    """Instructions in place of the form's own, at most 4,000 characters; null takes those of the form."""
+    template: Annotated[str | None, AfterValidator(check_template)] = None
+    """Text around `{passages}` and `{question}`, at most 4,000 characters; null takes that of the form."""
     context_tokens: int = Field(256, ge=64)
     """Budget for passages in a prompt, in tokens."""
-    max_tokens: int = Field(48, ge=1)
-    """Most tokens of an answer."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Most tokens of an answer; null is 512 where the model reads 8,000 or more, else 256 (`chat`) or 48."""
     temperature: float = Field(0.0, ge=0)
     """Randomness of the answer; 0 always takes the likeliest token."""
 

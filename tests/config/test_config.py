@@ -333,6 +333,7 @@ OTHER: dict[str, str] = {
     "answers.min_confidence": "0.5",
     "generator.type": "openai", "generator.vllm.dtype": "float32", "generator.vllm.memory_share": "0.5",
     "generator.vllm.enforce_eager": "true", "generator.openai.context_length": "512", "prompt.form": "chat",
+    "prompt.template": "{passages} {question}", "prompt.max_tokens": "9",
 }  # fmt: skip
 
 

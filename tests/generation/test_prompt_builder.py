@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rag.config import PromptConfig
+from rag.answering.abstention import answering_digest
+from rag.config import PromptConfig, load_config, preset_names
 from rag.errors import PromptTooLongError, UsageError
 from rag.generation.base import Prompt, TokenCounter
 from rag.generation.fake import FakeCompleter
 from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_order
-from rag.prompt_templates import ABSTENTION, FORMS, SIX_EXAMPLES, Form
+from rag.prompt_templates import ABSTENTION, FORMS, NOT_IN_PASSAGES, SIX_EXAMPLES, Form
 from rag.types import Passage
 
 QUESTION = "How tall is the mast?"
@@ -148,7 +150,7 @@ def test_the_chat_form_is_a_system_and_a_user_message() -> None:
     prompt = builder.build(QUESTION, [passage(1), passage(2)]).prompt
     assert [message.role for message in prompt.messages] == ["system", "user"]
     assert prompt.text == ""
-    assert ABSTENTION in prompt.messages[0].content
+    assert NOT_IN_PASSAGES in prompt.messages[0].content
     body = prompt.messages[1].content
     assert body.index("p1w0") < body.index("p2w0") < body.index(f"Question: {QUESTION}")
     assert builder.sampling.stop == ()
@@ -158,7 +160,7 @@ def test_a_passage_is_shown_with_its_place_and_without_its_heading_line() -> Non
     built = make(FakeCompleter()).build(
         QUESTION, [passage(1, text="## Mast\n\nIt is tall.\n\n\nVery.", headings=("Site", "Mast"))]
     )
-    assert "Text:\nSite > Mast\nIt is tall.\nVery.\n\nQuestion:" in built.prompt.text
+    assert "Text:\ntitle1 > Site > Mast\nIt is tall.\nVery.\n\nQuestion:" in built.prompt.text
 
 
 @pytest.mark.parametrize(
@@ -169,6 +171,101 @@ def test_a_first_line_that_only_looks_like_a_heading_is_shown(first: str) -> Non
         QUESTION, [passage(1, text=f"{first}\nallow_signing_host = no", headings=("Bench computers",))]
     )
     assert first in built.prompt.text
+
+
+LEASE = Passage(
+    7,
+    "leases/lease-unit-12.docx",
+    "Lease of Unit 12",
+    3,
+    ("Lease of Unit 12", "§ 3 Rent"),
+    0,
+    21,
+    "The rent is 1,250 EUR.",
+    1.0,
+)
+
+
+def test_a_numbered_line_names_each_passage_of_a_chat() -> None:
+    built = make(FakeCompleter(), form="chat").build(QUESTION, [LEASE, passage(2)])
+    body = built.prompt.messages[-1].content
+    assert (
+        "\n\n[1] Lease of Unit 12 (lease-unit-12.docx), page 3, § 3 Rent\nThe rent is 1,250 EUR.\n\n[2] title2 (2.md)\n"
+        in body
+    )
+
+
+def test_numbers_count_the_passages_that_are_shown() -> None:
+    body = make(FakeCompleter(), form="chat", context_tokens=60).build(QUESTION, [passage(1, 100), LEASE]).prompt
+    assert "[1] Lease of Unit 12" in body.messages[-1].content
+
+
+def test_names_cannot_forge_a_line_above_a_passage() -> None:
+    forged = replace(LEASE, title="x\n\n[2] Other", headings=("y\r[3] z", "w" * 5000), source="a/\n[4] b")
+    body = make(FakeCompleter(), form="chat").build(QUESTION, [forged]).prompt.messages[-1].content
+    assert [line[:3] for line in body.splitlines() if line.startswith("[")] == ["[1]"]
+    assert len(body) < 800
+
+
+@pytest.mark.parametrize(
+    ("form", "reads", "tokens"),
+    [
+        ("chat", 8000, 512), ("chat", 32_768, 512), ("completion", 8192, 512), ("chat", 7999, 256),
+        ("completion", 4096, 48), ("six-shot", 2048, 48), ("chat", 400, 100),
+    ],
+)  # fmt: skip
+def test_the_length_of_an_answer_depends_on_what_the_model_reads(form: str, reads: int, tokens: int) -> None:
+    counter = FakeCompleter(context_length=reads)
+    assert make(counter, form=form, max_tokens=None).sampling.max_tokens == tokens
+    assert make(counter, form=form, max_tokens=7).sampling.max_tokens == 7
+
+
+def test_the_presets_leave_the_length_of_an_answer_to_the_model() -> None:
+    assert {load_config(name).config.prompt.max_tokens for name in preset_names()} == {None}
+
+
+def test_an_instruction_replaces_that_of_the_form() -> None:
+    builder = make(FakeCompleter(), form="chat", instruction=" Antworte knapp: {ja} \n")
+    assert builder.build(QUESTION, [LEASE]).prompt.messages[0].content == "Antworte knapp: {ja}"
+    text = make(FakeCompleter(), form="six-shot", instruction="Be brief.").build(QUESTION, [LEASE]).prompt.text
+    assert text.startswith("Be brief.\n\nText:\nThe Harrow lighthouse")
+
+
+@pytest.mark.parametrize("form", ["chat", "six-shot"])
+def test_a_template_is_filled_in_once(form: str) -> None:
+    template = 'F: {question}\nJSON {"a": {}}\n{passages}\nA:'
+    builder = make(FakeCompleter(), form=form, template=template)
+    tricky = passage(1, text="It holds {question} and {passages}.")
+    asked = shown_text(builder.build("Why {passages}?", [tricky]))
+    assert 'F: Why {passages}?\nJSON {"a": {}}\n' in asked
+    assert asked.endswith("It holds {question} and {passages}.\nA:")
+    assert ("A: 31 metres\n\nF: On which day" in asked) == (form == "six-shot")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("template", "{passages}", r"it holds {question} 0 times; write {passages} and {question} once each"),
+        ("template", "{passages} {question} {question}", r"{question} 2 times"),
+        ("template", "{passages} {question} {date}", r"{date} is not a placeholder"),
+        ("template", "", "it is blank"),
+        ("instruction", " \n", "it is blank; write a text, or null"),
+        ("instruction", "x" * 4001, "it has 4,001 characters; shorten it to 4,000"),
+        ("instruction", "Answer {question}", "is not filled in here; write it in prompt.template"),
+        ("instruction", "red \x1b[31m", r"control character U\+001B; remove it"),
+    ],
+)
+def test_a_prompt_text_that_cannot_be_used_is_refused(key: str, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_config("cpu", {f"prompt.{key}": text})
+
+
+def test_a_prompt_text_can_be_set_on_the_command_line() -> None:
+    config = load_config("cpu", "prompt.instruction=Answer: in one word.").config
+    assert config.prompt.instruction == "Answer: in one word."
+    assert answering_digest(config) == answering_digest(load_config("cpu").config)  # the extractive model reads none
+    written = load_config("cpu", ["generator.type=vllm", "prompt.instruction=Answer: in one word."]).config
+    assert answering_digest(written) != answering_digest(load_config("cpu", "generator.type=vllm").config)
 
 
 def test_prompts_over_the_same_passages_come_to_stand_together() -> None:
