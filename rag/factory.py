@@ -349,7 +349,7 @@ def make_answerer(
     """
     from rag.answering.answerer import AnswererSettings, ExtractingAnswerer, WritingAnswerer
     from rag.generation.prompt_builder import PromptBuilder
-    from rag.prompt_templates import ABSTENTION, NO_SURE_ANSWER
+    from rag.prompt_templates import NO_SURE_ANSWER, NOT_IN_PASSAGES
 
     generator = generator or make_generator(config)
     extracts = GENERATORS[config.generator.type].make_extractor is not None
@@ -359,7 +359,7 @@ def make_answerer(
         min_support=config.citations.min_support,
         min_confidence=least_confidence(config, generator),
         answered_by=config.generator.type if model == "fake" else f"{config.generator.type} ({model})",
-        abstention=NO_SURE_ANSWER if extracts else ABSTENTION,
+        abstention=NO_SURE_ANSWER if extracts else NOT_IN_PASSAGES,
     )
     if extracts:
         return ExtractingAnswerer(cast("Extractor", generator), settings)

@@ -3,9 +3,10 @@
 :class:`WritingAnswerer` packs a prompt, lets a completer write and looks every sentence up in the passages.
 :class:`ExtractingAnswerer` lets an extractor mark spans and cites exactly those.
 
-If nothing relevant was retrieved, or the generator finds no answer, the answer is a plain "not in the documents" with
-the nearest passages. ``confidence`` is the extractor's, or else the mean support of the answer's sentences
-(:mod:`rag.evidence.citations`). Below ``min_confidence``, which ``rag eval calibrate`` fits, an answerer abstains.
+If nothing relevant was retrieved, the answer is "not in the documents". If the generator finds no answer, a language
+model's is "not in the passages", an extractor's "No sure answer.". Either comes with the nearest passages.
+``confidence`` is the extractor's, or else the mean support of the answer's sentences (:mod:`rag.evidence.citations`).
+Below ``min_confidence``, which ``rag eval calibrate`` fits, an answerer abstains.
 
 An answerer knows nothing of indexes: it takes passages wherever they come from.
 """
@@ -47,8 +48,8 @@ class AnswererSettings:
 
     ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a sentence's
     content words that one span must hold, ``min_confidence`` the confidence below which an answer becomes an
-    abstention. ``abstention`` is the text of an abstention: an extractor that finds nothing sure does not know whether
-    the documents hold the answer.
+    abstention. ``abstention`` is the text of an abstention after reading: neither an extractor nor a language model
+    knows whether other passages of the documents hold the answer.
     """
 
     min_relevance: float = 0.3
@@ -373,7 +374,7 @@ class WrittenStream:
         self._seconds: float | None = None
 
     def __iter__(self) -> Iterator[str]:
-        cleaned = AnswerFilter(self.passages)
+        cleaned = AnswerFilter(self.passages, self._answerer.settings.abstention)
         for piece in self._stream:
             if self._first_token_s is None:
                 self._first_token_s = time.monotonic() - self._started

@@ -5,39 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.prompt_templates import ABSTENTION
+from rag.answering.refusals import is_abstention, may_abstain
 from rag.types import Passage
 
 __all__ = ["AnswerFilter", "MarkerFilter", "is_abstention", "strip_markers"]
 
-_MARKER = r"\[\d{1,4}(?:\s*,\s*\d{1,4})*\]"
+_MARKER = r"(?:\[\d{1,4}(?:\s*,\s*\d{1,4})*\]|【\d{1,4}】)"
 _MARKERS = re.compile(rf"(?<!\s)\s*{_MARKER}(?:\s*{_MARKER})*")
 # An ending that may still become, or continue as, markers with the white space around them.
-_UNDECIDED = re.compile(rf"(?<!\s)\s*(?:{_MARKER}\s*)*(?:\[[\d\s,]*)?\Z")
-_CLAUSE_ENDS = frozenset(".,;:!?…)»”")
-
-# How a model may begin to say that it found nothing; then the answer, or its first sentence or clause, must end.
-_LEADS = ("", "it is ", "this is ", "that is ", "the answer is ")
-_ABSTAINS = re.compile(rf"\W*(?:{'|'.join(_LEADS)}){ABSTENTION}(?:[ \t]*[.,;:!?…)»”\"*_\n—–]|\s*\Z)", re.IGNORECASE)
-
-
-def is_abstention(text: str) -> bool:
-    """Return whether a text says that the documents hold no answer."""
-    return _ABSTAINS.match(text) is not None
-
-
-def _may_abstain(beginning: str) -> bool:
-    """Return whether a text that begins so may still turn out to be an abstention."""
-    words = re.sub(r"^\W+", "", beginning).lower()
-    return any((lead + ABSTENTION).startswith(words.rstrip()) or words.strip() == lead + ABSTENTION for lead in _LEADS)
+_UNDECIDED = re.compile(rf"(?<!\s)\s*(?:{_MARKER}\s*)*(?:\[[\d\s,]*|【\d*)?\Z")
+_CLAUSE_ENDS = frozenset(".,;:!?…)»”|*_")
 
 
 class MarkerFilter:
     """Removes the source numbers that a model wrote, such as ``[2]``, from a text that arrives in pieces.
 
-    A marker is at the end of a sentence or clause and names one of the passages shown. Other text in brackets stays:
-    ``buffer[12]``, or a number that a passage itself writes so. White space at both ends is removed. The result does
-    not depend on how the text was cut into pieces.
+    A marker names one of the passages shown, and is set off by white space or at the end of a clause. Other text in
+    brackets stays: ``buffer[12]``, or a number that a passage itself writes so. White space at both ends is removed.
+    The result does not depend on how the text was cut into pieces.
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
@@ -60,7 +45,7 @@ class MarkerFilter:
         return self._clean(text).rstrip()
 
     def _clean(self, text: str) -> str:
-        cleaned = _MARKERS.sub(lambda match: "" if self._is_marker(match) else match.group(), text)
+        cleaned = _MARKERS.sub(lambda match: _line_break(match) if self._is_marker(match) else match.group(), text)
         self._before = (self._before + text).rstrip()[-1:]
         if not self._begun:
             cleaned = cleaned.lstrip()
@@ -71,12 +56,20 @@ class MarkerFilter:
         before = (self._before + match.string[: match.start()])[-1:]
         after = match.string[match.end() :]
         ends = not after.strip() or after.lstrip()[0] in _CLAUSE_ENDS or "\n" in after[: -len(after.lstrip())]
-        if not ends and before not in _CLAUSE_ENDS:
+        if not (ends or before == "" or before in _CLAUSE_ENDS or match.group()[0].isspace()):
             return False
         numbers = [int(number) for number in re.findall(r"\d+", match.group())]
         if not all(1 <= number <= len(self._texts) for number in numbers):
             return False
         return not any(marker in text for marker in re.findall(_MARKER, match.group()) for text in self._texts)
+
+
+def _line_break(match: re.Match[str]) -> str:
+    """Return the white space before markers that begin a line, so that the rest of the line stays one; else nothing."""
+    text = match.group()
+    before = text[: len(text) - len(text.lstrip())]
+    rest = match.string[match.end() :].lstrip(" \t")
+    return before if "\n" in before and rest and not rest[0].isspace() else ""
 
 
 def strip_markers(answer: str, passages: Sequence[Passage]) -> str:
@@ -89,10 +82,11 @@ class AnswerFilter:
     """Cleans a streamed answer as it will be shown.
 
     Source numbers and surrounding white space are removed. The beginning is held back until it is clear whether the
-    model abstains; then the text is passed on, or the standard abstention in its place.
+    model abstains; then the text is passed on, or ``abstention`` in its place.
     """
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], abstention: str) -> None:
+        self._abstention = abstention
         self._markers = MarkerFilter(passages)
         self._held: str | None = ""  # None once it is decided
         self._abstains = False
@@ -107,14 +101,14 @@ class AnswerFilter:
         held, self._held = self._held, None
         if held is None or (aborted and not held):
             return shown
-        return shown + (held if held and not is_abstention(held) else ABSTENTION)
+        return shown + (held if held and not is_abstention(held) else self._abstention)
 
     def _decide(self, text: str) -> str:
         if self._held is None or not text:
             return "" if self._abstains else text
         self._held += text
-        if _may_abstain(self._held):
+        if may_abstain(self._held):
             return ""
         held, self._held = self._held, None
         self._abstains = is_abstention(held)
-        return ABSTENTION if self._abstains else held
+        return self._abstention if self._abstains else held

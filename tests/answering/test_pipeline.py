@@ -15,7 +15,7 @@ from rag.errors import InputError, PromptTooLongError
 from rag.generation.base import Completion, Prompt, Sampling
 from rag.generation.fake import FakeCompleter
 from rag.ops.serialize import answer_json
-from rag.prompt_templates import ABSTENTION
+from rag.prompt_templates import ABSTENTION, NOT_IN_PASSAGES
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Note, Usage
 
@@ -94,12 +94,15 @@ def test_nothing_relevant_is_answered_without_asking_the_generator(fog: Project)
     [
         ABSTENTION, "Not in the documents.", "It is not in the documents", "", "[1]", "“Not in the documents”.",
         "The answer is not in the documents: they speak of soup.", "**Not in the documents.** They speak of soup.",
-        "not in the documents [1].",
+        "not in the documents [1].", NOT_IN_PASSAGES, "The provided passages do not mention the weight.",
+        "Nicht in den Passagen.", "В отрывках не указано, сколько весит датчик.",
     ],
 )  # fmt: skip
 def test_a_generator_that_knows_nothing_abstains(fog: Project, reply: str) -> None:
-    answer = fog.knowledge_base(generator=saying(reply)).ask(WEIGHT)
-    assert (answer.abstained, answer.text, answer.confidence) == (True, ABSTENTION, 0.0)
+    knowledge_base = fog.knowledge_base(generator=saying(reply))
+    answer = knowledge_base.ask(WEIGHT)
+    assert (answer.abstained, answer.text, answer.confidence) == (True, NOT_IN_PASSAGES, 0.0)
+    assert "".join(knowledge_base.stream(WEIGHT)) == NOT_IN_PASSAGES
     assert answer.usage.prompt_tokens > 0
 
 

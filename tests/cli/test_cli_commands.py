@@ -416,8 +416,8 @@ def test_a_batch_with_nothing_to_do_starts_no_models(questions: Path, rag: Rag) 
 def test_a_stream_that_lacks_evidence_ends_in_an_abstention(indexed: Path, rag: Rag) -> None:
     cut = ("--set", "prompt.max_tokens=1", "--set", "answers.min_confidence=0.5")
     lines = rag("ask", KEY, *cut).out.splitlines()
-    assert lines[:5] == ["The", "", "The passages do not support this: not in the documents", "", "Nearest passages"]
-    assert rag("ask", KEY, *cut, "--json").json["answer"] == "not in the documents"
+    assert lines[:5] == ["The", "", "The passages do not support this: not in the passages", "", "Nearest passages"]
+    assert rag("ask", KEY, *cut, "--json").json["answer"] == "not in the passages"
 
 
 def test_a_batch_reports_as_json(questions: Path, rag: Rag) -> None:

@@ -286,7 +286,12 @@ SHOWN = [passage("It says [3] and buffer[2]."), passage("two"), passage("three")
         ("31 metres. [1] It is tall [4, 1], and grey.", "31 metres. It is tall, and grey."),
         ("31 metres [1]\nand grey [4] \n", "31 metres\nand grey"),
         ("“31 metres [1]”", "“31 metres”"),
-        ("31 metres [1] tall", "31 metres [1] tall"),
+        ("31 metres [1] tall", "31 metres tall"),
+        ("31 metres 【4】 tall", "31 metres tall"),
+        ("31 metres[1] tall", "31 metres[1] tall"),
+        ("| Mast | 31 [1] |\n| Sensor | **3.4** [4] |", "| Mast | 31 |\n| Sensor | **3.4** |"),
+        ("- **31** [1]\n- [4] grey\n\nSources:\n[1] Mast\n[4] Paint", "- **31**\n- grey\n\nSources:\n Mast\n Paint"),
+        ("[1] It is tall", "It is tall"),
         ("see buffer[12] and buffer[12].", "see buffer[12] and buffer[12]."),
         ("Smith [2019]", "Smith [2019]"),
         ("31 metres [5].", "31 metres [5]."),
@@ -311,7 +316,25 @@ def test_without_passages_nothing_is_a_marker() -> None:
 
 _MARKED = st.lists(
     st.sampled_from(
-        ["[1]", " [4]", "[9]", "[3]", "[", "]", "1", " ", "\n", "\u00a0", ".", ", ", "word", "buffer", "[1, 4]", "»"]
+        [
+            "[1]",
+            " [4]",
+            "[9]",
+            "[3]",
+            "[",
+            "]",
+            "1",
+            " ",
+            "\n",
+            "\u00a0",
+            ".",
+            "|",
+            "word",
+            "buffer",
+            "[1, 4]",
+            "»",
+            "【1】",
+        ]
     ),
     max_size=14,
 ).map("".join)
@@ -327,8 +350,8 @@ def test_a_text_in_pieces_loses_the_same_markers(text: str, cuts: list[int]) -> 
 
 @given(_MARKED)
 def test_only_brackets_and_white_space_are_ever_taken_out(text: str) -> None:
-    without = re.sub(r"\[[\d, ]+\]|\s", "", text)
-    assert re.sub(r"\[[\d, ]+\]|\s", "", strip_markers(text, SHOWN)) == without
+    marks = r"[\[\]【】\d,\s]"
+    assert re.sub(marks, "", strip_markers(text, SHOWN)) == re.sub(marks, "", text)
 
 
 @pytest.mark.parametrize(
