@@ -60,10 +60,14 @@ class Form:
     chat: bool = False
     template: str = ""
 
+    @property
+    def asked(self) -> str:
+        """The template that is used: its own, or the usual one."""
+        return self.template or (CHAT_TEMPLATE if self.chat else COMPLETION_TEMPLATE)
+
     def ask(self, passages: str, question: str) -> str:
         """Return what is asked: the template with the passages and the question filled in."""
-        template = self.template or (CHAT_TEMPLATE if self.chat else COMPLETION_TEMPLATE)
-        return fill(template, {"passages": passages, "question": question})
+        return fill(self.asked, {"passages": passages, "question": question})
 
     def preamble(self) -> str:
         """Return the beginning of every prompt of a completion form."""

@@ -22,7 +22,7 @@ ALLOWED = {
 }
 # The parts of rag, from the bottom up: each imports only parts of earlier rows, and itself.
 LAYERS = (
-    {"text"},
+    {"text", "safe_markdown"},
     {"errors", "types"},
     {"models", "evidence", "prompt_templates"},
     {"embedding"},

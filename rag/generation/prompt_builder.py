@@ -28,7 +28,17 @@ from rag.types import DroppedPassage, Note, Passage
 if TYPE_CHECKING:
     from rag.config import PromptConfig
 
-__all__ = ["BuiltPrompt", "Packed", "Packer", "PromptBuilder", "answer_tokens", "cache_order", "label", "pack_all"]
+__all__ = [
+    "BuiltPrompt",
+    "Packed",
+    "Packer",
+    "PromptBuilder",
+    "answer_tokens",
+    "cache_order",
+    "form_of",
+    "label",
+    "pack_all",
+]
 
 _LONG_CONTEXT = 8000  # tokens; models that are said to read "8k" differ around it
 _LONGEST_NAME = 120  # characters of a title, a file name or a heading
@@ -70,7 +80,7 @@ class PromptBuilder:
 
     def __init__(self, counter: TokenCounter, settings: PromptConfig, *, whole_context: bool = False) -> None:
         self._counter = counter
-        self._form = _form(settings)
+        self._form = form_of(settings)
         max_tokens = answer_tokens(settings, counter.context_length)
         self._limit = counter.context_length - max_tokens
         if self._limit < 1:
@@ -179,7 +189,7 @@ def _path(passage: Passage) -> str:
     return " > ".join(dict.fromkeys(filter(None, map(one_line, (passage.title, *passage.headings)))))
 
 
-def _form(settings: PromptConfig) -> Form:
+def form_of(settings: PromptConfig) -> Form:
     """Return the form with the instruction and the template that are set."""
     form = FORMS[settings.form]
     if settings.instruction is not None:

@@ -1,11 +1,13 @@
 // An answer's text with its source numbers as buttons. Whatever comes from outside is set as textContent, never as HTML.
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".text");
-  const made = JSON.stringify([data.pieces, data.labels]);
+  const made = JSON.stringify([data.pieces, data.blocks, data.labels]);
   if (root.made !== made) {
     root.made = made;
     root.replaceChildren();
-    for (const piece of data.pieces) append(root, piece, data.labels, setTriggerValue);
+    root.classList.toggle("markdown", data.blocks !== null);
+    if (data.blocks) build(root, data.blocks, data.labels, setTriggerValue);
+    else for (const piece of data.pieces) append(root, piece, data.labels, setTriggerValue);
   }
   // Only their state changes afterwards: the button that was pressed keeps the focus.
   for (const button of root.querySelectorAll("button")) {
@@ -39,12 +41,45 @@ function append(root, piece, labels, setTriggerValue) {
   root.append(text);
   if (piece.unsupported) {
     text.className = "unsupported";
-    const note = document.createElement("span");
-    note.className = "note";
-    note.textContent = labels.unsupported;
-    root.append(note);
+    appendDoubt(root, labels);
   }
-  for (const number of piece.numbers) {
+  appendNumbers(root, piece.numbers, labels, setTriggerValue);
+}
+
+// The elements that a language model's Markdown is made of, and no others.
+const TAGS = new Set(("p h1 h2 h3 h4 h5 h6 ul ol li blockquote strong em s code pre br hr table thead tbody tr th td").split(" "));
+
+function build(root, nodes, labels, setTriggerValue) {
+  for (const node of nodes) {
+    if (typeof node === "string") root.append(document.createTextNode(node));
+    else if (node.note) {
+      if (node.note.unsupported) appendDoubt(root, labels);
+      appendNumbers(root, node.note.numbers, labels, setTriggerValue);
+    } else if (TAGS.has(node.tag)) {
+      const element = document.createElement(node.tag);
+      if (Number.isInteger(node.start)) element.start = node.start;
+      if (["left", "center", "right"].includes(node.align)) element.className = node.align;
+      build(element, node.children, labels, setTriggerValue);
+      if (node.tag === "table") {
+        const frame = document.createElement("div"); // a wide table scrolls, not the page
+        frame.className = "table";
+        frame.tabIndex = 0;
+        frame.append(element);
+        root.append(frame);
+      } else root.append(element);
+    }
+  }
+}
+
+function appendDoubt(root, labels) {
+  const note = document.createElement("span");
+  note.className = "note";
+  note.textContent = labels.unsupported;
+  root.append(note);
+}
+
+function appendNumbers(root, numbers, labels, setTriggerValue) {
+  for (const number of numbers) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = String(number);

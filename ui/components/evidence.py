@@ -1,7 +1,8 @@
 """An answer with its numbered citations, and the source viewer that one of them opens beside it, at the place.
 
 Only the numbers and words of the interface are labels of widgets. The answer's text is set letter by letter in the
-browser (``cited_text.js``), everything else of documents is escaped HTML.
+browser (``cited_text.js``), a language model's Markdown element by element, everything else of documents is escaped
+HTML.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rag.types import Answer
 from ui.components.frame import Here
 from ui.storage.collections import uploads_of
 from ui.text.safe import block
-from ui.views.chat import Source, cited_html, pieces, sources
+from ui.views.chat import Source, blocks, cited_html, is_markdown, pieces, sources
 from ui.views.words import place, short_name
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def _text(here: Here, answer: Answer, key: str, opened: Source | None) -> None:
     t = here.t
     slot = f"{key}-text"
     data = {
-        "pieces": [asdict(piece) for piece in pieces(answer)],
+        "pieces": [] if is_markdown(answer) else [asdict(piece) for piece in pieces(answer)],
+        "blocks": blocks(answer) if is_markdown(answer) else None,
         "labels": {"open": t("evidence.source"), "unsupported": t("evidence.unsupported")},
         "opened": opened.number if opened else None,
         "viewer": "st-key-" + re.sub(r"[^\w-]", "-", f"{key}-viewer"),  # the class that Streamlit gives its container

@@ -19,18 +19,21 @@ from typing import Any
 
 import streamlit as st
 
+from rag.generation.registry import GENERATORS
 from rag.retrieval.filters import Filter
 from rag.types import Answer
 from ui.components.evidence import show_answer
 from ui.components.feedback import show_feedback
 from ui.components.filter import chosen_filter, draw_fields
 from ui.components.frame import Here, show_failure, showing_failures
+from ui.components.prompt import draw_prompt, prompt_settings
 from ui.components.why import show_why
 from ui.i18n import Texts
 from ui.jobs.asking import Asking, Event
 from ui.jobs.background import Engine
 from ui.server.metrics import metrics
 from ui.storage.chats import Chats, Conversation, Turn
+from ui.text.markdown import markdown_html
 from ui.text.safe import escape, inert, one_line
 from ui.views import chat as view
 from ui.views.words import noted
@@ -58,7 +61,7 @@ def show(here: Here) -> None:
     _watch_answer(asks=bool(asked))
     with showing_failures():
         ways = view.choices(here.engine_config())
-        engine = here.engine(*_way(ways))
+        engine = here.engine(*_chosen(here, ways))
         if asked:
             with _asked(now, engine, asked, replaced) as asking:
                 _draw_coming(_Page(here, now, engine, ways, coming=True), asking)
@@ -123,9 +126,17 @@ def _engine_of(here: Here, turn: Turn) -> Engine:
     """Return the engine that answered a turn; the chosen one if its settings are no longer offered."""
     ways = view.choices(here.engine_config())
     for assignments in ways.values():
-        if here.resolved(*assignments).config.digest() == turn.config:
-            return here.engine(*assignments)
-    return here.engine(*_way(ways))
+        own = (*assignments, *prompt_settings(here.resolved(*assignments).config))
+        for settings in (assignments, own):
+            if here.resolved(*settings).config.digest() == turn.config:
+                return here.engine(*settings)
+    return here.engine(*_chosen(here, ways))
+
+
+def _chosen(here: Here, ways: Ways) -> tuple[str, ...]:
+    """Return what the chosen way to answer and the session's own prompt set."""
+    way = _way(ways)
+    return (*way, *prompt_settings(here.resolved(*way).config))
 
 
 def _way(ways: Ways) -> tuple[str, ...]:
@@ -151,6 +162,7 @@ def _draw_choices(here: Here, now: Conversation, ways: Ways) -> None:
     chosen = t("chat.filter") if chosen_filter() is None else t("chat.filter_on")
     with st.popover(chosen, icon=":material/filter_alt:"):
         draw_fields(t)
+    draw_prompt(here, here.resolved(*_way(ways)).config)
     _draw_menu(here, now)
 
 
@@ -221,11 +233,12 @@ def _draw_events(page: _Page, asking: Asking) -> None:
     t, status, place = page.here.t, st.empty(), st.empty()
     st.button(t("chat.stop"), key="stop", shortcut="Esc", type="tertiary", icon=":material/stop_circle:")
     shown = said = ""
+    writes = GENERATORS[page.engine.resolved.config.generator.type].make_extractor is None
     stale_at: float | None = time.monotonic() + STANDS_FOR_S
     for event in asking.events():
         shown += event.text
         if event.text:
-            place.html(f'<div class="rag-text">{escape(shown)}</div>')
+            place.html(markdown_html(shown) if writes else f'<div class="rag-text">{escape(shown)}</div>')
         status_now = _status(page, event) or said
         if status_now != said:
             said = status_now

@@ -20,6 +20,7 @@ from rag.types import Answer, Citation, Passage
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, NothingIn, Outcome
 from ui.storage.chats import Chat, Turn
+from ui.text.markdown import JsonNode, markdown_json, without_doubts
 from ui.text.safe import marked, one_line, plain, readable
 from ui.views.words import full_place, noted
 
@@ -27,12 +28,14 @@ __all__ = [
     "Piece",
     "Source",
     "absence",
+    "blocks",
     "choices",
     "cited_html",
     "confidence",
     "ending",
     "file_name",
     "history",
+    "is_markdown",
     "no_answer",
     "pieces",
     "plain_text",
@@ -228,6 +231,24 @@ def pieces(answer: Answer) -> list[Piece]:
     if position < len(answer.text):
         found.append(Piece(plain(answer.text[position:])))
     return found
+
+
+def is_markdown(answer: Answer) -> bool:
+    """Return whether an answer is Markdown that a language model wrote, not words of documents as they are."""
+    return not answer.abstained and not answer.short
+
+
+def blocks(answer: Answer) -> list[JsonNode]:
+    """Return a Markdown answer for the browser, with the numbers of its sources behind each sentence.
+
+    A heading, the names of a table's columns and code state nothing: it is not said of them that they have no source.
+    """
+    notes: list[tuple[int, dict[str, object]]] = [
+        (sentence.end, {"numbers": list(numbers), "unsupported": not sentence.supported})
+        for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True)
+        if numbers or not sentence.supported
+    ]
+    return without_doubts(markdown_json(answer.text, notes))
 
 
 def sources(answer: Answer) -> list[Source]:
