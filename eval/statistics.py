@@ -1,4 +1,4 @@
-"""Uncertainty of means and differences: bootstrap intervals, the paired bootstrap, McNemar's test, Wilson's interval.
+"""Uncertainty of means, differences and shares: the bootstrap, McNemar's test, Wilson's and Clopper–Pearson's bounds.
 
 Functions take plain arrays, one value for each question, and return small frozen records. Every draw comes from
 ``numpy.random.default_rng(seed)``. NaN, an infinity or an empty array raises ``ValueError``: a mean over some of the
@@ -7,6 +7,7 @@ questions is not the mean that the caller asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,8 +18,10 @@ __all__ = [
     "Difference",
     "Interval",
     "McNemar",
+    "binomial_cdf",
     "bootstrap_mean",
     "bootstrap_means",
+    "clopper_pearson_upper",
     "mcnemar",
     "paired_bootstrap",
     "paired_bootstrap_of_shares",
@@ -184,6 +187,36 @@ def wilson(successes: int, n: int) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(share, low, high, n)
+
+
+def binomial_cdf(k: int, n: int, p: float) -> float:
+    """Return the probability of at most ``k`` successes in ``n`` trials that succeed with probability ``p``."""
+    if not 0 <= k <= n or not 0 <= p <= 1:
+        raise ValueError(f"{k} of {n} successes of probability {p} are not possible")
+    if k == n or p == 0:
+        return 1.0
+    if p == 1:
+        return 0.0
+    odds, top = math.log(p) - math.log1p(-p), math.lgamma(n + 1) + n * math.log1p(-p)
+    terms = (top - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * odds for i in range(k + 1))
+    return min(1.0, math.fsum(math.exp(term) for term in terms))
+
+
+def clopper_pearson_upper(successes: int, n: int, level: float) -> float:
+    """Return the exact one-sided upper bound of a share at a level such as 0.95 (Clopper and Pearson 1934).
+
+    It is the probability at which no more than ``successes`` of ``n`` have the chance ``1 - level``. Raises
+    ``ValueError`` if this is not a share, or the level does not lie between 0 and 1.
+    """
+    if not 0 <= successes <= n or n == 0 or not 0 < level < 1:
+        raise ValueError(f"{successes} of {n} is not a share, or {level} is not a level")
+    low, high = successes / n, 1.0
+    if successes == n:
+        return high
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if binomial_cdf(successes, n, middle) > 1 - level else (low, middle)
+    return high
 
 
 def _matrix(columns: Mapping[str, ArrayLike]) -> Float64:

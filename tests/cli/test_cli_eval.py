@@ -346,6 +346,37 @@ def test_a_share_that_is_none(beacons2: str, rag: Rag, share: str, told: str) ->
     assert told in ran.err
 
 
+def test_a_promise_about_wrong_answers(beacons2: str, indexed: Path, rag: Rag) -> None:
+    run = rag("eval", beacons2, "--json").json["run"]
+    path = indexed / ".rag" / "calibration.json"
+    few = rag("eval", "calibrate", run, "--max-wrong", "5%", "--sure", "95%")
+    assert few.code == 1
+    assert "needs at least 59 answers" in few.err and "evaluate about" in few.err
+    assert not path.exists()
+    loose = rag("eval", "calibrate", run, "--max-wrong", "95%", "--sure", "60%", "--json")
+    assert loose.code == 0, loose.err
+    assert json.loads(path.read_text(encoding="utf-8"))["min_confidence"] == loose.json["threshold"]
+    assert loose.json["upper"] <= 0.95
+    shown = rag("eval", "calibrate", run, "--max-wrong", "95%", "--sure", "60%")
+    assert "At most 0.95 of the answers shown are wrong, with a certainty of 0.6" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--max-wrong", "5%", "--best-em"], "--best-em and --max-wrong cannot be combined"),
+        (["--max-wrong", "5%", "--max-false-answer", "5%"], "cannot be combined"),
+        (["--sure", "95%"], "--sure has no effect"),
+        (["--max-wrong", "many"], "--max-wrong 'many' is not a share"),
+        (["--max-wrong", "5%", "--sure", "very"], "--sure 'very' is not a share"),
+    ],
+)
+def test_options_of_a_promise_that_are_wrong(rag: Rag, options: list[str], problem: str) -> None:
+    ran = rag("eval", "calibrate", "runs/none", *options)
+    assert ran.code == 2
+    assert problem in ran.err
+
+
 def test_a_sweep_compares_points_on_the_same_questions(beacons: str, work: Path, rag: Rag) -> None:
     (work / "sweep.yaml").write_text(
         "dataset: beacons.json\nlimit: 10\nconfig: test\n"
