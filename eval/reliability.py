@@ -17,34 +17,35 @@ from eval.statistics import wilson
 __all__ = ["answered_right", "summarise_reliability"]
 
 _BINS = 10
+_Shown = tuple[float, bool]  # the confidence of an answer that was shown, and whether it is right
 
 
 def summarise_reliability(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the figures of a run's rows as JSON, None if no answer was shown.
 
     ``ece`` lies in 0 to 1. ``bins`` has one entry for each bin with an answer: its answers, their mean confidence, and
-    the share that was right with its 95 % Wilson interval. ``bands`` has the same by the name of the band.
+    the share that was right with its 95 % Wilson interval. ``bands`` has the same by the name of the band, ``kinds`` by
+    the kind of question, with the ``ece`` of each.
     """
-    shown = [
-        (min(1.0, max(0.0, float(row["confidence"]))), right, str(row.get("band") or ""))
-        for row in rows
-        if not row["abstained"] and (right := answered_right(row)) is not None
-    ]
+    shown: list[_Shown] = []
+    bands: dict[str, list[_Shown]] = {}
+    kinds: dict[str, list[_Shown]] = {}
+    for row in rows:
+        if row["abstained"] or (right := answered_right(row)) is None:
+            continue
+        member = (min(1.0, max(0.0, float(row["confidence"]))), right)
+        shown.append(member)
+        for name, groups in ((row.get("band"), bands), (row.get("kind"), kinds)):
+            if name:
+                groups.setdefault(str(name), []).append(member)
     if not shown:
         return None
-    bins: dict[int, list[tuple[float, bool]]] = {}
-    bands: dict[str, list[tuple[float, bool]]] = {}
-    for confidence, right, band in shown:
-        bins.setdefault(min(_BINS - 1, int(confidence * _BINS)), []).append((confidence, right))
-        if band:
-            bands.setdefault(band, []).append((confidence, right))
-    entries = [_entry(bins[n]) for n in sorted(bins)]
-    ece = sum(entry["n"] * abs(entry["right"] - entry["confidence"]) for entry in entries) / len(shown)
     return {
         "answers": len(shown),
-        "ece": ece,
-        "bins": entries,
+        "ece": _ece(shown),
+        "bins": [_entry(members) for members in _binned(shown)],
         "bands": {band: _entry(members) for band, members in bands.items()},
+        "kinds": {kind: {**_entry(members), "ece": _ece(members)} for kind, members in sorted(kinds.items())},
     }
 
 
@@ -58,7 +59,20 @@ def answered_right(row: Mapping[str, Any]) -> bool | None:
     return bool(row["em"] == 1.0 if right is None else right == 1.0)
 
 
-def _entry(members: Sequence[tuple[float, bool]]) -> dict[str, float | int]:
+def _binned(members: Sequence[_Shown]) -> list[list[_Shown]]:
+    """Return the members of each bin that has any, the lowest confidences first."""
+    bins: dict[int, list[_Shown]] = {}
+    for member in members:
+        bins.setdefault(min(_BINS - 1, int(member[0] * _BINS)), []).append(member)
+    return [bins[n] for n in sorted(bins)]
+
+
+def _ece(members: Sequence[_Shown]) -> float:
+    entries = [_entry(bin_members) for bin_members in _binned(members)]
+    return sum(entry["n"] * abs(entry["right"] - entry["confidence"]) for entry in entries) / len(members)
+
+
+def _entry(members: Sequence[_Shown]) -> dict[str, float | int]:
     share = wilson(sum(right for _, right in members), len(members))
     confidence = sum(confidence for confidence, _ in members) / len(members)
     return {"n": len(members), "confidence": confidence, "right": share.mean, "low": share.low, "high": share.high}

@@ -103,6 +103,8 @@ def _markdown(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         parts.append(f"## {_inline(section.title)}")
         parts += [_inline(line) for line in section.text]
+        if section.diagram:
+            parts.append("\n".join(["```text", *section.diagram, "```"]))
         if section.table:
             parts.append(_markdown_table(section.table))
     return "\n\n".join(parts) + "\n"

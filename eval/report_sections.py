@@ -25,6 +25,7 @@ _MODES = {
     "open": "open (the paragraph must be found among all)",
     "closed-book": "closed-book (no passages, a control)",
 }
+_BAR = 50  # characters of a whole bar
 _ABSTENTION = {
     "auroc": "AUROC of the confidence (0–1)",
     "precision": "NoAns precision (0–1)",
@@ -45,12 +46,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of a report. ``key`` identifies it; a figure with the same key goes with it."""
+    """One part of a report. ``key`` identifies it; a figure with the same key goes with it.
+
+    ``diagram`` holds lines of a fixed-width drawing for a report that has no figures.
+    """
 
     key: str
     title: str
     text: tuple[str, ...] = ()
     table: Table | None = None
+    diagram: tuple[str, ...] = ()
 
 
 def run_sections(manifest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[Section]:
@@ -128,7 +133,33 @@ def _reliability(manifest: Mapping[str, Any]) -> list[Section]:
         "95 %."
     )
     table = Table(("Mean confidence", "Answers", "Right (%)", "95 % interval"), tuple(lines))
-    return [Section("reliability", "Reliability of the confidence", (text,), table)]
+    drawn = _reliability_drawing(figures.get("bins") or [])
+    sections = [Section("reliability", "Reliability of the confidence", (text,), table, drawn)]
+    if kinds := figures.get("kinds"):
+        rows = tuple(
+            (
+                str(kind),
+                *_share_cells(entry),
+                format_value(entry["confidence"], "ratio"),
+                format_value(entry["ece"], "ratio"),
+            )
+            for kind, entry in kinds.items()
+        )
+        columns = ("Kind", "Answers", "Right (%)", "95 % interval", "Mean confidence", "Calibration error")
+        note = "The calibration error of a kind with few answers is mostly chance."
+        sections.append(Section("reliability_kinds", "Reliability by kind of question", (note,), Table(columns, rows)))
+    return sections
+
+
+def _reliability_drawing(bins: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return a bar for each bin: its share of right answers, and a mark at the mean confidence."""
+    lines = ["confidence  right answers, 0 to 100 %; | marks what the confidence promises"]
+    for entry in bins:
+        bar = list("#" * round(_BAR * entry["right"]) + " " * (_BAR - round(_BAR * entry["right"])))
+        bar.insert(round(_BAR * entry["confidence"]), "|")
+        right, n = format_value(100 * entry["right"], "percent"), f"n = {entry['n']:,}"
+        lines.append(f"{format_value(entry['confidence'], 'ratio'):>10}  {''.join(bar)} {right:>5} %  {n}")
+    return tuple(lines)
 
 
 def _share_cells(entry: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -194,7 +194,7 @@ def risk_coverage_curve(curve: object, words: Mapping[str, str] = WORDS) -> Figu
 
 def reliability_diagram(figures: object, words: Mapping[str, str] = WORDS) -> Figure | None:
     """Draw the share of right answers over their mean confidence, bin by bin; see :mod:`eval.reliability`."""
-    bins = figures.get("bins") if isinstance(figures, Mapping) else None
+    bins = [entry for entry in _listed(figures, "bins") if _is_share(entry)]
     if not bins:
         return None
     xs, ys = [100.0 * entry["confidence"] for entry in bins], [100.0 * entry["right"] for entry in bins]
@@ -239,6 +239,19 @@ def reliability_diagram(figures: object, words: Mapping[str, str] = WORDS) -> Fi
     percent = {"range": [0, 103], "tickvals": _PERCENT_TICKS}
     return figure(
         data, axis(words["axis_confidence"], grid=True) | percent, axis(words["axis_right"], grid=True) | percent
+    )
+
+
+def _listed(figures: object, key: str) -> list[Any]:
+    value = figures.get(key) if isinstance(figures, Mapping) else None
+    return value if isinstance(value, list) else []
+
+
+def _is_share(entry: object) -> bool:
+    """Return whether an entry has the numbers of a bin: a manifest may come from anywhere."""
+    names = ("confidence", "right", "low", "high", "n")
+    return isinstance(entry, Mapping) and all(
+        isinstance(entry.get(name), int | float) and math.isfinite(entry[name]) for name in names
     )
 
 

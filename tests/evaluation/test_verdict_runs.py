@@ -134,6 +134,10 @@ def test_the_report_has_kinds_and_reliability(run: RunData) -> None:
     assert "| number | 3 | 1 | 0 | 1 | 1 | 2 | 2 | 1 |" in text
     assert "| All | 6 | 2 | 1 | 1 | 2 | 4 | 2 | 1 |" in text
     assert "| band high | 2 | 50.0 |" in text
+    assert "## Reliability by kind of question" in text
+    assert "| number | 2 | 50.0 | 9.5 – 90.5 | 0.935 | 0.435 |" in text
+    # The bar of the tenth bin: one of two right, half of 50 characters; the mark at .935 of them.
+    assert f"     0.935  {'#' * 25}{' ' * 22}|{' ' * 3}  50.0 %  n = 2" in text
 
 
 def test_reliability_of_known_confidences() -> None:
@@ -153,6 +157,8 @@ def test_reliability_of_known_confidences() -> None:
     assert list(drawn.data[1].y) == pytest.approx([0.0, 100 * 2 / 3])
     assert summarise_reliability([{**rows[0], "abstained": True}]) is None
     assert reliability_diagram(None) is None
+    assert reliability_diagram({"bins": "all"}) is None
+    assert reliability_diagram({"bins": [{"confidence": "high"}, 3]}) is None
 
 
 def test_a_system_that_shows_no_passages_serves_nothing(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_run_with_its_figures(filled: Path, language: str) -> None:
     page, t = opened(language, evaluation_run=name), Texts(language)
     assert len(page.dataframe[0].value) == 4
     assert [metric.label for metric in page.metric][:2] == [t("evaluation.metric_em"), t("evaluation.metric_f1")]
-    assert len(page.get("plotly_chart")) == 4
+    assert len(page.get("plotly_chart")) == 5
     assert next(s.value for s in page.subheader) == t("evaluation.figure_losses")
     page = opened(language, evaluation_run=name, evaluation_part="made")
     assert t("evaluation.made_packages") in said(page)

@@ -22,7 +22,18 @@ from ui.i18n import Texts
 from ui.views.figures import plot_words, run_figures, sweep_figures
 from ui.views.new_evaluation import keep_upload, look, setting_lines
 from ui.views.questions import Filter, chosen, gold_spans, losses_in, opened, verdict_of
-from ui.views.runs import comparison_rows, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
+from ui.views.runs import (
+    comparison_rows,
+    loss_rows,
+    made_rows,
+    metric_rows,
+    name_width,
+    reliability_rows,
+    reliability_words,
+    run_rows,
+    stage_rows,
+    tiles,
+)
 from ui.views.words import noted
 
 EN, RU = Texts("en"), Texts("ru")
@@ -52,6 +63,28 @@ def test_a_broken_run_is_a_row_with_a_sentence(tmp_path: Path) -> None:
     rows = {row["run"].rpartition("-")[2]: row for row in run_rows(list_runs(runs), EN, running="zz")}
     assert "cut off" in rows["loose"]["state"] and rows["loose"]["f1"] is None
     assert rows["zz"]["state"] == EN("evaluation.state_running")
+
+
+def test_the_reliability_of_a_run() -> None:
+    share = {"n": 4, "right": 0.75, "low": 0.3, "high": 0.954, "confidence": 0.8125}
+    figures = {"answers": 4, "ece": 0.0625, "bands": {"high": share}, "kinds": {"<b>": {**share, "ece": 0.0625}}}
+    assert reliability_words({"reliability": figures}, EN) == "Expected calibration error: 0.062; answers shown: 4."
+    assert reliability_words({"reliability": figures}, RU).endswith("0,062; показано ответов: 4.")
+    common = {"n": 4, "right": "75.0\u00a0%", "interval": "30.0 – 95.4", "confidence": "0.812"}
+    assert reliability_rows({"reliability": figures}, EN) == [
+        {"group": "high confidence", **common, "ece": None},
+        {"group": "<b>", **common, "ece": "0.062"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [None, "x", {"ece": "x"}, {"ece": float("nan"), "answers": 1}, {"bands": [1], "kinds": {"a": {"n": "x"}}}],
+)
+def test_a_reliability_that_is_none_is_left_out(figures: object) -> None:
+    assert reliability_words({"reliability": figures}, EN) == ""
+    assert reliability_rows({"reliability": figures}, EN) == []
+    assert "reliability" not in run_figures({"reliability": figures}, [], EN, dark=False)
 
 
 def test_the_column_of_names_is_as_wide_as_points_of_a_sweep_need() -> None:
@@ -173,7 +206,7 @@ def test_the_catalogue_has_every_word_of_the_plots() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_figures_in_language_and_theme(run: RunData, t: Texts, dark: bool) -> None:
     figures = run_figures(run.manifest, run.rows, t, dark=dark)
-    assert set(figures) == {"losses", "metrics", "risk", "latency"}
+    assert set(figures) == {"losses", "metrics", "reliability", "risk", "latency"}
     told = figures["losses"].to_json()
     assert ("#b04a22" in told) is not dark
     assert json.loads(told)["layout"]["separators"][0] == ("," if t is RU else ".")

@@ -17,7 +17,18 @@ from ui.pages.evaluation import Desk
 from ui.pages.waiting import facts, ready, selected_row, table
 from ui.text.safe import distinct
 from ui.views.figures import run_figures
-from ui.views.runs import IN_TABLE, loss_rows, made_rows, metric_rows, name_width, run_rows, stage_rows, tiles
+from ui.views.runs import (
+    IN_TABLE,
+    loss_rows,
+    made_rows,
+    metric_rows,
+    name_width,
+    reliability_rows,
+    reliability_words,
+    run_rows,
+    stage_rows,
+    tiles,
+)
 
 __all__ = ["show"]
 
@@ -109,6 +120,11 @@ def _overview(desk: Desk, entry: RunEntry, run: RunData) -> None:
     with left:
         _figure(t, drawn, "risk")
     with right:
+        _figure(t, drawn, "reliability")
+        if calibration := reliability_words(run.manifest, t):
+            st.caption(calibration)
+    left, _ = st.columns(2)
+    with left:
         _figure(t, drawn, "latency")
     with st.expander(t("evaluation.all_metrics")):
         _tables(run, t)
@@ -125,6 +141,14 @@ def _tables(run: RunData, t: Texts) -> None:
     columns = {name: t(f"evaluation.{name}") for name in ("metric", "mean", "interval")}
     table(metric_rows(run.manifest, t), columns | {"n": t("evaluation.questions")})
     milliseconds = {name: t(f"evaluation.ms_{name}") for name in ("p50", "p95", "mean")}
+    if rows := reliability_rows(run.manifest, t):
+        names = ("confidence", "ece")
+        heads = {
+            "group": t("evaluation.band_or_kind"),
+            "n": t("evaluation.answers_shown"),
+            "right": t("evaluation.right"),
+        }
+        table(rows, heads | {"interval": t("evaluation.interval")} | {name: t(f"evaluation.{name}") for name in names})
     table(stage_rows(run.rows, t), {"stage": t("evaluation.stage")} | milliseconds)
 
 

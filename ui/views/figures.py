@@ -41,6 +41,7 @@ def run_figures(
     drawn = {
         "losses": run_plots.loss_waterfall(loss_rows(rows, t), words),
         "metrics": run_plots.metric_bars(metrics, words),
+        "reliability": run_plots.reliability_diagram(manifest.get("reliability"), words),
         "risk": run_plots.risk_coverage_curve(curve, words),
         "latency": run_plots.latency_histogram(latencies(rows), words),
     }

@@ -10,7 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from eval.comparison import Comparison, verdict
 from eval.losses import em_lost
@@ -34,6 +34,8 @@ __all__ = [
     "metric_rows",
     "name_width",
     "progress_words",
+    "reliability_rows",
+    "reliability_words",
     "run_rows",
     "run_state",
     "running_words",
@@ -125,6 +127,38 @@ def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
             label = metric_label(name, t) if name in METRICS else one_line(str(name))
             row = {"metric": label, "mean": value_text(name, found["mean"], t), "interval": _range(found, name, t)}
             rows.append(row | {"n": int(found["n"])})
+    return rows
+
+
+def reliability_words(manifest: Mapping[str, Any], t: Texts) -> str:
+    """Return the expected calibration error in a sentence, empty if the run has none."""
+    figures = _mapping(manifest.get("reliability"))
+    ece, answers = figures.get("ece"), figures.get("answers")
+    if not _is_number(ece) or not isinstance(answers, int):
+        return ""
+    return t("evaluation.calibration_error", ece=t.number(ece, 3), n=answers)
+
+
+def reliability_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
+    """Return one row a band and one a kind of question: answers shown, how many were right, and the confidence."""
+    figures, rows = _mapping(manifest.get("reliability")), []
+    for group in ("bands", "kinds"):
+        for name, entry in _mapping(figures.get(group)).items():
+            known = _mapping(entry)
+            if not all(_is_number(known.get(key)) for key in ("n", "right", "low", "high", "confidence")):
+                continue
+            low, high = (t.number(100 * known[key], 1) for key in ("low", "high"))
+            label = named(t, f"evaluation.band_{name}", str(name)) if group == "bands" else one_line(str(name))
+            rows.append(
+                {
+                    "group": label,
+                    "n": int(known["n"]),
+                    "right": f"{t.number(100 * known['right'], 1)}\u00a0%",
+                    "interval": f"{low} – {high}",
+                    "confidence": t.number(known["confidence"], 3),
+                    "ece": t.number(known["ece"], 3) if _is_number(known.get("ece")) else None,
+                }
+            )
     return rows
 
 
@@ -231,6 +265,10 @@ def _when(value: object, t: Texts) -> str:
         return t.date(dt.datetime.fromisoformat(str(value)).astimezone())
     except ValueError:
         return ""
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
