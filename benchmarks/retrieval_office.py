@@ -20,7 +20,7 @@ import numpy as np
 import rag
 from benchmarks.office import DATA, DEPTHS, folded
 from benchmarks.squad import WORK
-from eval.metrics import ndcg_at_k
+from eval.ranking import ndcg_at_k
 from rag.answering.query_rewriting import Turn, rewrite
 
 RERANKINGS = ("off", "reader")

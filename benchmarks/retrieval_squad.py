@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.squad import WORK, Question, config_for, load_questions, write_paragraphs
-from eval.metrics import ndcg_at_k
+from eval.ranking import ndcg_at_k
 from rag.config.schema import RetrievalConfig
 from rag.embedding.cached import CachedEmbedder
 from rag.factory import make_chunker, make_embedder, open_or_create

@@ -1,4 +1,4 @@
-"""Questions with their gold answers: JSON in SQuAD's format (v1.1, v2.0 and compatible files), and your own JSONL.
+"""Questions with their gold answers: JSON in SQuAD's format (v1.1, v2.0 and compatible), your own JSONL, and BEIR.
 
 Files are read strictly: a missing key or a wrong type is an :class:`~eval.errors.EvalError` that names the key and the
 place, and no row is dropped silently. Keys that SQuAD does not define are ignored. The module knows nothing of
@@ -19,7 +19,7 @@ from eval.squad_download import OFFICIAL, Fetch, official_file
 
 __all__ = ["SMALL_TALK", "Dataset", "Paragraph", "Question", "Version", "corpus_sha256", "load_dataset", "sample"]
 
-Version = Literal["1.1", "2.0", "jsonl"]
+Version = Literal["1.1", "2.0", "jsonl", "beir"]
 SMALL_TALK = "chat"
 T = TypeVar("T")
 
@@ -37,7 +37,8 @@ class Question:
 
     ``kind`` names the kind of the question, such as ``table_cell``; a question with a kind or with parts gets a verdict
     (:mod:`eval.verdicts`). ``parts`` are the pieces of its answer, each with its acceptable wordings. ``history`` holds
-    the earlier turns of the conversation as (question, answer).
+    the earlier turns of the conversation as (question, answer). ``relevant`` holds judged documents with their grades,
+    relevant from 1 on; with it, ``source`` is None.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Question:
     kind: str = ""
     parts: tuple[tuple[str, ...], ...] = ()
     history: tuple[tuple[str, str], ...] = ()
+    relevant: tuple[tuple[str, int], ...] = ()
 
     @property
     def has_verdict(self) -> bool:
@@ -58,11 +60,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A text with questions about it. ``source`` is unique in the dataset and safe as a relative file path."""
+    """A text with questions about it. ``source`` is unique in the dataset and safe as a relative file path.
+
+    ``id`` is the name of the document in the dataset, empty if it has none but ``source``.
+    """
 
     source: str
     title: str
     text: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,22 +93,35 @@ class Dataset:
     @property
     def official(self) -> bool:
         """Whether the file has SQuAD's format, and so an official script."""
-        return self.version != "jsonl"
+        return self.version in ("1.1", "2.0")
 
 
-def load_dataset(name_or_path: str | Path, *, cache: Path | None = None, fetch: Fetch | None = None) -> Dataset:
-    """Read ``squad`` or ``squad_v2`` (see :mod:`eval.squad_download`), a .json file in SQuAD's format or a .jsonl file.
+def load_dataset(
+    name_or_path: str | Path, *, split: str | None = None, cache: Path | None = None, fetch: Fetch | None = None
+) -> Dataset:
+    """Read ``squad``, ``squad_v2`` (:mod:`eval.squad_download`), a SQuAD-format .json, a .jsonl file, or a BEIR folder.
 
-    ``cache`` is the folder for downloads, by default the user's. ``fetch`` takes an address and returns the content, or
-    raises ``OSError``. Raises :class:`~eval.errors.EvalError` for a file that is missing or invalid.
+    ``split`` names the judgments of a BEIR folder (:mod:`eval.beir`). ``cache`` is the folder for downloads, by default
+    the user's. ``fetch`` takes an address and returns the content, or raises ``OSError``. Raises
+    :class:`~eval.errors.EvalError` for a file that is missing or invalid.
     """
+    from eval.beir import read_beir
     from eval.squad_format import squad_dataset
 
     name = str(name_or_path)
+    if name not in OFFICIAL and Path(name_or_path).is_dir():
+        dataset = read_beir(Path(name_or_path), split)
+        _require_valid(dataset, Path(name_or_path))
+        return dataset
+    if split is not None:
+        raise EvalError(f"{name} is one file and has no splits", "leave --split out, or name a BEIR folder")
     path = official_file(name, cache=cache, fetch=fetch) if name in OFFICIAL else Path(name_or_path)
     suffix = path.suffix.lower()
     if suffix not in {".json", ".jsonl"}:
-        raise EvalError(f"{name} is not a dataset", f"name a .json file in SQuAD's format, a .jsonl file, or {_NAMES}")
+        raise EvalError(
+            f"{name} is not a dataset",
+            f"name a .json file in SQuAD's format, a .jsonl file, a BEIR folder, or {_NAMES}",
+        )
     content = read_bytes(path, f"name an existing file, or {_NAMES}")
     text = decode(content, str(path), "save it as UTF-8")
     if suffix == ".json":

@@ -29,6 +29,7 @@ from eval.files import write_json, write_text
 from eval.losses import classify, count_losses
 from eval.metrics import METRICS, Case, value_in
 from eval.predictions import Prediction, same_source
+from eval.ranking import write_qrels, write_run
 from eval.reliability import summarise_reliability
 from eval.runs import FORMAT, RunData
 from eval.squad_scores import score_squad
@@ -151,10 +152,11 @@ def score_question(case: Case) -> dict[str, Any]:
         "verdict": case.verdict,
         **values,
         "passages": [
-            {**asdict(p), "headings": list(p.headings), "relevant": same_source(p.source, question.source)}
+            {**asdict(p), "headings": list(p.headings), "relevant": case.is_relevant(p.source)}
             for p in prediction.passages
         ],
-        "retrieval": None if case.rank is None else retrieval,
+        "retrieval": None if case.judged is None else retrieval,
+        "ranked": None if case.judged is None else list(prediction.ranked_sources or ()),
         "loss": None
         if values["em"] is None
         else classify(
@@ -237,10 +239,31 @@ def _write_run(
         write_json(folder / "predictions.json", {row["id"]: row["prediction"] for row in rows})
         if dataset.version == "2.0":
             write_json(folder / "na_prob.json", {row["id"]: _na_prob(row) for row in rows})
+    _write_trec(folder, dataset, str(manifest.get("name") or "run"), rows)
     text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
     write_text(folder / "rows.jsonl", text)
     manifest["rows_sha256"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     write_json(folder / "run.json", manifest)  # last: a folder with a complete manifest is whole
+
+
+def _write_trec(folder: Path, dataset: Dataset, tag: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the ranking and the judgments as TREC files, for other tools; nothing if retrieval was not measured."""
+    names = {paragraph.source: paragraph.id or paragraph.source for paragraph in dataset.paragraphs}
+    questions = {question.id: question for question in dataset.questions}
+    run: dict[str, dict[str, float]] = {}
+    qrels: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row["ranked"] is None:
+            continue
+        ranked = list(dict.fromkeys(row["ranked"]))
+        question = questions[row["id"]]
+        named = next((name for name in ranked if same_source(name, question.source)), question.source)
+        grades = dict(question.relevant) or {str(named): 1}
+        run[question.id] = {names.get(name, name): float(len(ranked) - n) for n, name in enumerate(ranked)}
+        qrels[question.id] = {names.get(name, name): grade for name, grade in grades.items()}
+    if run:
+        write_run(folder / "run.trec", run, tag)
+        write_qrels(folder / "qrels.trec", qrels)
 
 
 def _na_prob(row: Mapping[str, Any]) -> float:

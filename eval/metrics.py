@@ -7,7 +7,6 @@ The module knows one question at a time: no totals and no statistics. :mod:`eval
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from eval.datasets import SMALL_TALK, Question
 from eval.predictions import Prediction, same_source
+from eval.ranking import average_precision, ndcg, recall, reciprocal_rank
 from eval.text_metrics import Rule, best_over, contains, contains_gold, exact_match, f1, normalise
 from eval.verdicts import Verdict, holds_answer, judge
 
@@ -31,7 +31,6 @@ __all__ = [
     "format_interval",
     "format_value",
     "headline",
-    "ndcg_at_k",
     "value_in",
 ]
 
@@ -41,11 +40,6 @@ Family = Literal["answer", "verdict", "retrieval", "citation", "speed"]
 RECALL_AT = (1, 5, 10, 20)
 HIGH = "high"
 SERVED_AMONG = 3
-
-
-def ndcg_at_k(rank: float, k: int) -> float:
-    """Return nDCG@k of a list whose only relevant item has this rank, from 1 (Järvelin and Kekäläinen 2002)."""
-    return 1 / math.log2(rank + 1) if rank <= k else 0.0
 
 
 @dataclass(frozen=True)
@@ -94,17 +88,24 @@ class Case:
         return [gold for gold in self.question.answers if self.rule == "1.1" or normalise(gold)] or [""]
 
     @cached_property
-    def rank(self) -> float | None:
-        """The rank of the question's source among the retrieved documents, from 1; infinite if it is not among them.
+    def judged(self) -> tuple[list[int], list[int]] | None:
+        """The grades of the retrieved documents, best first, and the grades of all relevant ones.
 
-        None if nothing was retrieved or no source is known. The end of a path may match several documents: the first
-        one counts.
+        A question with a ``source`` has one relevant document, of grade 1. None if nothing was retrieved or no relevant
+        document is known. The end of a path may match several documents: the first one counts.
         """
-        source, retrieved = self.question.source, self.prediction.ranked_sources
-        if source is None or retrieved is None:
+        retrieved, qrels = self.prediction.ranked_sources, dict(self.question.relevant)
+        if retrieved is None or not (qrels or self.question.source):
             return None
-        ranks = enumerate(dict.fromkeys(retrieved), start=1)
-        return next((rank for rank, name in ranks if same_source(name, source)), math.inf)
+        names = list(dict.fromkeys(retrieved))
+        if not qrels:
+            first = next((name for name in names if same_source(name, self.question.source)), None)
+            return [int(name == first) for name in names], [1]
+        return [qrels.get(name, 0) for name in names], [grade for grade in qrels.values() if grade > 0]
+
+    def is_relevant(self, source: str) -> bool:
+        """Return whether a document is one that the question names as relevant."""
+        return same_source(source, self.question.source) or dict(self.question.relevant).get(source, 0) > 0
 
     @cached_property
     def citations(self) -> list[dict[str, Any]]:
@@ -166,9 +167,14 @@ class Metric:
         return 100.0 if self.unit == "percent" else 1.0
 
 
-def _ranking(measure: Callable[[float], float]) -> Callable[[Case], float | None]:
-    """Return a metric that is a function of the rank of the question's source."""
-    return lambda case: None if case.rank is None else measure(case.rank)
+def _ranking(measure: Callable[[list[int], list[int]], float]) -> Callable[[Case], float | None]:
+    """Return a metric that is a function of the grades of the ranked and of the relevant documents."""
+    return lambda case: None if case.judged is None else measure(*case.judged)
+
+
+def _average_precision(case: Case) -> float | None:
+    """Return the average precision of a question with judgments; with one relevant document it would be its MRR."""
+    return average_precision(*case.judged) if case.judged is not None and case.question.relevant else None
 
 
 def _cited(case: Case, flag: str) -> float | None:
@@ -198,8 +204,8 @@ def _supported(case: Case) -> float | None:
 def _recall_metric(k: int) -> Metric:
     return Metric(
         f"Recall@{k}",
-        _ranking(lambda rank: float(rank <= k)),
-        f"Share of questions whose source is among the first {k} documents",
+        _ranking(partial(recall, k=k)),
+        f"Share of the relevant documents that are among the first {k}",
         family="retrieval",
         compared=k == 5,
     )
@@ -269,16 +275,24 @@ METRICS: dict[str, Metric] = {
     **{f"recall@{k}": _recall_metric(k) for k in RECALL_AT},
     "mrr": Metric(
         "MRR",
-        _ranking(lambda rank: 1 / rank),
-        "Mean reciprocal rank of the question's source",
+        _ranking(lambda grades, _: reciprocal_rank(grades)),
+        "Mean reciprocal rank of the first relevant document",
+        unit="ratio",
+        family="retrieval",
+        compared=False,
+    ),
+    "map": Metric(
+        "MAP",
+        _average_precision,
+        "Mean average precision over the documents retrieved, for questions with relevance judgments",
         unit="ratio",
         family="retrieval",
         compared=False,
     ),
     "ndcg@10": Metric(
         "nDCG@10",
-        _ranking(partial(ndcg_at_k, k=10)),
-        "Discounted gain of the question's source among the first 10 documents",
+        _ranking(partial(ndcg, k=10)),
+        "Discounted gain of the relevant documents among the first 10, over the best possible",
         unit="ratio",
         family="retrieval",
         guarded=True,

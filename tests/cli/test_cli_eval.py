@@ -16,6 +16,8 @@ import squad_samples
 from cli_runner import Rag
 from squad_samples import NAMES, question_about
 
+from eval import load_dataset
+from eval.beir import write_beir
 from rag.generation.fake import FakeCompleter
 
 
@@ -44,7 +46,8 @@ def test_an_open_run_is_a_folder_with_everything_in_it(beacons: str, rag: Rag) -
     assert ran.code == 0
     folder = Path(ran.json["run"])
     assert {path.name for path in folder.iterdir()} == {
-        "predictions.json", "rows.jsonl", "run.json", "report.md", "report.json", "report.html",
+        "predictions.json", "rows.jsonl", "run.json", "report.md", "report.json", "report.html", "run.trec",
+        "qrels.trec",
     }  # fmt: skip
     for name in ("em", "f1", "contains", "recall@1", "recall@5", "mrr", "ndcg@10", "cited_contains", "latency_s"):
         interval = ran.json["metrics"][name]
@@ -521,6 +524,55 @@ def test_every_answer_has_a_band_and_no_abstention_has_one(beacons: str, rag: Ra
     assert {row["band"] for row in rows if not row["abstained"]} <= {"medium", "low"}  # never high: it is written
     assert all(bool(row["band"]) is not row["abstained"] for row in rows)
     assert any(row["band"] for row in rows)
+
+
+@pytest.fixture
+def folder(work: Path) -> str:
+    write_beir(load_dataset(_written(work, squad_samples.beacons())), work / "beir", "test")
+    return "beir"
+
+
+def _written(work: Path, data: object) -> Path:
+    (work / "for-beir.json").write_text(json.dumps(data), encoding="utf-8")
+    return work / "for-beir.json"
+
+
+def test_a_beir_folder_measures_retrieval(folder: str, rag: Rag) -> None:
+    ran = rag("eval", folder, "--split", "test", "--json")
+    assert ran.code == 0, ran.err
+    assert "only retrieval is measured" in ran.err
+    metrics = ran.json["metrics"]
+    assert {"recall@5", "ndcg@10", "mrr", "map"} <= metrics.keys() and not {"em", "f1"} & metrics.keys()
+    assert metrics["map"]["mean"] == pytest.approx(metrics["mrr"]["mean"])  # one relevant document each
+    run = Path(ran.json["run"])
+    assert (run / "report.html").is_file()
+    for qrels in (run / "qrels.trec", Path(folder, "qrels", "test.tsv")):
+        scored = rag("eval", "score", str(run / "run.trec"), str(qrels), "--json")
+        assert scored.code == 0, scored.err
+        assert scored.json["ndcg@10"]["mean"] == pytest.approx(metrics["ndcg@10"]["mean"])
+    assert "ndcg@10" in rag("eval", "score", str(run / "run.trec"), str(run / "qrels.trec")).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "problem"),
+    [
+        (["beir", "--mode", "gold"], 2, "brings its own documents"),
+        (["beir", "--index", ".rag"], 2, "brings its own documents"),
+        (["beir", "--split", "dev"], 1, "has no split 'dev'"),
+        (["beir", "--throughput"], 2, "--retrieval-only and --throughput"),
+        (["score", "nowhere.trec", "beir/qrels/test.tsv"], 1, "nowhere.trec does not exist"),
+        (["score", "beir/qrels/test.tsv", "beir/qrels/test.tsv"], 1, "columns, not 6"),
+        (["score", "nowhere.trec", "beir/qrels/test.tsv", "--na-prob", "x"], 2, "--na-prob has no effect"),
+        (["sweep", "beir.yaml"], 1, "a sweep compares answers"),
+    ],
+)
+def test_a_beir_folder_and_options_that_do_not_fit(
+    folder: str, work: Path, rag: Rag, arguments: list[str], code: int, problem: str
+) -> None:
+    (work / "beir.yaml").write_text("dataset: beir\nconfig: test\ngrid: {retrieval.k: [1, 2]}\n", encoding="utf-8")
+    ran = rag("eval", *arguments)
+    assert (ran.code, "Traceback" in ran.err) == (code, False)
+    assert problem in ran.err
 
 
 def test_few_candidates_are_measured_as_few(beacons: str, rag: Rag) -> None:

@@ -249,7 +249,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EvalError, match=r"is not a dataset.*`squad` or `squad_v2`"):
         load_dataset("squad_v3")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(EvalError, match="cannot be read"):
+    with pytest.raises(EvalError, match="is not a BEIR folder"):
         load_dataset(tmp_path / "folder.json")
 
 

@@ -9,15 +9,18 @@ import pytest
 from ir_measures import RR, Qrel, R, ScoredDoc, nDCG
 
 from eval.datasets import Question
-from eval.metrics import METRICS, Case, ndcg_at_k
+from eval.metrics import METRICS, Case
 from eval.predictions import Prediction
+from eval.ranking import ndcg_at_k
 
 
 def metrics_of(source: str | None, ranked: tuple[str, ...] | None) -> dict[str, float | None]:
     case = Case(
         Question("q", "Where?", ("x",), source=source), Prediction("x", ranked_sources=ranked and tuple(ranked))
     )
-    return {name: metric.compute(case) for name, metric in METRICS.items() if metric.family == "retrieval"}
+    return {
+        name: metric.compute(case) for name, metric in METRICS.items() if metric.family == "retrieval" and name != "map"
+    }
 
 
 @pytest.mark.parametrize("seed", range(20))

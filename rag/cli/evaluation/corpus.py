@@ -38,7 +38,7 @@ def corpus_index(dataset: Dataset, resolved: Resolved, models: ModelPool, out: P
     documents = root / "documents"
     for paragraph in dataset.paragraphs:
         path = documents / paragraph.source
-        text = f"# {paragraph.title}\n\n{paragraph.text}\n"
+        text = f"# {paragraph.title}\n\n{paragraph.text}\n" if paragraph.title else f"{paragraph.text}\n"
         if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:  # a kill may have cut it
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)

@@ -53,6 +53,7 @@ class Request:
     settings: Sequence[str]
     retrieval_only: bool = False
     window: int | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,16 @@ def make_job(request: Request) -> Job:
     for option, given in (("--retrieval-only", request.retrieval_only), ("--index", request.index is not None)):
         if given and mode != "open":
             raise UsageError(f"{option} has no effect in {mode} mode, which does not search", "leave it out")
-    dataset = load_dataset(request.dataset)
+    dataset = load_dataset(request.dataset, split=request.split)
+    if dataset.version == "beir":
+        if mode != "open" or request.index is not None:
+            raise UsageError(
+                f"{dataset.name} is a BEIR folder, which brings its own documents to be searched",
+                "leave --mode and --index out",
+            )
+        if not request.retrieval_only:
+            note(f"{dataset.name} has relevance judgments and no answers: only retrieval is measured")
+            request = replace(request, retrieval_only=True)
     if mode == "gold" and not dataset.paragraphs:
         raise EvalError(
             f"{dataset.name} has questions only, and gold mode needs the paragraph of each", "use --mode open"

@@ -24,7 +24,9 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of the sample and the bo
 def run(
     dataset: Annotated[
         str,
-        typer.Argument(help="squad, squad_v2, a SQuAD-format .json or a .jsonl of {question, answers, source?}."),
+        typer.Argument(
+            help="squad, squad_v2, a SQuAD-format .json, a .jsonl of {question, answers, source?}, or a BEIR folder."
+        ),
     ],
     mode: Annotated[
         Mode,
@@ -41,6 +43,10 @@ def run(
     index: Annotated[
         Path | None,
         typer.Option("--index", help="Search this index (default for .jsonl: .rag; SQuAD datasets get their own)."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="The judgments of a BEIR folder, qrels/SPLIT.tsv (default: test)."),
     ] = None,
     retrieval_only: Annotated[
         bool, typer.Option("--retrieval-only", help="Measure retrieval only; no answers.")
@@ -78,9 +84,10 @@ def run(
         settings=settings or (),
         retrieval_only=retrieval_only,
         window=window,
+        split=split,
     )
     job = make_job(asked)
-    if retrieval_only and throughput:
+    if job.request.retrieval_only and throughput:
         raise UsageError("--retrieval-only and --throughput cannot be combined", "use one of them")
     measured = _precisions(precisions, job) if throughput else None
     data, folder = execute(job, throughput=measured, events=Events(progress))

@@ -38,6 +38,7 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Compare settings on the same questions: F1 against p95 latency and tokens, Pareto-optimal ones marked."""
+    from eval.errors import EvalError
     from eval.report import write_sweep_report
     from eval.runs import load_run
     from eval.sweep import pareto, read_sweep
@@ -46,6 +47,11 @@ def sweep(
     jobs = [
         make_job(_request(request, point, out_folder, index)) for point in request.points
     ]  # reports mistakes before any work
+    if jobs[0].request.retrieval_only:
+        raise EvalError(
+            f"a sweep compares answers, and {jobs[0].dataset.name} has relevance judgments only",
+            "use `rag eval run` once for each setting",
+        )
     folders = _run_all(jobs, progress)
     rows = [_row(p, load_run(f), f) for p, f in zip(request.points, folders, strict=True)]
     best = pareto(
