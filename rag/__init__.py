@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rag.knowledge_base import Chat, KnowledgeBase, QuestionStream, open  # noqa: A004 - see there
     from rag.model_pool import ModelPool
     from rag.retrieval.filters import Filter
-    from rag.types import Answer, Citation, Document, Note, Passage, Sentence
+    from rag.types import Answer, Citation, Claim, Document, Note, Passage, Sentence
 
 __version__ = "0.1.0"
 
@@ -50,7 +50,7 @@ _MODULES = {
     "rag.knowledge_base": ("Chat", "KnowledgeBase", "QuestionStream", "open"),
     "rag.model_pool": ("ModelPool",),
     "rag.retrieval.filters": ("Filter",),
-    "rag.types": ("Answer", "Citation", "Document", "Note", "Passage", "Sentence"),
+    "rag.types": ("Answer", "Citation", "Claim", "Document", "Note", "Passage", "Sentence"),
 }  # fmt: skip
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -58,6 +58,7 @@ __all__ = [
     "Answer",
     "Chat",
     "Citation",
+    "Claim",
     "Config",
     "Document",
     "DocumentError",

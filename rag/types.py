@@ -16,12 +16,14 @@ from rag.text import context_line
 __all__ = [
     "Answer",
     "Citation",
+    "Claim",
     "Document",
     "DroppedPassage",
     "Duplicate",
     "Finding",
     "Note",
     "NoteKind",
+    "Outcome",
     "Passage",
     "QuestionKind",
     "Section",
@@ -149,8 +151,7 @@ class Citation:
 class Sentence:
     """A sentence ``answer.text[start:end]`` and the index of the citation that supports it, or None.
 
-    ``support`` is the share of the sentence's content words found in the best span, 0 to 1. For an extracted answer it
-    is the confidence.
+    ``support`` is the share of its claims that were found, 0 to 1. For an extracted answer it is the confidence.
     """
 
     start: int
@@ -162,6 +163,26 @@ class Sentence:
     def supported(self) -> bool:
         """Whether a citation supports the sentence."""
         return self.citation is not None
+
+
+Outcome = Literal["found", "contradicted", "not_found"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement ``answer.text[start:end]`` of a written answer and what the passages say of it.
+
+    ``citations`` are indexes of the answer's citations: the places where it was found, or that contradict it.
+    ``instead`` is what a source says that contradicts it. ``reason`` says in English what is contradicted or missing,
+    or how a number was computed; it may be empty.
+    """
+
+    start: int
+    end: int
+    outcome: Outcome
+    citations: tuple[int, ...] = ()
+    reason: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +210,9 @@ class Answer:
 
     ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
     extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
-    ``confidence`` is 0 to 1; ``timings`` are seconds by stage. ``generation`` is the index's when the passages were
-    retrieved. ``generator`` names what answered: its kind, and its model in brackets. ``kind`` is what the question
-    asks for, empty if the question was not classified.
+    ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; ``timings`` are seconds
+    by stage. ``generation`` is the index's when the passages were retrieved. ``generator`` names what answered: its
+    kind, and its model in brackets. ``kind`` is what the question asks for, empty if the question was not classified.
     """
 
     question: str
@@ -211,6 +232,7 @@ class Answer:
     short: str = ""
     short_start: int = 0
     kind: QuestionKind = ""
+    claims: tuple[Claim, ...] = ()
 
     @property
     def essence(self) -> str:

@@ -5,7 +5,7 @@
 
 If nothing relevant was retrieved, the answer is "not in the documents". If the generator finds no answer, a language
 model's is "not in the passages", an extractor's "No sure answer.". Either comes with the nearest passages.
-``confidence`` is the extractor's, or else the mean support of the answer's sentences (:mod:`rag.evidence.citations`).
+``confidence`` is the extractor's, or else the share of the answer's claims that were found (:mod:`rag.evidence.check`).
 Below ``min_confidence``, which ``rag eval calibrate`` fits, an answerer abstains.
 
 An answerer knows nothing of indexes: it takes passages wherever they come from.
@@ -20,7 +20,8 @@ from functools import cached_property
 from typing import Protocol
 
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
-from rag.evidence.citations import Cited, cite, cite_spans
+from rag.evidence.check import check
+from rag.evidence.citations import Cited, cite_spans
 from rag.evidence.quotation import quotation, whole_quotation
 from rag.evidence.rows import rows_for
 from rag.generation.base import (
@@ -44,16 +45,16 @@ __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer",
 
 @dataclass(frozen=True, slots=True)
 class AnswererSettings:
-    """When to abstain, when a sentence counts as supported, and the name of the generator in the answer's record.
+    """When to abstain, when a claim counts as found, and the name of the generator in the answer's record.
 
-    ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a sentence's
-    content words that one span must hold, ``min_confidence`` the confidence below which an answer becomes an
+    ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a claim's
+    words that its place must hold, ``min_confidence`` the confidence below which an answer becomes an
     abstention. ``abstention`` is the text of an abstention after reading: neither an extractor nor a language model
     knows whether other passages of the documents hold the answer.
     """
 
     min_relevance: float = 0.3
-    min_support: float = 0.6
+    min_support: float = 0.5
     min_confidence: float = 0.0
     answered_by: str = ""
     abstention: str = ABSTENTION
@@ -148,6 +149,7 @@ class _Outcome:
             confidence=round(cited.support, 4),
             sentences=cited.sentences,
             citations=cited.citations,
+            claims=cited.claims,
             passages=self.shown,
             dropped=self.dropped,
             finish_reason=reason,
@@ -356,7 +358,7 @@ class WritingAnswerer:
             limit = self.builder.sampling.max_tokens
             note = f"The answer was cut at {counted(limit, 'token')} (prompt.max_tokens)."
             notes.append(Note(note, "answer_cut", {"n": limit}))
-        cited = cite(text, built.shown, prepared.retrieved.question, min_support=settings.min_support)
+        cited = check(text, built.shown, prepared.retrieved.question, min_support=settings.min_support)
         timings["cite"] = time.monotonic() - started
         return replace(outcome, notes=tuple(notes)).answer(text, cited, settings)
 

@@ -177,15 +177,19 @@ _WHY = {
 
 
 def print_sources(answer: Answer) -> None:
-    """Print numbered citations, unsupported sentences, or the nearest passages, and what answered."""
+    """Print numbered citations, the claims that were not found, or the nearest passages, and what answered."""
     out()
     if answer.citations:
         out("Sources")
         for number, citation in enumerate(answer.citations, start=1):
             _print_citation(number, citation)
-    for sentence in answer.sentences:
-        if not sentence.supported:
-            out(f"Unsupported by any passage: “{answer.text[sentence.start : sentence.end]}”")
+    for claim in answer.claims:
+        text = one_line(answer.text[claim.start : claim.end])
+        if claim.outcome == "contradicted":
+            numbers = "".join(f" [{n + 1}]" for n in claim.citations)
+            out(f"Contradicted: “{text}”: the source says {claim.instead}{numbers}")
+        elif claim.outcome == "not_found":
+            out(f"Not found in the passages: “{text}”")
     if not answer.citations and answer.passages:
         if answer.sentences:
             out()

@@ -252,10 +252,10 @@ class PromptConfig(SettingsModel):
 
 
 class CitationConfig(SettingsModel):
-    """When a passage supports a sentence of an answer."""
+    """When a claim of a written answer counts as found in a passage."""
 
-    min_support: float = Field(0.6, gt=0, le=1)
-    """Share of a sentence's content words that one span must contain to support it."""
+    min_support: float = Field(0.5, gt=0, le=1)
+    """Share of a claim's words that its place in a passage must hold. Numbers, dates, and names must all be there."""
 
 
 class AnswersConfig(SettingsModel):

@@ -15,7 +15,16 @@ from itertools import pairwise
 
 from rag.evidence.citations import sentence_spans
 
-__all__ = ["Quotation", "TableRow", "in_row", "quotation", "table_rows", "whole_quotation"]
+__all__ = [
+    "Quotation",
+    "TableRow",
+    "in_row",
+    "quotation",
+    "short_line_ends",
+    "table_cells",
+    "table_rows",
+    "whole_quotation",
+]
 
 MOST_CHARACTERS = 400
 MOST_OF_A_BLOCK = 1200
@@ -50,7 +59,7 @@ def quotation(passage: str, start: int, end: int) -> Quotation:
     around = [(first, last) for first, last in sentence_spans(passage) if first < end and start < last]
     begin = min([start, *(first for first, _ in around)])
     close = max([end, *(last for _, last in around)])
-    ends = _short_lines(passage)
+    ends = short_line_ends(passage)
     begin = max([begin, *(place + 1 for place in ends if place < start)])
     close = min([close, *(place for place in ends if place >= end)])
     return _shortened(*_plain(passage, begin, close, start, end))
@@ -73,7 +82,7 @@ def table_rows(passage: str) -> list[TableRow]:
         is_head = following is not None and _RULE.fullmatch(passage, following.start, following.end)
         if is_row and not is_head and not _RULE.fullmatch(passage, line.start, line.end):
             row = (line.start, line.end)
-            cells = " ".join(passage[begin:close] for begin, close in _cells(passage, row))
+            cells = " ".join(passage[begin:close] for begin, close in table_cells(passage, row))
             rows.append(TableRow(_table_row(passage, row, line.start, line.start).text, cells))
     return rows
 
@@ -89,7 +98,7 @@ def whole_quotation(passage: str, start: int, end: int) -> Quotation:
     lines = list(_lines(passage))
     first = next(n for n, line in enumerate(lines) if start <= line.end)
     last = next(n for n, line in enumerate(lines) if end <= line.end)
-    items = _list_around(lines, first, last, frozenset(_short_lines(passage)))
+    items = _list_around(lines, first, last, frozenset(short_line_ends(passage)))
     if items is None:
         begin, close = _paragraph(passage, start, end)
         if close - begin > MOST_OF_A_BLOCK:
@@ -206,7 +215,7 @@ def _paragraph(passage: str, start: int, end: int) -> tuple[int, int]:
                 begin = line.end
             elif line.start >= end:
                 close = min(close, line.start)
-    inside = [place for place in _short_lines(passage) if begin <= place < close]
+    inside = [place for place in short_line_ends(passage) if begin <= place < close]
     begin = max([begin, *(place + 1 for place in inside if place < start)])
     close = min([close, *(place for place in inside if place >= end)])
     return begin, close
@@ -218,7 +227,7 @@ def _line(passage: str, place: int) -> tuple[int, int]:
     return begin, len(passage) if close < 0 else close
 
 
-def _short_lines(passage: str) -> list[int]:
+def short_line_ends(passage: str) -> list[int]:
     """Return the line ends after headings, labels and rows of text without markup, such as that of a PDF.
 
     Such a line is much shorter than the longest one, so it was not wrapped there, and the next one starts a new text.
@@ -237,7 +246,7 @@ def _table_row(passage: str, row: tuple[int, int], start: int, end: int) -> Quot
     """Return ``Column: value; Column: value``, or the values alone where the columns have no names."""
     names = _column_names(passage, row)
     text, place = "", (0, 0)
-    for n, (begin, close) in enumerate(_cells(passage, row)):
+    for n, (begin, close) in enumerate(table_cells(passage, row)):
         if begin == close:
             continue
         text += "; " if text else ""
@@ -260,12 +269,12 @@ def _column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
             return ()
         if _RULE.fullmatch(passage, *line) and line[0] > 0:
             head = _line(passage, line[0] - 1)
-            return [_plain(passage, a, b, a, a)[0] for a, b in _cells(passage, head)]
+            return [_plain(passage, a, b, a, a)[0] for a, b in table_cells(passage, head)]
         begin = line[0]
     return ()
 
 
-def _cells(passage: str, line: tuple[int, int]) -> Iterator[tuple[int, int]]:
+def table_cells(passage: str, line: tuple[int, int]) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each cell of a row, without the space around it."""
     bars = [n for n in range(*line) if passage[n] == "|" and passage[n - 1 : n] != "\\"]
     for left, right in pairwise(bars):

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from rag.types import Answer, Citation, DroppedPassage, Duplicate, Note, Passage, Sentence, Usage
+from rag.types import Answer, Citation, Claim, DroppedPassage, Duplicate, Note, Passage, Sentence, Usage
 
 if TYPE_CHECKING:
     from rag.ops.explain import Attribution
@@ -50,6 +50,18 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
             }
             for s in answer.sentences
         ],
+        "claims": [
+            {
+                "text": answer.text[c.start : c.end],
+                "start": c.start,
+                "end": c.end,
+                "outcome": c.outcome,
+                "citations": list(c.citations),
+                "reason": c.reason,
+                "instead": c.instead,
+            }
+            for c in answer.claims
+        ],
         "passages": [passage_json(p) for p in answer.passages],
         "dropped": [
             {**passage_json(d.passage), "reason": d.reason.text, "reason_kind": _kind(d.reason)} for d in answer.dropped
@@ -86,6 +98,10 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         timings=dict(value["timings"]),
         generation=value["generation"],
         generator=value["generator"],
+        claims=tuple(
+            Claim(c["start"], c["end"], c["outcome"], tuple(c["citations"]), c["reason"], c["instead"])
+            for c in value.get("claims", ())
+        ),
         short=value.get("short", ""),
         short_start=value.get("short_start", 0),
         kind=value.get("kind", ""),

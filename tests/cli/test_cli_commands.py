@@ -39,7 +39,7 @@ PASSAGE = {
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
     "finish_reason", "notes", "note_kinds", "timings", "usage", "generation", "config_digest",
-    "short", "short_start", "kind",
+    "short", "short_start", "kind", "claims",
 }  # fmt: skip
 
 
@@ -304,7 +304,7 @@ def test_ask_abstains_and_shows_the_nearest_passages(indexed: Path, rag: Rag) ->
 def test_an_unsupported_sentence_is_named(indexed: Path, rag: Rag) -> None:
     # Cut after one word, the fake's answer is "The", which no passage can support.
     ran = rag("ask", KEY, "--set", "prompt.max_tokens=1")
-    assert "Unsupported by any passage: “The”\n\nPassages read\n[1] docs/" in ran.out
+    assert "Not found in the passages: “The”\n\nPassages read\n[1] docs/" in ran.out
     assert ran.err == "note: The answer was cut at 1 token (prompt.max_tokens).\n"
 
 

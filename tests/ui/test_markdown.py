@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rag.safe_markdown import LONGEST, TAGS, Element, Node, Text, last_block, parse, with_notes
 from rag.safe_markdown import Note as Footnote
-from rag.types import Answer, Citation, Passage, Sentence
+from rag.types import Answer, Citation, Claim, Passage
 from ui.text.markdown import markdown_html, markdown_json
 from ui.views.chat import blocks, is_markdown
 
@@ -201,10 +201,15 @@ def test_what_is_before_the_last_block_does_not_change(lines: list[str]) -> None
 PASSAGE = Passage(1, "a.md", "A", None, (), 0, 10, "It is so.", 1.0)
 
 
-def test_an_answer_has_the_numbers_of_its_sources_behind_each_sentence() -> None:
-    text = "It is **so**. It is not."
-    sentences = (Sentence(0, 13, 1.0, 0), Sentence(14, 24, 0.0, None))
-    answer = Answer("?", text, False, 0.5, sentences, (Citation(PASSAGE, 0, 9, "It is so."),), (PASSAGE,))
+def test_an_answer_has_the_numbers_of_its_sources_behind_each_claim() -> None:
+    text = "It is **so**. It is not. Who knows."
+    claims = (
+        Claim(0, 13, "found", (0,)),
+        Claim(14, 24, "contradicted", (0,), "the source says so", "so"),
+        Claim(25, 35, "not_found"),
+    )
+    citations = (Citation(PASSAGE, 0, 9, "It is so."),)
+    answer = Answer("?", text, False, 0.5, citations=citations, passages=(PASSAGE,), claims=claims)
     assert is_markdown(answer)
     assert blocks(answer) == [
         {
@@ -213,9 +218,10 @@ def test_an_answer_has_the_numbers_of_its_sources_behind_each_sentence() -> None
                 "It is ",
                 {"tag": "strong", "children": ["so"]},
                 ".",
-                {"note": {"numbers": [1], "unsupported": False}},
+                {"note": {"numbers": [1], "instead": ""}},
                 " It is not.",
-                {"note": {"numbers": [], "unsupported": True}},
+                {"note": {"numbers": [1], "instead": "so"}},
+                " Who knows.",
             ],
         }
     ]

@@ -15,7 +15,7 @@ from rag.answering.bands import band
 from rag.config import load_config
 from rag.errors import Failure
 from rag.retrieval.filters import Filter
-from rag.types import Answer, Citation, Note, Passage, Sentence
+from rag.types import Answer, Citation, Claim, Note, Passage, Sentence
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, Outcome
 from ui.storage.chats import Chat, Turn
@@ -239,10 +239,11 @@ def test_an_export_and_a_copy_say_why_there_is_no_answer(why: str, title: str) -
     assert json.loads(to_json(Chat(turns=[turn])))["turns"][0]["absence"] == why
 
 
-def test_an_export_and_a_copy_say_what_no_source_supports() -> None:
-    turn = Turn("?", answer=answer("It weighs one. It costs two. ", supported=(True, False)))
+def test_an_export_and_a_copy_say_what_a_source_contradicts_and_what_has_none() -> None:
+    claims = (Claim(0, 14, "found", (0,)), Claim(15, 28, "contradicted", (0,), "the source says six, not two", "six"))
+    turn = Turn("?", answer=replace(answer("It weighs one. It costs two. "), claims=claims))
     for text in (exported(turn), plain_text(turn, Texts("en"))):
-        assert text.count("no source says this") == 1 and "No source was found" not in text
+        assert text.count("the source says") == 1 and "No source was found" not in text
     turn = Turn("?", answer=answer("It weighs one.", supported=(False,)))
     for text in (exported(turn), plain_text(turn, Texts("en"))):
         assert "No source was found for this answer." in text

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from evidence_samples import cited, passage
 
-from rag.evidence.citations import cite
+from rag.evidence.check import check
 from rag.types import Answer, Citation
 from ui.i18n import Texts
 from ui.views.chat import Piece, cited_html, pieces, sources
@@ -17,17 +17,24 @@ TWO = "The pump is tested in March. Nobody knows who built the mountain railway.
 
 
 def written() -> Answer:
-    found = cite(TWO, [passage()])
-    return Answer("When?", TWO, False, 0.5, found.sentences, found.citations, (passage(),))
+    found = check(TWO, [passage()])
+    return Answer("When?", TWO, False, 0.5, found.sentences, found.citations, (passage(),), claims=found.claims)
 
 
 def test_the_pieces_are_the_whole_text() -> None:
     assert "".join(piece.text for piece in pieces(written())) == TWO
 
 
-def test_each_sentence_has_its_number_or_is_unsupported() -> None:
+def test_each_claim_has_its_number_and_one_that_was_not_found_has_none() -> None:
     shown = [piece for piece in pieces(written()) if piece.text.strip(" \n-")]
-    assert [(piece.numbers, piece.unsupported) for piece in shown] == [((1,), False), ((), True), ((2,), False)]
+    assert [(piece.numbers, piece.instead) for piece in shown] == [((1,), ""), ((), ""), ((2,), "")]
+
+
+def test_a_contradicted_claim_says_what_the_source_says_instead() -> None:
+    answer = written()
+    claim = dataclasses.replace(answer.claims[0], outcome="contradicted", instead="June")
+    piece = pieces(dataclasses.replace(answer, claims=(claim,)))[0]
+    assert (piece.numbers, piece.instead) == ((1,), "June")
 
 
 def test_all_places_of_a_marked_answer_are_numbered() -> None:
@@ -36,7 +43,7 @@ def test_all_places_of_a_marked_answer_are_numbered() -> None:
 
 
 def test_an_answer_that_nothing_supports_has_no_numbers() -> None:
-    assert pieces(cited("April")) == [Piece("April", (), unsupported=True)]
+    assert pieces(cited("April")) == [Piece("April")]
 
 
 def test_a_source_marks_exactly_what_was_cited() -> None:

@@ -39,10 +39,7 @@ function append(root, piece, labels, setTriggerValue) {
   const text = document.createElement(piece.strong ? "strong" : "span");
   text.textContent = piece.text;
   root.append(text);
-  if (piece.unsupported) {
-    text.className = "unsupported";
-    appendDoubt(root, labels);
-  }
+  if (piece.instead) appendInstead(root, piece.instead, labels);
   appendNumbers(root, piece.numbers, labels, setTriggerValue);
 }
 
@@ -53,7 +50,7 @@ function build(root, nodes, labels, setTriggerValue) {
   for (const node of nodes) {
     if (typeof node === "string") root.append(document.createTextNode(node));
     else if (node.note) {
-      if (node.note.unsupported) appendDoubt(root, labels);
+      if (node.note.instead) appendInstead(root, node.note.instead, labels);
       appendNumbers(root, node.note.numbers, labels, setTriggerValue);
     } else if (TAGS.has(node.tag)) {
       const element = document.createElement(node.tag);
@@ -71,10 +68,10 @@ function build(root, nodes, labels, setTriggerValue) {
   }
 }
 
-function appendDoubt(root, labels) {
+function appendInstead(root, instead, labels) {
   const note = document.createElement("span");
   note.className = "note";
-  note.textContent = labels.unsupported;
+  note.textContent = labels.contradicted.replace("{text}", () => instead);
   root.append(note);
 }
 

@@ -71,7 +71,7 @@ def _text(here: Here, answer: Answer, key: str, opened: Source | None) -> None:
     data = {
         "pieces": [] if is_markdown(answer) else [asdict(piece) for piece in pieces(answer)],
         "blocks": blocks(answer) if is_markdown(answer) else None,
-        "labels": {"open": t("evidence.source"), "unsupported": t("evidence.unsupported")},
+        "labels": {"open": t("evidence.source"), "contradicted": t("evidence.contradicted", text="{text}")},
         "opened": opened.number if opened else None,
         "viewer": "st-key-" + re.sub(r"[^\w-]", "-", f"{key}-viewer"),  # the class that Streamlit gives its container
     }

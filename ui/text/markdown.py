@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from rag.safe_markdown import Element, Node, Note, Text, parse, with_notes
 from ui.text.safe import escape, plain
 
-__all__ = ["JsonNode", "markdown_html", "markdown_json", "without_doubts"]
+__all__ = ["JsonNode", "markdown_html", "markdown_json"]
 
 JsonNode = str | dict[str, object]
 """A text, or an element: ``tag``, ``children``, ``start`` and ``align``; or a footnote: ``note``."""
 _EMPTY = ("br", "hr")
-_STATES_NOTHING = ("h4", "h5", "h6", "thead")
 
 
 def markdown_html(source: str) -> str:
@@ -27,30 +26,6 @@ def markdown_html(source: str) -> str:
 def markdown_json(source: str, notes: Sequence[tuple[int, dict[str, object]]]) -> list[JsonNode]:
     """Return Markdown as JSON values, with a footnote for each (offset in the source, value)."""
     return _json(with_notes(parse(plain(source)), notes))
-
-
-def without_doubts(nodes: Sequence[JsonNode], *, states: bool = True) -> list[JsonNode]:
-    """Return the nodes without ``unsupported`` footnotes of headings, names of columns, and code.
-
-    ``states`` says whether the element around the nodes can state something.
-    """
-    result: list[JsonNode] = []
-    before = ""
-    for node in nodes:
-        if isinstance(node, str):
-            result.append(node)
-            before = ""
-            continue
-        note, children, tag = node.get("note"), node.get("children"), str(node.get("tag", ""))
-        if isinstance(note, dict) and note.get("unsupported") and not note.get("numbers"):
-            if states and before != "pre":
-                result.append(node)
-            continue
-        if isinstance(children, list):
-            node = {**node, "children": without_doubts(children, states=states and tag not in _STATES_NOTHING)}
-        result.append(node)
-        before = tag or before
-    return result
 
 
 def _html(nodes: Sequence[Node]) -> str:

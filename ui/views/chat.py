@@ -20,7 +20,7 @@ from rag.types import Answer, Citation, Passage
 from ui.i18n import Texts
 from ui.jobs.asking import Clock, NothingIn, Outcome
 from ui.storage.chats import Chat, Turn
-from ui.text.markdown import JsonNode, markdown_json, without_doubts
+from ui.text.markdown import JsonNode, markdown_json
 from ui.text.safe import marked, one_line, plain, readable
 from ui.views.words import full_place, noted
 
@@ -159,9 +159,9 @@ def no_answer(turn: Turn, t: Texts) -> list[str]:
 
 
 def with_doubts(answer: Answer, t: Texts) -> str:
-    """Return an answer's text in which it is said of every sentence without a source that it has none."""
-    doubt = " " + t("evidence.unsupported")
-    return "".join(piece.text + doubt * piece.unsupported for piece in pieces(answer))
+    """Return an answer's text with a note behind each claim that a source contradicts."""
+    notes = {piece.instead: f" {t('evidence.contradicted', text=piece.instead)}" for piece in pieces(answer)}
+    return "".join(piece.text + notes[piece.instead] * bool(piece.instead) for piece in pieces(answer))
 
 
 def plain_text(turn: Turn, t: Texts) -> str:
@@ -187,12 +187,12 @@ NEAREST = 3
 class Piece:
     """A stretch of an answer's text and the numbers of the sources behind it; what lies between sentences has none.
 
-    ``strong`` stretches are the words that answer the question.
+    ``strong`` stretches are the words that answer the question; ``instead`` is what a source says that contradicts it.
     """
 
     text: str
     numbers: tuple[int, ...] = ()
-    unsupported: bool = False
+    instead: str = ""
     strong: bool = False
 
 
@@ -212,7 +212,12 @@ class Source:
 
 
 def pieces(answer: Answer) -> list[Piece]:
-    """Cut an answer's text into its sentences and what lies between, in order; together they are the whole text."""
+    """Cut an answer's text into its claims and what lies between, in order; together they are the whole text.
+
+    The text of an extracted answer is one sentence without claims.
+    """
+    if answer.claims:
+        return _claims(answer)
     found: list[Piece] = []
     position = 0
     for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True):
@@ -226,7 +231,7 @@ def pieces(answer: Answer) -> list[Piece]:
             text = plain(answer.text[strong[1] : sentence.end])
         else:
             text = plain(answer.text[sentence.start : sentence.end])
-        found.append(Piece(text, numbers, unsupported=not sentence.supported))
+        found.append(Piece(text, numbers))
         position = sentence.end
     if position < len(answer.text):
         found.append(Piece(plain(answer.text[position:])))
@@ -239,16 +244,30 @@ def is_markdown(answer: Answer) -> bool:
 
 
 def blocks(answer: Answer) -> list[JsonNode]:
-    """Return a Markdown answer for the browser, with the numbers of its sources behind each sentence.
+    """Return a Markdown answer for the browser, with the numbers of its sources behind each claim.
 
-    A heading, the names of a table's columns and code state nothing: it is not said of them that they have no source.
+    Behind a claim that a source contradicts is also what it says instead.
     """
     notes: list[tuple[int, dict[str, object]]] = [
-        (sentence.end, {"numbers": list(numbers), "unsupported": not sentence.supported})
-        for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True)
-        if numbers or not sentence.supported
+        (claim.end, {"numbers": [n + 1 for n in claim.citations], "instead": plain(claim.instead)})
+        for claim in answer.claims
+        if claim.citations
     ]
-    return without_doubts(markdown_json(answer.text, notes))
+    return markdown_json(answer.text, notes)
+
+
+def _claims(answer: Answer) -> list[Piece]:
+    found: list[Piece] = []
+    position = 0
+    for claim in answer.claims:
+        if claim.start > position:
+            found.append(Piece(plain(answer.text[position : claim.start])))
+        text = plain(answer.text[claim.start : claim.end])
+        found.append(Piece(text, tuple(n + 1 for n in claim.citations), plain(claim.instead)))
+        position = claim.end
+    if position < len(answer.text):
+        found.append(Piece(plain(answer.text[position:])))
+    return found
 
 
 def sources(answer: Answer) -> list[Source]:
