@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_dense",
+    "classifies_questions",
     "embedder_is_prepared",
     "forbid_downloads",
     "generator_identity",
@@ -87,6 +88,16 @@ def make_embedder(config: Config) -> Embedder:
                 raise
             # The cache folder cannot be written, for example: torch computes the same vectors, some seconds later.
     return SentenceTransformerEmbedder(settings)
+
+
+def classifies_questions(config: Config) -> bool:
+    """Return whether questions are classified. ``auto`` spares the fake embedder of tests from loading a model."""
+    from rag.models.resolve import bundled_problem
+
+    asked = config.answers.question_kinds
+    return asked == "on" or (
+        asked == "auto" and config.embedding.model != "fake" and bundled_problem("bundled:minilm") is None
+    )
 
 
 def _embedder_settings(config: Config) -> EmbedderSettings:

@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
@@ -187,14 +187,16 @@ class KnowledgeBase:
         checked = [check_question(question) for question in questions]
         with storage_errors():
             answerer = self.answerer
-            return answerer.answer_batch(self.retriever.retrieve_batch(checked, only=as_filter(filter)))
+            return answerer.answer_batch(
+                self.with_kinds(self.retriever.retrieve_batch(checked, only=as_filter(filter)))
+            )
 
     def stream(self, question: str, *, filter: FilterLike = None, history: History = ()) -> QuestionStream:  # noqa: A002
         """Answer one question piece by piece: iterate over the text, then read ``answer``."""
         understood = self.understand(question, history)
         with storage_errors():
             answerer = self.answerer
-            retrieved = self.retriever.retrieve(understood.question, only=as_filter(filter))
+            (retrieved,) = self.with_kinds([self.retriever.retrieve(understood.question, only=as_filter(filter))])
         return QuestionStream(understood, retrieved, answerer.stream(retrieved))
 
     def understand(self, question: str, history: History = ()) -> Rewritten:
@@ -209,6 +211,14 @@ class KnowledgeBase:
             return Rewritten(asked, asked, "standalone")
         writes = GENERATORS[self.config.config.generator.type].rewrites_questions
         return rewrite(asked, turns, writer=cast("Completer", self.answerer.generator) if writes else None)
+
+    def with_kinds(self, retrieved: Sequence[Retrieved]) -> list[Retrieved]:
+        """Return what was retrieved with the kinds of its questions, unchanged if questions are not classified."""
+        classifier = self.models.question_classifier(self.config.config)
+        if classifier is None:
+            return list(retrieved)
+        guesses = classifier.classify([found.question for found in retrieved])
+        return [replace(found, kind=guess.kind) for found, guess in zip(retrieved, guesses, strict=True)]
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""

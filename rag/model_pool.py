@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from rag.answering.question_kinds import QuestionClassifier
     from rag.config import Config
     from rag.embedding.base import Embedder
     from rag.generation.base import Completer, Extractor
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelPool"]
 
 T = TypeVar("T")
+_ENCODER = "bundled:minilm"
 
 
 class ModelPool:
@@ -64,6 +66,26 @@ class ModelPool:
         if stopped is not None:
             stopped.close()
         return self._load(key, lambda: make_generator(config))
+
+    def question_classifier(self, config: Config) -> QuestionClassifier | None:
+        """Return the classifier of questions, None if the configuration turns it off or no embedder suits it.
+
+        It reads questions with bundled:minilm: the configuration's own embedder if it is that, else one more, which is
+        shared. Raises :class:`~rag.errors.ModelError`, :class:`~rag.errors.MissingPackageError`.
+        """
+        from rag.answering.question_kinds import QuestionClassifier, load_weights
+        from rag.config.schema import EmbeddingConfig
+        from rag.factory import classifies_questions
+
+        if not classifies_questions(config):
+            return None
+        weights = load_weights()
+        embedder = self.embedder(config) if config.embedding.model == _ENCODER else None
+        if embedder is None or config.embedding.query_prefix or embedder.dimension != weights.dimension:
+            embedder = self.embedder(config.model_copy(update={"embedding": EmbeddingConfig(model=_ENCODER)}))
+        if embedder.dimension != weights.dimension:  # another model was put in its place
+            return None
+        return QuestionClassifier(weights, embedder.embed_queries)
 
     def close(self) -> None:
         """Close everything that was loaded. If a model cannot be closed, the others are closed and its error raised."""

@@ -84,6 +84,11 @@ def _yaml_off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _yaml_switch(value: object) -> object:
+    """Undo YAML, which reads ``on`` and ``off`` as true and false."""
+    return "on" if value is True else _yaml_off(value)
+
+
 @dataclass(frozen=True, eq=False)
 class OneOf:
     """A validator that accepts the keys of a table and some others; the table is read when a value is checked."""
@@ -259,10 +264,12 @@ class CitationConfig(SettingsModel):
 
 
 class AnswersConfig(SettingsModel):
-    """When not to answer. ``rag eval calibrate`` fits a threshold to your questions."""
+    """When not to answer, and in which form. ``rag eval calibrate`` fits a threshold to your questions."""
 
     min_confidence: float | None = Field(None, ge=0, le=1)
     """Lowest confidence of an answer; null takes the generator's own threshold, which is 0 for language models."""
+    question_kinds: Annotated[Literal["auto", "on", "off"], BeforeValidator(_yaml_switch)] = "auto"
+    """Classify questions (a date, a list, a summary, small talk …); `auto` does if `bundled:minilm` is installed."""
 
 
 class Config(SettingsModel):

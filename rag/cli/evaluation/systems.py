@@ -116,6 +116,7 @@ class Open:
         top = [replace(retrieved, passages=retrieved.passages[: self._k]) for retrieved in deep]
         if not self._answers:
             return [_without_answer(retrieved, sources) for retrieved, sources in zip(top, ranked, strict=True)]
+        top = self._knowledge_base.with_kinds(top)
         answers = answer_each(self._knowledge_base.answerer, top, self._meter)
         predictions = []
         for question, answer, retrieved, sources in zip(questions, answers, top, ranked, strict=True):
