@@ -23,7 +23,7 @@ from rag.config import Resolved, Settings, load_config
 from rag.errors import InputError, UsageError, storage_errors
 from rag.model_pool import ModelPool
 from rag.retrieval.filters import Filter
-from rag.types import Answer, Passage
+from rag.types import Answer, Passage, QuestionKind
 
 if TYPE_CHECKING:
     from indexes import DocumentRow, Index, Problem
@@ -187,17 +187,25 @@ class KnowledgeBase:
         checked = [check_question(question) for question in questions]
         with storage_errors():
             answerer = self.answerer
-            return answerer.answer_batch(
-                self.with_kinds(self.retriever.retrieve_batch(checked, only=as_filter(filter)))
-            )
+            prepared = self._prepare(checked, as_filter(filter))
+            answers = iter(answerer.answer_batch([p for p in prepared if not isinstance(p, Answer)]))
+            return [p if isinstance(p, Answer) else next(answers) for p in prepared]
 
     def stream(self, question: str, *, filter: FilterLike = None, history: History = ()) -> QuestionStream:  # noqa: A002
         """Answer one question piece by piece: iterate over the text, then read ``answer``."""
+        from rag.answering.answerer import WholeAnswer
+        from rag.retrieval.retriever import Retrieved
+
         understood = self.understand(question, history)
         with storage_errors():
             answerer = self.answerer
-            (retrieved,) = self.with_kinds([self.retriever.retrieve(understood.question, only=as_filter(filter))])
-        return QuestionStream(understood, retrieved, answerer.stream(retrieved))
+            (prepared,) = self._prepare([understood.question], as_filter(filter))
+        if not isinstance(prepared, Answer):
+            return QuestionStream(understood, prepared, answerer.stream(prepared))
+        retrieved = Retrieved(
+            prepared.question, prepared.passages, 1.0, prepared.generation, prepared.notes, kind=prepared.kind
+        )
+        return QuestionStream(understood, retrieved, WholeAnswer(prepared.passages, lambda: prepared))
 
     def understand(self, question: str, history: History = ()) -> Rewritten:
         """Return the question as it can be understood without the conversation."""
@@ -214,11 +222,24 @@ class KnowledgeBase:
 
     def with_kinds(self, retrieved: Sequence[Retrieved]) -> list[Retrieved]:
         """Return what was retrieved with the kinds of its questions, unchanged if questions are not classified."""
+        kinds = self._kinds([found.question for found in retrieved])
+        return [replace(found, kind=kind) for found, kind in zip(retrieved, kinds, strict=True)]
+
+    def _kinds(self, questions: Sequence[str]) -> list[QuestionKind]:
         classifier = self.models.question_classifier(self.config.config)
         if classifier is None:
-            return list(retrieved)
-        guesses = classifier.classify([found.question for found in retrieved])
-        return [replace(found, kind=guess.kind) for found, guess in zip(retrieved, guesses, strict=True)]
+            return [""] * len(questions)
+        return [guess.kind for guess in classifier.classify(questions)]
+
+    def _prepare(self, questions: Sequence[str], only: Filter | None) -> list[Retrieved | Answer]:
+        """Retrieve for each question, or answer it without the generator where its kind allows."""
+        from rag.answering.special_replies import SpecialReplies
+        from rag.generation.registry import GENERATORS
+
+        config = self.config.config
+        extracts = GENERATORS[config.generator.type].make_extractor is not None
+        replies = SpecialReplies(self.retriever, self.models.embedder(config).embed_passages, extracts=extracts)
+        return replies.prepare(questions, self._kinds(questions), only)
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""
@@ -379,7 +400,8 @@ class Chat:
     def _remember(self, answer: Answer) -> Answer:
         from rag.answering.query_rewriting import Turn
 
-        self.turns.append(Turn(answer.question, "" if answer.abstained else answer.text))
+        if answer.kind != "small_talk":  # a follow-up question never refers to it
+            self.turns.append(Turn(answer.question, "" if answer.abstained else answer.text))
         return answer
 
 

@@ -20,7 +20,7 @@ from rag.types import Answer
 from ui.components.frame import Here
 from ui.storage.collections import uploads_of
 from ui.text.safe import block
-from ui.views.chat import Source, blocks, cited_html, is_markdown, pieces, sources
+from ui.views.chat import Source, blocks, cited_html, is_markdown, pieces, sources, without_sources
 from ui.views.words import place, short_name
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _cited_text() -> Any:
 
 def _list(here: Here, answer: Answer, found: list[Source], key: str) -> None:
     if not found:
-        if not answer.abstained:
+        if not answer.abstained and not without_sources(answer):
             st.caption(here.t("evidence.none"))
         return
     for source in found:

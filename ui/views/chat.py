@@ -47,6 +47,7 @@ __all__ = [
     "to_turn",
     "was_rewritten",
     "with_doubts",
+    "without_sources",
 ]
 
 
@@ -79,7 +80,7 @@ def absence(answer: Answer, nothing_in: NothingIn) -> str:
 def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     """Return what came of a question as the history keeps it."""
     answer = outcome.answer
-    given = answer is not None and not answer.abstained and bool(answer.text.strip())
+    given = answer is not None and not answer.abstained and bool(answer.text.strip()) and not without_sources(answer)
     marked = GENERATORS[config.generator.type].make_extractor is not None
     return Turn(
         question=question,
@@ -93,6 +94,11 @@ def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
         config=config.digest(),
         filter=tuple(outcome.filter.texts()),
     )
+
+
+def without_sources(answer: Answer) -> bool:
+    """Return whether an answer is one that has no sources: the list of documents, or small talk."""
+    return answer.kind in ("collection", "small_talk") and not answer.abstained and not answer.passages
 
 
 def shown_band(turn: Turn) -> str:
@@ -175,7 +181,7 @@ def plain_text(turn: Turn, t: Texts) -> str:
     if answer.citations:
         lines.append("")
         lines += [f"[{n}] {full_place(t, c.passage)}" for n, c in enumerate(answer.citations, start=1)]
-    elif answer.text:
+    elif answer.text and not without_sources(answer):
         lines += ["", t("evidence.none")]
     return "\n".join(lines)
 
@@ -360,6 +366,8 @@ def _quoted(text: str) -> list[str]:
 
 def _sources(turn: Turn, t: Texts) -> list[str]:
     if turn.answer is None or turn.answer.abstained or not turn.answer.text:
+        return []
+    if without_sources(turn.answer):
         return []
     if not turn.answer.citations:
         return [f"*{readable(t('evidence.none'))}*", ""]
