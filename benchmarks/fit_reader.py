@@ -124,7 +124,7 @@ def pair_questions(scratch: Path) -> list[Asked]:
         for n in chosen:
             sentence = corpus.sentences[corpus.questions[n].sentence]
             question = Question(f"pair-{n}", corpus.questions[n].text, (sentence,))
-            found = retrieve(knowledge_base, question)
+            found = replace(retrieve(knowledge_base, question), kind="")  # all are short facts
             found = replace(found, passages=tuple(replace(p, title="") for p in found.passages))  # numbers, no titles
             holds = tuple(sentence in p.text for p in found.passages)
             if len(asked) % 2:
@@ -138,6 +138,7 @@ def retrieve(knowledge_base: rag.KnowledgeBase, question: Question) -> Retrieved
     """Return 20 fused candidates for a question as it is understood after its history."""
     understood = knowledge_base.understand(question.question, question.history)
     found = knowledge_base.retrieve(understood.question, k=CANDIDATES)
+    (found,) = knowledge_base.with_kinds([found])
     return replace(found, question=one_line(found.question))
 
 
@@ -156,7 +157,7 @@ def fit(engine: SpanEngine, asked: Sequence[Asked]) -> ReaderRecord:
     signals = signals_of(engine.with_record(record), asked)
     used = [n for n, s in enumerate(signals) if s is not None and answers[n].citations]
     right = np.array([asked[n].answerable and asked[n].right(answers[n]) for n in used])
-    rows = np.array([features(signals[n], "") for n in used])
+    rows = np.array([features(signals[n], asked[n].found.kind) for n in used])
     counts = np.array([OFFICE_WEIGHT if asked[n].office else 1.0 for n in used])
     office = np.array([asked[n].office for n in used])
     answerable = np.array([asked[n].answerable for n in used])

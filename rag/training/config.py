@@ -18,8 +18,8 @@ from rag.training.data.passages import NeighborSettings, PassageSettings
 
 __all__ = [
     "LoopConfig", "Pairs", "Qamr", "RankedPairs", "RankedQamr", "RankedSource", "RankedSquad", "ReaderConfig",
-    "RerankerConfig", "Source", "Squad", "Tables",
-    "Tales", "TrainingConfig", "load_reranker_config", "load_training_config",
+    "RerankerConfig", "Source", "Squad", "Synthetic", "Tables", "Tales",
+    "TrainingConfig", "load_reranker_config", "load_training_config",
 ]  # fmt: skip
 
 C = TypeVar("C", bound="_ModelConfig")
@@ -98,7 +98,19 @@ class Tales(SettingsModel):
     unanswerable: float = Field(1 / 6, ge=0, le=1)
 
 
-Source = Annotated[Squad | Qamr | Pairs | Tables | Tales, Field(discriminator="kind")]
+class Synthetic(SettingsModel):
+    """Invented office documents and questions about them (:mod:`rag.training.data.synthetic`).
+
+    ``held_back`` of the ``count`` examples are evaluated on. ``seed`` decides what is invented.
+    """
+
+    kind: Literal["synthetic"]
+    count: int = Field(18_000, ge=1)
+    held_back: int = Field(0, ge=0)
+    seed: int = 7
+
+
+Source = Annotated[Squad | Qamr | Pairs | Tables | Tales | Synthetic, Field(discriminator="kind")]
 RankedSource = Annotated[RankedSquad | RankedQamr | RankedPairs, Field(discriminator="kind")]
 
 

@@ -103,6 +103,15 @@ def test_tables_and_stories_are_sources(tmp_path: Path) -> None:
         gathered(tables, tales)
 
 
+def test_invented_office_documents_are_a_source() -> None:
+    data = gathered({"kind": "synthetic", "count": 60, "held_back": 10, "seed": 3})
+    assert (len(data.train), len(data.dev)) == (50, 10)
+    assert data.train == gathered({"kind": "synthetic", "count": 60, "held_back": 10, "seed": 3}).train
+    assert any(example.title for example in data.train)
+    with pytest.raises(InputError, match="no example to watch"):
+        gathered({"kind": "synthetic", "count": 60})
+
+
 def test_tables_and_stories_of_evaluation_sets_are_left_out(tmp_path: Path) -> None:
     dev = {"kind": "squad", "path": write_squad(tmp_path / "b.json", 6)}
     sources = write_tables(tmp_path), write_tales(tmp_path)

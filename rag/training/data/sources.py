@@ -20,6 +20,7 @@ from rag.training.config import (
     ReaderConfig,
     RerankerConfig,
     Squad,
+    Synthetic,
     Tables,
     Tales,
 )
@@ -30,6 +31,7 @@ from rag.training.data.pairs import read_pairs
 from rag.training.data.passages import compose
 from rag.training.data.qamr import read_qamr
 from rag.training.data.squad_format import read_squad
+from rag.training.data.synthetic import synthetic_examples
 from rag.training.data.tables import read_tables
 from rag.training.data.tales import read_tales
 
@@ -55,6 +57,11 @@ def gather(config: ReaderConfig, *, embed: Embed | None, label: Labeller) -> Tra
     parts: list[TrainingData[Example]] = []
     for number, source in enumerate(config.train):
         seed = config.training.seed + number
+        if isinstance(source, Synthetic):
+            invented = synthetic_examples(source.count, source.seed)
+            trained = max(len(invented) - source.held_back, 0)
+            parts.append(TrainingData(invented[:trained], invented[trained:], ()))
+            continue
         if isinstance(source, Squad | Tables | Tales):
             examples, notes = _read_examples(source, seed)
             parts.append(TrainingData(tuple(sample(examples, source.share, seed)), (), notes))
