@@ -29,7 +29,6 @@ from eval.metrics import METRICS, format_interval, format_value
 from eval.predictions import RankedPassage
 from eval.report_sections import run_sections
 from eval.statistics import percentile
-from rag.cli.evaluation.systems import band_of
 from rag.types import Answer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "office"
@@ -65,7 +64,7 @@ def main() -> None:
             started = time.perf_counter()
             found = knowledge_base.ask(question.question, history=question.history)
             seconds.append(time.perf_counter() - started)
-            return replace(prediction(found), band=band_of(found, knowledge_base.answerer))
+            return prediction(found)
 
         run = evaluate(dataset, answer)
     print(f"{options.split}: {len(dataset.questions)} questions")
@@ -91,7 +90,7 @@ def prediction(answer: Answer) -> Prediction:
         RankedPassage(p.id, p.source, p.page, p.headings, p.text, p.score, rank, True)
         for rank, p in enumerate(answer.passages, start=1)
     )
-    return Prediction(answer.text, answer.abstained, answer.confidence, passages, short=answer.short)
+    return Prediction(answer.text, answer.abstained, answer.confidence, passages, short=answer.short, band=answer.band)
 
 
 def evidence_recall(rows: Sequence[dict[str, Any]]) -> dict[int, float]:

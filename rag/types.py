@@ -15,6 +15,7 @@ from rag.text import context_line
 
 __all__ = [
     "Answer",
+    "Band",
     "Citation",
     "Claim",
     "Document",
@@ -35,6 +36,8 @@ NoteKind = Literal[
     "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
     "over_budget", "over_context", "question_cut", "question_cut_by_reader",
 ]  # fmt: skip
+
+Band = Literal["", "high", "medium", "low"]
 
 QuestionKind = Literal[
     "", "fact", "number", "person", "place", "date", "definition", "procedure", "reason", "list", "yes_no",
@@ -213,6 +216,7 @@ class Answer:
     ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; ``timings`` are seconds
     by stage. ``generation`` is the index's when the passages were retrieved. ``generator`` names what answered: its
     kind, and its model in brackets. ``kind`` is what the question asks for, empty if the question was not classified.
+    ``band`` is the confidence in a word (:mod:`rag.answering.bands`), empty for an abstention or a listing.
     """
 
     question: str
@@ -233,6 +237,7 @@ class Answer:
     short_start: int = 0
     kind: QuestionKind = ""
     claims: tuple[Claim, ...] = ()
+    band: Band = ""
 
     @property
     def essence(self) -> str:

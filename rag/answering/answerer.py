@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
+from rag.answering.bands import band_of_chance, band_of_evidence
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.evidence.check import check
 from rag.evidence.citations import Cited, cite_spans
@@ -38,7 +39,7 @@ from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_orde
 from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted
-from rag.types import Answer, DroppedPassage, Note, Passage, QuestionKind, Usage
+from rag.types import Answer, Band, DroppedPassage, Note, Passage, QuestionKind, Usage
 
 __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
 
@@ -87,10 +88,6 @@ class Answerer(Protocol):
     def generator(self) -> Generator:
         """The generator behind it."""
 
-    @property
-    def strict_threshold(self) -> float:
-        """The confidence from which an answer is right even if half of the questions had none; 0 if not calibrated."""
-
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions in one batch.
 
@@ -122,7 +119,9 @@ class _Outcome:
         """Return an abstention with the nearest passages."""
         return self._answer(settings.abstention, Cited((), (), 0.0), reason, settings, notes, abstained=True)
 
-    def answer(self, text: str, cited: Cited, settings: AnswererSettings, short: tuple[int, int] = (0, 0)) -> Answer:
+    def answer(
+        self, text: str, cited: Cited, settings: AnswererSettings, band: Band, short: tuple[int, int] = (0, 0)
+    ) -> Answer:
         """Return the answer, or an abstention where its confidence is too low. ``short``: (start, end) in the text."""
         # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
         confidence = round(cited.support, 4)
@@ -130,7 +129,7 @@ class _Outcome:
             return self.abstain("low confidence", settings, _low_confidence(confidence, settings.min_confidence))
         answer = self._answer(text, cited, self.finish_reason, settings, (), abstained=False)
         start, end = short
-        return replace(answer, short=text[start:end], short_start=start)
+        return replace(answer, short=text[start:end], short_start=start, band=band)
 
     def _answer(
         self,
@@ -200,11 +199,6 @@ class ExtractingAnswerer:
         self.generator = extractor
         self.settings = settings
 
-    @property
-    def strict_threshold(self) -> float:
-        """The extractor's."""
-        return self.generator.strict_threshold
-
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
         asked = [r for r in retrieved if not closed_book and _is_relevant(r, self.settings)]
@@ -242,7 +236,8 @@ class ExtractingAnswerer:
         quoted = (whole_quotation if retrieved.kind in _WHOLE else quotation)(passage.text, start, end)
         cited = cite_spans(quoted.text, spans, extraction.confidence)
         outcome = replace(outcome, timings={**timings, "cite": time.monotonic() - started})
-        return outcome.answer(quoted.text, cited, self.settings, (quoted.start, quoted.end))
+        band = band_of_chance(extraction.confidence, self.generator.high_threshold)
+        return outcome.answer(quoted.text, cited, self.settings, band, (quoted.start, quoted.end))
 
 
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:
@@ -301,8 +296,6 @@ class _Prepared:
 class WritingAnswerer:
     """Answers with text that a completer writes from a prompt, checked against the passages."""
 
-    strict_threshold = 0.0  # support is no calibrated probability
-
     def __init__(self, builder: PromptBuilder, completer: Completer, settings: AnswererSettings) -> None:
         self.generator = completer
         self.builder = builder
@@ -360,7 +353,7 @@ class WritingAnswerer:
             notes.append(Note(note, "answer_cut", {"n": limit}))
         cited = check(text, built.shown, prepared.retrieved.question, min_support=settings.min_support)
         timings["cite"] = time.monotonic() - started
-        return replace(outcome, notes=tuple(notes)).answer(text, cited, settings)
+        return replace(outcome, notes=tuple(notes)).answer(text, cited, settings, band_of_evidence(cited.sentences))
 
 
 class WrittenStream:

@@ -178,8 +178,8 @@ class Extractor(Generator, Protocol):
         """The confidence below which its calibration abstains."""
 
     @property
-    def strict_threshold(self) -> float:
-        """The confidence from which it would answer even if half of the questions had no answer."""
+    def high_threshold(self) -> float:
+        """The confidence from which at least nine of ten answers were right where it was calibrated."""
 
     def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
         """Answer all tasks, in their order. Raises :class:`~rag.errors.ModelError`."""

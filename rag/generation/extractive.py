@@ -59,9 +59,9 @@ class SpanExtractor:
         return self.engine.record.calibration.threshold
 
     @property
-    def strict_threshold(self) -> float:
-        """The confidence from which it would answer even if half of the questions had no answer."""
-        return self.engine.record.calibration.strict
+    def high_threshold(self) -> float:
+        """The confidence from which at least nine of ten answers were right where it was calibrated."""
+        return self.engine.record.calibration.high
 
     def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
         """Answer all tasks. Their passages are read together, in batches of similar length."""

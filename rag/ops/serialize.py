@@ -32,6 +32,7 @@ def answer_json(answer: Answer, config_digest: str) -> dict[str, Any]:
     return {
         "question": answer.question,
         "kind": answer.kind,
+        "band": answer.band,
         "answer": answer.text,
         "short": answer.short,
         "short_start": answer.short_start,
@@ -105,6 +106,7 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         short=value.get("short", ""),
         short_start=value.get("short_start", 0),
         kind=value.get("kind", ""),
+        band=value.get("band", ""),
     )
 
 

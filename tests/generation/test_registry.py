@@ -23,7 +23,7 @@ class FirstWord:
 
     name = "first-word"
     alive = True
-    threshold = strict_threshold = 0.0
+    threshold = high_threshold = 0.0
 
     def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
         found = []

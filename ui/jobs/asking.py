@@ -53,7 +53,7 @@ class Outcome:
     """The result of a question: an answer, whole or stopped, or a failure, or (stopped early) neither.
 
     ``shown`` is the streamed text. ``nothing_in`` says what held no passage at all: the index, or what the filter left
-    of it. ``strict`` is the answerer's strict threshold, 0 if it has none. ``filter`` is the filter of the question.
+    of it. ``filter`` is the filter of the question.
     """
 
     answer: Answer | None = None
@@ -62,7 +62,6 @@ class Outcome:
     shown: str = ""
     clock: Clock = field(default_factory=Clock)
     nothing_in: NothingIn = ""
-    strict: float = 0.0
     filter: Filter = field(default_factory=Filter)
 
 
@@ -137,7 +136,6 @@ class Asking:
         if knowledge_base is None:
             return
         outcome.clock.loaded = self._now()
-        outcome.strict = knowledge_base.answerer.strict_threshold
         stream = self._stream = knowledge_base.stream(self.question, filter=outcome.filter, history=self._history)
         outcome.clock.sources = self._now()
         if not stream.retrieved.passages:

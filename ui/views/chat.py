@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.answering import query_rewriting as followup
-from rag.answering.bands import band
 from rag.config import Config
 from rag.generation.registry import GENERATORS
 from rag.ops.serialize import answer_json
@@ -80,15 +79,13 @@ def absence(answer: Answer, nothing_in: NothingIn) -> str:
 def to_turn(question: str, outcome: Outcome, config: Config) -> Turn:
     """Return what came of a question as the history keeps it."""
     answer = outcome.answer
-    given = answer is not None and not answer.abstained and bool(answer.text.strip()) and not without_sources(answer)
-    marked = GENERATORS[config.generator.type].make_extractor is not None
     return Turn(
         question=question,
         answer=answer,
         shown=outcome.shown,
         stopped=outcome.stopped,
         failure=outcome.failure,
-        band=band(answer, marked=marked, strict=outcome.strict) if answer is not None and given else "",
+        band=answer.band if answer is not None and answer.text.strip() else "",
         absence=absence(answer, outcome.nothing_in) if answer is not None else "",
         clock=outcome.clock,
         config=config.digest(),

@@ -20,8 +20,7 @@ from eval.metrics import RECALL_AT
 from eval.predictions import CitedSpan, Prediction, RankedPassage, same_source
 from eval.text_metrics import contains_gold
 from eval.verdicts import holds_answer
-from rag.answering.answerer import Answerer, ExtractingAnswerer
-from rag.answering.bands import band
+from rag.answering.answerer import Answerer
 from rag.answering.query_rewriting import Turn, rewrite
 from rag.cli.evaluation.locating import located
 from rag.errors import PromptRefusedError, PromptTooLongError, RagError
@@ -32,7 +31,7 @@ from rag.ops.serialize import notes_json
 from rag.retrieval.retriever import Retrieved, Retriever
 from rag.types import Answer, Note, Passage
 
-__all__ = ["Direct", "Meter", "Open", "System", "band_of"]
+__all__ = ["Direct", "Meter", "Open", "System"]
 
 _DOCUMENTS = max(RECALL_AT)  # documents that the ranking metrics look at
 _GATED = "nothing relevant"
@@ -69,7 +68,7 @@ class Direct:
         """Answer in one batch."""
         retrieved = [self._retrieved(question) for question in questions]
         answers = answer_each(self._answerer, retrieved, self._meter, closed_book=self._paragraphs is None)
-        return [_prediction(answer, answer.passages, self._answerer) for answer in answers]
+        return [_prediction(answer, answer.passages) for answer in answers]
 
     def _retrieved(self, question: Question) -> Retrieved:
         text = question.question.strip()
@@ -121,7 +120,7 @@ class Open:
         predictions = []
         for question, answer, retrieved, sources in zip(questions, answers, top, ranked, strict=True):
             trace = self._trace(question, answer, retrieved, depth) if question.answers else None
-            prediction = _prediction(answer, retrieved.passages, self._knowledge_base.answerer)
+            prediction = _prediction(answer, retrieved.passages)
             predictions.append(replace(prediction, ranked_sources=sources, trace=trace))
         return predictions
 
@@ -256,7 +255,7 @@ def _without_answer(retrieved: Retrieved, sources: tuple[str, ...]) -> Predictio
     )
 
 
-def _prediction(answer: Answer, passages: Sequence[Passage], answerer: Answerer) -> Prediction:
+def _prediction(answer: Answer, passages: Sequence[Passage]) -> Prediction:
     shown = set() if _read_nothing(answer) else {passage.id for passage in answer.passages}
     usage: dict[str, Any] = {
         "prompt_tokens": answer.usage.prompt_tokens,
@@ -268,7 +267,7 @@ def _prediction(answer: Answer, passages: Sequence[Passage], answerer: Answerer)
         short=answer.short,
         abstained=answer.abstained,
         confidence=answer.confidence,
-        band=band_of(answer, answerer),
+        band=answer.band,
         passages=_ranked(passages, shown),
         citations=tuple(CitedSpan(c.passage.source, c.start, c.end, c.quote) for c in answer.citations),
         sentences=len(answer.sentences),
@@ -277,13 +276,6 @@ def _prediction(answer: Answer, passages: Sequence[Passage], answerer: Answerer)
         usage=usage,
         **notes_json([*answer.notes, *([_abstention(answer.finish_reason)] if answer.abstained else [])]),
     )
-
-
-def band_of(answer: Answer, answerer: Answerer) -> str:
-    """Return the band of an answer as the page shows it; empty for an abstention."""
-    if answer.abstained or not answer.text.strip():
-        return ""
-    return band(answer, marked=isinstance(answerer, ExtractingAnswerer), strict=answerer.strict_threshold)
 
 
 def _abstention(why: str) -> Note:
