@@ -65,7 +65,9 @@ class Asked:
     def right(self, answer: Answer) -> bool:
         """Return whether an answer states the gold answer. A pair's is its sentence, in which the span must lie."""
         if self.office:
-            return judge(answer.text, self.gold.answers, self.gold.parts, refused=answer.abstained) == "right"
+            verdict = judge(answer.text, self.gold.answers, self.gold.parts, refused=answer.abstained)
+            # A quoted sentence says neither yes nor no: it is right if it holds the reason.
+            return verdict == "right" or (verdict == "partly" and self.found.kind == "yes_no")
         citation = answer.citations[0]
         place = citation.passage.text.find(self.gold.answers[0]) if self.answerable else -1
         start = citation.start - citation.passage.start
@@ -250,16 +252,20 @@ def choice_weights(engine: SpanEngine, asked: Sequence[Asked], combination: Comb
                 rows.append((n, passage.score - each.found.passages[0].score))
                 right.append(each.holds[n] and each.right(answer))
         if any(right):
-            x = choice_features(engine, each.found, rows)
-            groups += [(x, np.array(right))] * (int(OFFICE_WEIGHT) if each.office else 1)
+            x, kept = choice_features(engine, each.found, rows)
+            groups += [(x, np.array(right)[kept])] * (int(OFFICE_WEIGHT) if each.office else 1)
     fitted = np.maximum(conditional_logit(groups), 0.0)
     margin, relevance, retrieval, coverage, local = (round(float(weight), 4) for weight in fitted)
+    margin = max(margin, LEAST_MARGIN)
     print(f"choice: margin {margin} relevance {relevance} retrieval {retrieval} coverage {coverage} local {local}")
     return replace(combination, margin=margin, relevance=relevance, retrieval=retrieval, coverage=coverage, local=local)
 
 
-def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[int, float]]) -> Float:
-    """Return margin, relevance, retrieval, coverage and local coverage of each passage's best span: (rows, 5)."""
+def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[int, float]]) -> tuple[Float, list[int]]:
+    """Return margin, relevance, retrieval, coverage and local coverage of passages' best spans, and their rows.
+
+    A span that another passage of the same text holds too, in an overlap, counts there only.
+    """
     extractor = SpanExtractor(engine)
     task = task_of(found)
     readings = engine.read([Pair(task.question, p.text, p.context) for p in task.passages])
@@ -268,13 +274,17 @@ def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[i
         known = best.get(candidate.evidence.passage)
         if known is None or candidate.margin > known.margin:
             best[candidate.evidence.passage] = candidate
-    return np.array(
-        [(best[n].margin, best[n].relevance, behind, best[n].coverage, best[n].local) for n, behind in rows]
-    )
+    kept = [place for place, (n, _) in enumerate(rows) if n in best]
+    features = [
+        (best[n].margin, best[n].relevance, behind, best[n].coverage, best[n].local)
+        for n, behind in (rows[place] for place in kept)
+    ]
+    return np.array(features), kept
 
 
-NAMES = ("lead", "margin", "relevance", "coverage", "local", "row", "long", "yes_no", "bias")
+NAMES = ("lead", "margin", "relevance", "coverage", "local", "row", "unfit", "long", "yes_no", "bias")
 FREE = ("row", "long", "yes_no", "bias")
+LEAST_MARGIN = 0.1  # only the margin tells the spans of a sentence apart, which the fit does not see
 
 
 def features(signals: Signals | None, kind: str) -> list[float]:
@@ -282,12 +292,12 @@ def features(signals: Signals | None, kind: str) -> list[float]:
     assert signals is not None
     return [
         signals.lead, signals.margin, max(LOWEST, signals.relevance), signals.coverage, signals.local, signals.row,
-        float(kind in LONG), float(kind == "yes_no"), 1.0,
+        signals.unfit, float(kind in LONG), float(kind == "yes_no"), 1.0,
     ]  # fmt: skip
 
 
 def logistic(x: Float, y: Bool, counts: Float) -> Float:
-    """Return the weights of the most likely logistic function; only those in ``FREE`` may be negative.
+    """Return the weights of the most likely logistic function; only those in ``FREE`` have any sign.
 
     A penalty of .01 times the squared weights of the standardized inputs, per row, keeps few data from deciding much.
     """
@@ -303,7 +313,7 @@ def logistic(x: Float, y: Bool, counts: Float) -> Float:
         cost = counts @ (np.logaddexp(0.0, logits) - logits * y)
         return float(cost + penalty * penalized @ penalized), z.T @ (counts * (chance - y)) + 2 * penalty * penalized
 
-    bounds = [(None if name in FREE else 0.0, None) for name in NAMES]
+    bounds = [(None, 0.0) if name == "unfit" else (None if name in FREE else 0.0, None) for name in NAMES]
     best = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(best.x / scale, dtype=np.float64)
 

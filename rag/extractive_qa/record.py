@@ -29,7 +29,8 @@ class Signals:
     In logits: ``score`` is the ranking score, ``lead`` its distance to the next answer, ``margin`` the best span's
     score over "no answer", ``relevance`` the score of the span's passage. ``coverage`` is the share of the question's
     words in the passage with its context line, ``local`` that in the span's sentence or row with the context line.
-    ``row`` is 1 for a span in a table row, 0 elsewhere.
+    ``row`` is 1 for a span in a table row, 0 elsewhere. ``unfit`` is 1 for a span that cannot answer a
+    question of its kind.
     """
 
     score: float
@@ -39,6 +40,7 @@ class Signals:
     coverage: float = 0.0
     local: float = 0.0
     row: float = 0.0
+    unfit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ class Calibration:
     """A logistic function from the signals of the best answer to the probability that it is right.
 
     The signals are its lead over the next answer, its span's margin over "no answer", its passage's relevance, the
-    shares of the question's words in its passage and in its sentence, and whether it is in a table row. ``kinds`` adds
-    to the log-odds for questions of a kind. ``threshold`` is the best if a fifth of the questions have no answer,
-    ``strict`` if half of them have none; from ``high`` on at least nine of ten answers were right where it was fitted.
+    shares of the question's words in its passage and in its sentence, whether it is in a table row, and whether it
+    cannot answer such a question. ``kinds`` adds to the log-odds for questions of a kind. ``threshold`` is the best for
+    office documents, ``strict`` where half of the questions have no answer; from ``high`` on at least nine of ten
+    answers were right where it was fitted.
     Without fitting, only the margin counts: the share of the span in the softmax of span and "no answer".
     """
 
@@ -95,6 +98,7 @@ class Calibration:
     coverage: float = 0.0
     local: float = 0.0
     row: float = 0.0
+    unfit: float = 0.0
     bias: float = 0.0
     kinds: dict[str, float] = field(default_factory=dict)
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -106,6 +110,7 @@ class Calibration:
         z = self.bias + self.kinds.get(kind, 0.0) + self.lead * min(signals.lead, MOST_LEAD)
         z += self.margin * signals.margin + self.relevance * signals.relevance
         z += self.coverage * signals.coverage + self.local * signals.local + self.row * signals.row
+        z += self.unfit * signals.unfit
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
 
 

@@ -25,8 +25,16 @@ from rag.generation.base import Evidence, Extraction, ExtractionTask
 from rag.text import counted
 from rag.types import Note, Usage
 
-__all__ = ["Candidate", "SpanExtractor"]
+__all__ = ["Candidate", "SpanExtractor", "answers_kind"]
 
+_NUMERALS = frozenset(
+    """
+    no none nothing free half once twice one two three four five six seven eight nine ten eleven twelve thirteen
+    fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
+    thousand million january february march april may june july august september october november december monday
+    tuesday wednesday thursday friday saturday sunday noon midnight immediately daily weekly monthly yearly
+    """.split()  # noqa: SIM905 - a list literal is laid out one word a line
+)
 _SPACE = re.compile(r"\s+")
 _AROUND = " .,;:!?\"'“”‘’«»()[]"  # signs with a meaning, such as − or €, are chosen: 5 is not −5
 
@@ -93,10 +101,19 @@ class SpanExtractor:
         lead = min(MOST_LEAD, score - ranked[1][1] if len(ranked) > 1 else math.inf)
         passage = task.passages[first.evidence.passage].text
         row = float(in_row(passage, first.evidence.start, first.evidence.end))
-        signals = Signals(score, lead, first.margin, first.relevance, first.coverage, first.local, row)
+        text = passage[first.evidence.start : first.evidence.end]
+        signals = Signals(
+            score,
+            lead,
+            first.margin,
+            first.relevance,
+            first.coverage,
+            first.local,
+            row,
+            float(not answers_kind(text, task.kind)),
+        )
         confidence = record.calibration.confidence(signals, task.kind)
         evidence = tuple(candidate.evidence for candidate in best)
-        text = passage[first.evidence.start : first.evidence.end]
         return Extraction(text, "stop", usage, confidence, seconds, notes, signals, evidence)
 
     def candidates(self, task: ExtractionTask, readings: Sequence[Reading]) -> list[Candidate]:
@@ -127,6 +144,15 @@ class SpanExtractor:
                 others.append(held)
                 chosen.append(candidate)
         return chosen
+
+
+def answers_kind(span: str, kind: str) -> bool:
+    """Return whether a span can answer a question of a kind: a number needs a numeral, a person a capital letter."""
+    if kind in ("number", "date"):
+        return any(c.isdigit() for c in span) or not _NUMERALS.isdisjoint(re.findall(r"[^\W\d_]+", span.casefold()))
+    if kind == "person":
+        return any(c.isupper() for c in span)
+    return True
 
 
 def _question_cut(limit: int) -> Note:

@@ -63,11 +63,11 @@ SMOLLM2_SUM = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 # Our own: rag/bundled/reader/README.md says how it was trained.
 READER_SUMS = {
-    "reader.bin": "ccb793c067a8d420fc59c58842672fe8805868428e451340d449187b618d5891",
-    "reader.xml": "a51d321e486b1c38684ebd152f73e6ae0b5a59bf1058b97b9a4f8191016c5af6",
-    "reader.json": "c80aa5e67366a8696df9fa5f60bac060e6080749e48bfcbc683b09de54ef4ffb",
+    "reader.bin": "021b5a420f7df7621c52e88e1799116f8e27b4c8c4db09949d1be901b3ec2065",
+    "reader.xml": "8156d4b09b99ff57053ae575f98ccaa9c29efd5f9826173f7f32a7f7741052e2",
+    "reader.json": "528132b15345ea5dc7e42271674879f780a348cfc10e992a9b5d0f64974826ad",
     "config.json": "9310388ffa10b4b10a4cfd9e86bd0042d54c5204cf76186ef24be9b1d50d7d0e",
-    "tokenizer.json": "1d5cad28b9149ce59e491a2d9c2b4dad8d8451d11788c5c9059d75b5bde0962a",
+    "tokenizer.json": "da0e79933b9ed51798a3ae27893d3c5fa4a201126cef75586296df9b4d2c62a0",
     "tokenizer_config.json": "1128dd50ff3f913671a9405619c1bd8f9e9ddc28f62257cb94ed70683590b715",
 }
 
