@@ -259,7 +259,15 @@ def choice_weights(engine: SpanEngine, asked: Sequence[Asked], combination: Comb
     margin, relevance, retrieval, coverage, local = (round(float(weight), 4) for weight in fitted)
     margin = max(margin, LEAST_MARGIN)
     print(f"choice: margin {margin} relevance {relevance} retrieval {retrieval} coverage {coverage} local {local}")
-    return replace(combination, margin=margin, relevance=relevance, retrieval=retrieval, coverage=coverage, local=local)
+    return replace(
+        combination,
+        margin=margin,
+        relevance=relevance,
+        retrieval=retrieval,
+        coverage=coverage,
+        local=local,
+        unfit=UNFIT,
+    )
 
 
 def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[int, float]]) -> tuple[Float, list[int]]:
@@ -285,6 +293,7 @@ def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[i
 
 NAMES = ("lead", "margin", "relevance", "coverage", "local", "row", "unfit", "long", "yes_no", "bias")
 FREE = ("row", "long", "yes_no", "bias")
+UNFIT = -2.0  # logits for a span that cannot answer a question of its kind; set by hand: no dev question changes
 LEAST_MARGIN = 0.1  # only the margin tells the spans of a sentence apart, which the fit does not see
 
 

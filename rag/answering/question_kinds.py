@@ -34,7 +34,7 @@ WEIGHTS_SUM = "7d2d5726fb0ebac65f8213c1f559c2d03d2a1aa082cd2ebea7e656e4a641fd69"
 BUCKETS = 1 << 13
 MOST_CHARS = 400  # of a question; a longer one says what it asks for at its beginning or never
 
-_LEAST = {"small_talk": 0.8, "collection": 0.8, "summary": 0.45}
+_LEAST = {"small_talk": 0.8, "collection": 0.8, "summary": 0.45, "calculation": 0.85, "comparison": 0.85}
 _WORD = re.compile(r"[^\W\d_]+|\d+|[?!]")
 _DIGITS = re.compile(r"\d+")
 
@@ -87,8 +87,8 @@ class QuestionClassifier:
     def classify(self, questions: Sequence[str]) -> list[KindGuess]:
         """Return the likeliest kind of each question.
 
-        ``small_talk``, ``collection`` and ``summary`` must be probable, because a wrong one hides the answer to a real
-        question. Otherwise the likeliest other kind is returned.
+        Kinds that get no extracted answer must be probable, because a wrong one hides the answer to a real question.
+        Otherwise the likeliest other kind is returned.
         """
         if not questions:
             return []

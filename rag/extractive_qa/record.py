@@ -48,11 +48,11 @@ class Combination:
     """Weights of a span's evidence, and of a passage's in reranking.
 
     The score of a span is the weighted sum of its ``margin`` over "no answer", the ``relevance`` of its passage, the
-    passage's ``retrieval`` score (the fused score minus that of the best passage, 0 for a single passage), and the
-    shares of the question's words in the passage (``coverage``) and in the span's sentence or row (``local``), both
-    with the context line. Equal answers from several places add up: ``merge`` is the share of the logarithm of their
-    summed odds that counts. ``rerank_relevance``, ``rerank_margin`` and ``rerank_coverage`` weigh what adds to a
-    passage's fused score in reranking.
+    passage's ``retrieval`` score (the fused score minus that of the best passage, 0 for a single passage), the shares
+    of the question's words in the passage (``coverage``) and in the span's sentence or row (``local``), both with the
+    context line, and whether it cannot answer a question of its kind (``unfit``). Equal answers from several places add
+    up: ``merge`` is the share of the logarithm of their summed odds that counts. ``rerank_relevance``,
+    ``rerank_margin`` and ``rerank_coverage`` weigh what adds to a passage's fused score in reranking.
     """
 
     __pydantic_config__ = _STRICT
@@ -62,12 +62,15 @@ class Combination:
     retrieval: float = 1.0
     coverage: float = 0.0
     local: float = 0.0
+    unfit: float = 0.0
     merge: float = 0.5
     rerank_relevance: float = 1.0
     rerank_margin: float = 0.0
     rerank_coverage: float = 0.0
 
-    def score(self, margin: float, relevance: float, retrieval: float, coverage: float, local: float) -> float:
+    def score(
+        self, margin: float, relevance: float, retrieval: float, coverage: float, local: float, unfit: float
+    ) -> float:
         """Return the score of one span."""
         return (
             self.margin * margin
@@ -75,6 +78,7 @@ class Combination:
             + self.retrieval * retrieval
             + self.coverage * coverage
             + self.local * local
+            + self.unfit * unfit
         )
 
 

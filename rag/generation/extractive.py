@@ -127,9 +127,10 @@ class SpanExtractor:
                 key = _SPACE.sub(" ", passage.text[span.start : span.end].casefold()).strip(_AROUND)
                 if key:
                     around = quotation(passage.text, span.start, span.end).text
+                    unfit = float(not answers_kind(passage.text[span.start : span.end], task.kind))
                     local = covered.of(f"{passage.context}\n{around}")
                     score = self.engine.record.combination.score(
-                        span.margin, reading.relevance, passage.score - top, coverage, local
+                        span.margin, reading.relevance, passage.score - top, coverage, local, unfit
                     )
                     place = Evidence(number, span.start, span.end)
                     scored.append(Candidate(place, key, score, span.margin, reading.relevance, coverage, local))

@@ -39,7 +39,7 @@ PASSAGE = {
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",
     "finish_reason", "notes", "note_kinds", "timings", "usage", "generation", "config_digest",
-    "short", "short_start", "kind", "claims",
+    "short", "short_start", "kind", "claims", "band",
 }  # fmt: skip
 
 

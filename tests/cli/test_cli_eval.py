@@ -18,7 +18,9 @@ from squad_samples import NAMES, question_about
 
 from eval import load_dataset
 from eval.beir import write_beir
+from rag.generation.base import Completion
 from rag.generation.fake import FakeCompleter
+from rag.types import Usage
 
 
 @pytest.fixture
@@ -278,9 +280,6 @@ def test_every_loss_is_classed(beacons2: str, rag: Rag, monkeypatch: pytest.Monk
 
 
 def _always(text: str) -> Any:
-    from rag.generation.base import Completion
-    from rag.types import Usage
-
     return lambda self, prompt, sampling: Completion(text, "stop", Usage(10, 2))
 
 
@@ -349,7 +348,19 @@ def test_a_share_that_is_none(beacons2: str, rag: Rag, share: str, told: str) ->
     assert told in ran.err
 
 
-def test_a_promise_about_wrong_answers(beacons2: str, indexed: Path, rag: Rag) -> None:
+def test_a_promise_about_wrong_answers(beacons2: str, indexed: Path, rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    golds = {
+        asked["question"]: asked["answers"][0]["text"] if asked["answers"] else "not in the documents"
+        for article in squad_samples.beacons(impossible=True)["data"]
+        for paragraph in article["paragraphs"]
+        for asked in paragraph["qas"]
+    }
+
+    def know(_: FakeCompleter, prompt: Any, __: Any) -> Completion:
+        text = prompt.text or prompt.messages[-1].content
+        return Completion(golds[max((q for q in golds if q in text), key=text.rfind)], "stop", Usage())
+
+    monkeypatch.setattr(FakeCompleter, "_complete", know)
     run = rag("eval", beacons2, "--json").json["run"]
     path = indexed / ".rag" / "calibration.json"
     few = rag("eval", "calibrate", run, "--max-wrong", "5%", "--sure", "95%")
@@ -509,10 +520,16 @@ def test_a_row_that_holds_no_number_is_an_error(beacons: str, rag: Rag) -> None:
 
 
 def test_a_threshold_is_compared_with_the_confidence_that_is_shown(indexed: Path, rag: Rag) -> None:
-    """2/3 is shown as 0.6667: a threshold fitted on shown confidences must let it pass."""
+    """Two of three claims found is shown as 0.6667: a threshold fitted on shown confidences must let it pass."""
     question = "What is the lantern glass wiped with?"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FakeCompleter, "_complete", _always("vinegar, glass and granite."))
+        patch.setattr(
+            FakeCompleter,
+            "_complete",
+            _always(
+                "The lantern stands on the north pier. The lantern glass is wiped with vinegar. The moon is cheese."
+            ),
+        )
         shown = rag("ask", question, "--json").json["confidence"]
         assert shown == 0.6667
         assert not rag("ask", question, "--json", "--set", f"answers.min_confidence={shown}").json["abstained"]

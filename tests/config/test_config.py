@@ -330,7 +330,7 @@ OTHER: dict[str, str] = {
     "index.dense.gpu": "replicate", "index.languages": "[english]", "retrieval.fusion": "rrf",
     "retrieval.rerank": "reader", "retrieval.collapse_duplicates": "near",
     "generator.writer": "openai", "reader.engine": "torch",
-    "answers.min_confidence": "0.5",
+    "answers.min_confidence": "0.5", "answers.question_kinds": "off",
     "generator.type": "openai", "generator.vllm.dtype": "float32", "generator.vllm.memory_share": "0.5",
     "generator.vllm.enforce_eager": "true", "generator.openai.context_length": "512", "prompt.form": "chat",
     "prompt.template": "{passages} {question}", "prompt.max_tokens": "9",

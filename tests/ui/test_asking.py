@@ -118,7 +118,7 @@ def test_a_defect_is_a_sentence_too(
     settings: Callable[..., UiSettings], ingested: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = engine(settings(ingested))
-    monkeypatch.setattr(broken.knowledge_base().retriever, "retrieve", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(broken.knowledge_base().retriever, "retrieve_batch", lambda *a, **k: 1 / 0)
     outcome = Asking(broken, QUESTION).outcome()
     assert outcome.failure is not None and "ZeroDivisionError" in outcome.failure.message
 

@@ -56,7 +56,9 @@ def calibrate(
         raise UsageError(f"{' and '.join(wishes)} cannot be combined", "use one of them")
     if sure is not None and max_wrong is None:
         raise UsageError("--sure has no effect without --max-wrong", "add --max-wrong, for example --max-wrong 5%")
-    false_share = None if best_em else _share("--max-false-answer", max_false_answer or "5%")
+    false_share = (
+        None if best_em else _share("--max-false-answer", "5%" if max_false_answer is None else max_false_answer)
+    )
     wrong_share = None if max_wrong is None else _share("--max-wrong", max_wrong)
     certainty = _share("--sure", sure or "95%")
     data, config = _calibratable(run)
