@@ -28,7 +28,7 @@ import rag
 from benchmarks.office import DATA, folded
 from eval.datasets import Question, load_dataset
 from eval.verdicts import judge
-from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
+from rag.answering.answerer import AnswererSettings, ExtractingAnswerer, extraction_task
 from rag.extractive_qa.engine import SpanEngine, load_engine
 from rag.extractive_qa.record import RECORD_FILE, Calibration, Combination, ReaderRecord, Signals
 from rag.extractive_qa.windows import Pair
@@ -37,7 +37,7 @@ from rag.retrieval.rerankers import coverages
 from rag.retrieval.retriever import Retrieved
 from rag.text import one_line
 from rag.training.data.pairs import read_pairs
-from rag.training.fit_weights import conditional_logit
+from rag.training.fit_weights import best_threshold, conditional_logit
 from rag.types import Answer
 
 PAIRS = DATA.parent / "squad-train-sentences"
@@ -54,7 +54,7 @@ Bool = npt.NDArray[np.bool_]
 class Asked:
     """A question with its candidates, of which those in ``holds`` hold the evidence; ``gold`` judges an answer.
 
-    ``shown`` is False for a question whose evidence was taken away, which only a refusal answers.
+    A question that is not ``answerable`` lost its evidence, or never had any: only a refusal is right.
     """
 
     found: Retrieved
@@ -184,7 +184,7 @@ def fit(engine: SpanEngine, asked: Sequence[Asked]) -> ReaderRecord:
                 "yes_no": round(float(weights[NAMES.index("yes_no")]), 4),
             },
             threshold=threshold(chance[office], right[office], answerable[office]),
-            strict=best_threshold(pair_chance, right[of_pairs], answerable[of_pairs]),
+            strict=best_threshold(pair_chance, right[of_pairs], ~answerable[of_pairs], np.ones(of_pairs.sum())),
             high=high(chance[office], right[office]),
         ),
     )
@@ -276,7 +276,7 @@ def choice_features(engine: SpanEngine, found: Retrieved, rows: Sequence[tuple[i
     A span that another passage of the same text holds too, in an overlap, counts there only.
     """
     extractor = SpanExtractor(engine)
-    task = task_of(found)
+    task = extraction_task(found)
     readings = engine.read([Pair(task.question, p.text, p.context) for p in task.passages])
     best: dict[int, Any] = {}
     for candidate in extractor.candidates(task, readings):
@@ -367,13 +367,6 @@ def threshold(chance: Float, right: Bool, answerable: Bool) -> float:
     return 0.9
 
 
-def best_threshold(chance: Float, right: Bool, answerable: Bool) -> float:
-    """Return the threshold with the most right answers and right refusals."""
-    steps = np.round(np.arange(0.0, 0.96, 0.01), 2)
-    gains = [np.where(chance >= t, right, ~answerable).sum() for t in steps]
-    return float(steps[int(np.argmax(gains))])
-
-
 def high(chance: Float, right: Bool) -> float:
     """Return the lowest threshold from which at least 92 % were right, with ten answers or more; 1 if there is none."""
     for t in np.round(np.arange(0.5, 1.0, 0.01), 2):
@@ -383,16 +376,9 @@ def high(chance: Float, right: Bool) -> float:
     return 1.0
 
 
-def task_of(found: Retrieved) -> Any:
-    """Return what the extractor gets."""
-    from rag.answering.answerer import extraction_task
-
-    return extraction_task(found)
-
-
 def signals_of(engine: SpanEngine, asked: Sequence[Asked]) -> list[Signals | None]:
     """Return the signals of each question's best answer."""
-    return [e.signals for e in SpanExtractor(engine).extract([task_of(each.found) for each in asked])]
+    return [e.signals for e in SpanExtractor(engine).extract([extraction_task(each.found) for each in asked])]
 
 
 if __name__ == "__main__":

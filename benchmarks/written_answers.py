@@ -22,6 +22,7 @@ import rag
 from benchmarks.office import DATA, folded
 from benchmarks.squad import WORK
 from eval.statistics import percentile, wilson
+from rag.answering.answerer import ExtractingAnswerer
 from rag.evidence.check import check
 from rag.generation.base import ExtractionTask, PassageText
 from rag.types import Passage
@@ -82,7 +83,9 @@ def _spans(
 ) -> list[tuple[int, int, int, float]]:
     """Return what the extractive model answers, as a witness."""
     texts = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in passages)
-    (extraction,) = knowledge_base.answerer.generator.extract([ExtractionTask(question, texts)])  # type: ignore[attr-defined]
+    answerer = knowledge_base.answerer
+    assert isinstance(answerer, ExtractingAnswerer), "the preset cpu extracts"
+    (extraction,) = answerer.generator.extract([ExtractionTask(question, texts)])
     return [(span.passage, span.start, span.end, extraction.confidence) for span in extraction.evidence]
 
 

@@ -5,7 +5,7 @@ GitHub's tables, by markdown-it). Links, images, addresses and HTML are not: the
 break is one, as in a chat. Every character of the tree knows its offset in the source, so that footnotes can be placed
 by offsets of the source (:func:`with_notes`).
 
-This module knows neither HTML nor a terminal. Whoever renders the tree escapes its texts.
+This module knows neither HTML nor a terminal. The renderer of the tree escapes its texts.
 """
 
 from __future__ import annotations

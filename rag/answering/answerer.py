@@ -38,7 +38,7 @@ from rag.generation.base import (
 from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_order
 from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
-from rag.text import counted
+from rag.text import counted, one_line
 from rag.types import Answer, Band, DroppedPassage, Note, Passage, QuestionKind, Usage
 
 __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
@@ -174,10 +174,15 @@ def _without_result(
 ) -> Answer:
     """Return the abstention for a question that no generator was asked."""
     reason = "no passage fits" if dropped else "nothing relevant"
-    outcome = _Outcome(
-        retrieved, retrieved.passages, dropped, "", Usage(), (), {**(timings or retrieved.timings), "generate": 0.0}
-    )
-    return outcome.abstain(reason, replace(settings, abstention=ABSTENTION))
+    return _unread(retrieved, dropped, timings).abstain(reason, replace(settings, abstention=ABSTENTION))
+
+
+def _unread(
+    retrieved: Retrieved, dropped: tuple[DroppedPassage, ...] = (), timings: Mapping[str, float] | None = None
+) -> _Outcome:
+    """Return the outcome of a question that no generator was asked."""
+    timings = {**(timings or retrieved.timings), "generate": 0.0}
+    return _Outcome(retrieved, retrieved.passages, dropped, "", Usage(), (), timings)
 
 
 # Extracting ------------------------------------------------------------------------------------------------------
@@ -201,14 +206,21 @@ class ExtractingAnswerer:
 
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
-        asked = [r for r in retrieved if not closed_book and _is_relevant(r, self.settings)]
-        tasks = [extraction_task(r) for r in asked]
+        near = [not closed_book and _is_relevant(r, self.settings) for r in retrieved]
+        reads = [is_near and r.kind not in _CALCULATED for r, is_near in zip(retrieved, near, strict=True)]
+        tasks = [extraction_task(r) for r, is_read in zip(retrieved, reads, strict=True) if is_read]
         extractions = iter(self.generator.extract(tasks) if tasks else [])
-        chosen = {id(r) for r in asked}
         return [
-            self._finish(r, next(extractions)) if id(r) in chosen else _without_result(r, self.settings)
-            for r in retrieved
+            self._finish(r, next(extractions)) if is_read else self._without_reading(r, near=is_near)
+            for r, is_near, is_read in zip(retrieved, near, reads, strict=True)
         ]
+
+    def _without_reading(self, retrieved: Retrieved, *, near: bool) -> Answer:
+        if not near:
+            return _without_result(retrieved, self.settings)
+        return _unread(retrieved).abstain(
+            "not calculated", replace(self.settings, abstention=_without_calculation(retrieved))
+        )
 
     def stream(self, retrieved: Retrieved) -> WholeAnswer:
         """Answer one question in one piece: a span is known only when all passages were read."""
@@ -225,9 +237,6 @@ class ExtractingAnswerer:
         outcome = _Outcome(
             retrieved, retrieved.passages, (), extraction.finish_reason, extraction.usage, extraction.notes, timings
         )
-        if retrieved.kind in _CALCULATED:
-            text = _without_calculation(retrieved)
-            return outcome.abstain("not calculated", replace(self.settings, abstention=text))
         if not extraction.text:
             return outcome.abstain(extraction.finish_reason, self.settings)
         started = time.monotonic()
@@ -243,11 +252,11 @@ class ExtractingAnswerer:
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:
     """Return what an extractor gets for a question and its passages."""
     passages = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in retrieved.passages)
-    return ExtractionTask(" ".join(retrieved.question.split()), passages, retrieved.kind)
+    return ExtractionTask(one_line(retrieved.question), passages, retrieved.kind)
 
 
 def _without_calculation(retrieved: Retrieved) -> str:
-    """Return what is said instead of a calculation: the rows of the nearest table, one a line."""
+    """Return the text in place of a calculation: the rows of the nearest table, one a line."""
     found = rows_for(retrieved.question, retrieved.passages)
     if found is None:
         return _DOES_NOT_CALCULATE

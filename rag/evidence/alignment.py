@@ -1,7 +1,8 @@
 """Align a claim with the passages: score every place by the words and values of claim and question that are near it.
 
-A score is the share, weighted by rarity, of what claim and question say that is said near a place, 0 to 1. The value
-that is being checked is left out, so that all values of its type compete on equal terms (:func:`candidates`).
+A score is the share, weighted by rarity, of the words and values of claim and question that are near a place, 0 to 1.
+The value that is being checked is left out, so that all values of its type compete on equal terms
+(:func:`candidates`).
 """
 
 from __future__ import annotations
@@ -94,14 +95,10 @@ class Aligner:
         for unit in self.units:
             for other in unit.values:
                 if same(value, other) or _is_rival(value, other, besides, unit, counts):
-                    yield Candidate(unit, other, self._score(keys, unit, other) * _likeness(value, other))
+                    yield Candidate(unit, other, self.score(keys, unit, other) * _likeness(value, other))
             names = [known for cell in unit.cells for known in find_values(cell.column)]
             if any(same(value, other) for other in (*names, *unit.context_values)):
-                yield Candidate(unit, None, self._score(keys, unit, None))
-
-    def score(self, keys: Sequence[_Key], unit: Unit, value: Value | None = None) -> float:
-        """Return how well a unit, or one of its values, fits."""
-        return self._score(keys, unit, value)
+                yield Candidate(unit, None, self.score(keys, unit, None))
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
@@ -183,7 +180,8 @@ class Aligner:
         count = sum(bool(unit.same_as(value)) for unit in self.units)
         return math.log(1 + len(self.units) / (0.5 + count))
 
-    def _score(self, keys: Sequence[_Key], unit: Unit, value: Value | None) -> float:
+    def score(self, keys: Sequence[_Key], unit: Unit, value: Value | None = None) -> float:
+        """Return how well a unit, or one of its values, fits."""
         total = sum(key.weight for key in keys)
         score = sum(key.weight * _nearness(key, unit, value) for key in keys) / total if total else 1.0
         if value is not None:
@@ -200,7 +198,7 @@ class Aligner:
 
 
 def _nearness(key: _Key, unit: Unit, value: Value | None) -> float:
-    """Return how near what was said is to a value of the unit, or to the unit if ``value`` is None."""
+    """Return how near a stated word or value is to a value of the unit, or to the unit if ``value`` is None."""
     cell = unit.cell_of(value) if value is not None else None
     if key.value is not None:
         return _value_nearness(key.value, unit, value, cell)
@@ -221,6 +219,7 @@ def _nearness(key: _Key, unit: Unit, value: Value | None) -> float:
 
 
 def _value_nearness(known: Value, unit: Unit, value: Value | None, cell: Cell | None) -> float:
+    """Return how near a value that was stated is to a value of the unit, or to the unit if ``value`` is None."""
 
     def near(start: int) -> float:
         return IN_ROW if unit.cells or value is None else unit.nearness_of(start, value)

@@ -1,7 +1,7 @@
 """Check each claim of a written answer against the passages: found, contradicted, or not found.
 
 The question is part of every claim: it supplies the subject that a short answer such as ``£5,640.`` leaves out. A
-claim's number, date, code or name competes with every other one of its type in the passages, by what is said near each
+claim's number, date, code or name competes with every other one of its type in the passages, by the words near each
 (:mod:`rag.evidence.alignment`). If the claim's own value wins, it is found. If another wins, the source contradicts the
 claim. A value that no passage states may still be computed from some (:mod:`rag.evidence.arithmetic`). The other words
 are found if one place holds enough of them. A word that only one side negates, or whose opposite the source uses,

@@ -16,6 +16,8 @@ from itertools import pairwise
 from rag.evidence.citations import sentence_spans
 
 __all__ = [
+    "TABLE_ROW",
+    "TABLE_RULE",
     "Quotation",
     "TableRow",
     "in_row",
@@ -29,8 +31,8 @@ __all__ = [
 MOST_CHARACTERS = 400
 MOST_OF_A_BLOCK = 1200
 _SHORT_LINE = 0.6  # of the longest line
-_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
-_RULE = re.compile(r"[ \t]*\|(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*")
+TABLE_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
+TABLE_RULE = re.compile(r"[ \t]*\|(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*")
 _BLOCK_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+•][ \t]+|\d{1,3}[.)][ \t]+)+")
 _ITEM = re.compile(r"[ \t]*(?:>[ \t]?)*(?P<mark>[-*+•–]|\d{1,3}[.)]|[a-z][.)])[ \t]+")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
@@ -49,7 +51,7 @@ class Quotation:
 def in_row(passage: str, start: int, end: int) -> bool:
     """Return whether ``passage[start:end]`` is in one row of a table."""
     row = _line(passage, start)
-    return end <= row[1] and _ROW.fullmatch(passage, *row) is not None
+    return end <= row[1] and TABLE_ROW.fullmatch(passage, *row) is not None
 
 
 def quotation(passage: str, start: int, end: int) -> Quotation:
@@ -78,9 +80,9 @@ def table_rows(passage: str) -> list[TableRow]:
     lines = [line for line in _lines(passage) if not line.blank]
     rows = []
     for line, following in zip(lines, [*lines[1:], None], strict=True):
-        is_row = _ROW.fullmatch(passage, line.start, line.end)
-        is_head = following is not None and _RULE.fullmatch(passage, following.start, following.end)
-        if is_row and not is_head and not _RULE.fullmatch(passage, line.start, line.end):
+        is_row = TABLE_ROW.fullmatch(passage, line.start, line.end)
+        is_head = following is not None and TABLE_RULE.fullmatch(passage, following.start, following.end)
+        if is_row and not is_head and not TABLE_RULE.fullmatch(passage, line.start, line.end):
             row = (line.start, line.end)
             cells = " ".join(passage[begin:close] for begin, close in table_cells(passage, row))
             rows.append(TableRow(_table_row(passage, row, line.start, line.start).text, cells))
@@ -93,7 +95,7 @@ def whole_quotation(passage: str, start: int, end: int) -> Quotation:
     Falls back to :func:`quotation` where that has more than 1,200 characters. In text without blank lines, such as that
     of a PDF, a paragraph ends at a short line too.
     """
-    if _ROW.fullmatch(passage, *_line(passage, start)):
+    if TABLE_ROW.fullmatch(passage, *_line(passage, start)):
         return quotation(passage, start, end)
     lines = list(_lines(passage))
     first = next(n for n, line in enumerate(lines) if start <= line.end)
@@ -265,9 +267,9 @@ def _column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
     begin = row[0]
     while begin > 0:
         line = _line(passage, begin - 1)
-        if not _ROW.fullmatch(passage, *line):
+        if not TABLE_ROW.fullmatch(passage, *line):
             return ()
-        if _RULE.fullmatch(passage, *line) and line[0] > 0:
+        if TABLE_RULE.fullmatch(passage, *line) and line[0] > 0:
             head = _line(passage, line[0] - 1)
             return [_plain(passage, a, b, a, a)[0] for a, b in table_cells(passage, head)]
         begin = line[0]

@@ -1,4 +1,4 @@
-"""Passages to units of evidence: sentences and table rows, with what is said near each of their values.
+"""Passages to units of evidence: sentences and table rows, with the words near each of their values.
 
 In a sentence, a word is near a value if few words lie between; a comma, ``and`` or a bracket adds to the distance. In a
 table row, a value belongs to its row and to the name of its column. Around both lie the neighbouring sentences (above a
@@ -20,15 +20,13 @@ from typing import Any
 
 from rag.evidence.citations import sentence_spans
 from rag.evidence.names import find_names
-from rag.evidence.quotation import short_line_ends, table_cells
+from rag.evidence.quotation import TABLE_ROW, TABLE_RULE, short_line_ends, table_cells
 from rag.evidence.values import Range, Value, find_ranges, find_values, same, unit_of
 from rag.evidence.vocabulary import words_of
 from rag.types import Passage
 
 __all__ = ["Cell", "Unit", "read_units"]
 
-_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
-_RULE = re.compile(r"[ \t]*\|(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*")
 _TOKEN = re.compile(r"\d[\d.,:/]*\d|[^\W_]+(?:['’-][^\W_]+)*|[,;:()–—|]")
 _STEPS = {",": 4, "(": 2, ")": 2, ";": 4, ":": 2, "–": 2, "—": 2, "and": 2, "but": 4, "against": 4, "while": 4, "и": 2,
           "а": 4, "но": 4}  # fmt: skip
@@ -151,9 +149,7 @@ def read_units(passages: Sequence[Passage]) -> list[Unit]:
     for unit in units:
         documents.setdefault(unit.passage.source, set()).update(unit.words)
     whole = {source: frozenset(words) for source, words in documents.items()}
-    for unit in units:
-        object.__setattr__(unit, "document", whole[unit.passage.source])
-    return units
+    return [replace(unit, document=whole[unit.passage.source]) for unit in units]
 
 
 def _context(passage: Passage) -> str:
@@ -180,7 +176,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, whether it is a Markdown table) of stretches of lines of one sort."""
     start, sort, place = 0, False, 0
     for line in text.splitlines(keepends=True):
-        is_row = _ROW.fullmatch(line.rstrip("\r\n")) is not None
+        is_row = TABLE_ROW.fullmatch(line.rstrip("\r\n")) is not None
         if is_row != sort and place > start:
             yield start, place, sort
             start = place
@@ -255,7 +251,7 @@ def _headers(passages: Sequence[Passage]) -> dict[tuple[str, int], tuple[str, ..
     for passage in passages:
         lines = list(_lines(passage.text, 0, len(passage.text)))
         for head, rule in pairwise(lines):
-            if _RULE.fullmatch(passage.text, *rule) and _ROW.fullmatch(passage.text, *head):
+            if TABLE_RULE.fullmatch(passage.text, *rule) and TABLE_ROW.fullmatch(passage.text, *head):
                 columns = tuple(passage.text[a:b] for a, b in table_cells(passage.text, head))
                 names.setdefault((passage.source, len(columns)), set()).add(columns)
     return {key: next(iter(found)) for key, found in names.items() if len(found) == 1}
@@ -268,10 +264,10 @@ def _row_units(
     lines = list(_lines(text, start, end))
     columns: tuple[str, ...] = ()
     for n, line in enumerate(lines):
-        if _RULE.fullmatch(text, *line):
+        if TABLE_RULE.fullmatch(text, *line):
             continue
         places = list(table_cells(text, line))
-        if n + 1 < len(lines) and _RULE.fullmatch(text, *lines[n + 1]):
+        if n + 1 < len(lines) and TABLE_RULE.fullmatch(text, *lines[n + 1]):
             columns = tuple(text[a:b] for a, b in places)
             continue
         names = columns or headers.get((passage.source, len(places)), ())

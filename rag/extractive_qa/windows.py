@@ -35,6 +35,11 @@ class Pair(NamedTuple):
     passage: str
     context: str = ""
 
+    @property
+    def text(self) -> str:
+        """The passage with its context line on a line before it."""
+        return f"{self.context}\n{self.passage}" if self.context else self.passage
+
 
 class WindowSettings(BaseModel):
     """Sizes in tokens: of a whole window, of the overlap of two, of the longest question and of the longest answer."""
@@ -130,7 +135,7 @@ class Windower:
         if not pairs:
             return []
         questions, _ = self.shorten([pair.question for pair in pairs])
-        written = [_SURROGATES.sub("\ufffd", _with_context(pair)) for pair in pairs]
+        written = [_SURROGATES.sub("\ufffd", pair.text) for pair in pairs]
         windows = []
         for n, encoding in enumerate(self._cutting.encode_batch(list(zip(questions, written, strict=True)))):
             lead = len(written[n]) - len(pairs[n].passage)
@@ -143,10 +148,6 @@ class Windower:
                         Window(n, tuple(part.ids), tuple(part.type_ids), first, last, offsets[:, 0], offsets[:, 1])
                     )
         return windows
-
-
-def _with_context(pair: Pair) -> str:
-    return f"{pair.context}\n{pair.passage}" if pair.context else pair.passage
 
 
 def _fast(tokenizer: Any) -> Any:

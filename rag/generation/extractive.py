@@ -50,6 +50,7 @@ class Candidate:
     relevance: float
     coverage: float
     local: float
+    unfit: float
 
 
 class SpanExtractor:
@@ -110,7 +111,7 @@ class SpanExtractor:
             first.coverage,
             first.local,
             row,
-            float(not answers_kind(text, task.kind)),
+            first.unfit,
         )
         confidence = record.calibration.confidence(signals, task.kind)
         evidence = tuple(candidate.evidence for candidate in best)
@@ -133,7 +134,7 @@ class SpanExtractor:
                         span.margin, reading.relevance, passage.score - top, coverage, local, unfit
                     )
                     place = Evidence(number, span.start, span.end)
-                    scored.append(Candidate(place, key, score, span.margin, reading.relevance, coverage, local))
+                    scored.append(Candidate(place, key, score, span.margin, reading.relevance, coverage, local, unfit))
         scored.sort(key=lambda c: (-c.score, c.evidence.passage, c.evidence.start))
         taken: dict[tuple[str, str], list[range]] = {}
         chosen = []

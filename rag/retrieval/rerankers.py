@@ -65,7 +65,7 @@ def coverages(pairs: Sequence[Pair]) -> list[float]:
     """
     shares: list[float] = []
     for question, group in groupby(pairs, key=lambda pair: pair.question):
-        texts = [f"{pair.context}\n{pair.passage}" for pair in group]
+        texts = [pair.text for pair in group]
         covered = Coverage(question, texts)
         shares += [covered.of_text(n) for n in range(len(texts))]
     return shares
@@ -109,7 +109,7 @@ class CrossEncoderReranker:
         """Score in batches. The model truncates pairs that are too long for it."""
         if not pairs:
             return []
-        texts = [(p.question, f"{p.context}\n{p.passage}" if p.context else p.passage) for p in pairs]
+        texts = [(pair.question, pair.text) for pair in pairs]
         return [float(score) for score in self._model.predict(texts, show_progress_bar=False)]
 
 

@@ -27,7 +27,7 @@ from rag.retrieval.retriever import Retrieved
 from rag.text import counted, one_line
 from rag.types import Passage
 
-__all__ = ["KnownQuestion", "conditional_logit", "fit_weights"]
+__all__ = ["KnownQuestion", "best_threshold", "conditional_logit", "fit_weights"]
 
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -210,8 +210,8 @@ def _calibrate(
     confidences = np.array([calibration.confidence(found) for found in signals])
     return replace(
         calibration,
-        threshold=_threshold(confidences, right, unanswerable, counts),
-        strict=_threshold(confidences, right, unanswerable, np.ones(len(x))),
+        threshold=best_threshold(confidences, right, unanswerable, counts),
+        strict=best_threshold(confidences, right, unanswerable, np.ones(len(x))),
     )
 
 
@@ -245,7 +245,7 @@ def logistic(x: Float, y: Bool, counts: Float) -> list[float]:
     return [*map(float, weights), float(best[-1] - weights @ center)]
 
 
-def _threshold(confidences: Float, right: Bool, unanswerable: Bool, counts: Float) -> float:
+def best_threshold(confidences: Float, right: Bool, unanswerable: Bool, counts: Float) -> float:
     """Return the threshold with the most right answers and right refusals; of equal ones the lowest, to two digits."""
     thresholds = np.round(np.arange(0.0, 0.96, 0.01), 2)
     gains = [float(counts @ np.where(confidences >= t, right, unanswerable)) for t in thresholds]

@@ -23,6 +23,7 @@ ANSWERED = {
     "When does the second workshop at Gannet Quay open?": "1 September 2031",
     "How long does the new window glue Gluvane 55 have to cure?": "19 hours",
     "Within how many days of delivery can I send an instrument back?": "35 days",
+    "How many counts must the display of the Nimbrel 3 show with the calibration plate inserted?": "412 and 428",
     "Which phone extension do I ask for when a foghorn will not stop at night?": (
         "01632 960417 and ask for extension 288"
     ),
@@ -31,6 +32,7 @@ ANSWERED = {
     "How many days a week may I work from home?": "three days",
     "How many weeks of parental leave can each parent take?": "22 weeks",
     "How many employees did the company have at the end of 2030?": "29",
+    "How many devices can one Quayside hub serve?": "14",
     "What deposit do schools pay to borrow a Dripwell 12?": "£75",
 }
 NOT_THERE = (
@@ -60,6 +62,12 @@ def test_it_marks_what_is_there_and_cites_it(pipeline: KnowledgeBase, question: 
     store = pipeline.retriever.reader.store
     assert store.text(citation.passage.source)[citation.start : citation.end] == citation.quote == answer.short
     assert citation.quote in citation.around
+
+
+def test_where_it_is_not_sure_the_passages_hold_the_answer(pipeline: KnowledgeBase) -> None:
+    answer = pipeline.ask("How many days of paid holiday do full-time staff have at Murrelet & Thorne?")
+    assert (answer.abstained, answer.finish_reason) == (True, "low confidence")
+    assert any("27" in passage.text for passage in answer.passages[:3])
 
 
 @pytest.mark.parametrize("question", NOT_THERE)

@@ -165,7 +165,9 @@ def test_an_opened_question_marks_its_golds(run: RunData) -> None:
     spans = {p.text[a:b] for p in found.passages for a, b in p.golds}
     assert spans == {"24 metres"}
     assert HOSTILE in found.question
-    assert found.timings and found.quotes
+    assert found.timings
+    cited = opened(next(row for row in run.rows if row["id"] == "Elm-lit"))
+    assert cited.quotes[0].golds
 
 
 @pytest.mark.parametrize("row", [{}, {"passages": [3], "citations": "x", "answers": 5, "timings": [1], "em": None}])

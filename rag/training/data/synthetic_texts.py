@@ -133,8 +133,8 @@ class TextWriter:
             far = self._name(domain, about, year, generic=generic, show_edition=by_edition)
             again = self._restated(target)
             changed = [_Section(s.heading, [again if fact is target else fact for fact in s.facts]) for s in sections]
-            told = about if mention or not far.names_entity() else ""
-            missing = self._passage(domain, far, changed, again, told)
+            naming = about if mention or not far.names_entity() else ""
+            missing = self._passage(domain, far, changed, again, naming)
         else:
             rest = self._without(domain, sections, target, own_first=reason == "absent")
             missing = self._passage(domain, name, rest, rest[0].facts[0], entity if mention else "")
