@@ -34,7 +34,7 @@ WEIGHTS_SUM = "7d2d5726fb0ebac65f8213c1f559c2d03d2a1aa082cd2ebea7e656e4a641fd69"
 BUCKETS = 1 << 13
 MOST_CHARS = 400  # of a question; a longer one says what it asks for at its beginning or never
 
-_LEAST = {"small_talk": 0.8, "collection": 0.8, "summary": 0.45, "calculation": 0.85, "comparison": 0.85}
+_LEAST = {"small_talk": 0.8, "collection": 0.8, "summary": 0.45, "calculation": 0.85}
 _WORD = re.compile(r"[^\W\d_]+|\d+|[?!]")
 _DIGITS = re.compile(r"\d+")
 
