@@ -68,7 +68,7 @@ def test_who_logs_in_gets_in_and_keeps_chats_of_its_own(
     page, provider.subject = context.new_page(), "ada"
     log_in(page, guarded)
     assert (provider.refused, provider.fault) == ([], None)
-    assert page.get_by_test_id("stSelectbox").filter(has_text="Collection").count() == 1
+    page.get_by_test_id("stSelectbox").filter(has_text="Collection").wait_for()  # drawn after the field; exactly one
     ask(page, "How heavy is the fog sensor of Ada?")
     page.get_by_role("button", name="Ask again").wait_for()
     page.reload()
