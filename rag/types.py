@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "Passage",
     "QuestionKind",
+    "ReadingNote",
     "Section",
     "Sentence",
     "Usage",
@@ -46,8 +47,22 @@ QuestionKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingNote:
+    """What of a file was not read, was read only in part, or was guessed.
+
+    ``kind`` is a short name in snake case, such as ``pages_without_text``, ``text`` a sentence without its full stop,
+    ``place`` where in the file (``pages 2-4``, ``sheet Prices``; empty for the whole), ``remedy`` what the user can do.
+    """
+
+    kind: str
+    text: str
+    place: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One source file: its extracted text and the sections that cover it."""
+    """One source file: its extracted text, the sections that cover it, and notes of what was not read."""
 
     source: str
     media_type: str
@@ -55,6 +70,7 @@ class Document:
     text: str
     sections: tuple[Section, ...]
     pages: int | None = None
+    notes: tuple[ReadingNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

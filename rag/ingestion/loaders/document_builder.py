@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rag.ingestion.loaders.tables import table_parts
 from rag.ingestion.loaders.text import normalise, title_from
-from rag.types import Document, Section
+from rag.types import Document, ReadingNote, Section
 
 __all__ = ["DocumentBuilder", "row_range"]
 
@@ -19,6 +19,7 @@ class DocumentBuilder:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._sections: list[Section] = []
+        self._notes: list[ReadingNote] = []
         self._length = 0
 
     def add(self, text: str, page: int | None = None, headings: Sequence[str] = ()) -> None:
@@ -28,6 +29,11 @@ class DocumentBuilder:
             return
         self._sections.append(Section(self._length, self._length + len(text), page, tuple(headings)))
         self._append(text)
+
+    def note(self, kind: str, text: str, place: str = "", remedy: str = "") -> None:
+        """Record what was not read, or read only in part; the same note counts once."""
+        if (note := ReadingNote(kind, text, place, remedy)) not in self._notes:
+            self._notes.append(note)
 
     def add_table(
         self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
@@ -40,17 +46,21 @@ class DocumentBuilder:
             self.add(" ".join(header), None, headings)
 
     def add_document(self, document: Document, headings: Sequence[str] = ()) -> None:
-        """Append another document's text and sections, below ``headings``."""
+        """Append another document's text, sections and notes, below ``headings``."""
         self._sections += (
             Section(self._length + s.start, self._length + s.end, s.page, (*headings, *s.headings))
             for s in document.sections
         )
         self._append(document.text)
+        for note in document.notes:
+            place = ", ".join(filter(None, (headings[-1] if headings else "", note.place)))
+            self.note(note.kind, note.text, place, note.remedy)
 
     def document(self, source: str, media_type: str, title: str = "", pages: int | None = None) -> Document:
         """Return the document. Without a title it is called after its file."""
         title = normalise(title).strip() or normalise(title_from(source))
-        return Document(source, media_type, title, _GAP.join(self._texts), tuple(self._sections), pages)
+        text = _GAP.join(self._texts)
+        return Document(source, media_type, title, text, tuple(self._sections), pages, tuple(self._notes))
 
     def _append(self, text: str) -> None:
         self._texts.append(text)

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.pdf_page import PageImage
-from rag.types import Document, Section
+from rag.types import Document, ReadingNote, Section
 
 __all__ = [
     "Limits",
@@ -94,6 +94,7 @@ def pack_document(document: Document) -> Message:
         "title": document.title,
         "pages": document.pages,
         "sections": [[s.start, s.end, s.page, s.headings] for s in document.sections],
+        "notes": [[n.kind, n.text, n.place, n.remedy] for n in document.notes],
     }
     return head, document.text.encode()
 
@@ -101,7 +102,8 @@ def pack_document(document: Document) -> Message:
 def unpack_document(head: dict[str, Any], body: bytes) -> Document:
     """Return the document in a message. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it contains none."""
     sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in head["sections"])
-    return Document(head["source"], head["media_type"], head["title"], body.decode(), sections, head["pages"])
+    notes = tuple(ReadingNote(*map(str, note)) for note in head["notes"])
+    return Document(head["source"], head["media_type"], head["title"], body.decode(), sections, head["pages"], notes)
 
 
 def pack_page(page: PageImage) -> Message:
