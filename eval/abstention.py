@@ -1,7 +1,8 @@
 """When to abstain: AUROC, the risk-coverage curve, no-answer rates, and fitting a confidence threshold.
 
 A confidence is any number, a higher one being surer; the module does not know where it comes from. Arrays have shape
-(questions,); NaN raises ``ValueError``. Rows are those of a run (``docs/evaluation.md``), with metrics from 0 to 1.
+(questions,); NaN raises ``ValueError``. Rows are those of a run (``docs/evaluation.md``), with metrics from 0 to 1. An
+answer without a confidence is left out of what a threshold or an order of confidences says.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from eval.datasets import SMALL_TALK
 from eval.errors import EvalError
+from eval.reliability import is_unrated
 from eval.statistics import wilson
 
 __all__ = [
@@ -111,18 +113,20 @@ def no_answer_rates(abstained: ArrayLike, impossible: ArrayLike) -> dict[str, fl
 
 def summarise_abstention(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return AUROC, no-answer rates and the risk-coverage curve of a run's rows, as JSON."""
-    abstained, impossible = _flags(rows, "abstained"), _flags(rows, "impossible")
+    rates = no_answer_rates(_flags(rows, "abstained"), _flags(rows, "impossible"))
+    total = len(rows)
+    rows = [row for row in rows if not is_unrated(row)]
     confidence, correct = _values(rows, "confidence"), _values(rows, "em")
-    given = ~abstained
+    given = ~_flags(rows, "abstained")
     coverage, risk = risk_coverage(confidence[given], correct[given]) if given.any() else (np.empty(0), np.empty(0))
-    coverage = coverage * (given.sum() / len(rows))  # of all questions, abstentions included
+    coverage = coverage * (given.sum() / total)  # of all questions, abstentions included
     points = np.unique(np.linspace(0, len(coverage) - 1, min(_CURVE_POINTS, len(coverage))).round().astype(int))
     return {
         # How well the confidence separates right answers from wrong ones, among the answers given.
         "auroc": auroc(confidence[given], correct[given] > 0),
         # How well it separates answerable questions from the others.
-        "auroc_answerable": auroc(confidence, ~impossible),
-        **no_answer_rates(abstained, impossible),
+        "auroc_answerable": auroc(confidence, ~_flags(rows, "impossible")),
+        **rates,
         "risk_coverage": {"coverage": coverage[points].tolist(), "risk": risk[points].tolist()},
     }
 
@@ -135,14 +139,15 @@ def calibrate(rows: Sequence[Mapping[str, Any]], *, max_false_answer: float | No
     is an exact match ("best exact" of SQuAD 2.0's official script, which fits and reports on the same questions).
 
     ``seed`` draws the halves, separately among answerable and unanswerable questions. A question is answered if its
-    confidence (at most 1) is at or above the threshold and the run did not abstain.
+    confidence (at most 1) is at or above the threshold and the run did not abstain. Small talk and answers without a
+    confidence are left out: no threshold withholds them.
 
     Raises :class:`~eval.errors.EvalError` for a share outside 0 to 1, with fewer than two unanswerable questions, if a
     row has no finite confidence, or if no threshold up to 1 is strict enough.
     """
     if max_false_answer is not None and not 0 <= max_false_answer <= 1:
         raise EvalError(f"{max_false_answer} is not a share of the questions", "give one between 0 and 1, such as 0.05")
-    rows = [row for row in rows if row.get("kind") != SMALL_TALK]
+    rows = [row for row in rows if row.get("kind") != SMALL_TALK and not is_unrated(row)]
     if not rows:
         raise EvalError("the run has no rows", "evaluate a dataset with unanswerable questions, such as squad_v2")
     impossible = sum(bool(row["impossible"]) for row in rows)

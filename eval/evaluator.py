@@ -267,7 +267,10 @@ def _write_trec(folder: Path, dataset: Dataset, tag: str, rows: Sequence[Mapping
 
 
 def _na_prob(row: Mapping[str, Any]) -> float:
-    return 1.0 if row["abstained"] else round(1.0 - float(row["confidence"]), 6)
+    """Return the probability of no answer; an answer without a confidence is given without a doubt."""
+    if row["abstained"]:
+        return 1.0
+    return 0.0 if row["confidence"] is None else round(1.0 - float(row["confidence"]), 6)
 
 
 def _without_answer(row: dict[str, Any]) -> dict[str, Any]:

@@ -47,8 +47,8 @@ class Prediction:
     """An answer and what the evaluation measures of it; only ``text`` is required.
 
     ``short`` holds the words of ``text`` that answer the question; exact match and F1 are computed on it, or on the
-    whole text if it is empty. ``confidence`` lies between 0 and 1; ``band`` says it in a word: ``high``, ``medium``,
-    ``low``, or nothing.
+    whole text if it is empty. ``confidence`` lies between 0 and 1, and is None for an answer that is not rated, such as
+    a summary; ``band`` says it in a word: ``high``, ``medium``, ``low``, or nothing.
     ``ranked_sources`` are the documents found, best first, each once, deeper than the passages; None if the system does
     not retrieve. ``sentences`` and ``supported`` count the answer's sentences. ``timings`` are seconds by stage,
     ``usage`` counts tokens. ``notes`` are English sentences; ``note_kinds`` holds the kind and the values of each, for
@@ -57,7 +57,7 @@ class Prediction:
 
     text: str
     abstained: bool = False
-    confidence: float = 1.0
+    confidence: float | None = 1.0
     passages: tuple[RankedPassage, ...] = ()
     ranked_sources: tuple[str, ...] | None = None
     citations: tuple[CitedSpan, ...] = ()

@@ -4,7 +4,8 @@ A confidence of .8 should be right eight times in ten. Answers that were shown a
 their confidence; the expected calibration error is the mean distance between a bin's mean confidence and its share of
 right answers, weighted by the bin's answers (Naeini, Cooper and Hauskrecht 2015, "Obtaining Well Calibrated
 Probabilities Using Bayesian Binning"). An answer is right by its verdict where the question has one, else if it is an
-exact match; an answer to an unanswerable question is wrong.
+exact match; an answer to an unanswerable question is wrong. An answer without a confidence, such as a summary, promises
+nothing: it is counted as not rated and left out of every figure.
 """
 
 from __future__ import annotations
@@ -14,24 +15,29 @@ from typing import Any
 
 from eval.statistics import wilson
 
-__all__ = ["answered_right", "summarise_reliability"]
+__all__ = ["answered_right", "is_unrated", "summarise_reliability"]
 
 _BINS = 10
 _Shown = tuple[float, bool]  # the confidence of an answer that was shown, and whether it is right
 
 
 def summarise_reliability(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the figures of a run's rows as JSON, None if no answer was shown.
+    """Return the figures of a run's rows as JSON, None if no answer with a confidence was shown.
 
-    ``ece`` lies in 0 to 1. ``bins`` has one entry for each bin with an answer: its answers, their mean confidence, and
-    the share that was right with its 95 % Wilson interval. ``bands`` has the same by the name of the band, ``kinds`` by
-    the kind of question, with the ``ece`` of each.
+    ``answers`` counts these, ``unrated`` the answers shown without a confidence. ``ece`` lies in 0 to 1. ``bins`` has
+    one entry for each bin with an answer: its answers, their mean confidence, and the share that was right with its
+    95 % Wilson interval. ``bands`` has the same by the name of the band, ``kinds`` by the kind of question, with the
+    ``ece`` of each.
     """
     shown: list[_Shown] = []
     bands: dict[str, list[_Shown]] = {}
     kinds: dict[str, list[_Shown]] = {}
+    unrated = 0
     for row in rows:
         if row["abstained"] or (right := answered_right(row)) is None:
+            continue
+        if is_unrated(row):
+            unrated += 1
             continue
         member = (min(1.0, max(0.0, float(row["confidence"]))), right)
         shown.append(member)
@@ -42,11 +48,17 @@ def summarise_reliability(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] |
         return None
     return {
         "answers": len(shown),
+        "unrated": unrated,
         "ece": _ece(shown),
         "bins": [_entry(members) for members in _binned(shown)],
         "bands": {band: _entry(members) for band, members in bands.items()},
         "kinds": {kind: {**_entry(members), "ece": _ece(members)} for kind, members in sorted(kinds.items())},
     }
+
+
+def is_unrated(row: Mapping[str, Any]) -> bool:
+    """Return whether a run's row shows an answer without a confidence."""
+    return not row["abstained"] and row["confidence"] is None
 
 
 def answered_right(row: Mapping[str, Any]) -> bool | None:

@@ -132,6 +132,8 @@ def _reliability(manifest: Mapping[str, Any]) -> list[Section]:
         "shown. A confidence means what it says if as many answers are right as it promises; intervals are Wilson's, "
         "95 %."
     )
+    if unrated := int(figures.get("unrated") or 0):
+        text += f" Left out because they have no confidence, as summaries have none: {unrated:,}."
     table = Table(("Mean confidence", "Answers", "Right (%)", "95 % interval"), tuple(lines))
     drawn = _reliability_drawing(figures.get("bins") or [])
     sections = [Section("reliability", "Reliability of the confidence", (text,), table, drawn)]

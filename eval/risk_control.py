@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from eval.errors import EvalError
+from eval.reliability import is_unrated
 from eval.statistics import binomial_cdf, clopper_pearson_upper
 
 __all__ = ["Guarantee", "answers_needed", "control_wrong", "guarantee", "shown_wrong"]
@@ -99,7 +100,7 @@ def control_wrong(confidence: ArrayLike, wrong: ArrayLike, *, max_wrong: float, 
 
 
 def guarantee(rows: Sequence[Mapping[str, Any]], *, max_wrong: float, sure: float) -> Guarantee:
-    """Return the lowest threshold with a guarantee for the rows of a run.
+    """Return the lowest threshold with a guarantee for the rows of a run; answers without a confidence are left out.
 
     Raises :class:`~eval.errors.EvalError` for shares that are not between 0 and 1, and if these questions do not allow
     the promise: the message says how many are needed, and what they do allow.
@@ -107,7 +108,7 @@ def guarantee(rows: Sequence[Mapping[str, Any]], *, max_wrong: float, sure: floa
     for name, share in (("wrong answers", max_wrong), ("certainty", sure)):
         if not 0 < share < 1:
             raise EvalError(f"{share:.0%} is no share of {name} that can be promised", "give one between 0 % and 100 %")
-    judged = [row for row in rows if row.get("em") is not None]
+    judged = [row for row in rows if row.get("em") is not None and not is_unrated(row)]
     pairs = [(float(row["confidence"]), wrong) for row in judged if (wrong := shown_wrong(row)) is not None]
     confidence = np.array([value for value, _ in pairs], dtype=np.float64)
     errors = np.array([wrong for _, wrong in pairs], dtype=bool)

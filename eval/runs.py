@@ -231,8 +231,8 @@ def _row(line: str, where: str) -> dict[str, Any]:
         raise EvalError(f"{where}, is not the row of a question", _AGAIN)
     for name in ("em", "f1", "confidence", "latency_s"):
         value = row.get(name)
-        if value is None and name in ("em", "f1") and name in row:
-            continue  # a run that measured only retrieval
+        if value is None and name in ("em", "f1", "confidence") and name in row:
+            continue  # a run that measured only retrieval, or an answer that is not rated
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             raise EvalError(f"{where}: {name} is {value!r}", _AGAIN)
         if name != "latency_s" and not 0 <= value <= 1:

@@ -229,16 +229,17 @@ class Answer:
 
     ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
     extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
-    ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; ``timings`` are seconds
+    ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; None for an extractive
+    summary, the list of documents and small talk, whose chance of being right was not measured. ``timings`` are seconds
     by stage. ``generation`` is the index's when the passages were retrieved. ``generator`` names what answered: its
     kind, and its model in brackets. ``kind`` is what the question asks for, empty if the question was not classified.
-    ``band`` is the confidence in a word (:mod:`rag.answering.bands`), empty for an abstention or a listing.
+    ``band`` is the confidence in a word (:mod:`rag.answering.bands`), empty for an abstention or without a confidence.
     """
 
     question: str
     text: str
     abstained: bool
-    confidence: float
+    confidence: float | None
     sentences: tuple[Sentence, ...] = ()
     citations: tuple[Citation, ...] = ()
     passages: tuple[Passage, ...] = ()

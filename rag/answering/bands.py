@@ -3,7 +3,8 @@
 The confidence of extracted words is a calibrated chance of being right: high from where at least nine of ten answers
 were right (``high`` in the extractive model's record), low below one half (more likely wrong than right), medium
 between them. The text of a language model has no such chance, only evidence: medium if a passage supports every
-sentence, low otherwise; never high, because words that occur in a source are not yet an answer.
+sentence, low otherwise; never high, because words that occur in a source are not yet an answer. An extractive summary,
+the list of documents and small talk have neither a confidence nor a band.
 """
 
 from __future__ import annotations

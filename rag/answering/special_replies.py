@@ -79,13 +79,10 @@ class SpecialReplies:
             return None
         write = documents_reply if retrieved.kind == "collection" else small_talk_reply
         text = write(documents, language_of(retrieved.question))
-        return _answer(retrieved, text, "documents", 1.0)
+        return _answer(retrieved, text, "documents")
 
     def summary(self, retrieved: Retrieved, only: Filter | None) -> Answer | None:
-        """Return an extractive summary of the document that is meant, None if it has too few sentences.
-
-        The confidence is that the right document was chosen: its share of the evidence for it and the next best.
-        """
+        """Return an extractive summary of the document that is meant, None if it has too few sentences."""
         started = time.monotonic()
         chosen = choose_document(retrieved.question, retrieved.passages, self.documents(only))
         chunks = [] if chosen is None else self._store.chunks_of(chosen.source)
@@ -100,7 +97,7 @@ class SpecialReplies:
             sentences.append(Sentence(len(text), len(text) + len(sentence), 1.0, n))
             text += sentence
         passages = tuple({citation.passage.id: citation.passage for citation in summary.citations}.values())
-        answer = _answer(retrieved, text, "summary", round(chosen.share, 4))
+        answer = _answer(retrieved, text, "summary")
         return replace(
             answer,
             sentences=tuple(sentences),
@@ -116,12 +113,12 @@ def only_document(source: str) -> Filter:
     return Filter(sources=("".join(f"[{c}]" if c in "*?[" else c for c in source),))
 
 
-def _answer(retrieved: Retrieved, text: str, generator: str, confidence: float) -> Answer:
+def _answer(retrieved: Retrieved, text: str, generator: str) -> Answer:
     return Answer(
         question=retrieved.question,
         text=text,
         abstained=False,
-        confidence=confidence,
+        confidence=None,
         finish_reason="stop",
         notes=retrieved.notes,
         timings={**retrieved.timings, "prompt": 0.0, "generate": 0.0},

@@ -200,7 +200,8 @@ def print_sources(answer: Answer) -> None:
         why = "there is no passage" if nothing else _WHY.get(answer.finish_reason, answer.finish_reason)
         out(f"No answer by {answer.generator}: {why}")
     else:
-        out(f"Answered by {answer.generator}, confidence {answer.confidence:.2f}")
+        sure = "not rated" if answer.confidence is None else f"confidence {answer.confidence:.2f}"
+        out(f"Answered by {answer.generator}, {sure}")
     for remark in answer.notes:
         note(f"note: {remark.text}")
 

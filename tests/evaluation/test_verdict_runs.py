@@ -14,7 +14,9 @@ from eval.datasets import Dataset
 from eval.predictions import RankedPassage
 from eval.reliability import summarise_reliability
 from eval.report import run_markdown
+from eval.risk_control import guarantee
 from eval.run_plots import reliability_diagram
+from eval.runs import load_run
 
 LINES = [
     {"id": "rent", "question": "What is the rent?", "answers": ["£2,350"], "kind": "number"},
@@ -152,6 +154,11 @@ def test_reliability_of_known_confidences() -> None:
     # bin 1: |0 - .15| of one answer; bin 10: |2/3 - 2.9/3| of three
     assert figures["ece"] == pytest.approx((0.15 + 3 * abs(2 / 3 - 2.9 / 3)) / 4)
     assert figures["bands"]["high"]["right"] == 0.5
+    assert figures["unrated"] == 0
+    unrated = {**rows[0], "confidence": None, "band": "", "kind": "summary"}
+    counted = summarise_reliability([*rows, unrated, {**unrated, "em": 0.0}, {**unrated, "abstained": True}])
+    assert counted == {**figures, "unrated": 2}
+    assert summarise_reliability([unrated]) is None
     drawn = reliability_diagram(figures)
     assert drawn is not None
     assert list(drawn.data[1].y) == pytest.approx([0.0, 100 * 2 / 3])
@@ -159,6 +166,28 @@ def test_reliability_of_known_confidences() -> None:
     assert reliability_diagram(None) is None
     assert reliability_diagram({"bins": "all"}) is None
     assert reliability_diagram({"bins": [{"confidence": "high"}, 3]}) is None
+
+
+def test_answers_that_are_not_rated_are_judged_but_promise_nothing(tmp_path: Path) -> None:
+    def answer(questions: Sequence[Question]) -> list[Prediction]:
+        unrated = LINES[0]["id"]
+        return [
+            Prediction(q.answers[0] if q.answers else "", confidence=None if q.id == unrated else 0.5)
+            for q in questions
+        ]
+
+    run = evaluate(load(tmp_path), answer, out=tmp_path / "run")
+    assert run.rows[0]["verdict"] == "right" and run.rows[0]["confidence"] is None
+    assert run.manifest["reliability"]["unrated"] == 1
+    assert run.manifest["reliability"]["answers"] == run.metrics["em"]["n"] - 1
+    assert run.manifest["abstention"]["risk_coverage"]["coverage"][-1] == pytest.approx(1 - 1 / run.metrics["em"]["n"])
+    assert load_run(tmp_path / "run").rows == run.rows
+    assert "as summaries have none: 1." in run_markdown(run.manifest, run.rows)
+    rated = run.rows[1:]
+    assert guarantee(run.rows, max_wrong=0.9, sure=0.5) == guarantee(rated, max_wrong=0.9, sure=0.5)
+    twice = [*run.rows, *({**row, "id": f"{row['id']}-2"} for row in run.rows)]
+    without = [row for row in twice if row["confidence"] is not None]
+    assert calibrate(twice, max_false_answer=0.5, seed=0) == calibrate(without, max_false_answer=0.5, seed=0)
 
 
 def test_a_system_that_shows_no_passages_serves_nothing(tmp_path: Path) -> None:

@@ -131,6 +131,13 @@ def test_no_confidence_is_told_where_nothing_was_answered() -> None:
     assert json.loads(to_json(Chat(turns=[kept])))["turns"][0]["confidence"] is None
 
 
+def test_a_summary_is_not_rated() -> None:
+    summary = Turn("?", answer=replace(answer(), confidence=None, band=""))
+    assert confidence(summary, Texts("en")) == "not rated" and "not rated" in exported(summary)
+    greeting = Turn("?", answer=replace(answer(), confidence=None, band="", citations=(), passages=()))
+    assert confidence(greeting, Texts("en")) == ""
+
+
 def test_an_abstention_says_which_filter_was_on_when_it_was_asked() -> None:
     silent = replace(answer("no"), abstained=True)
     told = to_turn(

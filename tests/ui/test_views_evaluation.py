@@ -70,6 +70,7 @@ def test_the_reliability_of_a_run() -> None:
     figures = {"answers": 4, "ece": 0.0625, "bands": {"high": share}, "kinds": {"<b>": {**share, "ece": 0.0625}}}
     assert reliability_words({"reliability": figures}, EN) == "Expected calibration error: 0.062; answers shown: 4."
     assert reliability_words({"reliability": figures}, RU).endswith("0,062; показано ответов: 4.")
+    assert reliability_words({"reliability": {**figures, "unrated": 3}}, EN).endswith("as summaries have none: 3.")
     common = {"n": 4, "right": "75.0\u00a0%", "interval": "30.0 – 95.4", "confidence": "0.812"}
     assert reliability_rows({"reliability": figures}, EN) == [
         {"group": "high confidence", **common, "ece": None},

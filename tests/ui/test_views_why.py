@@ -64,6 +64,7 @@ def test_an_answer_without_times_has_no_shares() -> None:
 
 
 def test_facts_are_written_as_the_language_writes_them() -> None:
+    assert dict(facts(Texts("en"), dataclasses.replace(answer(), confidence=None)))["Confidence"] == "not rated"
     told = dict(facts(Texts("ru"), dataclasses.replace(answer(), usage=Usage(12000, 4))))
     assert told["Прочитано токенов"].replace("\u00a0", " ") == "12 000"
     assert told["Чем получен ответ"] == "fake�"

@@ -300,8 +300,9 @@ def _show_account(t: Texts, turn: Turn, answer: Answer) -> None:
     """Show the confidence, which generator answered, and how long it took."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if sure := view.confidence(turn, t):
-            colour = {"high": "green", "medium": "orange", "low": "gray"}[turn.band]
-            st.badge(sure, color=colour, help=t("chat.band_help"))  # type: ignore[arg-type]
+            colour = {"high": "green", "medium": "orange"}.get(turn.band, "gray")
+            explained = t("chat.unrated_help" if view.is_unrated(turn) else "chat.band_help")
+            st.badge(sure, color=colour, help=explained)  # type: ignore[arg-type]
         parts = [t("chat.answered_by", name=answer.generator)] if answer.generator else []
         parts += [t(f"chat.time_{key}", seconds=t.number(seconds, 2)) for key, seconds in view.times(turn.clock)]
         st.html(f'<p class="rag-quiet">{escape(" · ".join(parts))}</p>')

@@ -35,6 +35,7 @@ __all__ = [
     "file_name",
     "history",
     "is_markdown",
+    "is_unrated",
     "no_answer",
     "pieces",
     "plain_text",
@@ -104,9 +105,16 @@ def shown_band(turn: Turn) -> str:
 
 
 def confidence(turn: Turn, t: Texts) -> str:
-    """Return :func:`shown_band` in the language of the page."""
-    known = shown_band(turn)
-    return t(f"chat.{known}") if known else ""
+    """Return :func:`shown_band` in the language of the page; "not rated" for a cited answer without a confidence."""
+    if known := shown_band(turn):
+        return t(f"chat.{known}")
+    return t("chat.unrated") if is_unrated(turn) else ""
+
+
+def is_unrated(turn: Turn) -> bool:
+    """Return whether a turn shows a cited answer whose chance of being right was not measured: a summary."""
+    answer = turn.answer
+    return answer is not None and not answer.abstained and answer.confidence is None and bool(answer.citations)
 
 
 def ending(turn: Turn, t: Texts) -> list[str]:

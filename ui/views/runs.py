@@ -131,12 +131,14 @@ def metric_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
 
 
 def reliability_words(manifest: Mapping[str, Any], t: Texts) -> str:
-    """Return the expected calibration error in a sentence, empty if the run has none."""
+    """Return the expected calibration error, and how many answers have no confidence; empty if the run has none."""
     figures = _mapping(manifest.get("reliability"))
     ece, answers = figures.get("ece"), figures.get("answers")
     if not _is_number(ece) or not isinstance(answers, int):
         return ""
-    return t("evaluation.calibration_error", ece=t.number(ece, 3), n=answers)
+    text = t("evaluation.calibration_error", ece=t.number(ece, 3), n=answers)
+    unrated = figures.get("unrated")
+    return f"{text} {t('evaluation.unrated', n=unrated)}" if isinstance(unrated, int) and unrated > 0 else text
 
 
 def reliability_rows(manifest: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:

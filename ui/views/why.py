@@ -60,7 +60,7 @@ def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
     usage = answer.usage
     rows = [
         (t("why.generator"), one_line(answer.generator)),
-        (t("why.confidence"), "–" if answer.abstained else t.percent(answer.confidence)),
+        (t("why.confidence"), _confidence(t, answer)),
         (t("why.prompt_tokens"), t.number(usage.prompt_tokens)),
         (t("why.cached_tokens"), t.number(usage.cached_tokens)),
         (t("why.completion_tokens"), t.number(usage.completion_tokens)),
@@ -69,6 +69,12 @@ def facts(t: Texts, answer: Answer) -> list[tuple[str, str]]:
     if (first := answer.timings.get("first_token")) is not None:
         rows.append((t("why.first_token"), t("why.seconds", seconds=round(first, 3))))
     return rows
+
+
+def _confidence(t: Texts, answer: Answer) -> str:
+    if answer.abstained:
+        return "–"
+    return t("chat.unrated") if answer.confidence is None else t.percent(answer.confidence)
 
 
 def notes(t: Texts, answer: Answer) -> list[str]:
