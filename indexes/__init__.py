@@ -21,7 +21,7 @@ from indexes.errors import (
     StoreError,
 )
 from indexes.index import Index, IndexReader, Problem, Snapshot
-from indexes.store.rows import ChunkRow, DocumentRow, FailedDocument, NewChunk, NewDocument, Section
+from indexes.store.rows import ChunkRow, DocumentRow, FailedDocument, NewChunk, NewDocument, ReadingNote, Section
 
 __all__ = [
     "ChunkRow",
@@ -40,6 +40,7 @@ __all__ = [
     "NewChunk",
     "NewDocument",
     "Problem",
+    "ReadingNote",
     "Section",
     "SettingsMismatchError",
     "Snapshot",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, cast
 from indexes.system import closed_on_error
 from rag.answering.abstention import apply_calibration
 from rag.config import Resolved, Settings, load_config
-from rag.errors import InputError, UsageError, storage_errors
+from rag.errors import InputError, StorageError, UsageError, storage_errors
 from rag.model_pool import ModelPool
 from rag.retrieval.filters import Filter
 from rag.types import Answer, Passage, QuestionKind
@@ -189,7 +189,19 @@ class KnowledgeBase:
             answerer = self.answerer
             prepared = self._prepare(checked, as_filter(filter))
             answers = iter(answerer.answer_batch([p for p in prepared if not isinstance(p, Answer)]))
-            return [p if isinstance(p, Answer) else next(answers) for p in prepared]
+            return self._with_reading_notes([p if isinstance(p, Answer) else next(answers) for p in prepared])
+
+    def _with_reading_notes(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Add what was not read of the documents that the answers cite."""
+        from rag.answering.reading_notes import cited_sources, with_reading_notes
+
+        sources = cited_sources(answers)
+        try:
+            with storage_errors():
+                notes = self.retriever.reader.store.notes(sources) if sources else {}
+        except StorageError:  # the index went away while the answer was written: that one is complete without notes
+            notes = {}
+        return [with_reading_notes(answer, notes) for answer in answers]
 
     def stream(self, question: str, *, filter: FilterLike = None, history: History = ()) -> QuestionStream:  # noqa: A002
         """Answer one question piece by piece: iterate over the text, then read ``answer``."""
@@ -201,11 +213,12 @@ class KnowledgeBase:
             answerer = self.answerer
             (prepared,) = self._prepare([understood.question], as_filter(filter))
         if not isinstance(prepared, Answer):
-            return QuestionStream(understood, prepared, answerer.stream(prepared))
+            return QuestionStream(understood, prepared, answerer.stream(prepared), self._with_reading_notes)
         retrieved = Retrieved(
             prepared.question, prepared.passages, 1.0, prepared.generation, prepared.notes, kind=prepared.kind
         )
-        return QuestionStream(understood, retrieved, WholeAnswer(prepared.passages, lambda: prepared))
+        whole = WholeAnswer(prepared.passages, lambda: prepared)
+        return QuestionStream(understood, retrieved, whole, self._with_reading_notes)
 
     def understand(self, question: str, history: History = ()) -> Rewritten:
         """Return the question as it can be understood without the conversation."""
@@ -352,6 +365,7 @@ class QuestionStream:
     understood: Rewritten
     retrieved: Retrieved
     _stream: AnswerStream
+    _noted: Callable[[Sequence[Answer]], list[Answer]] = list
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stream)
@@ -372,7 +386,7 @@ class QuestionStream:
         An extractive model computes it now, if the text was not read before. Raises ``RuntimeError`` while a language
         model is still writing.
         """
-        return self._stream.answer
+        return self._noted([self._stream.answer])[0]
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from indexes import Section
+from indexes import ReadingNote, Section
 from rag.text import context_line
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 NoteKind = Literal[
     "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
-    "over_budget", "over_context", "question_cut", "question_cut_by_reader",
+    "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]
@@ -44,20 +44,6 @@ QuestionKind = Literal[
     "", "fact", "number", "person", "place", "date", "definition", "procedure", "reason", "list", "yes_no",
     "comparison", "calculation", "summary", "collection", "small_talk",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingNote:
-    """What of a file was not read, was read only in part, or was guessed.
-
-    ``kind`` is a short name in snake case, such as ``pages_without_text``, ``text`` a sentence without its full stop,
-    ``place`` where in the file (``pages 2-4``, ``sheet Prices``; empty for the whole), ``remedy`` what the user can do.
-    """
-
-    kind: str
-    text: str
-    place: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 from rag_project import FOG
 
 import rag
@@ -124,6 +125,31 @@ def test_search_ask_batch_and_stream_agree(index: Path) -> None:
         assert "".join(stream) == stream.answer.text == single.text == batched.text
         assert [p.id for p in kb.search(WEIGHT)] == [p.id for p in stream.retrieved.passages]
         assert "soup" in other.text
+
+
+def test_an_answer_names_what_was_not_read_of_the_document_that_it_cites(docs: Path) -> None:
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    for text in ("The zeppelin lands at noon.", "", "", "Signed in Nordby."):
+        made.add_page()
+        made.rect(20, 100, 100, 100, style="F")
+        if text:
+            made.text(20, 50, text)
+    (docs / "zeppelin.pdf").write_bytes(bytes(made.output()))
+    with rag.open(docs.parent / ".rag", config="test") as kb:
+        noted = kb.ingest(docs).notes
+        assert {source: [note.place for note in notes] for source, notes in noted.items()} == {
+            "docs/zeppelin.pdf": ["pages 2-3"]
+        }
+        assert {d.source: d.notes for d in kb.documents() if d.notes} == noted
+        question = "When does the zeppelin land?"
+        answer, other = kb.ask_batch([question, WEIGHT])
+        stream = kb.stream(question)
+        assert "".join(stream) == answer.text == "The zeppelin lands at noon."
+        text = "What was read of docs/zeppelin.pdf may be incomplete: pages 2-3 of 4 have no text."
+        assert [note.text for note in answer.notes] == [note.text for note in stream.answer.notes] == [text]
+        assert other.notes == ()
+        assert (kb.ingest(docs).notes, kb.ingest(docs).unchanged) == ({}, 4)
 
 
 @pytest.mark.parametrize("given", ["source=docs/c*", ["source=docs/c*", "type=text"], rag.Filter(sources=("docs/c*",))])

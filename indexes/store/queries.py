@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from indexes.errors import IndexDamagedError
 from indexes.store.checksums import read
 from indexes.store.database import Database
+from indexes.store.json_columns import is_json, load
 from indexes.store.rows import (
     ChunkRow,
     CommitRow,
@@ -23,15 +24,16 @@ from indexes.store.rows import (
     Float32,
     Int64,
     NewDocument,
+    ReadingNote,
     Section,
     Selection,
-    read_headings,
 )
 from indexes.store.schema import DOCUMENTS, SECTIONS, STAMPS
 
 __all__ = ["Changes", "Queries"]
 
 _T = TypeVar("_T")
+_Row = TypeVar("_Row", DocumentRow, ChunkRow)
 _IN_CLAUSE = 500  # SQLite's own limit on bound parameters is far higher; this bounds the statement cache's variety
 
 
@@ -44,7 +46,6 @@ _COMMITTED_AT = "(SELECT committed_at FROM commits g WHERE g.generation = d.gene
 _CHUNK_COUNT = "(SELECT count(*) FROM chunks c WHERE c.document_id = d.id)"
 _DOCUMENTS = f"SELECT {_columns(DocumentRow, 'd', chunks=_CHUNK_COUNT, committed_at=_COMMITTED_AT)} FROM documents d"
 _CHUNKS = f"SELECT {_columns(ChunkRow, 'c', source='d.source', title='d.title')} FROM chunks c JOIN documents d"
-_HEADINGS = [field.name for field in fields(ChunkRow)].index("headings")
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,23 @@ class Queries(Database):
     def documents(self, selection: Selection | None = None) -> list[DocumentRow]:
         """Return every document, or those selected, in order of its source."""
         where, values = _where(selection)
-        return [DocumentRow(*row) for row in self._db.execute(f"{_DOCUMENTS} WHERE {where} ORDER BY d.source", values)]
+        return [_row(DocumentRow, r) for r in self._db.execute(f"{_DOCUMENTS} WHERE {where} ORDER BY d.source", values)]
 
     def document(self, source: str) -> DocumentRow | None:
         """Return one document, None if there is none of that name."""
         row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
-        return None if row is None else DocumentRow(*row)
+        return None if row is None else _row(DocumentRow, row)
+
+    def notes(self, sources: Iterable[str]) -> dict[str, tuple[ReadingNote, ...]]:
+        """Map each of the sources whose document has notes to them."""
+        notes: dict[str, tuple[ReadingNote, ...]] = {}
+        for part in _slices(list(sources)):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                f"SELECT source, notes FROM documents WHERE source IN ({marks}) AND notes <> '[]'", part
+            )
+            notes.update((source, load("notes", stored, source)) for source, stored in rows)
+        return notes
 
     def text(self, source: str) -> str:
         """Return a document's extracted text. Raises ``KeyError`` for an unknown source."""
@@ -154,9 +166,7 @@ class Queries(Database):
                 part,
             )
             for row in rows.fetchall():
-                values = list(row)
-                values[_HEADINGS] = read_headings(row[_HEADINGS], f"chunk {row[0]}")
-                found[row[0]] = ChunkRow(*values)
+                found[row[0]] = _row(ChunkRow, row)
         return found
 
     def chunk_ids(self, selection: Selection | None = None) -> Int64:
@@ -234,10 +244,23 @@ class Queries(Database):
             (text,) = self._db.execute("SELECT text FROM texts WHERE document_id = ?", (document_id,)).fetchone()
             sections = []
             for section, _ in read(self._db, SECTIONS, "WHERE document_id = ? ORDER BY ordinal", document_id):
-                section["headings"] = read_headings(section["headings"], f"a section of {row['source']}")
-                sections.append(Section(**{name: section[name] for name in SECTIONS.stored(Section)}))
-            values = {name: row[name] for name in DOCUMENTS.stored(NewDocument)}
+                names = SECTIONS.stored(Section)
+                sections.append(Section(**_read(names, map(section.get, names), f"a section of {row['source']}")))
+            names = DOCUMENTS.stored(NewDocument)
+            values = _read(names, map(row.get, names), row["source"])
             yield NewDocument(**values, text=text, sections=tuple(sections), chunks=())
+
+
+def _read(names: Iterable[str], values: Iterable[Any], where: str) -> dict[str, Any]:
+    """Return the fields of a record; columns of JSON are read."""
+    pairs = zip(names, values, strict=True)
+    return {name: load(name, value, where) if is_json(name) else value for name, value in pairs}
+
+
+def _row(record: type[_Row], values: tuple[Any, ...]) -> _Row:
+    """Return the record of a row whose columns are those of its fields, the id first."""
+    names = [field.name for field in fields(record)]
+    return record(**_read(names, values, f"{record.__name__.removesuffix('Row').lower()} {values[0]}"))
 
 
 def _where(selection: Selection | None) -> tuple[str, list[str | int]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from indexes.errors import IndexDamagedError
 
 __all__ = [
     "ChunkRow",
@@ -19,9 +16,9 @@ __all__ = [
     "Int64",
     "NewChunk",
     "NewDocument",
+    "ReadingNote",
     "Section",
     "Selection",
-    "read_headings",
 ]
 
 Float32 = npt.NDArray[np.float32]
@@ -39,6 +36,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingNote:
+    """What of a file was not read, was read only in part, or was guessed.
+
+    ``kind`` is a short name in snake case, such as ``pages_without_text``, ``text`` a sentence without its full stop,
+    ``place`` where in the file (``pages 2-4``, ``sheet Prices``; empty for the whole), ``remedy`` what the user can do.
+    """
+
+    kind: str
+    text: str
+    place: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NewChunk:
     """A chunk about to be stored. ``vector_key`` is the SHA-256 of the text that was embedded for it."""
 
@@ -52,7 +63,7 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document about to be stored, whole: its text, its sections and its chunks."""
+    """A document about to be stored, whole: its text, its sections, its chunks, and notes on how it was read."""
 
     source: str
     content_sha256: bytes
@@ -64,6 +75,7 @@ class NewDocument:
     text: str
     sections: tuple[Section, ...]
     chunks: tuple[NewChunk, ...]
+    notes: tuple[ReadingNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ class DocumentRow:
     message: str | None
     remedy: str | None
     modified_ns: int
+    notes: tuple[ReadingNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +158,3 @@ class CommitRow:
     run: int
     milliseconds: int | None
     bytes: int | None
-
-
-def read_headings(stored: str, where: str) -> tuple[str, ...]:
-    """Read a stored heading path. Raises :class:`~indexes.errors.IndexDamagedError` if it is none."""
-    try:
-        headings = json.loads(stored)
-    except ValueError:
-        headings = None
-    if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
-        raise IndexDamagedError(f"the database is damaged: the headings of {where} cannot be read")
-    return tuple(headings)

@@ -37,7 +37,7 @@ __all__ = [
     "Table",
 ]
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
 
 RECORDS: dict[str, type] = {
@@ -169,6 +169,7 @@ DOCUMENTS = Table(
         Column("reason", "TEXT", sealed=3),
         Column("message", "TEXT", sealed=3),
         Column("remedy", "TEXT", sealed=3),
+        Column("notes", "TEXT NOT NULL DEFAULT '[]'", since=5),
     ),
     indexes=("CREATE INDEX documents_by_content ON documents (content_sha256)",),
 )

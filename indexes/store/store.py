@@ -14,7 +14,6 @@ searched.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from indexes.errors import HistoryForgottenError
 from indexes.fail_points import fail_point
 from indexes.store.checksums import Value, insert, seal, set_meta, update
 from indexes.store.database import DATABASE, now
+from indexes.store.json_columns import dump, is_json
 from indexes.store.queries import Queries
 from indexes.store.rows import FailedDocument, Float32, NewChunk, NewDocument, Section
 from indexes.store.schema import CHUNKS, COMMITS, DOCUMENTS, SECTIONS, STAMPS, TEXTS, VECTORS, Table
@@ -299,9 +299,7 @@ def _values(table: Table, record: NewDocument | FailedDocument | Section | NewCh
     """Return those fields of a record that the table has columns for."""
     kind: type = type(record)
     values: dict[str, Any] = {name: getattr(record, name) for name in table.stored(kind)}
-    if "headings" in values:
-        values["headings"] = json.dumps(list(values["headings"]), ensure_ascii=False)
-    return values
+    return {name: dump(value) if is_json(name) else value for name, value in values.items()}
 
 
 def _put_content(db: sqlite3.Connection, document_id: int, document: NewDocument, generation: int) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 
 from indexes.errors import IndexDamagedError
 from indexes.store.checksums import insert, read
-from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section, read_headings
+from indexes.store.json_columns import is_json, load, pack, unpack
+from indexes.store.rows import FailedDocument, NewChunk, NewDocument, Section
 from indexes.store.schema import CHUNKS, DOCUMENTS, RETIRED, SECTIONS, Table
 
 __all__ = ["RUNS_RETAINED", "Past", "first_retained", "read_past", "remember"]
@@ -66,8 +67,8 @@ def _rows(
 
 
 def _to_json(name: str, value: Any, source: str) -> Any:
-    if name == "headings":
-        return read_headings(value, source)
+    if is_json(name):
+        return pack(load(name, value, source))
     return value.hex() if isinstance(value, bytes) else value
 
 
@@ -75,8 +76,8 @@ def _from_json(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
     """Return a record's fields; a record of an earlier format has fewer, and the fields' defaults hold."""
     fields = dict(zip(names, values, strict=False))
     for name, value in fields.items():
-        if name == "headings":
-            fields[name] = tuple(value)
+        if is_json(name):
+            fields[name] = unpack(name, value, "an earlier version")
         elif name in _BLOBS and value is not None:
             fields[name] = bytes.fromhex(value)
     return fields

@@ -233,6 +233,8 @@ class Ingestor:
             report.added += 1
         else:
             report.changed += 1
+        if outcome.notes:
+            report.notes[outcome.source] = outcome.notes
         report.chunks += len(chunks)
         report.bytes += len(content.data)
         self._count_file(0)
@@ -341,4 +343,5 @@ def _new_document(document: Document, chunks: tuple[NewChunk, ...], content: Fil
         text=document.text,
         sections=document.sections,
         chunks=chunks,
+        notes=document.notes,
     )

@@ -88,4 +88,6 @@ def reembed(
 
 
 def _document(stored: NewDocument) -> Document:
-    return Document(stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages)
+    return Document(
+        stored.source, stored.media_type, stored.title, stored.text, stored.sections, stored.pages, stored.notes
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from indexes import FailedDocument
+from indexes import FailedDocument, ReadingNote
 
 __all__ = ["AFTER_READING", "STAGES", "IngestReport", "Progress", "StageClock", "bottleneck", "shares"]
 
@@ -70,8 +70,8 @@ class IngestReport:
     ``seconds`` is wall-clock time, ``stages`` its parts. ``parse_seconds`` is the time that the parsers, all together,
     were busy meanwhile. ``gone``, ``ignored`` and ``spared`` count documents that stay although their files are not
     read any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` of the failed files failed before and were not
-    tried again. ``same`` and ``near`` count the documents with the same or nearly the same text as another one, None if
-    nothing was read.
+    tried again. ``notes`` maps documents that were read now to what of them was not read. ``same`` and ``near`` count
+    the documents with the same or nearly the same text as another one, None if nothing was read.
     """
 
     added: int = 0
@@ -95,6 +95,7 @@ class IngestReport:
     parse_seconds: float = 0.0
     skipped: dict[str, int] = field(default_factory=dict)
     failures: list[FailedDocument] = field(default_factory=list)
+    notes: dict[str, tuple[ReadingNote, ...]] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from index_samples import document, flip_bit, new_index, new_store, put
 
-from indexes import FailedDocument, HistoryForgottenError, Index, IndexDamagedError, IndexLockedError
+from indexes import FailedDocument, HistoryForgottenError, Index, IndexDamagedError, IndexLockedError, ReadingNote
 from indexes.backup import restore_snapshot, write_snapshot
 from indexes.derived.signatures import duplicate_groups
 from indexes.lock import writer_lock
 from indexes.store.checksums import row_sha256, seal_meta
-from indexes.store.schema import FORMAT_VERSION
+from indexes.store.schema import DOCUMENTS, FORMAT_VERSION
 from indexes.store.store import DATABASE, Store
 from indexes.store.undo_log import RUNS_RETAINED
 from indexes.verify import check_store
@@ -121,6 +122,64 @@ def test_embedding_anew_and_compacting_forget_the_past(store: Store) -> None:
     assert check_store(store) == []
 
 
+# Notes ------------------------------------------------------------------------------------------------------
+
+NOTES = (
+    ReadingNote("pages_without_text", "pages 2-4 of 5 have no text", "pages 2-4", "run OCR on them"),
+    ReadingNote("guessed", "“é” was guessed", "", ""),
+)
+
+
+def notes(store: Store) -> dict[str, tuple[ReadingNote, ...]]:
+    found = {row.source: row.notes for row in store.documents()}
+    assert store.notes(found) == {source: noted for source, noted in found.items() if noted}
+    return found
+
+
+def test_the_notes_of_a_document_go_where_it_goes(store: Store, tmp_path: Path) -> None:
+    put(store, replace(document("a", "one"), notes=NOTES), document("b", "two"))
+    assert notes(store) == {"a": NOTES, "b": ()}
+    assert [d.notes for d in store.stored_documents()] == [NOTES, ()]
+    store.commit(moves=[("a", "c")])
+    assert notes(store) == {"b": (), "c": NOTES}
+    store.replace_all(list(store.stored_documents()), {}, embedder="signs", dimension=32)
+    assert notes(store) == {"b": (), "c": NOTES}
+    write_snapshot(store, tmp_path / "copy")
+    restore_snapshot(tmp_path / "copy", tmp_path / "restored")
+    with closing(Store.open(tmp_path / "restored")) as restored:
+        assert notes(restored) == {"b": (), "c": NOTES}
+    assert check_store(store) == []
+
+
+def test_notes_are_replaced_and_brought_back_with_their_document(store: Store) -> None:
+    put(store, replace(document("a", "one"), notes=NOTES))
+    store.commit(
+        failures=[FailedDocument("a", "broken", "it is broken", "mend it"), FailedDocument("f", "x", "y", "z")]
+    )
+    assert notes(store) == {"a": NOTES, "f": ()}, "the version that answers has its notes"
+    put(store, replace(document("a", "two"), notes=NOTES[1:]), replace(document("f", "six"), notes=NOTES[:1]))
+    assert notes(store) == {"a": NOTES[1:], "f": NOTES[:1]}
+    put(store, document("a", "three"))
+    assert notes(store)["a"] == ()
+    store.commit(removals=["f"])
+    for generation, expected in ((4, {"a": (), "f": NOTES[:1]}), (2, {"a": NOTES, "f": ()})):
+        store.roll_back(generation)
+        assert notes(store) == expected
+        assert check_store(store) == []
+
+
+@pytest.mark.parametrize("stored", ["x", "{}", "[1]", '[["kind"]]', '[["kind", "text", "", 1]]'])
+def test_notes_that_cannot_be_read_are_damage(store: Store, stored: str) -> None:
+    put(store, document("a", "one"))
+    with store.transaction() as db:
+        db.execute("UPDATE documents SET notes = ?", (stored,))
+    with pytest.raises(IndexDamagedError, match="the notes of a cannot be read"):
+        store.notes(["a"])
+    with pytest.raises(IndexDamagedError, match="the notes of document 1 cannot be read"):
+        store.documents()
+    assert any("does not match its checksum" in problem.message for problem in check_store(store))
+
+
 # Seals ------------------------------------------------------------------------------------------------------
 
 
@@ -134,6 +193,7 @@ def test_embedding_anew_and_compacting_forget_the_past(store: Store) -> None:
         ("UPDATE chunks SET generation = 1 WHERE generation = 2", "another generation than their document"),
         ("UPDATE documents SET state = 'stale'", "does not match its checksum"),
         ("UPDATE documents SET generation = 1", "does not match its checksum"),
+        ('UPDATE documents SET notes = \'[["kind", "text"]]\'', "does not match its checksum"),
         ("UPDATE meta SET value = '\"other\"' WHERE key = 'store_id'", "records of the folder do not match"),
         ("UPDATE retired SET record = x'00'", "earlier versions are damaged"),
         ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'chunks'", "ids could be used again"),
@@ -152,8 +212,21 @@ def test_what_decides_what_is_seen_is_sealed(store: Store, change: str, told: st
 # Formats ----------------------------------------------------------------------------------------------------
 
 
-def make_format_3(folder: Path) -> None:
+def make_format_4(folder: Path) -> None:
     """Turn an index into what the version before wrote."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("ALTER TABLE documents DROP COLUMN notes")
+        names = ", ".join(DOCUMENTS.sealed(4))
+        for document_id, *values in db.execute(f"SELECT id, {names} FROM documents").fetchall():
+            db.execute("UPDATE documents SET sha256 = ? WHERE id = ?", (row_sha256(*values), document_id))
+        db.execute("UPDATE meta SET value = '4' WHERE key = 'format_version'")
+        seal_meta(db)
+        db.commit()
+
+
+def make_format_3(folder: Path) -> None:
+    """Turn an index into what the version before that wrote."""
+    make_format_4(folder)
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         db.execute("DROP TABLE signatures")
         db.execute("UPDATE meta SET value = '3' WHERE key = 'format_version'")
@@ -162,7 +235,7 @@ def make_format_3(folder: Path) -> None:
 
 
 def make_format_2(folder: Path) -> None:
-    """Turn an index into what the version before that wrote."""
+    """Turn an index into what the oldest version that can be opened wrote."""
     make_format_3(folder)
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         for column in ("run", "milliseconds", "bytes", "sha256"):
@@ -213,6 +286,26 @@ def test_an_index_without_signatures_gets_them_from_the_next_writer(tmp_path: Pa
     opened.sync()
     with closing(sqlite3.connect(index.folder / DATABASE)) as db:
         assert db.execute("SELECT count(*) FROM signatures").fetchone() == (2,)
+    assert opened.verify(deep=True) == []
+
+
+def test_an_index_without_notes_has_none_until_a_file_is_read_again(tmp_path: Path) -> None:
+    index = new_index(tmp_path / "index")
+    put(index.store, document("a", "one"))
+    put(index.store, document("a", "two"))
+    index.store.commit(failures=[FailedDocument("f", "broken", "it is broken", "mend it")])
+    index.sync()
+    index.store.close()
+    make_format_4(index.folder)
+    opened = Index.open(index.folder, write=True)
+    assert opened.verify(deep=True) == []
+    assert [row.notes for row in opened.store.documents()] == [(), ()]
+    put(opened.store, replace(document("a", "three"), notes=NOTES))
+    assert opened.store.notes(["a", "f", "z"]) == {"a": NOTES}
+    opened.store.roll_back(1)
+    assert opened.store.notes(["a", "f"]) == {}, "a record of the format before has no notes"
+    assert texts(opened.store) == {"a": ["one"]}
+    opened.sync()
     assert opened.verify(deep=True) == []
 
 

@@ -267,6 +267,7 @@ def test_a_run_s_notes_are_in_the_page_s_language(t: Texts) -> None:
         [{"kind": "answer_cut", "values": {"n": "many"}}], [{"kind": "answer_cut", "values": {"n": float("inf")}}],
         [{"kind": "answer_cut", "values": {"n": float("nan")}}], [{"kind": "answer_cut", "values": {"n": [1]}}],
         [{"kind": "abstained", "values": {"self": 1, "key": 2}}], [{"kind": "none", "values": {}}],
+        [{"kind": "read_in_part", "values": {"source": "a", "what": "b"}}],
     ],
 )  # fmt: skip
 def test_of_a_note_whose_kind_is_broken_the_sentence_is_shown(kinds: Any) -> None:

@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from rag.ingestion.loaders.formats import has_slides
-from rag.types import Note
+from rag.types import Note, ReadingNote
 from ui.i18n import Texts
 from ui.text.safe import one_line
 
-__all__ = ["Placed", "full_place", "named", "noted", "place", "short_name"]
+__all__ = ["Placed", "full_place", "named", "noted", "place", "read_as", "short_name"]
 
 
 def named(t: Texts, key: str, otherwise: str) -> str:
@@ -29,9 +29,30 @@ def noted(t: Texts, note: Note) -> str:
     """Return a note in the page's language, or the English sentence where its kind has no text; in one line."""
     try:
         values = {name: v if isinstance(v, int | float) else one_line(str(v), 300) for name, v in note.values.items()}
+        if note.kind == "read_in_part":
+            values["what"] = read_as(t, ReadingNote(str(values["reading"]), str(values["what"]), str(values["place"])))
         return t(f"notes.{note.kind}", **values)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # no kind, or the kinds and values of another version
         return one_line(note.text, 500)
+
+
+def read_as(t: Texts, note: ReadingNote) -> str:
+    """Say what of a document was not read, with its place. Notes are in English; other languages name their kind."""
+    text, place = one_line(note.text, 300), one_line(note.place, 200)
+    key = f"reading.{note.kind}"
+    if t.language == "en" or key not in t:
+        return text if not place or place in text else f"{text} ({place})"
+    return f"{t(key)} ({_place_words(t, place)})" if place else t(key)
+
+
+def _place_words(t: Texts, place: str) -> str:
+    """Return a place with the words that its parts begin with in the page's language."""
+    parts = []
+    for part in place.split(", "):
+        word, _, rest = part.partition(" ")
+        key = f"places.{word}"
+        parts.append(f"{t(key)} {rest}" if rest and key in t else part)
+    return ", ".join(parts)
 
 
 class Placed(Protocol):

@@ -11,7 +11,7 @@ Read untrusted files through :mod:`rag.ingestion.sandbox`: the libraries that ar
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
@@ -20,7 +20,7 @@ from rag.ingestion.loaders.sniff import sniff
 from rag.ingestion.loaders.text import load_text, title_from
 from rag.ingestion.loaders.zip_safety import check_package
 from rag.text import one_line
-from rag.types import Document
+from rag.types import Document, ReadingNote
 
 __all__ = ["FORMATS", "Format", "add_format", "extensions", "load_bytes", "sniff"]
 
@@ -75,6 +75,7 @@ def _storable(document: Document) -> Document:
             replace(section, headings=tuple(filter(None, map(_plain_line, section.headings))))
             for section in document.sections
         ),
+        notes=tuple(ReadingNote(*(_plain_line(part) for part in astuple(note))) for note in document.notes),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from rag.ingestion.loaders.note_kinds import NOTE_KINDS
 from rag.ingestion.loaders.tables import table_parts
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.types import Document, ReadingNote, Section
@@ -11,6 +12,7 @@ from rag.types import Document, ReadingNote, Section
 __all__ = ["DocumentBuilder", "row_range"]
 
 _GAP = "\n\n"
+_MOST_NOTES = 200
 
 
 class DocumentBuilder:
@@ -19,7 +21,8 @@ class DocumentBuilder:
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._sections: list[Section] = []
-        self._notes: list[ReadingNote] = []
+        self._notes: dict[ReadingNote, None] = {}  # in the order in which they came
+        self._notes_left_out = 0
         self._length = 0
 
     def add(self, text: str, page: int | None = None, headings: Sequence[str] = ()) -> None:
@@ -31,9 +34,16 @@ class DocumentBuilder:
         self._append(text)
 
     def note(self, kind: str, text: str, place: str = "", remedy: str = "") -> None:
-        """Record what was not read, or read only in part; the same note counts once."""
-        if (note := ReadingNote(kind, text, place, remedy)) not in self._notes:
-            self._notes.append(note)
+        """Record what was not read, or read only in part; the same note counts once.
+
+        Without a remedy it gets that of its kind (:data:`~rag.ingestion.loaders.note_kinds.NOTE_KINDS`).
+        """
+        known = NOTE_KINDS.get(kind)
+        note = ReadingNote(kind, text, place, remedy or (known.remedy if known else ""))
+        if note in self._notes or len(self._notes) < _MOST_NOTES:
+            self._notes[note] = None
+        else:
+            self._notes_left_out += 1
 
     def add_table(
         self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
@@ -59,8 +69,10 @@ class DocumentBuilder:
     def document(self, source: str, media_type: str, title: str = "", pages: int | None = None) -> Document:
         """Return the document. Without a title it is called after its file."""
         title = normalise(title).strip() or normalise(title_from(source))
-        text = _GAP.join(self._texts)
-        return Document(source, media_type, title, text, tuple(self._sections), pages, tuple(self._notes))
+        text, notes = _GAP.join(self._texts), tuple(self._notes)
+        if self._notes_left_out:
+            notes = (*notes, ReadingNote("further_notes", f"{self._notes_left_out:,} more notes were left out"))
+        return Document(source, media_type, title, text, tuple(self._sections), pages, notes)
 
     def _append(self, text: str) -> None:
         self._texts.append(text)

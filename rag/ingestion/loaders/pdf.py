@@ -7,9 +7,10 @@ from typing import Any
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.note_kinds import NOTE_KINDS, numbered
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.text import one_line
-from rag.types import Document, Section
+from rag.types import Document, ReadingNote, Section
 
 __all__ = ["load_pdf"]
 
@@ -36,6 +37,7 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
             message = f"it has {len(pdf)} pages; at most {bounds.pages} are read"
             raise DocumentError("too large", message, "split it")
         pages = [_page_text(pdf, number) for number in range(len(pdf))]
+        unread = [number for number, page in enumerate(pages, start=1) if not page and _shows(pdf, number)]
         title = normalise(pdf.get_metadata_value("Title")).strip()
     except pypdfium2.PdfiumError as error:
         raise DocumentError(
@@ -48,7 +50,25 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
             "no text", f"none of the {len(pages)} pages has text", "if it is a scan, run OCR on it first"
         )
     text, sections = _join(pages)
-    return Document(source, "application/pdf", title or title_from(source), text, sections, pages=len(pages))
+    notes = (_without_text(unread, len(pages)),) if unread else ()
+    return Document(source, "application/pdf", title or title_from(source), text, sections, len(pages), notes)
+
+
+def _shows(pdf: Any, number: int) -> bool:
+    """Return whether anything is drawn on a page, which is not simply blank then."""
+    import pypdfium2.raw as pdfium
+
+    page = pdf[number - 1]
+    try:
+        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
+    finally:
+        page.close()
+
+
+def _without_text(numbers: list[int], count: int) -> ReadingNote:
+    place = numbered("page", numbers)
+    text = f"{place} of {count} {'has' if len(numbers) == 1 else 'have'} no text"
+    return ReadingNote("pages_without_text", text, place, NOTE_KINDS["pages_without_text"].remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ import pytest
 from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders import FORMATS, load_bytes, sniff
@@ -363,6 +364,21 @@ def test_pdf_pages_become_sections() -> None:
         (1, "First page."),
         (3, "Third page."),
     ]
+
+
+def test_the_pages_of_a_scan_are_noted_and_blank_ones_are_not() -> None:
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    for drawn in ("text", "picture", "picture", "nothing", "picture", "text"):
+        made.add_page()
+        if drawn == "text":
+            made.multi_cell(0, text="Signed in Nordby.")
+        elif drawn == "picture":
+            made.image(Image.new("L", (40, 40), 128), w=100)
+    (note,) = load_bytes(bytes(made.output()), "a.pdf").notes
+    assert (note.kind, note.place) == ("pages_without_text", "pages 2-3, 5")
+    assert (note.text, note.remedy) == ("pages 2-3, 5 of 6 have no text", "run OCR on them first")
+    assert load_bytes(pdf("Words.", ""), "a.pdf").notes == ()
 
 
 def test_a_pdf_without_title_is_called_after_its_file() -> None:

@@ -1,0 +1,66 @@
+"""Notes beside an answer that a cited document was not read in full.
+
+For each cited document one note is chosen, the one whose place is nearest to what is cited. This module knows nothing
+of indexes: the caller looks the notes of the documents up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from rag.types import Answer, Citation, Note, ReadingNote
+
+__all__ = ["cited_sources", "with_reading_notes"]
+
+_MOST = 3
+_NUMBERS = re.compile(r"(\d+)(?:[-–](\d+))?")
+_FAR = 10**6  # pages: the distance of a note that names another kind of place, or the whole document
+
+
+def cited_sources(answers: Iterable[Answer]) -> list[str]:
+    """Return the names of the documents that the answers cite, each once."""
+    return list(dict.fromkeys(citation.source for answer in answers for citation in answer.citations))
+
+
+def with_reading_notes(answer: Answer, notes: Mapping[str, Sequence[ReadingNote]]) -> Answer:
+    """Return the answer with a note for each cited document that has ``notes``, at most three."""
+    sources = [source for source in cited_sources([answer]) if notes.get(source)]
+    added = []
+    for source in sources[:_MOST]:
+        citations = [citation for citation in answer.citations if citation.source == source]
+        added.append(_as_note(source, min(notes[source], key=lambda note: _distance(note, citations))))
+    return replace(answer, notes=(*answer.notes, *added)) if added else answer
+
+
+def _as_note(source: str, note: ReadingNote) -> Note:
+    where = f" ({note.place})" if note.place and note.place not in note.text else ""
+    text = f"What was read of {source} may be incomplete: {note.text}{where}."
+    return Note(
+        text,
+        "read_in_part",
+        {"source": source, "what": note.text, "place": note.place, "reading": note.kind},
+    )
+
+
+def _distance(note: ReadingNote, citations: Sequence[Citation]) -> int:
+    """Return how far a note is from what is cited: in pages, 0 for a place that a cited heading names."""
+    place = note.place.casefold()
+    headings = [heading.casefold() for citation in citations for heading in citation.passage.headings]
+    if any(heading and heading in place for heading in headings):
+        return 0
+    distances = [
+        max(first - citation.page, citation.page - last, 0)
+        for first, last in _pages(place)
+        for citation in citations
+        if citation.page is not None
+    ]
+    return min(distances, default=_FAR)
+
+
+def _pages(place: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of pages or slides in a place such as ``pages 2-4, 7``."""
+    match = re.search(r"\b(?:pages?|slides?) ([\d–, -]+)", place)
+    for first, last in _NUMBERS.findall(match.group(1)) if match else ():
+        yield int(first), int(last or first)

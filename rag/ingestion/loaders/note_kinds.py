@@ -1,0 +1,39 @@
+"""The kinds of reading notes: what each means, and what a user can do unless a note says it better.
+
+A loader adds a note with :meth:`~rag.ingestion.loaders.document_builder.DocumentBuilder.note` for everything that it
+does not read, reads only in part, or guesses. A new kind is a row here and a text in each language of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["NOTE_KINDS", "KindOfNote", "numbered"]
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfNote:
+    """What the notes of a kind are about, as a noun phrase, and the default remedy (empty if there is none)."""
+
+    meaning: str
+    remedy: str = ""
+
+
+NOTE_KINDS: dict[str, KindOfNote] = {
+    "further_notes": KindOfNote("more notes than a document can have"),
+    "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
+}
+"""The kinds by name."""
+
+
+def numbered(noun: str, numbers: Iterable[int]) -> str:
+    """Return places of one kind with runs joined: ``page 2``, ``pages 2-4, 7``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    several = len(runs) > 1 or any(len(run) > 1 for run in runs)
+    return f"{noun}{'s' * several} {', '.join('-'.join(map(str, run)) for run in runs)}"
