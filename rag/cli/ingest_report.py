@@ -9,6 +9,7 @@ from typing import Any
 
 from rag.cli.output import note, out
 from rag.cli.progress import duration, progress
+from rag.cli.reading_notes import print_notes
 from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
 from rag.ingestion.report import AFTER_READING, IngestReport, Progress, bottleneck, shares
 from rag.ingestion.sync import Plan
@@ -162,7 +163,7 @@ def print_report(report: IngestReport, index: str) -> None:
 
 
 def print_problems(report: IngestReport) -> None:
-    """Write what an ingestion could not read, skipped, or spared to stderr."""
+    """Write what an ingestion could not read, read in part, skipped, or spared to stderr."""
     for failure in report.failures[:_MAX_SHOWN]:
         note(f"failed: {failure.source}: {failure.message}; {failure.remedy}")
     if len(report.failures) > _MAX_SHOWN:
@@ -172,6 +173,7 @@ def print_problems(report: IngestReport) -> None:
             f"{report.reported} of the failed files failed before and have not changed since. To try them again, use "
             "`rag ingest --retry-failed`; to skip them, use a .ragignore."
         )
+    print_notes(report.notes)
     for line in _skipped(report):
         note(line)
     if report.gone:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import Rag, error_of
+from fpdf import FPDF
 
 from indexes import Index
 
@@ -37,6 +38,69 @@ def test_a_document_is_shown_with_its_chunks(indexed: Path, rag: Rag) -> None:
     sentence, remedy = error_of(rag("documents", "show", "nowhere.txt"))
     assert sentence == "the index has no document nowhere.txt"
     assert "rag documents list" in remedy
+
+
+def write_scan(path: Path, pages: int) -> None:
+    """Write a PDF of one page with text and others with a picture."""
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    made.add_page()
+    made.text(20, 50, f"The contract {path.stem} was signed in Nordby.")
+    for _ in range(pages):
+        made.add_page()
+        made.rect(20, 100, 100, 100, style="F")
+    made.output(str(path))
+
+
+def test_what_was_not_read_is_said_by_ingest_list_show_and_ask(indexed: Path, rag: Rag) -> None:
+    assert rag("documents", "list", "--notes").err == "No document has notes.\n"
+    write_scan(indexed / "docs" / "contract.pdf", 2)
+    write_scan(indexed / "docs" / "lease.pdf", 1)
+    ran = rag("ingest", "docs")
+    assert (ran.code, ran.out.split(" · ")[0]) == (0, "2 added, 0 changed, 3 unchanged, 0 failed")
+    assert ran.err.splitlines() == [
+        "not read in full: 2 documents, 2 notes",
+        "  pages without text, such as scans (2): run OCR on them first",
+        "    docs/contract.pdf: pages 2-3 of 3 have no text",
+        "    docs/lease.pdf: page 2 of 2 has no text",
+    ]
+    listed = rag("documents", "list").out.splitlines()
+    assert [line for line in listed if "note" in line] == [
+        line for line in listed if line.endswith(" · 1 note") and (".pdf" in line) and ("pump" not in line)
+    ]
+    only = rag("documents", "list", "--notes").out.splitlines()
+    assert [line.split(" · ")[0] for line in only] == [
+        "ready  docs/contract.pdf", "         pages 2-3 of 3 have no text; run OCR on them first",
+        "ready  docs/lease.pdf", "         page 2 of 2 has no text; run OCR on them first",
+    ]  # fmt: skip
+    shown = rag("documents", "show", "lease.pdf").out
+    assert "not read    page 2 of 2 has no text; run OCR on them first" in shown.splitlines()
+    [note] = rag("documents", "show", "lease.pdf", "--json").json["notes"]
+    assert note == {
+        "kind": "pages_without_text", "text": "page 2 of 2 has no text", "place": "page 2",
+        "remedy": "run OCR on them first",
+    }  # fmt: skip
+    assert [row["source"] for row in rag("documents", "list", "--notes", "--json").json] == [
+        "docs/contract.pdf", "docs/lease.pdf",
+    ]  # fmt: skip
+    answered = rag("ask", "Where was the contract lease signed?", "--filter", "source=docs/lease.pdf")
+    assert "What was read of docs/lease.pdf may be incomplete: page 2 of 2 has no text." in answered.err
+    sentence, _ = error_of(rag("documents", "list", "--notes", "--failed"))
+    assert sentence == "--failed and --notes cannot be combined"
+
+
+def test_of_many_notes_the_first_are_shown_and_json_has_all(corpus: Path, rag: Rag) -> None:
+    for number in range(25):
+        write_scan(corpus / "docs" / f"scan-{number:02}.pdf", 1)
+    lines = rag("ingest", "docs").err.splitlines()
+    assert lines[0] == "not read in full: 25 documents, 25 notes"
+    assert lines[1] == "  pages without text, such as scans (25): run OCR on them first"
+    assert [line.split(":")[0].strip() for line in lines[2:-1]] == [f"docs/scan-{n:02}.pdf" for n in range(20)]
+    assert lines[-1] == "  … and 5 more: rag documents list --notes"
+    shutil.rmtree(corpus / ".rag")
+    notes = rag("ingest", "docs", "--json").json["notes"]
+    assert len(notes) == 25
+    assert notes["docs/scan-24.pdf"][0]["place"] == "page 2"
 
 
 def test_a_removed_document_is_gone_at_once_also_from_a_reader_that_is_open(indexed: Path, rag: Rag) -> None:

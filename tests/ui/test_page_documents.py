@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fpdf import FPDF
 from streamlit.testing.v1 import AppTest
 
 from indexes.lock import writer_lock
@@ -162,6 +163,27 @@ def test_a_broken_pdf_fails_alone_and_can_be_tried_again(ingested: Path, setting
     page.run()
     assert not page.exception
     assert "1 failed" in texts(page)
+
+
+@pytest.mark.slow
+def test_a_scan_in_a_document_is_said(ingested: Path, settings: Set) -> None:
+    settings(ingested)
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    for text in ("Signed in Nordby.", ""):
+        made.add_page()
+        made.rect(20, 100, 100, 100, style="F")
+        made.text(20, 50, text)
+    page = upload(opened(), ("contract.pdf", bytes(made.output())))
+    wait_for_ingestion(ingested)
+    page.run()
+    assert "1 added, 0 changed, 0 unchanged, 0 failed, 1 chunk" in texts(page)
+    assert "1 document was not read in full; see below." in texts(page)
+    (expander,) = (e for e in page.expander if e.label == "1 document was not read in full")
+    line = "– Page 2 of 2 has no text. Run OCR on them first."
+    assert [element.value for element in expander.text] == [f"contract.pdf\n{line}"]
+    page.multiselect(key="documents_chosen").set_value(["upload://contract.pdf"]).run()
+    assert f"Not read:\n{line}" in texts(page)
 
 
 @pytest.mark.slow

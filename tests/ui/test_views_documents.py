@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexes import ChunkRow, DocumentRow
+from indexes import ChunkRow, DocumentRow, ReadingNote
 from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion, Work
 from ui.storage.uploads import Refused, StoredUpload
@@ -19,6 +20,7 @@ from ui.views.documents import (
     done_line,
     line,
     name_of,
+    note_lines,
     preview,
     reason,
     refused_line,
@@ -83,11 +85,33 @@ def test_a_line_of_the_table() -> None:
     assert list(line(failed, RU).values())[1:4] == ["ошибка", "", ""]
 
 
+def test_a_document_says_what_was_not_read_of_it() -> None:
+    noted = replace(
+        row("ready", 1),
+        notes=(
+            ReadingNote("pages_without_text", "pages 2-4 of 5 have no text", "pages 2-4", "run OCR on them first"),
+            ReadingNote("of_tomorrow", "<b>odd</b>", "sheet 1", "do it"),
+            ReadingNote("of_tomorrow", "no remedy"),
+        ),
+    )
+    assert note_lines(noted, EN) == [
+        "Pages 2-4 of 5 have no text. Run OCR on them first.",
+        "<b>odd</b> (sheet 1). Do it.",
+        "No remedy.",
+    ]
+    assert note_lines(noted, RU)[0] == (
+        "Страницы без текста, например сканы (страницы 2-4). Сначала распознайте их (OCR)."
+    )
+    assert [list(line(document, EN).values())[8] for document in (noted, row("ready", 1))] == ["3", ""]
+
+
 def test_one_chunk_is_no_plural() -> None:
     report = {"added": 1, "changed": 0, "unchanged": 0, "failed": 0, "chunks": 1, "same": 0, "near": 0}
     job = Ingestion(1, Work(Path(), "test"), "done", report=report, seconds=1.26)
     assert done_line(job, EN) == "Done: 1 added, 0 changed, 0 unchanged, 0 failed, 1 chunk in 1.3 s."
     assert done_line(job, RU).endswith("1 фрагмент за 1,3 с.")
+    noted = replace(job, report={**report, "notes": 2})
+    assert done_line(noted, EN).endswith("in 1.3 s. 2 documents were not read in full; see below.")
 
 
 def test_reasons_are_in_the_language_of_the_page_where_it_has_words() -> None:

@@ -43,6 +43,7 @@ def run_job(job: dict[str, Any], emit: Emit) -> None:
             n: getattr(report, n)
             for n in ("added", "changed", "unchanged", "moved", "failed", "chunks", "same", "near")
         }
+        counts["notes"] = len(report.notes)
         emit("done", report=counts, failures=failures, skipped=report.skipped, seconds=report.seconds)
     except FAILURES as error:
         failure = explain(error)

@@ -16,10 +16,22 @@ from rag.ops.index_folders import holds_index, remove_documents
 from ui.components.adding import begin, draw_adding, draw_ingestions, forget_messages
 from ui.components.filter import chosen_filter, draw_filter
 from ui.components.frame import Here, showing_failures
+from ui.i18n import Texts
 from ui.jobs.ingesting import Failed
 from ui.storage.collections import create, delete, uploads_of
 from ui.text.safe import distinct, one_line
-from ui.views.documents import WINDOW, changed, line, moment, name_of, preview, reason, summary, window_of
+from ui.views.documents import (
+    WINDOW,
+    changed,
+    line,
+    moment,
+    name_of,
+    note_lines,
+    preview,
+    reason,
+    summary,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow
@@ -27,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _MOST_PROBLEMS = 50
+_MOST_NOTES = 5  # of a document in the list; the document itself shows all
 _MESSAGES = "documents_done"
 _COLLECTION_MESSAGE = "collections_help"
 
@@ -60,6 +73,7 @@ def _draw_documents(here: Here, config: Config) -> None:
         return
     st.text(summary(everything, generation, t))
     _draw_problems(here, config, [row for row in everything if row.state != "ready"])
+    _draw_notes(t, [row for row in everything if row.notes])
     draw_filter(t)
     if only:
         st.text(t("documents.filtered", n=len(passing), all=len(everything)))
@@ -98,6 +112,17 @@ def _draw_problems(here: Here, config: Config, rows: Sequence[DocumentRow]) -> N
         if len(rows) > 1:
             every = [row.source for row in rows]
             st.button(t("documents.retry_all"), key="retry_all", on_click=_reread, args=(here, every))
+
+
+def _draw_notes(t: Texts, rows: Sequence[DocumentRow]) -> None:
+    if not rows:
+        return
+    with st.expander(t("documents.noted", n=len(rows)), icon=":material/info:"):
+        for row in rows[:_MOST_PROBLEMS]:
+            lines = note_lines(row, t)
+            st.text("\n".join((name_of(row.source), *(f"– {line}" for line in lines[:_MOST_NOTES]))))
+            if len(lines) > _MOST_NOTES:
+                st.caption(t("documents.more_notes", n=len(lines) - _MOST_NOTES))
 
 
 def _draw_actions(here: Here, config: Config, chosen: Sequence[str]) -> None:
@@ -156,6 +181,8 @@ def _draw_one(here: Here, config: Config, row: DocumentRow) -> None:
     ]
     with st.container(border=True):
         st.text("\n".join(f"{name}: {value}" for name, value in facts))
+        if row.notes:
+            st.text("\n".join((f"{t('documents.notes')}:", *(f"– {line}" for line in note_lines(row, t)))))
     st.subheader(t("documents.preview"))
     with closing(open_index(here.index, config).store) as store, store.reading():
         try:

@@ -20,6 +20,7 @@ from ui.i18n import Texts
 from ui.jobs.ingesting import Failed, Ingestion
 from ui.storage.uploads import Refused, StoredUpload
 from ui.text.safe import escape, one_line
+from ui.views.words import read_as, remedy_of
 
 if TYPE_CHECKING:
     from rag.ops.index_folders import ChunkRow, DocumentRow
@@ -32,6 +33,7 @@ __all__ = [
     "line",
     "moment",
     "name_of",
+    "note_lines",
     "preview",
     "reason",
     "refused_line",
@@ -88,7 +90,13 @@ def line(row: DocumentRow, t: Texts) -> dict[str, Any]:
         t("documents.column_size"): t.size(row.size),
         t("documents.column_time"): t.date(moment(row.committed_at)) if row.committed_at else "",
         t("documents.column_hash"): row.content_sha256.hex()[:12] if row.content_sha256 else "",
+        t("documents.column_notes"): t.number(len(row.notes)) if row.notes else "",
     }
+
+
+def note_lines(row: DocumentRow, t: Texts) -> list[str]:
+    """Say what of a document was not read, and what to do: a line for each note, as plain text."""
+    return [" ".join(filter(None, (sentence(read_as(t, note)), remedy_of(t, note)))) for note in row.notes]
 
 
 def moment(text: str) -> dt.datetime:
@@ -137,7 +145,9 @@ def refused_line(refused: Refused, t: Texts, *, megabytes: int, files: int) -> s
 def done_line(job: Ingestion, t: Texts) -> str:
     """Say what an ingestion did, as plain text."""
     counts = {name: job.report[name] for name in ("added", "changed", "unchanged", "failed")}
-    return t("documents.done", **counts, n=job.report["chunks"], seconds=round(job.seconds, 1))
+    done = t("documents.done", **counts, n=job.report["chunks"], seconds=round(job.seconds, 1))
+    noted = job.report.get("notes", 0)
+    return f"{done} {t('documents.done_noted', n=noted)}" if noted else done
 
 
 def standing(job: Ingestion, t: Texts, *, most: int = 30) -> Standing:

@@ -10,11 +10,12 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from rag.ingestion.loaders.formats import has_slides
+from rag.ingestion.loaders.note_kinds import NOTE_KINDS
 from rag.types import Note, ReadingNote
 from ui.i18n import Texts
 from ui.text.safe import one_line
 
-__all__ = ["Placed", "full_place", "named", "noted", "place", "read_as", "short_name"]
+__all__ = ["Placed", "full_place", "named", "noted", "place", "read_as", "remedy_of", "short_name"]
 
 
 def named(t: Texts, key: str, otherwise: str) -> str:
@@ -43,6 +44,15 @@ def read_as(t: Texts, note: ReadingNote) -> str:
     if t.language == "en" or key not in t:
         return text if not place or place in text else f"{text} ({place})"
     return f"{t(key)} ({_place_words(t, place)})" if place else t(key)
+
+
+def remedy_of(t: Texts, note: ReadingNote) -> str:
+    """Say what can be done about a note, as a sentence; the remedy of its kind in the page's language."""
+    known = NOTE_KINDS.get(note.kind)
+    text = one_line(note.remedy, 300)
+    if known and note.remedy == known.remedy and f"remedies.{note.kind}" in t:
+        text = t(f"remedies.{note.kind}")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _place_words(t: Texts, place: str) -> str:

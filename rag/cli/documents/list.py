@@ -11,6 +11,7 @@ import typer
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import document_json, note, out, out_json
 from rag.cli.progress import status
+from rag.cli.reading_notes import note_lines
 from rag.errors import UsageError
 from rag.text import counted
 
@@ -20,24 +21,28 @@ __all__ = ["list_documents"]
 def list_documents(
     index: IndexFolder = Path(".rag"),
     failed: Annotated[bool, typer.Option("--failed", help="Only documents whose file could not be read.")] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Only documents that were not read in full, each with its notes.")
+    ] = False,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Only documents with the same or nearly the same text, in groups.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List every document with its state, pages, chunks and size.
+    """List every document with its state, pages, chunks and size, and how many notes say what was not read of it.
 
     The similarity of duplicates is the share of five-word sequences that both texts have (Jaccard), from 0.8.
     """
     from indexes.store.store import Store
 
+    chosen = [f"--{name}" for name, on in (("failed", failed), ("notes", notes), ("duplicates", duplicates)) if on]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} cannot be combined", "use one of them")
     if duplicates:
-        if failed:
-            raise UsageError("--failed and --duplicates cannot be combined", "use one of them")
         _list_duplicates(index, as_json)
         return
     with closing(Store.open(index)) as store:
-        rows = [row for row in store.documents() if not failed or row.state != "ready"]
+        rows = [row for row in store.documents() if (not failed or row.state != "ready") and (not notes or row.notes)]
     if as_json:
         out_json([document_json(row) for row in rows])
         return
@@ -46,9 +51,12 @@ def list_documents(
         pages = "" if row.pages is None else f"{counted(row.pages, 'page')}, "
         # The size of a file that was never read is unknown.
         size = "" if row.state == "failed" else f" · {pages}{counted(row.chunks, 'chunk')}, {counted(row.size, 'byte')}"
-        out(f"{row.state:<6} {row.source}{size}{problem}")
+        count = f" · {counted(len(row.notes), 'note')}" if row.notes else ""
+        out(f"{row.state:<6} {row.source}{size}{count}{problem}")
+        for line in note_lines(row.notes) if notes else ():
+            out(f"         {line}")
     if not rows:
-        note("No document has failed." if failed else "The index is empty.")
+        note("No document has failed." if failed else "No document has notes." if notes else "The index is empty.")
 
 
 def _list_duplicates(index: Path, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import document_json, out, out_json, page_of
+from rag.cli.reading_notes import note_lines
 from rag.errors import InputError
 from rag.text import counted, one_line
 
@@ -46,6 +47,8 @@ def show(
     for name, shown in _fields(row).items():
         if shown is not None:
             out(f"{name:<11} {shown}")
+    for line in note_lines(row.notes):
+        out(f"{'not read':<11} {line}")
     for chunk in rows:
         page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
         out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{one_line(chunk.text[:60])}…”")

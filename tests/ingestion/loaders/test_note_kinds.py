@@ -43,6 +43,10 @@ def test_every_kind_has_a_text_in_the_languages_of_the_page(language: str) -> No
     texts = table(language)["reading"]
     assert list(texts) == list(NOTE_KINDS)
     assert language != "en" or list(texts.values()) == [kind.meaning for kind in NOTE_KINDS.values()]
+    remedies = table(language)["remedies"]
+    own = {name: kind.remedy for name, kind in NOTE_KINDS.items() if kind.remedy}
+    assert list(remedies) == list(own)
+    assert language != "en" or remedies == own
 
 
 @pytest.mark.parametrize(
