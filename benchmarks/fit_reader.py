@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 import rag
 from benchmarks.office import DATA, folded
 from eval.datasets import Question, load_dataset
-from eval.verdicts import judge
+from eval.verdicts import Verdict, judge
 from rag.answering.answerer import AnswererSettings, ExtractingAnswerer, extraction_task
 from rag.extractive_qa.engine import SpanEngine, load_engine
 from rag.extractive_qa.record import RECORD_FILE, Calibration, Combination, ReaderRecord, Signals
@@ -63,12 +63,19 @@ class Asked:
     office: bool
     answerable: bool
 
+    def quotes(self, answer: Answer) -> bool:
+        """Return whether an answer quotes the right sentence: of a yes/no question also without saying yes or no."""
+        if self.office and self.found.kind == "yes_no" and self._verdict(answer) == "partly":
+            return True
+        return self.right(answer)
+
+    def _verdict(self, answer: Answer) -> Verdict:
+        return judge(answer.text, self.gold.answers, self.gold.parts, refused=answer.abstained)
+
     def right(self, answer: Answer) -> bool:
         """Return whether an answer states the gold answer. A pair's is its sentence, in which the span must lie."""
         if self.office:
-            verdict = judge(answer.text, self.gold.answers, self.gold.parts, refused=answer.abstained)
-            # A quoted sentence says neither yes nor no: it is right if it holds the reason.
-            return verdict == "right" or (verdict == "partly" and self.found.kind == "yes_no")
+            return self._verdict(answer) == "right"
         citation = answer.citations[0]
         place = citation.passage.text.find(self.gold.answers[0]) if self.answerable else -1
         start = citation.start - citation.passage.start
@@ -238,7 +245,7 @@ def recall(asked: Sequence[Asked]) -> str:
 
 
 def choice_weights(engine: SpanEngine, asked: Sequence[Asked], combination: Combination) -> Combination:
-    """Fit the choice: the best span of a passage with the evidence, where its sentence states the answer."""
+    """Fit the choice: the best span of a passage with the evidence, where its sentence holds the answer."""
     flat = replace(combination, margin=1.0, relevance=0.0, retrieval=0.0, coverage=0.0, local=0.0)
     extractor = SpanExtractor(engine.with_record(replace(engine.record, combination=flat)))
     groups = []
@@ -251,7 +258,7 @@ def choice_weights(engine: SpanEngine, asked: Sequence[Asked], combination: Comb
             answer = ExtractingAnswerer(extractor, AnswererSettings(min_relevance=-1)).answer_batch([alone])[0]
             if answer.citations:
                 rows.append((n, passage.score - each.found.passages[0].score))
-                right.append(each.holds[n] and each.right(answer))
+                right.append(each.holds[n] and each.quotes(answer))
         if any(right):
             x, kept = choice_features(engine, each.found, rows)
             groups += [(x, np.array(right)[kept])] * (int(OFFICE_WEIGHT) if each.office else 1)

@@ -36,6 +36,7 @@ __all__ = [
 NoteKind = Literal[
     "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
     "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
+    "verdict_inferred",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]
@@ -215,6 +216,7 @@ class Answer:
 
     ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
     extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
+    A yes/no question may get ``Yes.`` or ``No.`` before the sentence: then ``short`` is that word, which is inferred.
     ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; None for an extractive
     summary, the list of documents and small talk, whose chance of being right was not measured. ``timings`` are seconds
     by stage. ``generation`` is the index's when the passages were retrieved. ``generator`` names what answered: its

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from rag.answering.bands import band_of_chance, band_of_evidence
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
+from rag.answering.yes_no_replies import with_verdict
 from rag.evidence.check import check
 from rag.evidence.citations import Cited, cite_spans
 from rag.evidence.quotation import quotation, whole_quotation
@@ -197,6 +198,7 @@ class ExtractingAnswerer:
     """Answers with what stands around the span that an extractor marks in the passages.
 
     That is a sentence or a table row, and for procedures, reasons, lists and definitions the whole list or paragraph.
+    A yes/no question also gets "Yes" or "No" before it where that follows (:mod:`rag.answering.yes_no_replies`).
     A question that asks to calculate or compare gets the rows that hold the numbers, as an abstention.
     """
 
@@ -246,7 +248,8 @@ class ExtractingAnswerer:
         cited = cite_spans(quoted.text, spans, extraction.confidence)
         outcome = replace(outcome, timings={**timings, "cite": time.monotonic() - started})
         band = band_of_chance(extraction.confidence, self.generator.high_threshold)
-        return outcome.answer(quoted.text, cited, self.settings, band, (quoted.start, quoted.end))
+        answer = outcome.answer(quoted.text, cited, self.settings, band, (quoted.start, quoted.end))
+        return with_verdict(answer, extraction.signals.margin if extraction.signals else 0.0)
 
 
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:

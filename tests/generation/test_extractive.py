@@ -212,6 +212,15 @@ def test_the_kind_of_the_question_decides_how_much_is_quoted(tokenizer: Any) -> 
     assert whole.citations[0].quote == "288"
 
 
+def test_a_yes_no_question_gets_the_word_before_the_sentence(tokenizer: Any) -> None:
+    answerer = ExtractingAnswerer(generator(tokenizer, {"288": 9.0}), AnswererSettings())
+    asked = Retrieved("Can I dial 288?", (passage(1, "You must not dial 288."),), 0.9, 7, kind="yes_no")
+    (answer,) = answerer.answer_batch([asked])
+    assert (answer.text, answer.short, answer.citations[0].quote) == ("No. You must not dial 288.", "No", "288")
+    (plain,) = answerer.answer_batch([replace(asked, kind="")])
+    assert (plain.text, plain.short) == ("You must not dial 288.", "288")
+
+
 @pytest.mark.parametrize("kind", ["calculation", "comparison"])
 def test_what_must_be_calculated_gets_the_rows(kind: QuestionKind, tokenizer: Any) -> None:
     table = passage(1, "| Desk | Number |\n| --- | --- |\n| day | 31 |\n| night | 288 |")

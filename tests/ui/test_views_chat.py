@@ -114,6 +114,16 @@ def test_the_words_that_answer_are_a_strong_piece() -> None:
     ]
 
 
+def test_an_inferred_yes_or_no_is_strong_and_has_no_source() -> None:
+    found = answer("No. It weighs 3.4 kg.")
+    found = replace(found, short="No", sentences=(replace(found.sentences[0], start=4),))
+    assert [(piece.text, piece.strong, piece.numbers) for piece in pieces(found)] == [
+        ("No", True, ()),
+        (". ", False, ()),
+        ("It weighs 3.4 kg.", False, (1,)),
+    ]
+
+
 def test_an_outcome_becomes_a_turn() -> None:
     config = load_config("cpu").config
     turn = to_turn("?", Outcome(answer(), None, False, "It", Clock()), config)

@@ -225,16 +225,19 @@ class Source:
 def pieces(answer: Answer) -> list[Piece]:
     """Cut an answer's text into its claims and what lies between, in order; together they are the whole text.
 
-    The text of an extracted answer is one sentence without claims.
+    The text of an extracted answer is one sentence without claims, after a "Yes" or "No" that no source holds.
     """
     if answer.claims:
         return _claims(answer)
     found: list[Piece] = []
     position = 0
+    strong = (answer.short_start, answer.short_start + len(answer.short))
     for sentence, numbers in zip(answer.sentences, _numbers(answer), strict=True):
+        if answer.short and position == strong[0] and strong[1] <= sentence.start:
+            found.append(Piece(plain(answer.short), strong=True))
+            position = strong[1]
         if sentence.start > position:
             found.append(Piece(plain(answer.text[position : sentence.start])))
-        strong = (answer.short_start, answer.short_start + len(answer.short))
         if answer.short and sentence.start <= strong[0] and strong[1] <= sentence.end:
             if sentence.start < strong[0]:
                 found.append(Piece(plain(answer.text[sentence.start : strong[0]])))

@@ -1,0 +1,88 @@
+"""Groups of English words that say the same or the opposite about offices, rooms, money and decisions.
+
+Wider than :mod:`rag.evidence.antonyms`, which turns a question round: here a question and a sentence already speak of
+one thing, so ``approved`` may stand for ``accepted`` and is denied by ``rejected``. Made by hand; it knows no senses.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rag.evidence.polarity import opposites_of
+from rag.evidence.vocabulary import words_of
+
+__all__ = ["relation"]
+
+_GROUPS = """
+pay payment paid cost charge fee price payable chargeable / free gratis complimentary waived
+accept approve adopt grant agree carried pass / reject refuse decline deny turned-down
+open opened reopened running / closed shut shuttered
+available stock left obtainable / unavailable
+include included cover covered part contain contains covers / exclude excluded
+grow grew rise increase climb gain improve / fall drop shrink decrease sink decline
+warm hot / cold cool
+insure cover /
+profit surplus / loss deficit
+public / confidential secret private
+valid / expired invalid void
+complete / incomplete missing
+lock locked / unlock unlocked unattended
+begin start commence / end finish stop
+permanent / temporary
+end terminate cancel resign quit /
+refund reimburse money-back returned back / forfeited
+phone telephone call ring /
+buy purchase order bought /
+car vehicle drive /
+child children kid / adult
+employee staff worker /
+sick ill unwell / healthy well
+eat food drink meal / fasting
+computer laptop pc /
+trip travel journey /
+transfer pass /
+send sent mail post ship deliver /
+booking book reserve reservation /
+holiday leave vacation /
+wage pay salary paid /
+late overdue / punctual
+full / empty
+free vacant / occupied busy
+same equal / different more less
+sooner early earlier before /
+limit limited maximum cap / unlimited
+wash clean hose / dirty
+allow allowed permit / forbid
+extend renew prolong /
+sublet sublease /
+"""
+
+
+def relation(asked: str, said: str) -> int:
+    """Return 1 if two stems say the same, -1 if they say opposite things, 0 if they are unrelated."""
+    if asked == said or _alike(asked, said):
+        return 1
+    for number, sign in _places().get(asked, ()):
+        for other, opposite in _places().get(said, ()):
+            if number == other:
+                return sign * opposite
+    return -1 if said in opposites_of(asked) else 0
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two stems are forms of one word: ``vaccin`` and ``vaccinat``, ``phone`` and ``telephon``."""
+    short, long = sorted((one, other), key=len)
+    return len(short) >= 5 and (long.startswith(short) or (long.endswith(short) and len(long) - len(short) <= 4))
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, list[tuple[int, int]]]:
+    """Return the group and the side of each stem."""
+    places: dict[str, list[tuple[int, int]]] = {}
+    for number, line in enumerate(_GROUPS.strip().splitlines()):
+        for sign, side in zip((1, -1), line.split("/"), strict=True):
+            for word in side.split():
+                for stem in words_of(word):
+                    if (number, sign) not in places.setdefault(stem, []):
+                        places[stem].append((number, sign))
+    return places
