@@ -23,6 +23,10 @@ class KindOfNote:
 NOTE_KINDS: dict[str, KindOfNote] = {
     "further_notes": KindOfNote("more notes than a document can have"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
+    "form_not_read": KindOfNote(
+        "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
+    ),
+    "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
 }
 """The kinds by name."""
 

@@ -1,14 +1,21 @@
-"""PDF, through pdfium: one section per page, so that every chunk knows its page. A scan has no text."""
+"""PDF, through pdfium: one section per page, so that every chunk knows its page. A scan has no text.
+
+The values of form fields and the texts of annotations are read below the text of their page.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.note_kinds import NOTE_KINDS, numbered
+from rag.ingestion.loaders.pdf_forms import annotation_texts, is_dynamic_form, open_form
 from rag.ingestion.loaders.text import normalise, title_from
+from rag.ingestion.loaders.titles import usable_title
 from rag.text import one_line
 from rag.types import Document, ReadingNote, Section
 
@@ -16,6 +23,7 @@ __all__ = ["load_pdf"]
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _PAGE_BREAK = "\n\n"
+_MOST_ATTACHMENTS = 100
 
 
 def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
@@ -36,39 +44,40 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
         if len(pdf) > bounds.pages:
             message = f"it has {len(pdf)} pages; at most {bounds.pages} are read"
             raise DocumentError("too large", message, "split it")
-        pages = [_page_text(pdf, number) for number in range(len(pdf))]
-        unread = [number for number, page in enumerate(pages, start=1) if not page and _shows(pdf, number)]
-        title = normalise(pdf.get_metadata_value("Title")).strip()
+        open_form(pdf)
+        read = [_read_page(pdf, number) for number in range(len(pdf))]
+        title = usable_title(pdf.get_metadata_value("Title"))
+        notes = list(_notes(pdf, [page.unread for page in read]))
     except pypdfium2.PdfiumError as error:
         raise DocumentError(
             "broken", f"a page of the PDF cannot be read: {_reason(error)}", "export or download it again"
         ) from None
     finally:
         pdf.close()
+    pages = [page.text for page in read]
     if not any(page.strip() for page in pages):
         raise DocumentError(
             "no text", f"none of the {len(pages)} pages has text", "if it is a scan, run OCR on it first"
         )
     text, sections = _join(pages)
-    notes = (_without_text(unread, len(pages)),) if unread else ()
-    return Document(source, "application/pdf", title or title_from(source), text, sections, len(pages), notes)
+    return Document(source, "application/pdf", title or title_from(source), text, sections, len(pages), tuple(notes))
 
 
-def _shows(pdf: Any, number: int) -> bool:
-    """Return whether anything is drawn on a page, which is not simply blank then."""
-    import pypdfium2.raw as pdfium
+def _notes(pdf: Any, unread: list[bool]) -> Iterator[ReadingNote]:
+    """Yield what is not read: pictures of text, a dynamic form, and files inside the PDF."""
+    if pages := [number for number, is_unread in enumerate(unread, start=1) if is_unread]:
+        place = numbered("page", pages)
+        text = f"{place} of {len(unread)} {'has' if len(pages) == 1 else 'have'} no text"
+        yield _note(ReadingNote("pages_without_text", text, place))
+    if is_dynamic_form(pdf):
+        yield _note(ReadingNote("form_not_read", "the values of its dynamic form (XFA) were not read"))
+    for number in range(min(pdf.count_attachments(), _MOST_ATTACHMENTS)):
+        name = one_line(normalise(pdf.get_attachment(number).get_name()))
+        yield _note(ReadingNote("attachment_not_read", "a file inside the PDF was not read", f"attachment {name}"))
 
-    page = pdf[number - 1]
-    try:
-        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
-    finally:
-        page.close()
 
-
-def _without_text(numbers: list[int], count: int) -> ReadingNote:
-    place = numbered("page", numbers)
-    text = f"{place} of {count} {'has' if len(numbers) == 1 else 'have'} no text"
-    return ReadingNote("pages_without_text", text, place, NOTE_KINDS["pages_without_text"].remedy)
+def _note(note: ReadingNote) -> ReadingNote:
+    return replace(note, remedy=NOTE_KINDS[note.kind].remedy)
 
 
 def _reason(error: Exception) -> str:
@@ -78,17 +87,29 @@ def _reason(error: Exception) -> str:
     return (inner.group(1) if inner else message).rstrip(".")
 
 
-def _page_text(pdf: Any, number: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The text of a page; ``unread`` if something is drawn on it and none of that is text."""
+
+    text: str
+    unread: bool
+
+
+def _read_page(pdf: Any, number: int) -> _Page:
+    import pypdfium2.raw as pdfium
+
     page = pdf[number]
     textpage = page.get_textpage()
     try:
         raw = textpage.get_text_range()
+        more = annotation_texts(pdf, page, textpage)
+        is_drawn = pdfium.FPDFPage_CountObjects(page) > 0
     finally:
         textpage.close()
         page.close()
     # pdfium marks a hyphen at the end of a line, within a word, with U+FFFE or U+0002.
-    joined = re.sub("[\ufffe\x02]\r?\n?", "", raw)
-    return normalise(joined).strip()
+    text = normalise(re.sub("[\ufffe\x02]\r?\n?", "", raw)).strip()
+    return _Page("\n\n".join(filter(None, (text, "\n".join(more)))), not text and is_drawn)
 
 
 def _join(pages: list[str]) -> tuple[str, tuple[Section, ...]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.pdf_forms import open_form
 
 __all__ = ["Box", "PageImage", "compact", "render_page"]
 
@@ -52,6 +53,7 @@ def render_page(data: bytes, number: int, quote: str = "", before: int = 0) -> P
     pdf = None
     try:
         pdf = pypdfium2.PdfDocument(data)
+        open_form(pdf)  # so that the values of its fields are drawn
         if not 1 <= number <= len(pdf):
             raise DocumentError("no page", f"it has no page {number}", "ingest it again")
         return _draw(pdf[number - 1], quote, before)
