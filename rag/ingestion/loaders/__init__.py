@@ -17,7 +17,7 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.ingestion.loaders.sniff import sniff
-from rag.ingestion.loaders.text import load_text, title_from
+from rag.ingestion.loaders.text import as_utf8, load_text, title_from
 from rag.ingestion.loaders.zip_safety import check_package
 from rag.text import one_line
 from rag.types import Document, ReadingNote
@@ -36,6 +36,7 @@ def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Docume
         row = FORMATS[sniff(data, source)]
         if row.is_zip:
             check_package(data, bounds)
+        data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data)
         document = _load(row, data, source, bounds)
     except RecursionError:
         message = "it is nested too deeply to be read"
@@ -44,7 +45,7 @@ def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Docume
         raise DocumentError("no text", "the file contains no text", "if it is a scan, run OCR on it first")
     if len(document.text) > bounds.text_mb * MIB:
         raise DocumentError("too large", f"it contains more than {bounds.text_mb} MiB of text", "split it")
-    return _storable(document)
+    return _storable(replace(document, notes=(*notes, *document.notes)))
 
 
 def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:

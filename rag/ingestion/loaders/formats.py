@@ -49,6 +49,8 @@ class Format:
     - ``filter``: the name in ``--filter type=NAME``, which several formats may share; ``aliases`` are further names
     - ``magic``: how a file of this format begins, after white space. For zip packages instead: ``zip_member``, the name
       of a member that only this format has, or ``zip_mimetypes``, what the member ``mimetype`` may contain
+    - ``own_encodings``: its parts declare their own encodings, so the loader gets the bytes as they are. The loaders of
+      other formats of text get UTF-8
     - ``needs_content``: a file with the extension whose content is not recognised is plain text
     - ``noun``: what a broken file is called; without it, a loader that fails counts as a defect of this project.
       ``remedy`` says what to do about a broken file. With ``text_if_broken``, it is read as plain text instead
@@ -68,6 +70,7 @@ class Format:
     zip_member: str = ""
     zip_mimetypes: tuple[str, ...] = ()
     takes_limits: bool = False
+    own_encodings: bool = False
     needs_content: bool = False
     text_if_broken: bool = False
     noun: str = ""
@@ -140,7 +143,7 @@ for _row in (
     ),
     Format(
         "saved web page", "multipart/related", (".mhtml", ".mht"), f"{_LOADERS}.mhtml:load_mhtml", "html",
-        package="beautifulsoup4", needs_content=True, noun="saved page",
+        package="beautifulsoup4", own_encodings=True, needs_content=True, noun="saved page",
     ),
     Format(
         "Markdown", "text/markdown", (".md", ".markdown"), f"{_LOADERS}.markdown:load_markdown", "markdown",
@@ -171,7 +174,7 @@ for _row in (
     ),
     Format(
         "e-mail", "message/rfc822", (".eml",), f"{_LOADERS}.mail:load_mail", "mail",
-        aliases=("email",), takes_limits=True, noun="message",
+        aliases=("email",), takes_limits=True, own_encodings=True, noun="message",
     ),
     Format(
         "SubRip subtitles", "application/x-subrip", (".srt",), f"{_LOADERS}.subtitles:load_srt", "subtitles",

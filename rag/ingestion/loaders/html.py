@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rag.ingestion.loaders.markdown import markdown_document
-from rag.ingestion.loaders.text import normalise, title_from
+from rag.ingestion.loaders.text import decode, normalise, title_from
 from rag.types import Document
 
 __all__ = ["html_document", "load_html"]
@@ -35,7 +35,7 @@ def html_document(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a short page is not a file name
-        soup = BeautifulSoup(data, "lxml")  # detects the encoding by byte order mark, meta tag, then bytes
+        soup = BeautifulSoup(data if isinstance(data, str) else decode(data), "lxml")
     title = title or (soup.title.get_text(" ", strip=True) if soup.title else "")
     for node in soup(_DROPPED):
         node.decompose()

@@ -12,14 +12,15 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.decoding import Decoded, decode_bytes
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.limits import Bounds
-from rag.ingestion.loaders.text import normalise
+from rag.ingestion.loaders.text import decode, normalise
 from rag.text import one_line
 from rag.types import Document
 
-__all__ = ["content_of", "header_of", "load_mail", "parse_message"]
+__all__ = ["content_of", "header_of", "load_mail", "parse_message", "text_of"]
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
@@ -37,7 +38,7 @@ def load_mail(data: bytes, source: str, bounds: Bounds) -> Document:
     lines = [f"{name}: {value}" for name in _HEADERS if (value := header_of(message, name))]
     headings = (subject,) if subject else ()
     body = message.get_body(("plain", "html"))
-    text = _body_text(body, source) if body is not None else ""
+    text = _body_text(body, source, builder) if body is not None else ""
     builder.add("\n".join(lines) + "\n\n" + text, None, headings)
     for number, (name, content) in enumerate(_attachments(message, body), start=1):
         below = (*headings, f"attachment {name}")
@@ -51,11 +52,13 @@ def load_mail(data: bytes, source: str, bounds: Bounds) -> Document:
     return builder.document(source, "message/rfc822", subject)
 
 
-def _body_text(body: MIMEPart, source: str) -> str:
-    content = content_of(body)
+def _body_text(body: MIMEPart, source: str, builder: DocumentBuilder) -> str:
+    content = text_of(body)
+    for note in content.notes:
+        builder.note(note.kind, note.text, note.place, note.remedy)
     if body.get_content_type() == "text/html":
-        return html_document(content, source, "text/html").text
-    return normalise(content if isinstance(content, str) else content.decode("utf-8", "replace"))
+        return html_document(content.text, source, "text/html").text
+    return normalise(content.text)
 
 
 def _attachments(message: MIMEPart, body: MIMEPart | None) -> Iterator[tuple[str, bytes]]:
@@ -71,8 +74,10 @@ def _attachments(message: MIMEPart, body: MIMEPart | None) -> Iterator[tuple[str
             inner = part.get_payload(0) if part.is_multipart() else None
             yield name, bytes(inner) if inner is not None else b""  # type: ignore[arg-type]  # a message
         elif part.is_attachment() or part.get_filename():
-            content = content_of(part)
-            yield name, content.encode() if isinstance(content, str) else content
+            declared = part.get_content_maintype() == "text" and part.get_content_charset()
+            text = text_of(part) if declared else None
+            exact = text is not None and not text.notes
+            yield name, text.text.encode("utf-8-sig", "replace") if exact and text else content_of(part)
 
 
 def parse_message(data: bytes) -> EmailMessage:
@@ -82,17 +87,19 @@ def parse_message(data: bytes) -> EmailMessage:
 
 def header_of(message: EmailMessage, name: str) -> str:
     """Return a header on one line, an empty string if it is missing."""
-    return one_line(normalise(str(message.get(name, ""))))
+    value = str(message.get(name, ""))
+    raw = next((text for key, text in message.raw_items() if key.lower() == name.lower()), "")
+    if not raw.isascii():  # bytes that no charset was declared for
+        value = decode(raw.encode("utf-8", "surrogateescape"))
+    return one_line(normalise(value))
 
 
-def content_of(part: MIMEPart) -> str | bytes:
-    """Return a part's content: text if its encoding is known, else its bytes."""
+def content_of(part: MIMEPart) -> bytes:
+    """Return a part's bytes, without its transfer encoding."""
     payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
-    charset = part.get_content_charset()
-    if part.get_content_maintype() != "text" or charset is None:
-        return data
-    try:
-        return data.decode(charset, "replace")
-    except LookupError:
-        return data
+    return payload if isinstance(payload, bytes) else b""
+
+
+def text_of(part: MIMEPart) -> Decoded:
+    """Decode a part of text by its charset, or by its bytes if it declares none or a wrong one."""
+    return decode_bytes(content_of(part), part.get_content_charset() or "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rag.errors import DocumentError
 from rag.ingestion.loaders.html import html_document
-from rag.ingestion.loaders.mail import content_of, header_of, parse_message
+from rag.ingestion.loaders.mail import header_of, parse_message, text_of
 from rag.types import Document
 
 __all__ = ["load_mhtml"]
@@ -18,4 +20,6 @@ def load_mhtml(data: bytes, source: str) -> Document:
     page = next((part for part in message.walk() if part.get_content_type() in _PAGES), None)
     if page is None:
         raise DocumentError("broken", "the saved page contains no HTML", "save it again")
-    return html_document(content_of(page), source, "multipart/related", header_of(message, "Subject"))
+    content = text_of(page)
+    document = html_document(content.text, source, "multipart/related", header_of(message, "Subject"))
+    return replace(document, notes=content.notes + document.notes)

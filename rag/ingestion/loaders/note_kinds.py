@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["NOTE_KINDS", "KindOfNote", "numbered"]
+from rag.types import ReadingNote
+
+__all__ = ["NOTE_KINDS", "KindOfNote", "note_of", "numbered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,9 @@ class KindOfNote:
 
 
 NOTE_KINDS: dict[str, KindOfNote] = {
+    "encoded_twice": KindOfNote("text that was encoded twice", "save the file as UTF-8"),
+    "encoding_guessed": KindOfNote("the encoding was guessed", "if letters are wrong, save the file as UTF-8"),
+    "replaced_characters": KindOfNote("characters that could not be decoded", "save the file as UTF-8"),
     "further_notes": KindOfNote("more notes than a document can have"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
     "form_not_read": KindOfNote(
@@ -29,6 +34,11 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
 }
 """The kinds by name."""
+
+
+def note_of(kind: str, text: str, place: str = "") -> ReadingNote:
+    """Return a note with the remedy of its kind."""
+    return ReadingNote(kind, text, place, NOTE_KINDS[kind].remedy)
 
 
 def numbered(noun: str, numbers: Iterable[int]) -> str:

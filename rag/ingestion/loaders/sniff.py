@@ -9,6 +9,7 @@ import re
 from pathlib import PurePath
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.decoding import decode_head
 from rag.ingestion.loaders.formats import CODE, FORMATS, PLAIN_TEXT, extensions
 from rag.ingestion.loaders.json_data import is_notebook, parse_json, parse_json_lines
 from rag.ingestion.loaders.text import decode, looks_binary
@@ -104,13 +105,7 @@ def _mail(head: str, suffix: str) -> str | None:
 
 def _head(data: bytes) -> str:
     """Return the beginning of a text, as much of it as detection needs."""
-    part = data[: 4 * _HEAD_CHARACTERS]
-    if part.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
-        text = part.decode("utf-32", "replace")
-    elif part.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = part.decode("utf-16", "replace")
-    else:
-        text = part.decode("utf-8-sig", "replace")
+    text = decode_head(data[: 4 * _HEAD_CHARACTERS])
     return text[:_HEAD_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
 
 

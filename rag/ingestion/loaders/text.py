@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from pathlib import PurePath
 
-from rag.errors import DocumentError
-from rag.types import Document, Section
+from rag.ingestion.loaders.decoding import BOMS, decode_bytes, wide_encoding
+from rag.types import Document, ReadingNote, Section
 
-__all__ = ["decode", "load_text", "looks_binary", "normalise", "title_from"]
+__all__ = ["as_utf8", "decode", "load_text", "looks_binary", "normalise", "title_from"]
 
-_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 # Control characters that no text file contains. Form feed, escape and the like do occur in logs.
 _NEVER_IN_TEXT = bytes(range(0x07)) + bytes(range(0x0E, 0x1B))
 
 
 def looks_binary(data: bytes) -> bool:
     """Return whether bytes have control characters that text never has. UTF-16 and UTF-32 count as text."""
-    if data.startswith(_BOMS):
+    if data.startswith(BOMS) or wide_encoding(data):
         return False
     sample = data[:65536]
     never = sum(sample.count(bytes([byte])) for byte in _NEVER_IN_TEXT)
     return never > len(sample) // 1000
 
 
-def decode(data: bytes) -> str:
-    """Decode bytes as UTF-8 if that is valid, else as charset-normalizer detects.
+def decode(data: bytes, label: str = "") -> str:
+    """Decode a text in any encoding, see :mod:`~rag.ingestion.loaders.decoding`, and normalise it. Never fails."""
+    return normalise(decode_bytes(data, label).text)
 
-    Raises :class:`~rag.errors.DocumentError` if no encoding fits.
+
+def as_utf8(data: bytes) -> tuple[bytes, tuple[ReadingNote, ...]]:
+    """Return a text file's bytes in UTF-8, and notes of what was guessed or replaced.
+
+    Bytes that were in UTF-8 already are the same object. Others begin with a byte order mark, so that
+    :func:`decode` does not believe what the text declares of its former encoding.
     """
-    try:
-        return normalise(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        pass
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(data)
-    best = matches.best()
-    for match in matches:  # if two code pages fit equally well, the Western European one is more common
-        if best is not None and match.encoding == "cp1252" and best.encoding == "cp1250":
-            if match.chaos <= best.chaos and match.coherence >= best.coherence:
-                best = match
-            break
-    if best is None:
-        raise DocumentError("encoding", "the file is in no known text encoding", "save it as UTF-8")
-    return normalise(str(best))
+    decoded = decode_bytes(data)
+    if decoded.encoding == "utf-8" and not decoded.notes:
+        return data, ()
+    return codecs.BOM_UTF8 + decoded.text.encode("utf-8", "replace"), decoded.notes
 
 
 def normalise(text: str) -> str:

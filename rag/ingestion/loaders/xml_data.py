@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rag.errors import DocumentError
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.nested_data import Branch, add_branches
+from rag.ingestion.loaders.text import decode
 from rag.text import one_line
 from rag.types import Document
 
@@ -28,7 +29,7 @@ def load_xml(data: bytes, source: str) -> Document:
     from defusedxml.ElementTree import fromstring
 
     try:
-        root = fromstring(data)
+        root = fromstring(decode(data))
     except DefusedXmlException:
         message = "its XML defines entities, which can expand without end"
         raise DocumentError("entities", message, "remove its document type definition") from None

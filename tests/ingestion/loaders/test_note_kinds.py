@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[3]
 
 
 def emitted() -> set[str]:
-    """Return the kinds that the code of the loaders names: in ``note(…)``, and in ``ReadingNote(…)``."""
+    """Return the kinds that the code of the loaders names: in ``note(…)``, ``note_of(…)`` and ``ReadingNote(…)``."""
     kinds = set()
     for path in (ROOT / "rag" / "ingestion").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
                 name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-                if name in ("note", "ReadingNote"):
+                if name in ("note", "note_of", "ReadingNote"):
                     kinds.add(call.args[0].value)
     return kinds
 
