@@ -79,7 +79,9 @@ class Passage:
 
     ``dense`` is a cosine, ``lexical`` a BM25 score, ``reranked`` a reranker's log-odds; None if that stage did not see
     the chunk. Ranks count from 1: ``dense_rank`` and ``lexical_rank`` among each retriever's candidates, ``fused_rank``
-    before reranking. ``duplicates`` are lower-ranked chunks with the same text.
+    before reranking. ``prominence`` says how far the passage stands out of its n candidates: its fused score before
+    reranking, in standard deviations from their mean, minus ln n, since the best of many stands out by chance. It is
+    None with a fusion that has no such scale. ``duplicates`` are lower-ranked chunks with the same text.
     """
 
     id: int
@@ -97,6 +99,7 @@ class Passage:
     lexical_rank: int | None = None
     reranked: float | None = None
     fused_rank: int | None = None
+    prominence: float | None = None
     duplicates: tuple[Duplicate, ...] = ()
 
     @property

@@ -254,7 +254,9 @@ class ExtractingAnswerer:
 
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:
     """Return what an extractor gets for a question and its passages."""
-    passages = tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in retrieved.passages)
+    passages = tuple(
+        PassageText(p.text, p.source, p.start, p.score, p.context, p.prominence) for p in retrieved.passages
+    )
     return ExtractionTask(one_line(retrieved.question), passages, retrieved.kind)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from rag.errors import ModelError
 from rag.extractive_qa.decode import best_spans, null_score
-from rag.extractive_qa.record import ReaderRecord
+from rag.extractive_qa.record import LOWEST, ReaderRecord
 from rag.extractive_qa.scorer import GRAPH_FILE, OpenVinoScorer, SpanScorer, TorchScorer
 from rag.extractive_qa.tokenizer import load_plain, load_tokenizer
 from rag.extractive_qa.windows import Pair, Windower
@@ -45,6 +45,11 @@ class Reading:
     spans: tuple[MarkedSpan, ...]
     relevance: float
     tokens: int
+
+    @property
+    def margin(self) -> float:
+        """The best span's score over "no answer", in logits; the lowest there is without a span."""
+        return self.spans[0].margin if self.spans else LOWEST
 
 
 class SpanEngine:

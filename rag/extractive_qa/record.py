@@ -15,10 +15,11 @@ from rag.errors import ModelError
 from rag.extractive_qa.windows import WindowSettings
 from rag.text import error_line
 
-__all__ = ["MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord", "Signals", "is_latin"]
+__all__ = ["LOWEST", "MOST_LEAD", "RECORD_FILE", "Calibration", "Combination", "ReaderRecord", "Signals", "is_latin"]
 
 RECORD_FILE = "reader.json"
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+LOWEST = -30.0  # logits of a passage that could not be read
 MOST_LEAD = 10.0  # logits; a single candidate leads by no more
 
 
@@ -30,7 +31,8 @@ class Signals:
     score over "no answer", ``relevance`` the score of the span's passage. ``coverage`` is the share of the question's
     words in the passage with its context line, ``local`` that in the span's sentence or row with the context line.
     ``row`` is 1 for a span in a table row, 0 elsewhere. ``unfit`` is 1 for a span that cannot answer a
-    question of its kind.
+    question of its kind. ``passage`` is the prominence of its passage (:class:`~rag.types.Passage`) plus what reranking
+    by the reader adds (:meth:`Combination.reranking`), None for a passage without prominence.
     """
 
     score: float
@@ -41,6 +43,7 @@ class Signals:
     local: float = 0.0
     row: float = 0.0
     unfit: float = 0.0
+    passage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,14 @@ class Combination:
     rerank_margin: float = 0.0
     rerank_coverage: float = 0.0
 
+    def reranking(self, relevance: float, margin: float, coverage: float) -> float:
+        """Return what reranking adds to a passage's fused score; ``margin`` is that of its best span."""
+        return (
+            self.rerank_relevance * max(LOWEST, relevance)
+            + self.rerank_margin * margin
+            + self.rerank_coverage * coverage
+        )
+
     def score(
         self, margin: float, relevance: float, retrieval: float, coverage: float, local: float, unfit: float
     ) -> float:
@@ -86,11 +97,11 @@ class Combination:
 class Calibration:
     """A logistic function from the signals of the best answer to the probability that it is right.
 
-    The signals are its lead over the next answer, its span's margin over "no answer", its passage's relevance, the
-    shares of the question's words in its passage and in its sentence, whether it is in a table row, and whether it
-    cannot answer such a question. ``kinds`` adds to the log-odds for questions of a kind. ``threshold`` is the best for
-    office documents, ``strict`` where half of the questions have no answer; from ``high`` on at least nine of ten
-    answers were right where it was fitted.
+    The signals are its lead over the next answer, its span's margin over "no answer", its passage's relevance and
+    reranked score, the shares of the question's words in its passage and in its sentence, whether it is in a table row,
+    and whether it cannot answer such a question. ``kinds`` adds to the log-odds for questions of a kind. ``threshold``
+    is the best where few questions have no answer, ``strict`` where half of them have none; from ``high`` on at least
+    nine of ten answers were right where it was fitted.
     Without fitting, only the margin counts: the share of the span in the softmax of span and "no answer".
     """
 
@@ -103,6 +114,7 @@ class Calibration:
     local: float = 0.0
     row: float = 0.0
     unfit: float = 0.0
+    passage: float = 0.0
     bias: float = 0.0
     kinds: dict[str, float] = field(default_factory=dict)
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -114,7 +126,7 @@ class Calibration:
         z = self.bias + self.kinds.get(kind, 0.0) + self.lead * min(signals.lead, MOST_LEAD)
         z += self.margin * signals.margin + self.relevance * signals.relevance
         z += self.coverage * signals.coverage + self.local * signals.local + self.row * signals.row
-        z += self.unfit * signals.unfit
+        z += self.unfit * signals.unfit + self.passage * (signals.passage or 0.0)
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
 
 
@@ -124,13 +136,21 @@ class ReaderRecord:
 
     ``latin_only`` means that it learned from texts in Latin script only, so its spans in other scripts mean nothing.
     ``reads_context`` means that it learned with titles and headings before the passages; without, it gets none.
+    ``given`` is the calibration for passages that were not retrieved, such as the paragraph of a SQuAD question;
+    without it, there is one calibration for all.
     """
 
     window: WindowSettings = field(default_factory=WindowSettings)
     combination: Combination = field(default_factory=Combination)
     calibration: Calibration = field(default_factory=Calibration)
+    given: Calibration | None = None
     latin_only: bool = False
     reads_context: bool = False
+
+    def confidence(self, signals: Signals, kind: str = "") -> float:
+        """Return the probability, 0 to 1, that the best answer to a question of a kind is right."""
+        of_given = signals.passage is None and self.given is not None
+        return (self.given if of_given and self.given else self.calibration).confidence(signals, kind)
 
     @classmethod
     def load(cls, folder: Path) -> ReaderRecord:

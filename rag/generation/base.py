@@ -124,7 +124,8 @@ class Completer(TokenCounter, Generator, Protocol):
 class PassageText:
     """A passage to extract from: its text, its place (``source``, ``start``) and its retrieval score.
 
-    ``context`` is its title and headings on one line, which is read before the text.
+    ``context`` is its title and headings on one line, which is read before the text. ``prominence`` is that of
+    :class:`~rag.types.Passage`, None for a passage that was not retrieved.
     """
 
     text: str
@@ -132,6 +133,7 @@ class PassageText:
     start: int
     score: float
     context: str = ""
+    prominence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

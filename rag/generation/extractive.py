@@ -101,9 +101,13 @@ class SpanExtractor:
         best, score = ranked[0]
         first = best[0]
         lead = min(MOST_LEAD, score - ranked[1][1] if len(ranked) > 1 else math.inf)
-        passage = task.passages[first.evidence.passage].text
-        row = float(in_row(passage, first.evidence.start, first.evidence.end))
-        text = passage[first.evidence.start : first.evidence.end]
+        passage = task.passages[first.evidence.passage]
+        row = float(in_row(passage.text, first.evidence.start, first.evidence.end))
+        text = passage.text[first.evidence.start : first.evidence.end]
+        reranked = None
+        if passage.prominence is not None:
+            margin = readings[first.evidence.passage].margin
+            reranked = passage.prominence + record.combination.reranking(first.relevance, margin, first.coverage)
         signals = Signals(
             score,
             lead,
@@ -113,8 +117,9 @@ class SpanExtractor:
             first.local,
             row,
             first.unfit,
+            reranked,
         )
-        confidence = record.calibration.confidence(signals, task.kind)
+        confidence = record.confidence(signals, task.kind)
         evidence = tuple(candidate.evidence for candidate in best)
         return Extraction(text, "stop", usage, confidence, seconds, notes, signals, evidence)
 

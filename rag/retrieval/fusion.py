@@ -69,16 +69,22 @@ class FusionWeights:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """One method. ``zero_if_absent``: a candidate outside a complete BM25 list shares no word and scores 0 there."""
+    """One method. ``zero_if_absent``: a candidate outside a complete BM25 list shares no word and scores 0 there.
+
+    ``standardised``: the fused score is in standard deviations from the mean candidate.
+    """
 
     fuse: Callable[[Array, Array, FusionWeights], Array]
     uses_dense: bool = True
     uses_lexical: bool = True
     zero_if_absent: bool = False
+    standardised: bool = False
 
 
 FUSIONS: dict[str, Fusion] = {
-    "zscore": Fusion(lambda dense, lexical, w: zscore_sum(dense, lexical, w.dense_weight), zero_if_absent=True),
+    "zscore": Fusion(
+        lambda dense, lexical, w: zscore_sum(dense, lexical, w.dense_weight), zero_if_absent=True, standardised=True
+    ),
     "rrf": Fusion(lambda dense, lexical, w: reciprocal_rank(dense, lexical, w.dense_weight, w.rrf_k)),
     "dense": Fusion(lambda dense, _, __: dense, uses_lexical=False),
     "lexical": Fusion(lambda _, lexical, __: lexical, uses_dense=False),

@@ -46,16 +46,10 @@ class ReaderReranker:
         """Read the pairs. The engine caches the readings, so answering does not read them again."""
         combination = self._engine.record.combination
         pairs = [pair._replace(question=one_line(pair.question)) for pair in pairs]
-        scores = []
-        for reading, coverage in zip(self._engine.read(pairs), coverages(pairs), strict=True):
-            margin = reading.spans[0].margin if reading.spans else -_LIMIT
-            relevance = max(-_LIMIT, reading.relevance)
-            scores.append(
-                combination.rerank_relevance * relevance
-                + combination.rerank_margin * margin
-                + combination.rerank_coverage * coverage
-            )
-        return scores
+        return [
+            combination.reranking(reading.relevance, reading.margin, coverage)
+            for reading, coverage in zip(self._engine.read(pairs), coverages(pairs), strict=True)
+        ]
 
 
 def coverages(pairs: Sequence[Pair]) -> list[float]:
@@ -69,9 +63,6 @@ def coverages(pairs: Sequence[Pair]) -> list[float]:
         covered = Coverage(question, texts)
         shares += [covered.of_text(n) for n in range(len(texts))]
     return shares
-
-
-_LIMIT = 30.0  # logits; bounds the score of a passage that could not be read
 
 
 class CrossEncoderReranker:

@@ -6,6 +6,7 @@ best passage is and leaves abstaining to the answerer.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter
@@ -200,7 +201,10 @@ class Retriever:
             if place >= looked_at:
                 break
             n = order[place]
-            unique.add(_passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n]))
+            passage = _passage(row, scores[n], dense_scores[n], lexical_scores[n], dense_ranks[n], lexical_ranks[n])
+            if self._fusion.standardised:
+                passage = replace(passage, prominence=passage.score - math.log(len(ids)))
+            unique.add(passage)
             if len(unique.passages) == k and looked_at == len(ids):
                 # Duplicates score nearly the same: further copies follow closely.
                 looked_at = place + 1 + (0 if self.settings.collapse_duplicates == "off" else k)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from rag.errors import InputError
 from rag.extractive_qa.engine import Reading, SpanEngine
-from rag.extractive_qa.record import Calibration, Combination, ReaderRecord
+from rag.extractive_qa.record import LOWEST, Calibration, Combination, ReaderRecord
 from rag.extractive_qa.windows import Pair
 from rag.generation.base import Extraction, ExtractionTask, PassageText
 from rag.generation.extractive import SpanExtractor
@@ -35,7 +35,6 @@ Retrieve = Callable[[Sequence[str]], list[Retrieved]]
 
 _SHOWN = 10
 _RERANKED = 20
-_LOWEST = -30.0  # logits of a passage without a token
 # Fewer than half of the questions that people ask have no answer. With this weight for answerable ones, a fifth has.
 _ANSWERABLE_WEIGHT = 4.0
 
@@ -84,6 +83,7 @@ def fit_weights(engine: SpanEngine, questions: Sequence[KnownQuestion], retrieve
     tasks = [
         ExtractionTask(
             one_line(result.question),
+            # Its confidence does not use retrieval scores, so that it holds for given passages as well.
             tuple(PassageText(p.text, p.source, p.start, p.score, p.context) for p in result.passages),
         )
         for result in shown
@@ -129,7 +129,7 @@ def _readings(engine: SpanEngine, found: Retrieved) -> list[Reading]:
 def _rerank_features(engine: SpanEngine, found: Retrieved) -> Float:
     """Return each passage's fused score, relevance and margin: (passages, 3)."""
     rows = [
-        (p.score, max(_LOWEST, r.relevance), r.spans[0].margin if r.spans else _LOWEST)
+        (p.score, max(LOWEST, r.relevance), r.margin)
         for p, r in zip(found.passages, _readings(engine, found), strict=True)
     ]
     return np.array(rows)
@@ -199,7 +199,7 @@ def _calibrate(
     """Fit the confidence and both thresholds; questions with an odd number have no answer."""
     answered = [n for n, extraction in enumerate(extractions) if extraction.signals is not None]
     signals = [extraction.signals for extraction in extractions if extraction.signals is not None]
-    x = np.array([(s.lead, s.margin, max(_LOWEST, s.relevance)) for s in signals])
+    x = np.array([(s.lead, s.margin, max(LOWEST, s.relevance)) for s in signals])
     unanswerable = np.array(answered) % 2 == 1
     right = np.array([n % 2 == 0 and _is_right(extractions[n], questions[n], shown[n].passages) for n in answered])
     if right.all() or not right.any():

@@ -34,7 +34,7 @@ INGEST = {
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "title", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",
-    "lexical_rank", "reranked", "fused_rank", "duplicates",
+    "lexical_rank", "reranked", "fused_rank", "prominence", "duplicates",
 }  # fmt: skip
 ANSWER = {
     "question", "answer", "abstained", "confidence", "generator", "citations", "sentences", "passages", "dropped",

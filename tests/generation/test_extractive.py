@@ -184,6 +184,27 @@ def test_the_words_around_a_span_decide_between_equal_spans(tokenizer: Any) -> N
     assert (found.signals.local, found.signals.coverage, found.signals.row) == pytest.approx((0.75, 0.75, 0), abs=0.2)
 
 
+def test_a_prominent_passage_makes_its_answer_surer(tokenizer: Any) -> None:
+    record = replace(
+        RECORD,
+        combination=replace(RECORD.combination, rerank_margin=0.1),
+        calibration=Calibration(margin=0.0, passage=1.0, bias=-2.0),
+        given=Calibration(margin=0.0, bias=0.5),
+    )
+    made = generator(tokenizer, {"288": 5.0}, record=record)
+
+    def told(prominence: float | None) -> Extraction:
+        text = PassageText("At night dial 288.", "a.md", 0, 9.0, "", prominence)
+        return made.extract([ExtractionTask(QUESTION, (text,))])[0]
+
+    weak, strong, given = told(0.5), told(3.0), told(None)
+    assert weak.signals is not None and strong.signals is not None and given.signals is not None
+    assert (weak.signals.passage, strong.signals.passage) == pytest.approx((1.0, 3.5))
+    assert (weak.confidence, strong.confidence) == pytest.approx((1 / (1 + np.exp(1.0)), 1 / (1 + np.exp(-1.5))))
+    assert given.signals.passage is None
+    assert given.confidence == pytest.approx(1 / (1 + np.exp(-0.5)))  # a passage that was not retrieved
+
+
 def test_a_span_in_a_table_row_is_known(tokenizer: Any) -> None:
     found = complete(generator(tokenizer, {"288": 5.0}), "| Desk | Number |\n| --- | --- |\n| night | 288 |")
     assert found.signals is not None

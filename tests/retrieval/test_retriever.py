@@ -85,6 +85,24 @@ def test_k_reaches_beyond_the_candidates_that_were_configured(many: Project, fus
     assert len(sources(many, "the net", *asked, k=20)) == 20
 
 
+def test_a_passage_is_less_prominent_among_more_candidates(many: Project) -> None:
+    many.write({"gull.txt": "A gull sits on the hood.\n"}).ingest()
+    found = many.retriever("retrieval.rerank=off").retrieve("gull", k=100).passages
+    standing = np.array([passage.prominence for passage in found])
+    scores = standing + np.log(len(found))  # every text is a candidate
+    assert scores == pytest.approx([passage.score for passage in found])
+    assert (scores.mean(), scores.max()) == (pytest.approx(0.0, abs=1e-9), scores[0])
+    assert many.retriever("retrieval.fusion=rrf").retrieve("gull").passages[0].prominence is None
+
+
+def test_reranking_leaves_the_prominence(many: Project) -> None:
+    before, after = (
+        {p.id: p.prominence for p in many.retriever(f"retrieval.rerank={by}").retrieve("lamp", k=30).passages}
+        for by in ("off", "reader")
+    )
+    assert before == after
+
+
 def test_an_empty_index_finds_nothing(project: Project) -> None:
     retrieved = project.retriever().retrieve("fog")
     assert (retrieved.passages, retrieved.relevance, retrieved.generation) == ((), 0.0, 0)
