@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered", "nothing_ingested",
-    "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
+    "", "abstained", "also_fits", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered",
+    "nothing_ingested", "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
     "verdict_inferred",
 ]  # fmt: skip
 

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from indexes import DocumentRow
-from rag.answering.document_summary import choose_document, summarise
-from rag.answering.replies import documents_reply, language_of, small_talk_reply
+from rag.answering.document_summary import Line, summarise
+from rag.answering.replies import Language, documents_reply, language_of, small_talk_reply
+from rag.answering.summary_choice import Chosen, choose_document
 from rag.embedding.base import Float32
 from rag.retrieval.filters import Filter
 from rag.retrieval.retriever import Retrieved, Retriever
 from rag.text import one_line
-from rag.types import Answer, QuestionKind, Sentence
+from rag.types import Answer, Citation, Note, QuestionKind, Sentence
 
 __all__ = ["SpecialReplies", "only_document"]
 
@@ -27,6 +28,11 @@ _SUMMARY = {
     "en": "Sentences chosen from {title} (not rewritten):",
     "ru": "Предложения из документа {title} (без изменений):",
     "de": "Ausgewählte Sätze aus {title} (unverändert):",
+}
+_TABLE = {
+    "en": "From a table (rows: {n}):",
+    "ru": "Из таблицы (строк: {n}):",
+    "de": "Aus einer Tabelle (Zeilen: {n}):",
 }
 
 
@@ -63,10 +69,16 @@ class SpecialReplies:
             return retrieved
         if self._extracts:
             return self.summary(retrieved, only) or retrieved
-        chosen = choose_document(retrieved.question, retrieved.passages, self.documents(only))
+        chosen = self._chosen(retrieved, only)
         if chosen is None:
             return retrieved
-        return replace(self._retriever.retrieve(retrieved.question, only=only_document(chosen.source)), kind="summary")
+        found = self._retriever.retrieve(retrieved.question, only=only_document(chosen.source))
+        return replace(found, kind="summary", notes=(*found.notes, *_also(chosen)))
+
+    def _chosen(self, retrieved: Retrieved, only: Filter | None) -> Chosen | None:
+        return choose_document(
+            retrieved.question, retrieved.passages, self.documents(only), self._store.text, self._embed
+        )
 
     def documents(self, only: Filter | None) -> list[DocumentRow]:
         """Return the documents that can answer, by source; ``only`` restricts them."""
@@ -84,28 +96,46 @@ class SpecialReplies:
     def summary(self, retrieved: Retrieved, only: Filter | None) -> Answer | None:
         """Return an extractive summary of the document that is meant, None if it has too few sentences."""
         started = time.monotonic()
-        chosen = choose_document(retrieved.question, retrieved.passages, self.documents(only))
+        chosen = self._chosen(retrieved, only)
         chunks = [] if chosen is None else self._store.chunks_of(chosen.source)
-        summary = summarise(retrieved.question, chunks, self._embed) if chunks else None
-        if chosen is None or summary is None:
+        if chosen is None or not chunks:
             return None
-        title = one_line(chunks[0].title) or chosen.source
-        text = _SUMMARY[language_of(retrieved.question)].format(title=title) + "\n"
-        sentences = []
-        for n, sentence in enumerate(summary.texts):
-            text += "\n- "
-            sentences.append(Sentence(len(text), len(text) + len(sentence), 1.0, n))
-            text += sentence
-        passages = tuple({citation.passage.id: citation.passage for citation in summary.citations}.values())
-        answer = _answer(retrieved, text, "summary")
+        summary = summarise(retrieved.question, self._store.text(chosen.source), chunks, self._embed)
+        if summary is None:
+            return None
+        language = language_of(retrieved.question)
+        text = _SUMMARY[language].format(title=one_line(chunks[0].title) or chosen.source) + "\n"
+        sentences: list[Sentence] = []
+        citations: list[Citation] = []
+        for line in summary.lines:
+            lead = _lead(line, language)
+            text = text.rstrip("\n") + lead if lead.startswith("\n\n") else text + lead
+            if line.citation is not None:
+                sentences.append(Sentence(len(text), len(text) + len(line.text), 1.0, len(citations)))
+                citations.append(line.citation)
+                text += line.text
         return replace(
-            answer,
+            _answer(retrieved, text, "summary"),
             sentences=tuple(sentences),
-            citations=summary.citations,
-            passages=passages,
-            notes=(*retrieved.notes, *summary.notes),
+            citations=tuple(citations),
+            passages=tuple({citation.passage.id: citation.passage for citation in citations}.values()),
+            notes=(*retrieved.notes, *_also(chosen), *summary.notes),
             timings={**retrieved.timings, "generate": time.monotonic() - started},
         )
+
+
+def _lead(line: Line, language: Language) -> str:
+    """Return what is written before a line's words: the mark of a list, a heading, or that a table follows."""
+    if line.citation is not None:
+        return "\n- "
+    return "\n\n" + (_TABLE[language].format(n=line.rows) if line.rows else line.text)
+
+
+def _also(chosen: Chosen) -> tuple[Note, ...]:
+    """Return the note that names the document which fits nearly as well."""
+    if not chosen.other:
+        return ()
+    return (Note(f"Also fits: {chosen.other}.", "also_fits", {"source": chosen.other}),)
 
 
 def only_document(source: str) -> Filter:

@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 
 import rag
-from indexes import ChunkRow, DocumentRow
-from rag.answering.document_summary import choose_document, summarise
+from indexes import DocumentRow
 from rag.answering.replies import MOST_LISTED, documents_reply, language_of, small_talk_reply
 from rag.answering.special_replies import only_document
-from rag.embedding.fake import FakeEmbedder
 from rag.knowledge_base import KnowledgeBase
-from rag.types import Passage
 
 KEEPER = """# The Keeper of Harrow Point
 
@@ -106,13 +103,14 @@ def test_a_summary_quotes_the_document_that_is_named(kb: KnowledgeBase) -> None:
     assert (answer.kind, answer.generator, answer.confidence, answer.band) == ("summary", "summary", None, "")
     head, _, rest = answer.text.partition("\n\n")
     assert head == "Sentences chosen from The Keeper of Harrow Point (not rewritten):"
-    assert 4 <= len(rest.splitlines()) <= 6
+    assert len(answer.citations) == 5 and "From a table (rows: 1):\n- Year: 2023; Visitors: 1,200" in rest
     assert [citation.start for citation in answer.citations] == sorted(c.start for c in answer.citations)
     for sentence, citation in zip(answer.sentences, answer.citations, strict=True):
         assert citation.source == "keeper.md"
-        assert " ".join(citation.quote.split()) == answer.text[sentence.start : sentence.end]
+        shown = answer.text[sentence.start : sentence.end]
+        assert " ".join(citation.quote.split()) == shown or citation.quote == "| 2023 | 1,200 |"
         assert KEEPER[citation.start : citation.end] == citation.quote
-    assert "Visitors" not in answer.text and "Subject:" not in answer.text
+    assert "Subject:" not in answer.text
 
 
 def test_a_language_model_gets_passages_of_the_document_alone(folder: Path) -> None:
@@ -159,45 +157,3 @@ def test_small_talk_names_a_title() -> None:
 )
 def test_languages(text: str, language: str) -> None:
     assert language_of(text) == language
-
-
-def passage(source: str, title: str, n: int = 1) -> Passage:
-    return Passage(n, source, title, None, (), 0, 4, "text", 1.0)
-
-
-def test_a_title_in_the_question_outweighs_the_first_passage() -> None:
-    documents = [document("a.pdf", "Annual report"), document("b.pdf", "Canteen rules"), document("c.pdf", "Report")]
-    found = [passage("a.pdf", "Annual report"), passage("b.pdf", "Canteen rules", 2)]
-    chosen = choose_document("Summarise the canteen rules", found, documents)
-    assert chosen is not None and chosen.source == "b.pdf" and 0.5 < chosen.share < 1
-    assert choose_document("Summarise", [], []) is None
-    alone = choose_document("Summarise this", [passage("a.pdf", "")], [document("a.pdf")])
-    assert alone is not None and alone.share == 1.0
-
-
-def chunk(n: int, text: str, start: int) -> ChunkRow:
-    return ChunkRow(n, 1, "long.txt", "Long", start, start + len(text), None, (), text)
-
-
-def test_a_long_document_is_read_in_part_and_says_so() -> None:
-    chunks, start = [], 0
-    for n in range(3000):
-        text = f"In the year {n} the committee number {n * 7} met in hall {n % 9} to speak of the matter at length. "
-        text = text.replace("matter", "".join(chr(97 + int(d)) for d in str(n * 7919)) + " matter")
-        chunks.append(chunk(n, text, start))
-        start += len(text)
-    asked: list[int] = []
-
-    def embed(texts: list[str]) -> object:
-        asked.append(len(texts))
-        return FakeEmbedder().embed_passages(texts)
-
-    summary = summarise("Summarise the long text", chunks, embed)  # type: ignore[arg-type]
-    assert summary is not None and len(summary.texts) == 5
-    assert asked[0] <= 257 and "spread over it" in summary.notes[0].text
-
-
-def test_headings_tables_and_repeated_lines_make_no_summary() -> None:
-    table = "# A heading that has quite a few words in it\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
-    text = table + "Page header of the long report here.\n"
-    assert summarise("Summarise", [chunk(1, text, 0), chunk(2, text, len(text))], FakeEmbedder().embed_passages) is None

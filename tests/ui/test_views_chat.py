@@ -25,6 +25,7 @@ from ui.views.chat import (
     confidence,
     file_name,
     history,
+    is_markdown,
     no_answer,
     pieces,
     plain_text,
@@ -144,6 +145,7 @@ def test_no_confidence_is_told_where_nothing_was_answered() -> None:
 def test_a_summary_is_not_rated() -> None:
     summary = Turn("?", answer=replace(answer(), confidence=None, band=""))
     assert confidence(summary, Texts("en")) == "not rated" and "not rated" in exported(summary)
+    assert not is_markdown(summary.answer) and pieces(summary.answer)[0].numbers == (1,)
     greeting = Turn("?", answer=replace(answer(), confidence=None, band="", citations=(), passages=()))
     assert confidence(greeting, Texts("en")) == ""
 

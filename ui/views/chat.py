@@ -253,8 +253,9 @@ def pieces(answer: Answer) -> list[Piece]:
 
 
 def is_markdown(answer: Answer) -> bool:
-    """Return whether an answer is Markdown that a language model wrote, not words of documents as they are."""
-    return not answer.abstained and not answer.short
+    """Return whether an answer is Markdown that was written, not words of documents as they are."""
+    quoted = answer.confidence is None and bool(answer.citations)
+    return not answer.abstained and not answer.short and not quoted
 
 
 def blocks(answer: Answer) -> list[JsonNode]:
