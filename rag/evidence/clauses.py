@@ -33,13 +33,15 @@ _REPLACED = tuple(
         (r"\b(that|which|who|whoever)( \w+)? not\b", r"\1\2"),
         (r"\bout of (?:order|service|use|stock|date)\b", "unavailable"),
         (r"\bfree of charge\b", "gratis"),
+        (r"\bfree (?:of|from)\b", "without"),
+        (r"\b(?:left|leaves?|kept|keeps?|ruled|stays?) out\b", "excluded"),
         (r"\b(?:no|not) (?=\w+ than\b)|\b(?:(?:must|may|shall|should|does|do|can) )?not (?=exceed)", " "),
     )
 )
 _EXCEPTS = (
-    ("but", "not"), ("but", "none"), ("but", "no"), (",", "not"), ("except",), ("excepting",), ("other", "than"),
-    ("apart", "from"), ("excluding",), ("unlike",), ("with", "the", "exception", "of"), ("rather", "than"),
-    ("instead", "of"),
+    ("but", "not"), ("but", "none"), ("but", "no"), (",", "not"), ("and", "no"), ("and", "not"), ("except",),
+    ("excepting",), ("other", "than"), ("apart", "from"), ("excluding",), ("unlike",),
+    ("with", "the", "exception", "of"), ("rather", "than"), ("instead", "of"),
 )  # fmt: skip
 _CONDITIONS = (
     ("if",), ("unless",), ("provided",), ("as", "long", "as"), ("subject", "to"), ("in", "case"),

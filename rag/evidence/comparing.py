@@ -137,21 +137,27 @@ def _name(text: str, value: Value) -> frozenset[str]:
 
 def _rivals(question: str, value: Value, sentence: str, said: Sequence[Value]) -> list[Value]:
     """Return the sentence's values to compare with: of the same noun, else the same unit, else of any."""
-    able = [other for other in said if _spans_fit(value, other)]
     noun = _noun(question, value)
+    able = [v for v in said if _spans_fit(value, v) and _same_noun(noun, _noun(sentence, v), value, v)]
     for chosen in (
         [other for other in able if noun and noun == _noun(sentence, other)],
         [other for other in able if value.dimension and other.dimension == value.dimension],
-        [other for other in able if value.kind != "number" or value.dimension or not (noun and _noun(sentence, other))],
+        able,
     ):
         if chosen:
             return chosen
     return []
 
 
+def _same_noun(asked: frozenset[str], said: frozenset[str], value: Value, other: Value) -> bool:
+    """Return whether two numbers may count the same: not two signs and two metres, or the second year and semester."""
+    units = {value.dimension, other.dimension} - {"", "ordinal"}
+    return asked == said or (not units and not (asked and said)) or (bool(units) and not (asked or said))
+
+
 def _noun(text: str, value: Value) -> frozenset[str]:
     after = re.match(r"[ -]([^\W\d_]+)", text[value.end :])
-    return words_of(after[1]) if after and not value.dimension else frozenset()
+    return words_of(after[1]) if after and value.dimension in ("", "ordinal") else frozenset()
 
 
 def _spans_fit(one: Value, other: Value) -> bool:

@@ -49,6 +49,8 @@ late overdue / punctual
 full / empty
 free vacant / occupied busy
 same equal / different more less
+more / less fewer
+rise up / down
 sooner early earlier before /
 limit limited maximum cap / unlimited
 wash clean hose / dirty

@@ -35,7 +35,7 @@ def test_the_word_comes_before_the_whole_sentence() -> None:
 
 
 def test_a_follow_up_is_read_without_the_question_it_repeats() -> None:
-    answer = with_verdict(quoted("Is it forbidden in the yard? (Where is parking allowed?)"), 8.0)
+    answer = with_verdict(quoted("Is parking forbidden in the yard? (Where can I leave my caravan?)"), 8.0)
     assert answer.short == "Yes"
 
 
