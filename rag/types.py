@@ -36,7 +36,7 @@ __all__ = [
 NoteKind = Literal[
     "", "abstained", "also_fits", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered",
     "nothing_ingested", "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
-    "verdict_inferred",
+    "rows_cut", "table_cut", "verdict_inferred",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]
@@ -217,7 +217,7 @@ class Finding:
 class Answer:
     """An answer with everything needed to check it.
 
-    ``text`` is a sentence, or a table row with the names of its columns. ``short`` are the words of it that were
+    ``text`` is a sentence, or table rows with the names of their columns. ``short`` are the words of it that were
     extracted, empty if a language model wrote the answer: ``text[short_start:short_start + len(short)] == short``.
     A yes/no question may get ``Yes.`` or ``No.`` before the sentence: then ``short`` is that word, which is inferred.
     ``confidence`` is 0 to 1, of a written answer the share of its ``claims`` that were found; None for an extractive

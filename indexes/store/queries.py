@@ -152,6 +152,17 @@ class Queries(Database):
         found = self.chunks(ids)
         return [found[chunk_id] for chunk_id in ids if chunk_id in found]
 
+    def chunks_between(self, source: str, start: int, end: int) -> list[ChunkRow]:
+        """Return the chunks of a document that hold some of its characters from ``start`` to ``end``, in order."""
+        rows = self._db.execute(
+            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " WHERE d.source = ? AND c.start < ? AND c.end > ? ORDER BY c.ordinal",
+            (source, end, start),
+        )
+        ids = [row[0] for row in rows]
+        found = self.chunks(ids)
+        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+
     def chunks(self, ids: Iterable[int]) -> dict[int, ChunkRow]:
         """Return the chunks that still exist among ``ids``; one deleted since is simply not there.
 

@@ -20,12 +20,11 @@ from functools import cached_property
 from typing import Protocol
 
 from rag.answering.bands import band_of_chance, band_of_evidence
+from rag.answering.quoting import Quoted, calculation_refusal, checked_rows, quote
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.answering.yes_no_replies import with_verdict
 from rag.evidence.check import check
-from rag.evidence.citations import Cited, cite_spans
-from rag.evidence.quotation import quotation, whole_quotation
-from rag.evidence.rows import rows_for
+from rag.evidence.citations import Cited
 from rag.generation.base import (
     Completer,
     Completion,
@@ -40,7 +39,7 @@ from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_orde
 from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted, one_line
-from rag.types import Answer, Band, DroppedPassage, Note, Passage, QuestionKind, Usage
+from rag.types import Answer, Band, Citation, DroppedPassage, Note, Passage, QuestionKind, Usage
 
 __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
 
@@ -116,6 +115,12 @@ class _Outcome:
     notes: tuple[Note, ...]
     timings: Mapping[str, float]
 
+    def showing(self, citations: Sequence[Citation], notes: Sequence[Note]) -> _Outcome:
+        """Return the outcome with the notes, and with the passages of citations from elsewhere in the documents."""
+        shown = {passage.id for passage in self.shown}
+        more = {c.passage.id: c.passage for c in citations if c.passage.id not in shown}
+        return replace(self, shown=(*self.shown, *more.values()), notes=(*self.notes, *notes))
+
     def abstain(self, reason: str, settings: AnswererSettings, *notes: Note) -> Answer:
         """Return an abstention with the nearest passages."""
         return self._answer(settings.abstention, Cited((), (), 0.0), reason, settings, notes, abstained=True)
@@ -189,17 +194,15 @@ def _unread(
 # Extracting ------------------------------------------------------------------------------------------------------
 
 
-_WHOLE: frozenset[QuestionKind] = frozenset({"definition", "procedure", "reason", "list"})
 _CALCULATED: frozenset[QuestionKind] = frozenset({"calculation", "comparison"})
-_DOES_NOT_CALCULATE = "The extractive model does not calculate or compare."
 
 
 class ExtractingAnswerer:
     """Answers with what stands around the span that an extractor marks in the passages.
 
-    That is a sentence or a table row, and for procedures, reasons, lists and definitions the whole list or paragraph.
+    :mod:`rag.answering.quoting` says how much is shown: a sentence, a whole list or paragraph, the matching rows of a
+    table. A question that asks to calculate or compare gets the rows that hold the numbers, as an abstention.
     A yes/no question also gets "Yes" or "No" before it where that follows (:mod:`rag.answering.yes_no_replies`).
-    A question that asks to calculate or compare gets the rows that hold the numbers, as an abstention.
     """
 
     def __init__(self, extractor: Extractor, settings: AnswererSettings) -> None:
@@ -220,8 +223,10 @@ class ExtractingAnswerer:
     def _without_reading(self, retrieved: Retrieved, *, near: bool) -> Answer:
         if not near:
             return _without_result(retrieved, self.settings)
+        if (rows := checked_rows(retrieved)) is not None:
+            return self._show(replace(_unread(retrieved), finish_reason="stop"), rows)
         return _unread(retrieved).abstain(
-            "not calculated", replace(self.settings, abstention=_without_calculation(retrieved))
+            "not calculated", replace(self.settings, abstention=calculation_refusal(retrieved))
         )
 
     def stream(self, retrieved: Retrieved) -> WholeAnswer:
@@ -242,14 +247,14 @@ class ExtractingAnswerer:
         if not extraction.text:
             return outcome.abstain(extraction.finish_reason, self.settings)
         started = time.monotonic()
-        spans = [(retrieved.passages[e.passage], e.start, e.end) for e in extraction.evidence]
-        passage, start, end = spans[0]
-        quoted = (whole_quotation if retrieved.kind in _WHOLE else quotation)(passage.text, start, end)
-        cited = cite_spans(quoted.text, spans, extraction.confidence)
-        outcome = replace(outcome, timings={**timings, "cite": time.monotonic() - started})
-        band = band_of_chance(extraction.confidence, self.generator.high_threshold)
-        answer = outcome.answer(quoted.text, cited, self.settings, band, (quoted.start, quoted.end))
+        quoted = quote(retrieved, extraction)
+        answer = self._show(replace(outcome, timings={**timings, "cite": time.monotonic() - started}), quoted)
         return with_verdict(answer, extraction.signals.margin if extraction.signals else 0.0)
+
+    def _show(self, outcome: _Outcome, quoted: Quoted) -> Answer:
+        band = band_of_chance(quoted.cited.support, self.generator.high_threshold)
+        outcome = outcome.showing(quoted.cited.citations, quoted.notes)
+        return outcome.answer(quoted.text, quoted.cited, self.settings, band, quoted.short)
 
 
 def extraction_task(retrieved: Retrieved) -> ExtractionTask:
@@ -258,16 +263,6 @@ def extraction_task(retrieved: Retrieved) -> ExtractionTask:
         PassageText(p.text, p.source, p.start, p.score, p.context, p.prominence) for p in retrieved.passages
     )
     return ExtractionTask(one_line(retrieved.question), passages, retrieved.kind)
-
-
-def _without_calculation(retrieved: Retrieved) -> str:
-    """Return the text in place of a calculation: the rows of the nearest table, one a line."""
-    found = rows_for(retrieved.question, retrieved.passages)
-    if found is None:
-        return _DOES_NOT_CALCULATE
-    passage, rows = found
-    lines = [f"{_DOES_NOT_CALCULATE} Rows of {passage.title}:", *(f"- {row}" for row in rows)]
-    return "\n".join(lines)
 
 
 class WholeAnswer:

@@ -21,6 +21,7 @@ __all__ = [
     "Quotation",
     "TableRow",
     "in_row",
+    "plain_text",
     "quotation",
     "short_line_ends",
     "table_cells",
@@ -41,11 +42,15 @@ _EMPHASIS = re.compile(r"\*\*|__|`+|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """``text`` and the span's place in it: ``text[start:end]`` are the span's words, white space as one space."""
+    """``text`` and the span's place in it: ``text[start:end]`` are the span's words, white space as one space.
+
+    ``source`` is (start, end) of what is quoted in the passage, where a whole block is.
+    """
 
     text: str
     start: int
     end: int
+    source: tuple[int, int] = (0, 0)
 
 
 def in_row(passage: str, start: int, end: int) -> bool:
@@ -97,6 +102,8 @@ def whole_quotation(passage: str, start: int, end: int) -> Quotation:
     """
     if TABLE_ROW.fullmatch(passage, *_line(passage, start)):
         return quotation(passage, start, end)
+    if (mark := _ITEM.match(passage, _line(passage, start)[0])) and start < mark.end() < end:
+        start = mark.end()
     lines = list(_lines(passage))
     first = next(n for n, line in enumerate(lines) if start <= line.end)
     last = next(n for n, line in enumerate(lines) if end <= line.end)
@@ -105,7 +112,7 @@ def whole_quotation(passage: str, start: int, end: int) -> Quotation:
         begin, close = _paragraph(passage, start, end)
         if close - begin > MOST_OF_A_BLOCK:
             return quotation(passage, start, end)
-        return Quotation(*_plain(passage, begin, close, start, end))
+        return Quotation(*_plain(passage, begin, close, start, end), (begin, close))
     text, place = "", (0, 0)
     for begin, close in items:
         mark = _ITEM.match(passage, begin, close)
@@ -120,7 +127,7 @@ def whole_quotation(passage: str, start: int, end: int) -> Quotation:
         text += value
     if len(text) > MOST_OF_A_BLOCK or not text[slice(*place)]:
         return quotation(passage, start, end)
-    return Quotation(text, *place)
+    return Quotation(text, *place, (items[0][0], items[-1][1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +278,7 @@ def _column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
             return ()
         if TABLE_RULE.fullmatch(passage, *line) and line[0] > 0:
             head = _line(passage, line[0] - 1)
-            return [_plain(passage, a, b, a, a)[0] for a, b in table_cells(passage, head)]
+            return [plain_text(passage, a, b) for a, b in table_cells(passage, head)]
         begin = line[0]
     return ()
 
@@ -283,6 +290,11 @@ def table_cells(passage: str, line: tuple[int, int]) -> Iterator[tuple[int, int]
         cell = passage[left + 1 : right]
         begin = left + 1 + len(cell) - len(cell.lstrip())
         yield begin, max(begin, begin + len(cell.strip()))
+
+
+def plain_text(passage: str, begin: int, close: int) -> str:
+    """Return ``passage[begin:close]`` without Markdown's marks and with single spaces."""
+    return _plain(passage, begin, close, begin, begin)[0]
 
 
 def _plain(passage: str, begin: int, close: int, start: int, end: int) -> tuple[str, int, int]:

@@ -5,8 +5,8 @@ question's words are around it. Equal answers in several places add up. The conf
 that the best answer is right.
 
 It does not know whether a span answers the question truthfully, only that it looks like an answer. The bundled encoder
-reads English; it does no arithmetic and no lists over several passages. Whether a sentence means yes or no is decided
-afterwards (:mod:`rag.evidence.yes_no`).
+reads English; it does no arithmetic. Lists over table rows are put together around its span
+(:mod:`rag.answering.quoting`). Whether a sentence means yes or no is decided afterwards (:mod:`rag.evidence.yes_no`).
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from indexes.search.protocols import NO_HITS, Hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
 from rag.errors import InputError
+from rag.evidence.stretch import Neighbors
 from rag.extractive_qa.record import is_latin
 from rag.extractive_qa.windows import Pair
 from rag.retrieval.filters import Filter
@@ -46,7 +47,8 @@ class Retrieved:
     """The passages for one question, best first. ``relevance`` is the best cosine among all candidates, 0 if none.
 
     Lexical retrieval alone has no cosine: its relevance is 1 if any passage shares a word with the question. ``kind``
-    is what the question asks for (:mod:`rag.answering.question_kinds`), empty if it was not classified.
+    is what the question asks for (:mod:`rag.answering.question_kinds`), empty if it was not classified. ``neighbors``
+    reads the chunks around a passage from the index, None where there is none.
     """
 
     question: str
@@ -56,6 +58,7 @@ class Retrieved:
     notes: tuple[Note, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     kind: QuestionKind = ""
+    neighbors: Neighbors | None = field(default=None, compare=False, repr=False)
 
 
 def check_question(question: str) -> str:
@@ -149,7 +152,8 @@ class Retriever:
             hits = hits if self._can_read(question) or not len(words) else NO_HITS
             passages = self._fuse(hits, words, max(k, self._reranked), depth)
             relevance = self._relevance(hits, words)
-            results.append(Retrieved(question, passages, relevance, snapshot.generation, (*notes, *nothing)))
+            found = Retrieved(question, passages, relevance, snapshot.generation, (*notes, *nothing))
+            results.append(replace(found, neighbors=self._neighbors))
         clock.append(time.monotonic())
         share = {"embed": clock[1] - clock[0], "search": clock[2] - clock[1]}
         if self._reranker is not None:
@@ -158,6 +162,11 @@ class Retriever:
         for result in results:
             result.timings.update((stage, seconds / len(questions)) for stage, seconds in share.items())
         return results
+
+    def _neighbors(self, passage: Passage, reach: int) -> list[Passage]:
+        """Return the chunks of a passage's document that hold something within ``reach`` characters of it."""
+        rows = self.reader.store.chunks_between(passage.source, passage.start - reach, passage.end + reach)
+        return [_passage(row, 0.0, np.nan, np.nan, 0, 0) for row in rows]
 
     def _can_read(self, question: str) -> bool:
         """Return whether the embedder can read the question: else its words alone decide, if they find anything."""

@@ -60,6 +60,15 @@ def test_a_new_store_is_empty_and_remembers_how_it_was_made(tmp_path: Path) -> N
     assert store.chunks([1, 2]) == {}
 
 
+def test_the_chunks_around_a_place(store: Store) -> None:
+    put(store, document("a", "one", "two", "three"), document("b", "four"))
+    chunks = store.chunks_of("a")
+    for start in range(-2, chunks[-1].end + 2):
+        for end in range(start, chunks[-1].end + 2):
+            assert store.chunks_between("a", start, end) == [c for c in chunks if c.start < end and start < c.end]
+    assert store.chunks_between("c", 0, 100) == []
+
+
 def test_two_stores_never_share_an_id(tmp_path: Path) -> None:
     assert new_store(tmp_path / "a").meta("store_id") != new_store(tmp_path / "b").meta("store_id")
 
