@@ -1,7 +1,8 @@
 """Notes beside an answer that a cited document was not read in full.
 
-For each cited document one note is chosen, the one whose place is nearest to what is cited. This module knows nothing
-of indexes: the caller looks the notes of the documents up.
+For each cited document one note is chosen, the one whose place is nearest to what is cited. A guessed encoding is left
+out: nothing of the document is missing. This module knows nothing of indexes: the caller looks the notes of the
+documents up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rag.types import Answer, Citation, Note, ReadingNote
 __all__ = ["cited_sources", "with_reading_notes"]
 
 _MOST = 3
+_READ_WHOLE = frozenset({"encoding_guessed"})
 _NUMBERS = re.compile(r"(\d+)(?:[-–](\d+))?")
 _FAR = 10**6  # pages: the distance of a note that names another kind of place, or the whole document
 
@@ -26,11 +28,12 @@ def cited_sources(answers: Iterable[Answer]) -> list[str]:
 
 def with_reading_notes(answer: Answer, notes: Mapping[str, Sequence[ReadingNote]]) -> Answer:
     """Return the answer with a note for each cited document that has ``notes``, at most three."""
-    sources = [source for source in cited_sources([answer]) if notes.get(source)]
-    added = []
-    for source in sources[:_MOST]:
-        citations = [citation for citation in answer.citations if citation.source == source]
-        added.append(_as_note(source, min(notes[source], key=lambda note: _distance(note, citations))))
+    added: list[Note] = []
+    for source in cited_sources([answer]):
+        lacking = [note for note in notes.get(source, ()) if note.kind not in _READ_WHOLE]
+        if lacking and len(added) < _MOST:
+            citations = [citation for citation in answer.citations if citation.source == source]
+            added.append(_as_note(source, min(lacking, key=lambda note: _distance(note, citations))))
     return replace(answer, notes=(*answer.notes, *added)) if added else answer
 
 

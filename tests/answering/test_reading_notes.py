@@ -36,6 +36,14 @@ def test_without_notes_the_answer_is_the_same() -> None:
     assert with_reading_notes(cited, {"a.pdf": []}) is cited
 
 
+def test_a_guessed_encoding_is_not_told_beside_an_answer() -> None:
+    guessed = ReadingNote("encoding_guessed", "its encoding was guessed: cp1252")
+    cited = answer(citation("a.txt"))
+    assert with_reading_notes(cited, {"a.txt": [guessed]}) is cited
+    found = with_reading_notes(cited, {"a.txt": [guessed, *about("page 2")]})
+    assert [note.values.get("what") for note in found.notes] == [None, "note 0"]
+
+
 @pytest.mark.parametrize(
     ("cited", "places", "chosen"),
     [
