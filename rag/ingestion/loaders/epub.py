@@ -32,10 +32,16 @@ def load_epub(data: bytes, source: str) -> Document:
         builder = DocumentBuilder()
         for reference in _all(root, "itemref"):
             item = items.get(reference.get("idref"))
-            if item is None or item.get("media-type") not in _PAGES or "nav" in item.get("properties", "").split():
+            if item is None or "nav" in item.get("properties", "").split():
                 continue
             member = _member(path, item.get("href", ""))
+            if item.get("media-type") not in _PAGES:
+                builder.note(
+                    "chapter_not_read", f"a part of type {item.get('media-type')} was not read", f"part {member}"
+                )
+                continue
             if member not in names:
+                builder.note("chapter_not_read", "a part is missing from the file", f"part {member}")
                 continue
             chapter = html_document(package.read(member), source, "application/epub+zip")
             named = any(section.headings for section in chapter.sections)

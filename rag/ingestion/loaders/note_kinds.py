@@ -32,6 +32,13 @@ NOTE_KINDS: dict[str, KindOfNote] = {
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
     ),
     "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
+    "chapter_not_read": KindOfNote(
+        "parts of a book that were not read", "download the book again, or open it and save the part"
+    ),
+    "outputs_left_out": KindOfNote("results in a notebook that were left out"),
+    "pictures_not_read": KindOfNote(
+        "pictures, whose text is not read", "write what they show beside them, or save them as a scan with OCR"
+    ),
 }
 """The kinds by name."""
 

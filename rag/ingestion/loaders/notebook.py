@@ -11,6 +11,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.json_data import parse_json
 from rag.ingestion.loaders.markdown import Path, heading_marks
 from rag.ingestion.loaders.text import decode, normalise
+from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_notebook"]
@@ -34,6 +35,7 @@ def load_notebook(data: bytes, source: str) -> Document:
         if kind == "heading":  # in format 3
             kind, text = "markdown", f"{'#' * int(cell.get('level', 1))} {text}"
         if kind != "markdown":
+            _note_outputs(builder, cell, number)
             builder.add(_code(text, cell, language if kind == "code" else ""), None, (*_names(path), f"cell {number}"))
             continue
         marks = heading_marks(text, path)
@@ -42,6 +44,23 @@ def load_notebook(data: bytes, source: str) -> Document:
                 builder.add(text[start:end], None, (*_names(path), f"cell {number}"))
         title = title or next(iter(_names(path)), "")
     return builder.document(source, "application/x-ipynb+json", title)
+
+
+def _note_outputs(builder: DocumentBuilder, cell: dict[str, Any], number: int) -> None:
+    """Note the results of a cell that are left out: pictures, others without a text, and the end of long ones."""
+    outputs, place = cell.get("outputs", []), f"cell {number}"
+    if left_out := sum(map(_is_left_out, outputs)):
+        builder.note("outputs_left_out", f"{counted(left_out, 'result')} left out: no text", place)
+    length = sum(len(_result(output)) for output in outputs)
+    if length > _MOST_OUTPUT:
+        builder.note("outputs_left_out", f"of {length:,} characters of results {_MOST_OUTPUT:,} were read", place)
+
+
+def _is_left_out(output: dict[str, Any]) -> bool:
+    """Return whether a result is a picture, or data without a text; pictures may have a text of their own."""
+    kinds = list(output.get("data", output))
+    is_picture = any(kind.startswith("image/") or kind in ("png", "jpeg", "svg") for kind in kinds)
+    return is_picture or ("data" in output and bool(kinds) and not _result(output).strip())
 
 
 def _names(path: Path) -> tuple[str, ...]:

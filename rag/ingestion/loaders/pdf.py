@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
-from rag.ingestion.loaders.note_kinds import NOTE_KINDS, numbered
+from rag.ingestion.loaders.note_kinds import note_of, numbered
 from rag.ingestion.loaders.pdf_forms import annotation_texts, is_dynamic_form, open_form
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.ingestion.loaders.titles import usable_title
@@ -68,16 +68,12 @@ def _notes(pdf: Any, unread: list[bool]) -> Iterator[ReadingNote]:
     if pages := [number for number, is_unread in enumerate(unread, start=1) if is_unread]:
         place = numbered("page", pages)
         text = f"{place} of {len(unread)} {'has' if len(pages) == 1 else 'have'} no text"
-        yield _note(ReadingNote("pages_without_text", text, place))
+        yield note_of("pages_without_text", text, place)
     if is_dynamic_form(pdf):
-        yield _note(ReadingNote("form_not_read", "the values of its dynamic form (XFA) were not read"))
+        yield note_of("form_not_read", "the values of its dynamic form (XFA) were not read")
     for number in range(min(pdf.count_attachments(), _MOST_ATTACHMENTS)):
         name = one_line(normalise(pdf.get_attachment(number).get_name()))
-        yield _note(ReadingNote("attachment_not_read", "a file inside the PDF was not read", f"attachment {name}"))
-
-
-def _note(note: ReadingNote) -> ReadingNote:
-    return replace(note, remedy=NOTE_KINDS[note.kind].remedy)
+        yield note_of("attachment_not_read", "a file inside the PDF was not read", f"attachment {name}")
 
 
 def _reason(error: Exception) -> str:

@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.note_kinds import numbered
 from rag.ingestion.loaders.tables import table_parts
-from rag.text import one_line
+from rag.ingestion.loaders.titles import usable_title
+from rag.text import counted, one_line
 from rag.types import Document
 
 __all__ = ["load_pptx"]
@@ -24,9 +26,12 @@ def load_pptx(data: bytes, source: str) -> Document:
     presentation = Presentation(io.BytesIO(data))
     builder = DocumentBuilder()
     titles = [_add_slide(builder, number, slide) for number, slide in enumerate(presentation.slides, start=1)]
-    title = presentation.core_properties.title or ""
-    if title == "PowerPoint Presentation":  # the program's default
-        title = ""
+    title = usable_title(presentation.core_properties.title or "")
+    pictures = {n: count for n, slide in enumerate(presentation.slides, 1) if (count := _pictures(slide.shapes))}
+    if pictures:
+        builder.note(
+            "pictures_not_read", f"{counted(sum(pictures.values()), 'picture')} not read", numbered("slide", pictures)
+        )
     return builder.document(source, _MEDIA_TYPE, title or next(filter(None, titles), ""), pages=len(titles))
 
 
@@ -50,6 +55,13 @@ def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
         texts += [f"Notes: {notes}"] if notes else []
     builder.add("\n\n".join(texts), number, headings)
     return title
+
+
+def _pictures(shapes: Iterable[Any]) -> int:
+    """Return how many pictures there are, also in groups."""
+    return sum(
+        _pictures(shape.shapes) if hasattr(shape, "shapes") else shape.element.tag.endswith("}pic") for shape in shapes
+    )
 
 
 def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]]:

@@ -1,0 +1,75 @@
+"""What loaders leave out is noted: pictures of slides, parts of books, results of notebooks."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from format_samples import SAMPLES
+from PIL import Image
+from pptx import Presentation
+from pptx.util import Inches
+
+from rag.ingestion.loaders import load_bytes
+
+
+def noted(data: bytes, name: str) -> list[tuple[str, str, str]]:
+    return [(note.kind, note.text, note.place) for note in load_bytes(data, name).notes]
+
+
+def test_files_that_are_read_in_full_have_no_notes() -> None:
+    for name, make in SAMPLES.items():
+        expected = {"tides.ipynb": ["outputs_left_out"]}.get(name, [])
+        assert [kind for kind, _, _ in noted(make(), name)] == expected, name
+
+
+def test_pictures_of_slides_are_counted_also_in_groups() -> None:
+    picture = io.BytesIO()
+    Image.new("L", (40, 40)).save(picture, "PNG")
+    made = Presentation()
+    for count in (0, 2, 1):
+        slide = made.slides.add_slide(made.slide_layouts[5])
+        slide.shapes.title.text = "Winches"
+        for _ in range(count):
+            slide.shapes.add_picture(picture, Inches(1), Inches(1))
+    slide.shapes.add_group_shape().shapes.add_picture(picture, Inches(1), Inches(1))
+    data = io.BytesIO()
+    made.save(data)
+    assert noted(data.getvalue(), "a.pptx") == [("pictures_not_read", "4 pictures not read", "slides 2-3")]
+
+
+def test_parts_of_a_book_that_are_missing_or_no_text_are_noted() -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(SAMPLES["book.epub"]())) as whole, zipfile.ZipFile(data, "w") as made:
+        for member in whole.namelist():
+            content = whole.read(member)
+            if member.endswith(".opf"):
+                content = content.replace(
+                    b"</manifest>", b"<item id='c' href='map.svg' media-type='image/svg+xml'/></manifest>"
+                ).replace(b"</spine>", b"<itemref idref='c'/></spine>")
+            if "two" not in member:
+                made.writestr(member, content)
+    assert noted(data.getvalue(), "a.epub") == [
+        ("chapter_not_read", "a part is missing from the file", "part OEBPS/text/two b.xhtml"),
+        ("chapter_not_read", "a part of type image/svg+xml was not read", "part OEBPS/map.svg"),
+    ]
+
+
+def test_results_of_cells_that_are_left_out_are_noted() -> None:
+    def cell(*outputs: dict[str, Any]) -> dict[str, Any]:
+        return {"cell_type": "code", "source": "f()", "outputs": list(outputs)}
+
+    cells = [
+        cell({"output_type": "stream", "text": "3.25\n"}, {"output_type": "error", "ename": "E", "evalue": "no"}),
+        cell({"output_type": "display_data", "data": {"image/png": "iVBOR", "text/plain": "<Figure>"}}),
+        cell({"output_type": "stream", "text": "x" * 6000}),
+        cell({"output_type": "display_data", "data": {"application/vnd.plotly.v1+json": {}}}),
+    ]
+    data = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+    assert noted(data, "a.ipynb") == [
+        ("outputs_left_out", "1 result left out: no text", "cell 2"),
+        ("outputs_left_out", "of 6,000 characters of results 5,000 were read", "cell 3"),
+        ("outputs_left_out", "1 result left out: no text", "cell 4"),
+    ]
