@@ -1,34 +1,36 @@
 """E-mail: the main headers, the text, and each attachment in a known format.
 
-If a message has its text both plain and as HTML, the plain one is read. An attachment that cannot be read is listed
-with the reason.
+If a message has its text both plain and as HTML, the fuller one is read (:mod:`~rag.ingestion.loaders.mail_body`). An
+attachment that cannot be read is listed and noted with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.calendar_text import calendar_text
 from rag.ingestion.loaders.decoding import Decoded, decode_bytes
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.mail_body import fuller, unflowed
+from rag.ingestion.loaders.mail_parts import TextForms, name_of, split_message
 from rag.ingestion.loaders.text import decode, normalise
 from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["content_of", "header_of", "load_mail", "parse_message", "text_of"]
 
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
+_TNEF_REMEDY = "ask the sender for a message in HTML or plain text, or save its files from Outlook"
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
 def load_mail(data: bytes, source: str, bounds: Bounds) -> Document:
     """Read a message and its attachments, which may be messages with attachments."""
-    from rag.ingestion.loaders import load_bytes
-
     if bounds.attachment_depth < 1:
         raise DocumentError("nested", "it is a message inside too many other messages", "ingest it by itself")
     inner_bounds = replace(bounds, attachment_depth=bounds.attachment_depth - 1)
@@ -37,47 +39,68 @@ def load_mail(data: bytes, source: str, bounds: Bounds) -> Document:
     subject = header_of(message, "Subject")
     lines = [f"{name}: {value}" for name in _HEADERS if (value := header_of(message, name))]
     headings = (subject,) if subject else ()
-    body = message.get_body(("plain", "html"))
-    text = _body_text(body, source, builder) if body is not None else ""
-    builder.add("\n".join(lines) + "\n\n" + text, None, headings)
-    for number, (name, content) in enumerate(_attachments(message, body), start=1):
-        below = (*headings, f"attachment {name}")
+    parts = split_message(message)
+    texts = [_text(forms, source, builder) for forms in parts.texts]
+    texts += [calendar_text(_decoded(part, builder)) or _decoded(part, builder) for part in parts.calendars]
+    builder.add("\n\n".join(["\n".join(lines), *filter(str.strip, texts)]), None, headings)
+    for sentence in parts.unreadable:
+        builder.note("body_not_readable", sentence)
+    for number, part in enumerate(parts.attachments, start=1):
         if number > bounds.attachments:
-            builder.add(f"[further attachments were not read: more than {bounds.attachments}]", None, headings)
+            more = f"attachments after the first {bounds.attachments} were not read"
+            builder.add(f"[{more}]", None, headings)
+            builder.note("attachment_not_read", more)
             break
-        try:
-            builder.add_document(load_bytes(content, name, inner_bounds), below)
-        except DocumentError as error:
-            builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
+        _add_attachment(part, builder, headings, inner_bounds)
     return builder.document(source, "message/rfc822", subject)
 
 
-def _body_text(body: MIMEPart, source: str, builder: DocumentBuilder) -> str:
-    content = text_of(body)
+def _add_attachment(part: MIMEPart, builder: DocumentBuilder, headings: tuple[str, ...], bounds: Bounds) -> None:
+    from rag.ingestion.loaders import load_bytes
+
+    name = one_line(normalise(name_of(part)))
+    below = (*headings, f"attachment {name}")
+    try:
+        if part.get_content_type() in _TNEF or name.casefold() == "winmail.dat":
+            raise DocumentError("archive", "it is in Outlook's own format (TNEF)", _TNEF_REMEDY)
+        builder.add_document(load_bytes(_file(part), name, bounds), below)
+    except DocumentError as error:
+        builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
+        builder.note("attachment_not_read", f"not read: {error.message}", f"attachment {name}", error.remedy)
+
+
+def _text(forms: TextForms, source: str, builder: DocumentBuilder) -> str:
+    """Return a text of a message, of its two forms the fuller one."""
+    plain = "\n\n".join(_plain_text(part, builder) for part in forms.plain)
+    html = "\n\n".join(html_document(_decoded(p, builder), source, "text/html").text for p in forms.html)
+    return fuller(plain, html)
+
+
+def _plain_text(part: MIMEPart, builder: DocumentBuilder) -> str:
+    if part.is_multipart():  # a report of delivery: groups of headers
+        groups = [group for group in part.get_payload() if isinstance(group, MIMEPart)]
+        return "\n\n".join("\n".join(f"{name}: {value}" for name, value in group.items()) for group in groups)
+    text = normalise(_decoded(part, builder))
+    if part.get_content_type() == "text/plain" and str(part.get_param("format", "")).casefold() == "flowed":
+        return unflowed(text, delete_space=str(part.get_param("delsp", "")).casefold() == "yes")
+    return text
+
+
+def _decoded(part: MIMEPart, builder: DocumentBuilder) -> str:
+    content = text_of(part)
     for note in content.notes:
         builder.note(note.kind, note.text, note.place, note.remedy)
-    if body.get_content_type() == "text/html":
-        return html_document(content.text, source, "text/html").text
-    return normalise(content.text)
+    return content.text
 
 
-def _attachments(message: MIMEPart, body: MIMEPart | None) -> Iterator[tuple[str, bytes]]:
-    """Yield each file in a message with its name, at any depth."""
-    for part in message.iter_parts() if message.is_multipart() else ():
-        if part is body:
-            continue
-        if part.get_content_maintype() == "multipart":
-            yield from _attachments(part, body)
-            continue
-        name = part.get_filename() or part.get_content_type().replace("/", ".")
-        if part.get_content_type() == "message/rfc822":
-            inner = part.get_payload(0) if part.is_multipart() else None
-            yield name, bytes(inner) if inner is not None else b""  # type: ignore[arg-type]  # a message
-        elif part.is_attachment() or part.get_filename():
-            declared = part.get_content_maintype() == "text" and part.get_content_charset()
-            text = text_of(part) if declared else None
-            exact = text is not None and not text.notes
-            yield name, text.text.encode("utf-8-sig", "replace") if exact and text else content_of(part)
+def _file(part: MIMEPart) -> bytes:
+    """Return the bytes of an attachment; text whose charset is declared as UTF-8."""
+    if part.get_content_maintype() == "message" and part.is_multipart():
+        return bytes(part.get_payload(0))  # type: ignore[arg-type]  # a message
+    declared = part.get_content_maintype() == "text" and part.get_content_charset()
+    text = text_of(part) if declared else None
+    exact = text is not None and not text.notes
+    return text.text.encode("utf-8-sig", "replace") if exact and text else content_of(part)
 
 
 def parse_message(data: bytes) -> EmailMessage:

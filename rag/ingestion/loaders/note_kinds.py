@@ -32,6 +32,10 @@ NOTE_KINDS: dict[str, KindOfNote] = {
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
     ),
     "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
+    "body_not_readable": KindOfNote(
+        "messages whose text is encrypted or inside a signature",
+        "open the message in your mail program and save its text",
+    ),
     "chapter_not_read": KindOfNote(
         "parts of a book that were not read", "download the book again, or open it and save the part"
     ),

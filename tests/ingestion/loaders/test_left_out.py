@@ -21,7 +21,7 @@ def noted(data: bytes, name: str) -> list[tuple[str, str, str]]:
 
 def test_files_that_are_read_in_full_have_no_notes() -> None:
     for name, make in SAMPLES.items():
-        expected = {"tides.ipynb": ["outputs_left_out"]}.get(name, [])
+        expected = {"letter.eml": ["attachment_not_read"], "tides.ipynb": ["outputs_left_out"]}.get(name, [])
         assert [kind for kind, _, _ in noted(make(), name)] == expected, name
 
 
