@@ -26,7 +26,7 @@ _READ = 50_000  # characters of a candidate's text that are compared with the qu
 _HEAD = 300  # characters of a document that often say what it is
 _LEAST_FOCUS = 2  # words
 _NEAR = 0.85  # of the best one's evidence: then the second document is named too
-_WEIGHTS = (1.0, 0.5, 0.5, 0.7, 1.0)  # title, first lines, whole text, ranks, nearness
+_WEIGHTS = (0.5, 0.5, 0.5, 0.7, 2.0)  # title, first lines (with it), whole text, ranks, nearness
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # The stems of words that ask for a summary; they say nothing of the document.
