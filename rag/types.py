@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "also_fits", "answer_cut", "filtered_by_ending", "low_confidence", "nothing_filtered",
-    "nothing_ingested", "over_budget", "over_context", "question_cut", "question_cut_by_reader", "read_in_part",
-    "rows_cut", "table_cut", "verdict_inferred",
+    "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "filtered_by_ending", "low_confidence",
+    "nothing_filtered", "nothing_ingested", "over_budget", "over_context", "question_cut", "question_cut_by_reader",
+    "read_in_part", "rows_cut", "table_cut", "verdict_inferred",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]

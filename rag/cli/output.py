@@ -172,7 +172,7 @@ _WHY = {
     "low confidence": "its confidence is below the threshold",
     "stop": "it found none in the passages",
     "not calculated": "it only extracts; a language model calculates (--generator vllm)",
-    "unknown script": "it only reads questions in Latin script; --generator vllm reads others",
+    "unknown script": "it reads only Latin script, and no passage has the question's words; see --generator vllm",
 }
 
 

@@ -17,6 +17,12 @@ __all__ = ["Cited", "cite_spans", "sentence_spans"]
 _BLOCK = re.compile(r"(?:[^\n]|\n(?![^\S\n]*(?:\n|[|#*•-]|\d+[.)]\s)))+")
 _LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 _WHITE = re.compile(r"\s")
+_LETTERS = {
+    "en": re.compile("[A-Za-z]"),
+    "ru": re.compile("[\u0400-\u04ff]"),
+    "el": re.compile("[\u0370-\u03ff]"),
+    "zh": re.compile("[\u4e00-\u9fff]"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,21 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     A blank line, a list item, a heading and a table row also end a sentence; any other line break is layout. The mark
     or number of a list item is not part of its sentence.
     """
-    import sentencex
+    import sentencex  # its languages differ in their abbreviations
 
     for block in _BLOCK.finditer(text):
         mark = _LIST_MARK.match(block.group())
         begin = mark.end() if mark else 0
         # sentencex panics at other white space, for example "B\u00a0.", so it gets plain spaces. Offsets stay the same.
-        for boundary in sentencex.get_sentence_boundaries("en", _WHITE.sub(" ", block.group()[begin:])):
+        words = _WHITE.sub(" ", block.group()[begin:])
+        for boundary in sentencex.get_sentence_boundaries(_language(words), words):
             piece = boundary["text"]
             if piece.strip():
                 start = block.start() + begin + boundary["start_index"] + len(piece) - len(piece.lstrip())
                 yield start, start + len(piece.strip())
+
+
+def _language(text: str) -> str:
+    """Return the language whose abbreviations end no sentence, by the script of most letters."""
+    counts = {language: len(letters.findall(text)) for language, letters in _LETTERS.items()}
+    return max(counts, key=lambda language: counts[language])

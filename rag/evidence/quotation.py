@@ -20,6 +20,7 @@ __all__ = [
     "TABLE_RULE",
     "Quotation",
     "TableRow",
+    "column_names",
     "in_row",
     "plain_text",
     "quotation",
@@ -253,7 +254,7 @@ def short_line_ends(passage: str) -> list[int]:
 
 def _table_row(passage: str, row: tuple[int, int], start: int, end: int) -> Quotation:
     """Return ``Column: value; Column: value``, or the values alone where the columns have no names."""
-    names = _column_names(passage, row)
+    names = column_names(passage, row)
     text, place = "", (0, 0)
     for n, (begin, close) in enumerate(table_cells(passage, row)):
         if begin == close:
@@ -269,7 +270,7 @@ def _table_row(passage: str, row: tuple[int, int], start: int, end: int) -> Quot
     return _shortened(text, *place)
 
 
-def _column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
+def column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
     """Return the names of the columns of a row: the row above the nearest rule, in the same table; none if absent."""
     begin = row[0]
     while begin > 0:

@@ -1,7 +1,8 @@
 """Text to content words: the units by which two texts are compared as evidence.
 
-A content word is a Snowball stem of a word that is not a function word of English or Russian. A token with a digit is a
-number, compared as a whole: neither 5 nor 500 is found in 3.5, 1,500 or A12.
+A content word is a Snowball stem of a word that is not a function word of English or Russian. The script chooses the
+stemmer; Cyrillic words are taken for Russian. Scripts without spaces, such as Chinese, count by pairs of characters. A
+token with a digit is a number, compared as a whole: neither 5 nor 500 is found in 3.5, 1,500 or A12.
 
 These rules normalise the ways of writing a number:
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["content_stems", "is_number"]
@@ -63,6 +65,18 @@ _COMMA_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _DOT_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}")
 _OTHER_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([\ \u00a0\u2007\u2009\u202f'’])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 _RANGE = re.compile(r"(\d+)-(\d+)")
+# Han, Kana and its neighbours, Thai, Lao, Burmese, Khmer
+_WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = re.compile(f"[{_WITHOUT_SPACES}]")
+_JOINED = re.compile(rf"(?<=[{_WITHOUT_SPACES}])(?=[A-Za-z\d])|(?<=[A-Za-z\d])(?=[{_WITHOUT_SPACES}])")
+_STEMMED = {
+    "russian": re.compile("[\u0400-\u04ff]"),
+    "greek": re.compile("[\u0370-\u03ff\u1f00-\u1fff]"),
+    "arabic": re.compile("[\u0600-\u06ff]"),
+    "armenian": re.compile("[\u0530-\u058f]"),
+    "hindi": re.compile("[\u0900-\u097f]"),
+    "tamil": re.compile("[\u0b80-\u0bff]"),
+}
 
 
 def content_stems(text: str) -> frozenset[str]:
@@ -76,12 +90,14 @@ def is_number(stem: str) -> bool:
 
 
 def _stems(text: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(_JOINED.sub(" ", text)):
         if match["number"]:
             yield from _numbers(match["number"].lower())
             continue
         word = match.group().lower().replace("’", "'")
-        if word not in _STOP_WORDS:
+        if _UNSPACED.match(word):
+            yield from ("".join(pair) for pair in pairwise(word)) if len(word) > 1 else (word,)
+        elif word not in _STOP_WORDS:
             yield _stem(word)
 
 
@@ -109,11 +125,11 @@ def _numbers(token: str) -> Iterator[str]:
 
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
-    language = "russian" if re.search("[а-яё]", word) else "english"
+    language = next((name for name, letters in _STEMMED.items() if letters.search(word)), "english")
     return str(_stemmer(language).stemWord(word.removesuffix("'s")))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _stemmer(language: str) -> Any:
     import snowballstemmer
 

@@ -147,6 +147,10 @@ class ReaderRecord:
     latin_only: bool = False
     reads_context: bool = False
 
+    def can_read(self, question: str) -> bool:
+        """Return whether the model learned the script of a question."""
+        return not self.latin_only or is_latin(question)
+
     def confidence(self, signals: Signals, kind: str = "") -> float:
         """Return the probability, 0 to 1, that the best answer to a question of a kind is right."""
         of_given = signals.passage is None and self.given is not None

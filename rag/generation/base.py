@@ -159,7 +159,7 @@ class Extraction:
     """An extracted answer: its text, its places (``evidence``, best first) and its ``confidence``, 0 to 1.
 
     The text is empty if there is no answer. ``finish_reason`` is ``stop``, or ``unknown script`` if the model never
-    learned the question's script. ``seconds`` covers the whole batch.
+    learned the question's script and no passage has its words. ``seconds`` covers the whole batch.
     """
 
     text: str

@@ -7,6 +7,8 @@ that the best answer is right.
 It does not know whether a span answers the question truthfully, only that it looks like an answer. The bundled encoder
 reads English; it does no arithmetic. Lists over table rows are put together around its span
 (:mod:`rag.answering.quoting`). Whether a sentence means yes or no is decided afterwards (:mod:`rag.evidence.yes_no`).
+For a question in a script that the encoder never learned, :mod:`rag.generation.sentence_selector` selects a sentence by
+its words.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from dataclasses import dataclass
 from rag.evidence.coverage import Coverage
 from rag.evidence.quotation import in_row, quotation
 from rag.extractive_qa.engine import Reading, SpanEngine
-from rag.extractive_qa.record import MOST_LEAD, Signals, is_latin
+from rag.extractive_qa.record import MOST_LEAD, Signals
 from rag.extractive_qa.windows import Pair
 from rag.generation.base import Evidence, Extraction, ExtractionTask
+from rag.generation.sentence_selector import SentenceSelector
 from rag.text import counted
 from rag.types import Note, Usage
 
@@ -55,13 +58,17 @@ class Candidate:
 
 
 class SpanExtractor:
-    """Marks answers with a :class:`~rag.extractive_qa.engine.SpanEngine`."""
+    """Marks answers with a :class:`~rag.extractive_qa.engine.SpanEngine`.
+
+    ``selector`` answers the questions in scripts that the engine's model cannot read.
+    """
 
     name = "extractive"
     alive = True
 
-    def __init__(self, engine: SpanEngine) -> None:
+    def __init__(self, engine: SpanEngine, selector: SentenceSelector | None = None) -> None:
         self.engine = engine
+        self.selector = selector or SentenceSelector()
 
     @property
     def threshold(self) -> float:
@@ -74,15 +81,18 @@ class SpanExtractor:
         return self.engine.record.calibration.high
 
     def extract(self, tasks: Sequence[ExtractionTask]) -> list[Extraction]:
-        """Answer all tasks. Their passages are read together, in batches of similar length."""
+        """Answer all tasks. The passages of those that can be read are read together, in batches of similar length."""
         started = time.monotonic()
-        pairs = [Pair(task.question, p.text, p.context) for task in tasks for p in task.passages]
-        readings = iter(self.engine.read(pairs))
+        reads = [self.engine.record.can_read(task.question) for task in tasks]
+        readable = [task for task, is_read in zip(tasks, reads, strict=True) if is_read]
+        readings = iter(self.engine.read([Pair(t.question, p.text, p.context) for t in readable for p in t.passages]))
         seconds = time.monotonic() - started
-        cut = set(self.engine.windower.shorten([task.question for task in tasks])[1])
+        cut = {readable[n].question for n in self.engine.windower.shorten([task.question for task in readable])[1]}
         return [
-            self._extract(task, [next(readings) for _ in task.passages], seconds, n in cut)
-            for n, task in enumerate(tasks)
+            self._extract(task, [next(readings) for _ in task.passages], seconds, task.question in cut)
+            if is_read
+            else self.selector.select(task)
+            for task, is_read in zip(tasks, reads, strict=True)
         ]
 
     def close(self) -> None:
@@ -92,8 +102,6 @@ class SpanExtractor:
         notes = (_question_cut(self.engine.windower.settings.question),) if cut else ()
         usage = Usage(prompt_tokens=sum(reading.tokens for reading in readings))
         record = self.engine.record
-        if record.latin_only and not is_latin(task.question):
-            return Extraction("", "unknown script", usage, 0.0, seconds, notes)
         candidates = self.candidates(task, readings)
         if not candidates:
             return Extraction("", "stop", usage, 0.0, seconds, notes)

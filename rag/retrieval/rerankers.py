@@ -34,7 +34,7 @@ class Reranker(Protocol):
 class ReaderReranker:
     """Scores with the extractive model (its relevance head and its best span) and the question's words in the passage.
 
-    The weights are those of the model's record.
+    The weights are those of the model's record. For a question that the model cannot read, the words alone count.
     """
 
     weight = 1.0
@@ -46,10 +46,14 @@ class ReaderReranker:
         """Read the pairs. The engine caches the readings, so answering does not read them again."""
         combination = self._engine.record.combination
         pairs = [pair._replace(question=one_line(pair.question)) for pair in pairs]
-        return [
-            combination.reranking(reading.relevance, reading.margin, coverage)
-            for reading, coverage in zip(self._engine.read(pairs), coverages(pairs), strict=True)
-        ]
+        reads = [self._engine.record.can_read(pair.question) for pair in pairs]
+        readings = iter(self._engine.read([pair for pair, is_read in zip(pairs, reads, strict=True) if is_read]))
+        scores = []
+        for is_read, coverage in zip(reads, coverages(pairs), strict=True):
+            reading = next(readings) if is_read else None
+            relevance, margin = (reading.relevance, reading.margin) if reading else (0.0, 0.0)
+            scores.append(combination.reranking(relevance, margin, coverage))
+        return scores
 
 
 def coverages(pairs: Sequence[Pair]) -> list[float]:

@@ -77,10 +77,16 @@ def test_it_is_silent_where_there_is_nothing(pipeline: KnowledgeBase, question: 
     assert answer.citations == ()
 
 
-def test_it_knows_that_it_reads_no_russian(pipeline: KnowledgeBase) -> None:
-    answer = pipeline.ask("Какой была наименьшая видимость во время испытаний?")
-    assert answer.abstained
-    assert answer.finish_reason == "unknown script"
+def test_a_russian_question_gets_the_sentence_with_its_words(pipeline: KnowledgeBase) -> None:
+    answer = pipeline.ask("На какой высоте над землёй ставят датчик?")
+    assert not answer.abstained
+    assert answer.text == "Датчик ставят на высоте 2,2 метра над землёй."
+    assert [note.kind for note in answer.notes] == ["chosen_by_words"]
+    assert answer.citations[0].source.endswith("rukovodstvo.md")
+
+
+def test_a_russian_question_that_no_sentence_covers_is_refused(pipeline: KnowledgeBase) -> None:
+    assert pipeline.ask("Какая зарплата у бухгалтера сервисного центра в отпуске?").abstained
 
 
 def test_a_batch_answers_as_single_questions_do(pipeline: KnowledgeBase) -> None:

@@ -362,6 +362,8 @@ def test_only_brackets_and_white_space_are_ever_taken_out(text: str) -> None:
         ("Text\n# Heading\nmore", ["Text", "# Heading\nmore"]),
         ("Dr. Brill has 3.4 kg. It is fine.", ["Dr. Brill has 3.4 kg.", "It is fine."]),
         ("1. first step\n2. second step", ["first step", "second step"]),
+        ("Цена 500 руб. за штуку. Потом дороже.", ["Цена 500 руб. за штуку.", "Потом дороже."]),
+        ("今天营业。明天休息。", ["今天营业。", "明天休息。"]),
     ],
 )
 def test_sentences_follow_the_layout(text: str, sentences: list[str]) -> None:

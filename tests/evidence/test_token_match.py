@@ -15,6 +15,19 @@ def test_stop_words_are_no_evidence_and_numbers_stay_whole() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [("арендная плата", "арендной платы"), ("συνδρομή", "συνδρομές"), ("οι πισίνες", "οι πισίνας")],
+)
+def test_the_script_chooses_the_stemmer(one: str, other: str) -> None:
+    assert content_stems(one) == content_stems(other)
+
+
+def test_scripts_without_spaces_count_by_pairs_of_characters() -> None:
+    assert content_stems("健身房7:00开门") == {"健身", "身房", "7:00", "开门"}
+    assert content_stems("用GPU卡") == {"用", "gpu", "卡"}
+
+
+@pytest.mark.parametrize(
     ("text", "numbers"),
     [
         ("1500 1,500 1'500 1’500 1 500 1\u00a0500 1\u202f500", {"1500"}),

@@ -144,10 +144,17 @@ def test_a_pair_is_read_once(tokenizer: Any) -> None:
     assert scorer.windows == 1
 
 
-def test_a_reader_of_latin_script_is_silent_in_another(tokenizer: Any) -> None:
+def test_a_reader_of_latin_script_selects_sentences_in_another(tokenizer: Any) -> None:
     made = generator(tokenizer, {"288": 9.0}, record=replace(RECORD, latin_only=True))
-    told = made.extract([ExtractionTask("Какой номер ночью?", shown("Dial 288."))])[0]
-    assert (told.text, told.confidence, told.finish_reason) == ("", 0.0, "unknown script")
+    silent = made.extract([ExtractionTask("Какой номер ночью?", shown("Dial 288."))])[0]
+    assert (silent.text, silent.confidence, silent.finish_reason) == ("", 0.0, "unknown script")
+    tasks = [
+        ExtractionTask(q, shown("Dial 288.", "Ночной номер мастерской — 17.")) for q in ("Ночной номер?", QUESTION)
+    ]
+    selected, marked = made.extract(tasks)
+    assert selected.text == "Ночной номер мастерской — 17."
+    assert [note.kind for note in selected.notes] == ["chosen_by_words"]
+    assert (marked.text, marked.notes) == ("288", ())
     assert complete(made, "Dial 288.").text == "288"
     anywhere = generator(tokenizer, {"288": 9.0})
     assert anywhere.extract([ExtractionTask("Какой?", shown("Dial 288."))])[0].text == "288"

@@ -101,6 +101,22 @@ def test_the_reader_weighs_relevance_and_span() -> None:
     assert unread > float("-inf")
 
 
+class _LatinEngine:
+    record = replace(ReaderRecord(), latin_only=True, combination=Combination(rerank_coverage=1.5))
+
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        assert not any("к" in pair.question for pair in pairs)
+        return [Reading((), 3.0, 9) for _ in pairs]
+
+
+def test_only_words_count_for_a_question_that_the_reader_cannot_read() -> None:
+    reranker = ReaderReranker(_LatinEngine())  # type: ignore[arg-type]
+    pairs = [Pair("чистка обуви", "Чистка обуви"), Pair("чистка обуви", "Склад"), Pair("q", "text")]
+    all_words, no_word, read = reranker.scores(pairs)
+    assert (all_words, no_word) == (pytest.approx(1.5), 0.0)
+    assert read == pytest.approx(3.0)
+
+
 def test_a_folder_that_is_no_cross_encoder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="no safetensors"):
