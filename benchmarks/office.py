@@ -111,7 +111,13 @@ def evidence_recall(rows: Sequence[dict[str, Any]]) -> dict[int, float]:
 
 
 def folded(text: str) -> str:
-    """Return a text's words alone, in lower case: tables write their cells with other signs between."""
+    """Return a text's words alone, in lower case: tables write their cells with other signs between.
+
+    Numbers are compared by value: a cell with 5640 may be shown as 5,640.00.
+    """
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    text = re.sub(r"(\d\.\d*?)0+\b", r"\1", text)
+    text = re.sub(r"(?<=\d)\.(?!\d)", "", text)
     return re.sub(r"\W+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 

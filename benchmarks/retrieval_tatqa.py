@@ -22,7 +22,8 @@ import rag
 from benchmarks.office import DEPTHS
 from benchmarks.retrieval_office import print_row
 from benchmarks.squad import WORK
-from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.grid import plain_table
+from rag.ingestion.loaders.table_text import table_text
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "tatqa" / "dev.json"
 _PASSAGES = 10 * max(DEPTHS)  # enough for that many documents
@@ -62,9 +63,8 @@ def main() -> None:
 def document(context: dict[str, Any]) -> str:
     """Return a context's table, as the product writes tables, and its paragraphs in their order."""
     header, *rows = context["table"]["table"]
-    parts = [markdown for _, _, markdown in table_parts(header, rows)]
     paragraphs = sorted(context["paragraphs"], key=lambda paragraph: paragraph["order"])
-    return "\n\n".join([*parts, *(paragraph["text"] for paragraph in paragraphs)]) + "\n"
+    return "\n\n".join([table_text(plain_table(header, rows)), *(paragraph["text"] for paragraph in paragraphs)]) + "\n"
 
 
 if __name__ == "__main__":

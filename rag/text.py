@@ -9,9 +9,22 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-__all__ = ["context_line", "counted", "documents_by_state", "error_line", "one_line", "without_userinfo"]
+__all__ = [
+    "column_names",
+    "columns_before",
+    "context_before",
+    "context_line",
+    "counted",
+    "documents_by_state",
+    "error_line",
+    "one_line",
+    "table_columns",
+    "without_userinfo",
+]
 
 _LONGEST_CONTEXT = 200  # characters
+_LONGEST_COLUMNS = 280  # characters
+_BAR = re.compile(r"(?<!\\)\|")
 _WORD = re.compile(r"[^\W_]+")
 _ROWS = re.compile(r"rows? \d+(?:-\d+)?")
 _MOST_FILE_WORDS = 4
@@ -36,6 +49,40 @@ def context_line(source: str, title: str, headings: Sequence[str]) -> str:
     while len(parts) > 1 and len(" > ".join([name, *parts])) > _LONGEST_CONTEXT:
         parts.pop(0)
     return " > ".join([part for part in [name, *parts] if part])[:_LONGEST_CONTEXT].rstrip()
+
+
+def context_before(source: str, title: str, headings: Sequence[str], text: str) -> str:
+    """Return what models and indexes read before a text: its context line, and the header row of the table in whose
+    middle it begins, on a line of its own.
+    """
+    if not columns_before(headings, text):
+        return context_line(source, title, headings)
+    row = headings[-1] if headings[-1].startswith("|") else f"| {headings[-1]} |"
+    return f"{context_line(source, title, headings[:-1])}\n{row}".lstrip()
+
+
+def columns_before(headings: Sequence[str], text: str) -> tuple[str, ...]:
+    """Return the names of the columns of the first lines of a text that begins in the middle of a table; else none."""
+    return column_names(headings[-1]) if headings and "|" in headings[-1] and text.startswith("|") else ()
+
+
+def table_columns(header: str) -> str:
+    """Return the header row of a Markdown table as one heading, cut at a name; empty if no column has a name.
+
+    It has bars around it if a name is missing, so that :func:`column_names` finds each in its place.
+    """
+    names = [one_line(cell) for cell in _BAR.split(header.strip().removeprefix("|").removesuffix("|"))]
+    while len(names) > 1 and sum(map(len, names)) + 3 * len(names) > _LONGEST_COLUMNS:
+        names.pop()
+    if not any(names):
+        return ""
+    text = " | ".join(names)[:_LONGEST_COLUMNS]
+    return text if all(names) else f"| {text} |"
+
+
+def column_names(heading: str) -> tuple[str, ...]:
+    """Return the names that :func:`table_columns` joined."""
+    return tuple(name.strip() for name in _BAR.split(heading.removeprefix("|").removesuffix("|")))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from indexes import ReadingNote, Section
-from rag.text import context_line
+from rag.text import columns_before, context_before
 
 __all__ = [
     "Answer",
@@ -104,8 +104,13 @@ class Passage:
 
     @property
     def context(self) -> str:
-        """Title, words of the file's name and headings on one line: what models read before the text."""
-        return context_line(self.source, self.title, self.headings)
+        """Title, words of the file's name and headings, and a table's header row: what models read before the text."""
+        return context_before(self.source, self.title, self.headings, self.text)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of its first lines, if it begins in the middle of a table; empty elsewhere."""
+        return columns_before(self.headings, self.text)
 
     def stands_for(self, ids: Container[int]) -> bool:
         """Return whether this is one of the chunks, or one of them is among its duplicates."""

@@ -158,7 +158,7 @@ def _quote_row(
     place = stretch.place(passage, start)
     table = table_at(stretch, place)
     if table is None:
-        quoted = quotation(passage.text, start, end)
+        quoted = quotation(passage.text, start, end, passage.columns)
         return Quoted(quoted.text, (quoted.start, quoted.end), cite_spans(quoted.text, spans, confidence))
     if asks_for_several(retrieved.question, retrieved.kind):
         choice = choose_rows(retrieved.question, table, passage.context, _around(stretch, passage))

@@ -60,10 +60,13 @@ def in_row(passage: str, start: int, end: int) -> bool:
     return end <= row[1] and TABLE_ROW.fullmatch(passage, *row) is not None
 
 
-def quotation(passage: str, start: int, end: int) -> Quotation:
-    """Return the sentence, or the table row, around ``passage[start:end]``. Long ones are cut around the span."""
+def quotation(passage: str, start: int, end: int, columns: Sequence[str] = ()) -> Quotation:
+    """Return the sentence, or the table row, around ``passage[start:end]``. Long ones are cut around the span.
+
+    ``columns`` are the names of the columns of a passage that begins in the middle of a table.
+    """
     if in_row(passage, start, end):
-        return _table_row(passage, _line(passage, start), start, end)
+        return _table_row(passage, _line(passage, start), start, end, columns)
     around = [(first, last) for first, last in sentence_spans(passage) if first < end and start < last]
     begin = min([start, *(first for first, _ in around)])
     close = max([end, *(last for _, last in around)])
@@ -81,8 +84,8 @@ class TableRow:
     cells: str
 
 
-def table_rows(passage: str) -> list[TableRow]:
-    """Return the rows of a passage's tables, without those of column names."""
+def table_rows(passage: str, columns: Sequence[str] = ()) -> list[TableRow]:
+    """Return the rows of a passage's tables, without those of column names; ``columns`` as in :func:`quotation`."""
     lines = [line for line in _lines(passage) if not line.blank]
     rows = []
     for line, following in zip(lines, [*lines[1:], None], strict=True):
@@ -91,18 +94,18 @@ def table_rows(passage: str) -> list[TableRow]:
         if is_row and not is_head and not TABLE_RULE.fullmatch(passage, line.start, line.end):
             row = (line.start, line.end)
             cells = " ".join(passage[begin:close] for begin, close in table_cells(passage, row))
-            rows.append(TableRow(_table_row(passage, row, line.start, line.start).text, cells))
+            rows.append(TableRow(_table_row(passage, row, line.start, line.start, columns).text, cells))
     return rows
 
 
-def whole_quotation(passage: str, start: int, end: int) -> Quotation:
+def whole_quotation(passage: str, start: int, end: int, columns: Sequence[str] = ()) -> Quotation:
     """Return the list with its introduction, the table row, or the paragraph around ``passage[start:end]``.
 
     Falls back to :func:`quotation` where that has more than 1,200 characters. In text without blank lines, such as that
     of a PDF, a paragraph ends at a short line too.
     """
     if TABLE_ROW.fullmatch(passage, *_line(passage, start)):
-        return quotation(passage, start, end)
+        return quotation(passage, start, end, columns)
     if (mark := _ITEM.match(passage, _line(passage, start)[0])) and start < mark.end() < end:
         start = mark.end()
     lines = list(_lines(passage))
@@ -252,9 +255,9 @@ def short_line_ends(passage: str) -> list[int]:
     return places
 
 
-def _table_row(passage: str, row: tuple[int, int], start: int, end: int) -> Quotation:
+def _table_row(passage: str, row: tuple[int, int], start: int, end: int, columns: Sequence[str]) -> Quotation:
     """Return ``Column: value; Column: value``, or the values alone where the columns have no names."""
-    names = column_names(passage, row)
+    names = column_names(passage, row, columns)
     text, place = "", (0, 0)
     for n, (begin, close) in enumerate(table_cells(passage, row)):
         if begin == close:
@@ -270,8 +273,11 @@ def _table_row(passage: str, row: tuple[int, int], start: int, end: int) -> Quot
     return _shortened(text, *place)
 
 
-def column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
-    """Return the names of the columns of a row: the row above the nearest rule, in the same table; none if absent."""
+def column_names(passage: str, row: tuple[int, int], columns: Sequence[str] = ()) -> Sequence[str]:
+    """Return the names of the columns of a row: the row above the nearest rule, in the same table.
+
+    ``columns`` if the table begins before the passage; none if neither has names.
+    """
     begin = row[0]
     while begin > 0:
         line = _line(passage, begin - 1)
@@ -281,7 +287,7 @@ def column_names(passage: str, row: tuple[int, int]) -> Sequence[str]:
             head = _line(passage, line[0] - 1)
             return [plain_text(passage, a, b) for a, b in table_cells(passage, head)]
         begin = line[0]
-    return ()
+    return columns
 
 
 def table_cells(passage: str, line: tuple[int, int]) -> Iterator[tuple[int, int]]:

@@ -23,7 +23,7 @@ def rows_for(question: str, passages: Sequence[Passage]) -> tuple[Passage, list[
     """Return the passage with the best table and its rows, at most 12; None if no table has a word of the question."""
     near = passages[:_READ]
     covered = Coverage(question, [f"{p.context}\n{p.text}" for p in near])
-    tables = [(covered.of_text(n), -n, table_rows(passage.text)) for n, passage in enumerate(near)]
+    tables = [(covered.of_text(n), -n, table_rows(passage.text, passage.columns)) for n, passage in enumerate(near)]
     tables = [table for table in tables if table[0] > 0 and table[2]]
     if not tables:
         return None

@@ -129,6 +129,5 @@ def _path(stretch: Stretch, part: _Part) -> tuple[str, ...]:
 
 def _named_columns(passage: Passage, rows: Sequence[TableLine]) -> tuple[str, ...]:
     """Return the column names that a chunk in the middle of a table has as its last heading, if all are there."""
-    last = passage.headings[-1] if passage.headings else ""
-    names = tuple(last.split(" | "))
+    names = passage.columns
     return names if rows and len(names) == len(rows[0].cells) > 1 else ()

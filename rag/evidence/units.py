@@ -245,10 +245,12 @@ def _read(text: str) -> _Text:
 def _headers(passages: Sequence[Passage]) -> dict[tuple[str, int], tuple[str, ...]]:
     """Return the column names of each document's table of so many columns; none where it has several such tables.
 
-    A long table is cut into several chunks, of which only some repeat the header.
+    A long table is cut into several chunks; the later ones have the names in their headings.
     """
     names: dict[tuple[str, int], set[tuple[str, ...]]] = {}
     for passage in passages:
+        if passage.columns:
+            names.setdefault((passage.source, len(passage.columns)), set()).add(passage.columns)
         lines = list(_lines(passage.text, 0, len(passage.text)))
         for head, rule in pairwise(lines):
             if TABLE_RULE.fullmatch(passage.text, *rule) and TABLE_ROW.fullmatch(passage.text, *head):
@@ -262,7 +264,7 @@ def _row_units(
 ) -> Iterator[Unit]:
     text = passage.text
     lines = list(_lines(text, start, end))
-    columns: tuple[str, ...] = ()
+    columns = passage.columns if start == 0 else ()
     for n, line in enumerate(lines):
         if TABLE_RULE.fullmatch(text, *line):
             continue

@@ -147,6 +147,8 @@ class PromptBuilder:
         heading = passage.headings and lines and re.fullmatch(r"#+\s+(.*?)[\s#]*", lines[0].strip())
         if heading and heading[1] == passage.headings[-1]:
             lines = lines[1:]  # the line above already has it
+        if passage.columns:  # as if the table began here
+            lines = [f"| {' | '.join(passage.columns)} |", f"|{'---|' * len(passage.columns)}", *lines]
         return "\n".join([label(passage, number) if self._form.chat else _path(passage), *lines])
 
 
@@ -169,7 +171,7 @@ def label(passage: Passage, number: int) -> str:
     parts = [f"{title} ({file})" if title and title != file else file]
     if passage.page is not None:
         parts.append(f"page {passage.page}")
-    headings = [one_line(heading, _LONGEST_NAME) for heading in passage.headings]
+    headings = [one_line(heading, _LONGEST_NAME) for heading in _headings(passage)]
     parts += [" > ".join(heading for heading in headings if heading and heading != title)]
     return f"[{number}] {', '.join(filter(None, parts))}"
 
@@ -186,7 +188,12 @@ def _over_budget(cost: int, left: int, budget: int) -> Note:
 
 def _path(passage: Passage) -> str:
     """Return the title and the headings of a passage, each once."""
-    return " > ".join(dict.fromkeys(filter(None, map(one_line, (passage.title, *passage.headings)))))
+    return " > ".join(dict.fromkeys(filter(None, map(one_line, (passage.title, *_headings(passage))))))
+
+
+def _headings(passage: Passage) -> tuple[str, ...]:
+    """Return the headings without the names of columns, which are written as the row that they are."""
+    return passage.headings[:-1] if passage.columns else passage.headings
 
 
 def form_of(settings: PromptConfig) -> Form:

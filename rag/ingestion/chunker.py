@@ -6,17 +6,19 @@ starts too late to find a repeated or overlapping one.) Overlaps are added here,
 an earlier word or, in a table, an earlier row. Source code is split where langchain knows that definitions of its
 language begin. Small sections are packed first (:mod:`rag.ingestion.packing`).
 
-A chunk that begins in the middle of a table has its column names as its last heading. A chunk together with its context
-line (title, words of the file's name, and headings) never exceeds what the embedder reads.
+A table that is too long for one chunk is cut between rows. Its later chunks have its caption and its column names as
+their last headings, for Markdown as for the tables that loaders write. A chunk together with its context line (title,
+words of the file's name, and headings) never exceeds what the embedder reads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,23 +26,25 @@ from indexes import NewChunk, Section
 from rag.embedding.base import Embedder
 from rag.ingestion.loaders.formats import language_of
 from rag.ingestion.packing import pack_sections
-from rag.ingestion.table_spans import TableSpan, row_start, table_at, tables_in
-from rag.text import context_line
+from rag.ingestion.table_spans import TableSpan, row_start, rows_label, table_at, tables_in
+from rag.text import columns_before, context_before
 from rag.types import Document
 
 __all__ = ["CHUNKING_RULES", "Chunker", "ChunkerSettings", "EmbeddedText"]
 
-CHUNKING_RULES = 2
+CHUNKING_RULES = 3
 """The version of how texts are chunked and of what is embedded; an index records it. Version 1 recorded none."""
 
 # Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
 _SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
 _HEADING_SEPARATOR = " > "
 _LONGEST_CONTEXT = 0.25  # of what the embedder reads; the larger part is for the text
+_LONGEST_TABLE_CONTEXT = 0.4  # the same where the context has the column names of the rows
 _WORD = re.compile(r"(?<!\S)\S+")
 _CACHED_LENGTH = 1000  # characters; the counts of longer texts are not cached
 _WINDOW = 300  # characters; most overlaps are shorter
 _STRETCH = 20_000  # characters that the tokenizer reads at once
+_COUNTED_ROWS = 256  # rows of a table that it reads at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,21 @@ class Chunker:
             room = self._room(document, section, tables)
             for start, end in self._section_spans(document.text, section, tables, room, language):
                 text = document.text[start:end]
-                table = table_at(tables, start)
-                headings = (*section.headings, table.columns) if table and table.columns else section.headings
-                key = hashlib.sha256(str(EmbeddedText(self._context(document, headings), text)).encode()).digest()
+                headings = _headings(section, tables, start, end)
+                key = hashlib.sha256(str(EmbeddedText(self._context(document, headings, text), text)).encode()).digest()
                 chunks.append(NewChunk(start, end, text, key, section.page, headings))
         return tuple(chunks)
 
     def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
         """Return what the embedder reads of each chunk; ``vector_key`` is its SHA-256."""
-        contexts = {headings: self._context(document, headings) for headings in {chunk.headings for chunk in chunks}}
-        return [EmbeddedText(contexts[chunk.headings], chunk.text) for chunk in chunks]
+        contexts: dict[tuple[tuple[str, ...], bool], str] = {}
+        texts = []
+        for chunk in chunks:
+            key = chunk.headings, bool(columns_before(chunk.headings, chunk.text))
+            if key not in contexts:
+                contexts[key] = self._context(document, chunk.headings, chunk.text)
+            texts.append(EmbeddedText(contexts[key], chunk.text))
+        return texts
 
     def _sections(self, document: Document) -> Iterable[Section]:
         """Return the document's sections, small ones packed."""
@@ -124,23 +133,29 @@ class Chunker:
 
     def _room(self, document: Document, section: Section, tables: Sequence[TableSpan]) -> int:
         """Return the most tokens of a chunk of this section, whichever context line it gets."""
-        paths = {section.headings, *((*section.headings, table.columns) for table in tables if table.columns)}
-        contexts = filter(None, (self._context(document, path) for path in paths))
+        paths = {(section.headings, ""), *(((*section.headings, *t.headings(t.end - 1)), "|") for t in tables)}
+        contexts = filter(None, (self._context(document, *path) for path in paths))
         longest = max((self._count(context + "\n") for context in contexts), default=0)
         return min(self._settings.size, self._embedder.max_tokens - self._special - longest)
 
-    def _context(self, document: Document, headings: tuple[str, ...]) -> str:
-        """Return the line that is embedded before a chunk's text.
+    def _context(self, document: Document, headings: tuple[str, ...], text: str) -> str:
+        """Return what is embedded before a chunk's text.
 
-        If it would leave too little room for the text, its headings are left out from the left, then its title.
+        If it would leave too little room for the text, its headings are left out from the left, then its title, then
+        the last column names.
         """
         if not self._settings.embed_headings:
             return ""
-        most = int(self._embedder.max_tokens * _LONGEST_CONTEXT)
-        parts = context_line(document.source, document.title, headings).split(_HEADING_SEPARATOR)
-        while parts and self._count(_HEADING_SEPARATOR.join(parts)) > most:
+        line, _, row = context_before(document.source, document.title, headings, text).partition("\n")
+        if not row and columns_before(headings, text):
+            line, row = "", line
+        most = int(self._embedder.max_tokens * (_LONGEST_TABLE_CONTEXT if row else _LONGEST_CONTEXT))
+        while row and self._count(row) > most:
+            row = row[: max(row.rfind("|", 0, len(row) - 2), len(row) // 2)].rstrip()
+        parts = line.split(_HEADING_SEPARATOR)
+        while parts and self._count("\n".join(filter(None, (_HEADING_SEPARATOR.join(parts), row)))) > most:
             parts.pop(1 if len(parts) > 2 else 0)
-        return _HEADING_SEPARATOR.join(parts)
+        return "\n".join(filter(None, (_HEADING_SEPARATOR.join(parts), row)))
 
     def _count(self, text: str) -> int:
         """Count a text's tokens; a number above what any chunk may have if there are more.
@@ -173,22 +188,86 @@ class Chunker:
 
         If the section is split, its heading line is left out: its words are in every chunk's heading path.
         """
-        begin, body = section.start, text[section.start : section.end]
-        if self._count(body) > room:
-            begin += _heading_length(body, section.headings)
-        inside = [replace(t, start=t.start - begin, rows=t.rows - begin, end=t.end - begin) for t in tables]
-        spans = self._spans(text[begin : section.end], inside, room, language)
-        return [(begin + start, begin + end) for start, end in spans]
+        begin = section.start
+        if self._count(text[begin : section.end]) > room:
+            begin += _heading_length(text[begin : section.end], section.headings)
+        spans: list[tuple[int, int]] = []
+        for table in tables:
+            if self._count(text[table.top : table.end]) > room:
+                spans += self._spans(text, (begin, table.top), tables, room, language)
+                spans += self._table_spans(text, table, room, language)
+                begin = table.end
+        spans += self._spans(text, (begin, section.end), tables, room, language)
+        return self._merged(text, spans, tables, room)
 
-    def _spans(self, text: str, tables: Sequence[TableSpan], room: int, language: str | None) -> list[tuple[int, int]]:
-        """Return spans of at most ``room`` tokens that cover every character of ``text`` except white space."""
-        if self._count(text) <= room:
-            whole = _trim(text, 0, len(text))
+    def _merged(
+        self, text: str, spans: list[tuple[int, int]], tables: Sequence[TableSpan], room: int
+    ) -> list[tuple[int, int]]:
+        """Merge the text before and after a long table with its parts where both fit into one chunk."""
+        merged: list[tuple[int, int]] = []
+        for start, end in spans:
+            if merged:
+                above = merged[-1][0]
+                in_table = table_at(tables, start) is not None or table_at(tables, above) is not None
+                if (in_table or any(table.top == start for table in tables)) and self._count(text[above:end]) <= room:
+                    merged[-1] = (above, end)
+                    continue
+            merged.append((start, end))
+        return merged
+
+    def _table_spans(self, text: str, table: TableSpan, room: int, language: str | None) -> list[tuple[int, int]]:
+        """Return spans of whole rows of a table; the first begins with its caption and header.
+
+        Rows do not overlap. A row that is too long by itself is split as text.
+        """
+        lines = list(zip(table.rows, [*table.rows[1:], table.end], strict=True))
+        counts = self._row_counts([text[begin:end] for begin, end in lines])
+        head = (table.top, table.rows[0] if table.rows else table.end)
+        spans: list[tuple[int, int]] = []
+        begin, tokens = head[0], 0
+        numbers = [self._count(text[slice(*head)]), *counts]
+        even = sum(numbers) / math.ceil(sum(numbers) / room)  # parts of one size, not a last one of one row
+        for place, ((start, end), count) in enumerate(zip([head, *lines], numbers, strict=True)):
+            full = tokens + count > room or (tokens + count / 2 > even and place > 1)
+            if full and begin < start:
+                spans += self._fitting(text, begin, start, room, language)
+                begin, tokens = start, 0
+            tokens += count
+            if tokens > room:
+                spans += self._spans(text, (start, end), (), room, language)
+                begin, tokens = end, 0
+        return spans + self._fitting(text, begin, table.end, room, language)
+
+    def _fitting(self, text: str, start: int, end: int, room: int, language: str | None) -> list[tuple[int, int]]:
+        """Return the span as one if it fits: joined rows can have more tokens than the sum of their counts."""
+        span = _trim(text, start, end)
+        return (
+            [span]
+            if span and self._count(text[slice(*span)]) <= room
+            else self._spans(text, (start, end), (), room, language)
+        )
+
+    def _row_counts(self, rows: Sequence[str]) -> Iterator[int]:
+        for first in range(0, len(rows), _COUNTED_ROWS):
+            batch = rows[first : first + _COUNTED_ROWS]
+            short = [row for row in batch if len(row) <= _CACHED_LENGTH]
+            started = time.perf_counter()
+            counts = iter(self._embedder.count_tokens(short) if short else ())
+            self.seconds_counting += time.perf_counter() - started
+            for row in batch:
+                yield next(counts) - self._special if len(row) <= _CACHED_LENGTH else self._count(row)
+
+    def _spans(
+        self, text: str, part: tuple[int, int], tables: Sequence[TableSpan], room: int, language: str | None
+    ) -> list[tuple[int, int]]:
+        """Return spans of at most ``room`` tokens that cover every character of a part except white space."""
+        position, end = part
+        if self._count(text[position:end]) <= room:
+            whole = _trim(text, position, end)
             return [whole] if whole else []
         spans: list[tuple[int, int]] = []
-        position = 0
         overlap = min(self._settings.overlap, room // 2)
-        for piece in self._pieces(text, max(room - overlap, 1), language):
+        for piece in self._pieces(text[position:end], max(room - overlap, 1), language):
             span = _trim(text, position, position + len(piece))
             position += len(piece)
             if span:
@@ -240,8 +319,17 @@ class Chunker:
             if tokens > overlap:
                 break
             best = word.start()
-        best = row_start(text, tables, best, start)
+        best = row_start(tables, best, start)
         return best if self._count(text[best:end]) <= room else start
+
+
+def _headings(section: Section, tables: Sequence[TableSpan], start: int, end: int) -> tuple[str, ...]:
+    """Return the headings of a chunk: those of its section, and what it lacks of the table in which it begins."""
+    headings = section.headings
+    if headings:
+        headings = (*headings[:-1], rows_label(headings[-1], tables, start, end))
+    table = table_at(tables, start)
+    return (*headings, *(part for part in table.headings(start) if part not in headings)) if table else headings
 
 
 @lru_cache(maxsize=64)

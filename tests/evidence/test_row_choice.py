@@ -13,7 +13,7 @@ from eval.wording import states
 from rag.evidence.row_choice import asks_for_rows, asks_for_several, choose_rows
 from rag.evidence.stretch import stretch_around
 from rag.evidence.tables import Table, first_row, table_at
-from rag.ingestion.loaders.tables import markdown_table
+from rag.ingestion.loaders.table_text import markdown_table
 from rag.types import Passage
 
 COMPOUND = yaml.safe_load((Path(__file__).parents[2] / "benchmarks" / "compound.yaml").read_text(encoding="utf-8"))

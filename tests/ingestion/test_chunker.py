@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -242,12 +243,48 @@ def test_a_chunk_in_the_middle_of_a_table_begins_with_a_row_and_knows_its_column
     chunks = chunker.chunk(document)
     inside = [chunk for chunk in chunks if chunk.text.startswith("| C-")]
     assert len(inside) > 5
-    assert {chunk.headings for chunk in inside} == {("Calls", "Code | Vessel | Flag")}
+    assert {chunk.headings for chunk in inside} == {("Calls", "All calls.", "Code | Vessel | Flag")}
     assert all(line.count("|") == 4 for chunk in inside for line in chunk.text.splitlines() if line.startswith("|"))
-    assert any(after.start < before.end for before, after in pairwise(inside)), "whole rows overlap"
     assert {chunk.headings for chunk in chunks if chunk not in inside} == {("Calls",)}
     contexts = {text.context for text in chunker.embedded_texts(document, inside)}
-    assert contexts == {"Calls > Code | Vessel | Flag"}
+    assert contexts == {"Calls > All calls.\n| Code | Vessel | Flag |"}
+
+
+def test_the_first_chunk_of_a_table_begins_with_its_caption() -> None:
+    fake = FakeEmbedder()
+    text = f"Old words. {'more ' * 30}\n\nTable 3: all calls\n\n{LONG_TABLE}\n"
+    chunks = Chunker(fake, ChunkerSettings(size=128, overlap=0)).chunk(plain(text))
+    (first,) = [chunk for chunk in chunks if "| Code |" in chunk.text]
+    assert first.text.startswith("Table 3: all calls\n\n| Code | Vessel | Flag |")
+    assert "| C-0 |" in first.text
+
+
+def test_a_chunk_of_a_sheet_names_its_own_rows() -> None:
+    csv = "Code,Price\n" + "\n".join(f"C-{n},{n}.50" for n in range(60))
+    document = load_bytes(csv.encode(), "a.csv")
+    chunks = Chunker(FakeEmbedder(), ChunkerSettings(size=100, overlap=10)).chunk(document)
+    ranges = [[int(number) for number in re.findall(r"\d+", chunk.headings[0])] for chunk in chunks]
+    assert ranges[0][0] == 2
+    assert ranges[-1][-1] == 61
+    assert all(before[-1] + 1 == after[0] for before, after in pairwise(ranges))
+    for chunk, numbers in zip(chunks, ranges, strict=True):
+        rows = [line for line in chunk.text.split("\n") if line.startswith("| C-")]
+        assert rows[0] == f"| C-{numbers[0] - 2} | {numbers[0] - 2}.50 |"
+        assert len(rows) == numbers[-1] - numbers[0] + 1
+
+
+def test_many_column_names_leave_room_for_rows() -> None:
+    names = [f"measure number {n}" for n in range(12)]
+    header = f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
+    text = header + "\n".join(f"|{' 7 |' * len(names)}" for _ in range(40))
+    fake = FakeEmbedder()
+    chunker = Chunker(fake, ChunkerSettings(size=90, overlap=10))
+    chunks = chunker.chunk(plain(text))
+    inside = [chunk for chunk in chunks if chunk.text.startswith("| 7")]
+    assert inside
+    assert all(chunk.headings[-1].startswith("measure number 0 | measure number 1") for chunk in inside)
+    assert all(text.context for text in chunker.embedded_texts(plain(text), inside))
+    assert_sound(plain(text), fake, chunker, overlap=10)
 
 
 def test_a_table_that_fits_keeps_its_headings() -> None:

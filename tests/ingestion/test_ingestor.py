@@ -475,11 +475,11 @@ def test_an_index_of_older_chunking_rules_is_searched_but_not_added_to(
     monkeypatch.undo()
     with fog.knowledge_base() as knowledge_base:
         assert "Lentil" in knowledge_base.search("lentil soup")[0].text
-    with pytest.raises(SettingsMismatchError, match=r"chunking\.rules is None there and 2 here"):
+    with pytest.raises(SettingsMismatchError, match=r"chunking\.rules is None there and 3 here"):
         open_index(fog.folder / ".rag", fog.config, FakeEmbedder(), write=True)
     assert open_unless_other(fog.folder / ".rag", fog.config) is None
     changed, _ = reembedded(fog)
-    assert changed.index.store.settings["chunking.rules"] == 2
+    assert changed.index.store.settings["chunking.rules"] == 3
 
 
 def test_reembedding_equals_a_fresh_ingestion(fog: Project, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
+from rag.ingestion.loaders.grid import Table
 from rag.ingestion.loaders.note_kinds import NOTE_KINDS
-from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.table_text import table_blocks
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.types import Document, ReadingNote, Section
 
@@ -33,6 +34,11 @@ class DocumentBuilder:
         self._sections.append(Section(self._length, self._length + len(text), page, tuple(headings)))
         self._append(text)
 
+    def add_between(self, text: str) -> None:
+        """Append text that belongs to no section, such as a heading that the next sections have in their paths."""
+        if text := normalise(text).strip():
+            self._append(text)
+
     def note(self, kind: str, text: str, place: str = "", remedy: str = "") -> None:
         """Record what was not read, or read only in part; the same note counts once.
 
@@ -45,15 +51,10 @@ class DocumentBuilder:
         else:
             self._notes_left_out += 1
 
-    def add_table(
-        self, header: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], headings: Sequence[str] = ()
-    ) -> None:
-        """Append a numbered table, one section for each part, headed by its row numbers; without rows, its header."""
-        numbers: list[int] = []
-        for first, last, text in table_parts(header, _with_numbers(rows, numbers)):
-            self.add(text, None, (*headings, row_range(numbers[first], numbers[last])))
-        if not numbers:
-            self.add(" ".join(header), None, headings)
+    def add_table(self, table: Table, page: int | None = None, headings: Sequence[str] = ()) -> None:
+        """Append a table whose rows have numbers; its sections are headed by those of their rows."""
+        for first, last, text in table_blocks(table):
+            self.add(text, page, (*headings, row_range(first, last)))
 
     def add_document(self, document: Document, headings: Sequence[str] = ()) -> None:
         """Append another document's text, sections and notes, below ``headings``."""
@@ -82,9 +83,3 @@ class DocumentBuilder:
 def row_range(first: int, last: int) -> str:
     """Return a name for rows from the first to the last."""
     return f"row {first}" if first == last else f"rows {first}-{last}"
-
-
-def _with_numbers(rows: Iterable[tuple[int, Sequence[str]]], numbers: list[int]) -> Iterator[Sequence[str]]:
-    for number, row in rows:
-        numbers.append(number)
-        yield row

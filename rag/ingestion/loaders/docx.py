@@ -1,41 +1,122 @@
-"""Word documents, through HTML and Markdown, so that headings, lists and tables are split like those of any format.
+"""Word documents, from their XML: headings and lists with their numbers, tables, boxes, notes, fields and equations.
 
-Headers, footers, comments and pictures are left out. There are no pages: a word processor computes them.
+Headers and footers come first, once, as a letterhead. Deleted, hidden and struck-through text, tables of contents and
+prompts of empty controls are left out. There are no pages: a word processor computes them.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
+from collections.abc import Iterator
+from typing import Any
 
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.docx_blocks import BodyReader
+from rag.ingestion.loaders.docx_styles import Numbering, Styles
+from rag.ingestion.loaders.docx_text import LeftOut
+from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.html import html_document
+from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
+from rag.ingestion.loaders.text import decode
+from rag.ingestion.loaders.titles import usable_title
+from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_docx"]
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
-_DUBLIN_CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
+_PARTS_OF_PAGES = ("header", "footer")
+_MOST_NESTED = 3  # documents in each other
+_HTML = (".htm", ".html", ".xhtml", ".xht")
 
 
 def load_docx(data: bytes, source: str) -> Document:
-    """Read a Word document; footnotes are at its end."""
-    import mammoth
+    """Read a Word document; footnotes follow the paragraphs that refer to them."""
+    package = OfficePackage(data)
+    builder = DocumentBuilder()
+    flow = FlowText(builder)
+    left_out = LeftOut()
+    _read(package, builder, flow, left_out, depth=1)
+    flow.end()
+    _add_notes(builder, left_out)
+    return builder.document(source, _MEDIA_TYPE, usable_title(_title(package)) or flow.first_heading)
 
-    html = mammoth.convert_to_html(
-        io.BytesIO(data),
-        style_map=_STYLES,
-        convert_image=mammoth.images.img_element(lambda _: {}),
-        external_file_access=False,
-    ).value
-    return html_document(html, source, _MEDIA_TYPE, _core_title(data), infer_header=True)
 
+def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left_out: LeftOut, *, depth: int) -> None:
+    part = next(iter(package.related("", "officeDocument")), "word/document.xml")
+    styles = Styles(_related(package, part, "styles"))
+    numbering = Numbering(_related(package, part, "numbering"), styles)
+    notes = {
+        (kind, attribute(note, "id")): note
+        for kind in ("footnote", "endnote")
+        for note in _children(_related(package, part, f"{kind}s"), kind)
+    }
 
-def _core_title(data: bytes) -> str:
-    from defusedxml.ElementTree import fromstring
-
-    with zipfile.ZipFile(io.BytesIO(data)) as package:
-        if "docProps/core.xml" not in package.namelist():
+    def read_chunk(name: str) -> str:
+        if not package.has(name):
             return ""
-        title = fromstring(package.read("docProps/core.xml")).find(_DUBLIN_CORE_TITLE)
-    return (title.text or "").strip() if title is not None else ""
+        with package.open(name) as stream:
+            data = stream.read()
+        if name.lower().endswith(".docx") and depth < _MOST_NESTED:
+            _read(OfficePackage(data), builder, flow, left_out, depth=depth + 1)
+            return ""
+        if name.lower().endswith(_HTML):
+            return html_document(data, name, _MEDIA_TYPE).text
+        if name.lower().endswith(".txt"):
+            return decode(data)
+        builder.note("attachment_not_read", "a file that is a part of the text was not read", name)
+        return ""
+
+    reader = BodyReader(package, flow, styles, numbering, notes, read_chunk)
+    body = first_child(package.xml(part), "body")
+    if body is not None:
+        if depth == 1:
+            for name in dict.fromkeys(_letterhead(package, part, body)):
+                root = package.xml(name)
+                if any(character.isalpha() for text in named(root, "t") for character in text.text or ""):
+                    reader.read_part(root, name, without_pages=True)
+        reader.read_part(body, part)
+    for name in ("hidden", "struck", "comments", "objects", "pictures"):
+        setattr(left_out, name, getattr(left_out, name) + getattr(reader.left_out, name))
+
+
+def _letterhead(package: OfficePackage, part: str, body: Any) -> Iterator[str]:
+    """Yield the headers and footers of the first section that has some, those of its first page first."""
+    relations = package.relations(part)
+    for section in named(body, "sectPr"):
+        found = []
+        for kind in _PARTS_OF_PAGES:
+            references = list(children(section, f"{kind}Reference"))
+            references.sort(key=lambda reference: attribute(reference, "type") != "first")
+            found += [relations[i].part for r in references if (i := attribute(r, "id")) in relations]
+        if found:
+            yield from (name for name in found if package.has(name))
+            return
+
+
+def _related(package: OfficePackage, part: str, kind: str) -> Any:
+    return next((package.xml(name) for name in package.related(part, kind)), None)
+
+
+def _children(root: Any, name: str) -> Iterator[Any]:
+    return (element for element in root if local_name(element) == name) if root is not None else iter(())
+
+
+def _add_notes(builder: DocumentBuilder, left_out: LeftOut) -> None:
+    if left_out.hidden:
+        builder.note("hidden_content", f"{counted(left_out.hidden, 'hidden passage')} left out")
+    if left_out.struck:
+        text = f"{counted(left_out.struck, 'passage')} left out because of being struck through"
+        builder.note("struck_through", text)
+    if left_out.comments:
+        builder.note("comments", f"{counted(left_out.comments, 'comment')} not read")
+    if left_out.pictures:
+        builder.note("pictures_not_read", f"{counted(left_out.pictures, 'picture')} not read")
+    if left_out.objects:
+        builder.note("attachment_not_read", f"{counted(left_out.objects, 'embedded object')} not read")
+
+
+def _title(package: OfficePackage) -> str:
+    for part in package.related("", "core-properties"):
+        title = next(named(package.xml(part), "title"), None)
+        return (title.text or "").strip() if title is not None else ""
+    return ""

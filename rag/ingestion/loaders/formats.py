@@ -118,7 +118,7 @@ for _row in (
     ),
     Format(
         "Word", f"{_OFFICE}.wordprocessingml.document", (".docx",), f"{_LOADERS}.docx:load_docx", "docx",
-        package="mammoth", aliases=("word",), zip_member="word/document.xml", noun="Word document",
+        package="lxml", aliases=("word",), zip_member="word/document.xml", noun="Word document",
     ),
     Format(
         "PowerPoint", f"{_OFFICE}.presentationml.presentation", (".pptx",), f"{_LOADERS}.pptx:load_pptx", "pptx",
@@ -127,11 +127,11 @@ for _row in (
     ),
     Format(
         "Excel", f"{_OFFICE}.spreadsheetml.sheet", (".xlsx",), f"{_LOADERS}.xlsx:load_xlsx", "xlsx",
-        package="openpyxl", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
+        package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
     ),
     Format(
         "OpenDocument text", _OPEN_DOCUMENT, (".odt",), f"{_LOADERS}.odt:load_odt", "odt",
-        package="odfdo", zip_mimetypes=(_OPEN_DOCUMENT, f"{_OPEN_DOCUMENT}-template"), noun="OpenDocument text",
+        package="lxml", zip_mimetypes=(_OPEN_DOCUMENT, f"{_OPEN_DOCUMENT}-template"), noun="OpenDocument text",
     ),
     Format(
         "EPUB", "application/epub+zip", (".epub",), f"{_LOADERS}.epub:load_epub", "epub",

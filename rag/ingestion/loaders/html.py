@@ -7,7 +7,9 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
+from rag.ingestion.loaders.html_tables import replace_tables
 from rag.ingestion.loaders.markdown import markdown_document
+from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.text import decode, normalise, title_from
 from rag.types import Document
 
@@ -29,7 +31,7 @@ def html_document(
 ) -> Document:
     """Read HTML. Other formats are converted to HTML and read by this, too.
 
-    With ``infer_header``, the first row of a table without a marked header is its header.
+    With ``infer_header``, the first row of a table is its header where nothing in the table decides it.
     """
     from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
 
@@ -49,14 +51,16 @@ def html_document(
         root = soup.body or soup
         for node in root.find_all(["footer", "aside"]):
             node.decompose()
-    markdown = _converter(infer_header=infer_header).convert_soup(root)
+    converter = _converter()
+    replace_tables(root, converter.cell_text, assume_header=infer_header)
+    markdown = converter.convert_soup(root)
     text = re.sub(r"\n{3,}", "\n\n", normalise(markdown)).strip() + "\n"
     title = normalise(title) or (title_from(source) if media_type == "text/html" else "")
     return markdown_document(text, source, media_type, title)
 
 
-@lru_cache(maxsize=2)
-def _converter(*, infer_header: bool) -> Any:
+@lru_cache(maxsize=1)
+def _converter() -> Any:
     from markdownify import MarkdownConverter
 
     class Converter(MarkdownConverter):
@@ -67,12 +71,35 @@ def _converter(*, infer_header: bool) -> Any:
             del parent_tags
             return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
 
-        def convert_td(self, el: Any, text: str, parent_tags: Any) -> Any:
-            """Escape bars inside a cell."""
-            return super().convert_td(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # markdownify has no types
+        def convert_ragtable(self, el: Any, text: str, parent_tags: Any) -> str:
+            """Return the text of a table as it is."""
+            del text, parent_tags
+            return f"\n\n{el.get_text()}\n\n"
 
-        def convert_th(self, el: Any, text: str, parent_tags: Any) -> Any:
-            """Escape bars inside a header."""
-            return super().convert_th(el, text.replace("|", r"\|"), parent_tags)  # type: ignore[misc]  # markdownify has no types
+        def cell_text(self, cell: Any) -> str:
+            """Return the text of a cell or a caption on one line."""
+            return str(self.process_tag(cell, {"_inline", "td"}))  # type: ignore[attr-defined]  # markdownify has no types
 
-    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-", table_infer_header=infer_header)
+        def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
+            """Return the text alone."""
+            del el, parent_tags
+            return str(text)
+
+        convert_th = convert_caption = convert_td
+
+        def convert_sup(self, el: Any, text: str, parent_tags: Any) -> str:
+            """Keep an exponent apart from its number."""
+            del parent_tags
+            return with_raised(_text_before(el), text)
+
+        def convert_sub(self, el: Any, text: str, parent_tags: Any) -> str:
+            """Keep a base apart from its number."""
+            del parent_tags
+            return with_lowered(_text_before(el), text)
+
+    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-")
+
+
+def _text_before(element: Any) -> str:
+    before = element.previous_sibling
+    return before.get_text() if before is not None else ""

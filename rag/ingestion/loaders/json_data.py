@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.grid import plain_table
 from rag.ingestion.loaders.nested_data import Branch, add_branches
 from rag.ingestion.loaders.text import decode
 from rag.types import Document
@@ -66,7 +67,7 @@ def load_json_lines(data: bytes, source: str) -> Document:
 def _document(root: Branch, source: str, media_type: str) -> Document:
     builder = DocumentBuilder()
     if root.rows:
-        builder.add_table(root.rows[0], enumerate(root.rows[1:], start=1))
+        builder.add_table(plain_table(root.rows[0], root.rows[1:]))
     else:
         add_branches(builder, root.below or [root])
     return builder.document(source, media_type)

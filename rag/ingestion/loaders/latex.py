@@ -9,8 +9,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from rag.ingestion.loaders.grid import plain_table
 from rag.ingestion.loaders.markdown import markdown_document
-from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.text import decode, normalise
 from rag.text import one_line
 from rag.types import Document
@@ -107,4 +108,4 @@ def _table(node: Any, l2tobj: Any) -> str:
     cells = [row for row in cells if any(row)]
     if len(cells) < 2:
         return " ".join(" ".join(row) for row in cells)
-    return "".join(f"\n\n{text}\n\n" for _, _, text in table_parts(cells[0], cells[1:]))
+    return f"\n\n{table_text(plain_table(cells[0], cells[1:]))}\n\n"

@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from rag.ingestion.loaders.tables import split_tables
 from rag.ingestion.loaders.text import decode, title_from
 from rag.types import Document, Section
 
@@ -49,7 +48,6 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
         tokens, begin, own_title = _parse_original(text)
         title = title or own_title
     else:  # converted from another format
-        text = split_tables(text)
         tokens, begin = _parser(front_matter=False).parse(text), 0
     marks = [(begin, ()), *((start, tuple(n for _, n in path)) for start, path in _marks(text, tokens, ()))]
     ends = [start for start, _ in marks[1:]] + [len(text)]
@@ -79,9 +77,8 @@ def heading_marks(text: str, above: Path) -> list[tuple[int, Path]]:
 
 
 def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path]]:
-    """Yield where a section begins: at a heading, and at a table that directly follows another."""
+    """Yield where a section begins: at a heading."""
     lines = _line_starts(text)
-    before = ""
     for token, inline in pairwise([*tokens, None]):
         # Only headings at the top level begin a section; one inside a quote or a list belongs to it.
         if token.level != 0:
@@ -92,9 +89,6 @@ def _marks(text: str, tokens: list[Any], path: Path) -> Iterator[tuple[int, Path
             if name:
                 path = (*path, (depth, name))
             yield lines[token.map[0]], path
-        elif token.type == "table_open" and before == "table_close":
-            yield lines[token.map[0]], path
-        before = token.type
 
 
 def _only_introduces(text: str, headings: tuple[str, ...], deeper: tuple[str, ...]) -> bool:

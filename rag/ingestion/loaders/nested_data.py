@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
-from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.grid import plain_table
+from rag.ingestion.loaders.table_text import table_text
 
 __all__ = ["Branch", "add_branches"]
 
@@ -51,7 +52,7 @@ def add_branches(builder: DocumentBuilder, branches: Sequence[Branch], path: tup
         if branch.text:
             builder.add(branch.text, None, below)
         if branch.rows:
-            builder.add_table(branch.rows[0], enumerate(branch.rows[1:], start=1), below)
+            builder.add_table(plain_table(branch.rows[0], branch.rows[1:]), None, below)
         add_branches(builder, branch.below, below)
     flush()
 
@@ -61,9 +62,8 @@ def _lines(branch: Branch, depth: int) -> Iterator[str]:
     if branch.rows:
         yield f"{indent}{branch.name}:"
         yield ""
-        for _, _, text in table_parts(branch.rows[0], branch.rows[1:]):
-            yield from text.split("\n")
-            yield ""
+        yield from table_text(plain_table(branch.rows[0], branch.rows[1:])).split("\n")
+        yield ""
         return
     name = f"{branch.name}: " if branch.name else ""
     yield f"{indent}{name}{branch.text}".rstrip()

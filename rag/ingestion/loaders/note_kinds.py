@@ -26,7 +26,13 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "encoded_twice": KindOfNote("text that was encoded twice", "save the file as UTF-8"),
     "encoding_guessed": KindOfNote("the encoding was guessed", "if letters are wrong, save the file as UTF-8"),
     "replaced_characters": KindOfNote("characters that could not be decoded", "save the file as UTF-8"),
+    "comments": KindOfNote("comments of reviewers"),
+    "formulas_without_value": KindOfNote(
+        "formulas without a stored value, read as they are written",
+        "open the file in a spreadsheet program, save it, and ingest it again",
+    ),
     "further_notes": KindOfNote("more notes than a document can have"),
+    "hidden_content": KindOfNote("hidden sheets, rows, columns, slides or text", "unhide it and ingest the file again"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
     "form_not_read": KindOfNote(
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
@@ -43,6 +49,7 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "pictures_not_read": KindOfNote(
         "pictures, whose text is not read", "write what they show beside them, or save them as a scan with OCR"
     ),
+    "struck_through": KindOfNote("text that is struck through"),
 }
 """The kinds by name."""
 

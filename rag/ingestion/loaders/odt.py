@@ -1,33 +1,47 @@
-"""OpenDocument texts, through Markdown, so that headings, lists and tables are split like those of any other format.
+"""OpenDocument texts: headings with their numbers, paragraphs, lists, tables, notes and text boxes, from their XML.
 
-Headers, footers, comments and pictures are left out. There are no pages: a word processor computes them.
+The header and footer of the first page come first, as a letterhead. Deleted, hidden and struck-through text and tables
+of contents are left out. There are no pages: a word processor computes them.
 """
 
 from __future__ import annotations
 
-import io
-import re
-
-from rag.ingestion.loaders.markdown import markdown_document
-from rag.ingestion.loaders.text import normalise
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.flow_text import FlowText
+from rag.ingestion.loaders.odt_text import OdtReader
+from rag.ingestion.loaders.office_package import OfficePackage, first_child, named
+from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_odt"]
 
-_TABLE_LINE = re.compile(r"^\|.*\|$", re.MULTILINE)
+_MEDIA_TYPE = "application/vnd.oasis.opendocument.text"
 
 
 def load_odt(data: bytes, source: str) -> Document:
     """Read an OpenDocument text."""
-    from odfdo import Document as OpenDocument
+    package = OfficePackage(data)
+    content = package.xml("content.xml")
+    styles = package.xml("styles.xml") if package.has("styles.xml") else None
+    builder = DocumentBuilder()
+    flow = FlowText(builder)
+    reader = OdtReader(content, styles, flow)
+    body = first_child(content, "body", "text")
+    if body is not None:
+        reader.read_letterhead()
+        reader.read(body)
+    flow.end()
+    if reader.hidden:
+        builder.note("hidden_content", f"{counted(reader.hidden, 'hidden passage')} left out")
+    if reader.struck:
+        builder.note("struck_through", f"{counted(reader.struck, 'passage')} left out because it is struck through")
+    if reader.comments:
+        builder.note("comments", f"{counted(reader.comments, 'comment')} not read")
+    return builder.document(source, _MEDIA_TYPE, _title(package) or flow.first_heading)
 
-    document = OpenDocument(io.BytesIO(data))
-    markdown = normalise(str(document.to_markdown())).strip() + "\n"
-    text = _TABLE_LINE.sub(_unpadded, markdown)
-    title = normalise(document.meta.title or "").strip()
-    return markdown_document(text, source, "application/vnd.oasis.opendocument.text", title)
 
-
-def _unpadded(line: re.Match[str]) -> str:
-    """Return a table's line without the padding that aligns its columns."""
-    return " ".join(re.sub(r"-{4,}(?=\|)", "---", line.group()).split())
+def _title(package: OfficePackage) -> str:
+    if not package.has("meta.xml"):
+        return ""
+    title = next(named(package.xml("meta.xml"), "title"), None)
+    return "".join(title.itertext()).strip() if title is not None else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
+from rag.ingestion.loaders.chart_data import chart_tables
 from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
 from rag.ingestion.loaders.note_kinds import numbered
-from rag.ingestion.loaders.tables import table_parts
+from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import usable_title
 from rag.text import counted, one_line
 from rag.types import Document
@@ -20,14 +21,21 @@ _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.pres
 
 
 def load_pptx(data: bytes, source: str) -> Document:
-    """Read a presentation. A section's page is its slide's number; a long table continues in further sections."""
+    """Read a presentation. A section's page is its slide's number."""
     from pptx import Presentation
 
     presentation = Presentation(io.BytesIO(data))
     builder = DocumentBuilder()
-    titles = [_add_slide(builder, number, slide) for number, slide in enumerate(presentation.slides, start=1)]
+    titles, pictures = [], {}
+    for number, slide in enumerate(presentation.slides, start=1):
+        if slide.element.get("show") == "0":
+            builder.note("hidden_content", "a hidden slide was left out", f"slide {number}")
+            titles.append("")
+            continue
+        titles.append(_add_slide(builder, number, slide))
+        if count := _pictures(slide.shapes):
+            pictures[number] = count
     title = usable_title(presentation.core_properties.title or "")
-    pictures = {n: count for n, slide in enumerate(presentation.slides, 1) if (count := _pictures(slide.shapes))}
     if pictures:
         builder.note(
             "pictures_not_read", f"{counted(sum(pictures.values()), 'picture')} not read", numbered("slide", pictures)
@@ -41,15 +49,7 @@ def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
     title = one_line(title_shape.text_frame.text) if title_shape is not None else ""
     headings = (title,) if title else ()
     texts = [f"# {title}"] if title else []
-    for piece in _pieces(slide.shapes, title_shape):
-        if isinstance(piece, str):
-            texts.append(piece)
-            continue
-        parts = [text for _, _, text in table_parts(piece[0], piece[1:])]
-        texts += parts[:1]
-        for part in parts[1:]:  # each part has the header: let a chunk begin with it
-            builder.add("\n\n".join(texts), number, headings)
-            texts = [part]
+    texts += _pieces(slide.shapes, title_shape)
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         notes = slide.notes_slide.notes_text_frame.text.strip()
         texts += [f"Notes: {notes}"] if notes else []
@@ -64,8 +64,8 @@ def _pictures(shapes: Iterable[Any]) -> int:
     )
 
 
-def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]]:
-    """Yield texts and tables (as rows) in the slide's order."""
+def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str]:
+    """Yield the texts, tables and data of charts in the slide's order."""
     for shape in shapes:
         if title is not None and shape.shape_id == title.shape_id:
             continue
@@ -78,27 +78,25 @@ def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | list[list[str]]
                 if paragraph.text.strip()
             )
         elif shape.has_table:
-            yield [[cell.text for cell in row.cells] for row in shape.table.rows]
+            yield from map(table_text, read_tables(_rows(shape.table)))
         elif shape.has_chart:
-            with suppress(
-                AttributeError, KeyError, NotImplementedError, TypeError, ValueError
-            ):  # charts that python-pptx cannot read
-                yield from list(_chart_rows(shape.chart))
+            yield from map(table_text, chart_tables(shape.chart.part._element))
 
 
-def _chart_rows(chart: Any) -> Iterator[list[list[str]]]:
-    for plot in chart.plots:
-        series = [(one.name, list(one.values)) for one in plot.series]
-        labels = [str(label) for label in plot.categories] or [
-            str(n + 1) for n in range(max((len(v) for _, v in series), default=0))
-        ]
-        yield [
-            ["", *(name for name, _ in series)],
-            *(
-                [
-                    label,
-                    *(f"{values[n]:g}" if n < len(values) and values[n] is not None else "" for _, values in series),
-                ]
-                for n, label in enumerate(labels)
-            ),
-        ]
+def _rows(table: Any) -> list[Row]:
+    """Return the rows of a table; its first row is marked as the header if the table shows it as one."""
+    spans = []
+    for number, row in enumerate(table.rows):
+        header = number == 0 and table.first_row
+        spans.append(
+            [
+                Span(
+                    Cell(one_line(cell.text), header) if cell.text.strip() else BLANK,
+                    cell.span_height if cell.is_merge_origin else 1,
+                    cell.span_width if cell.is_merge_origin else 1,
+                )
+                for cell in row.cells
+                if not cell.is_spanned
+            ]
+        )
+    return list(enumerate(expand(spans), start=1))

@@ -1,76 +1,106 @@
-"""Excel workbooks: each sheet a Markdown table in parts, headed by sheet and rows, each with the header row.
+"""Excel workbooks: the tables of each visible sheet with Excel's row numbers, then its text boxes and charts.
 
-Formulas are shown by the values that Excel computed last. The first row with two filled cells is the header; rows above
-it are text. Of the formats of cells, only percentages and dates are applied.
+Values are shown as Excel shows them. A formula without a stored value is written as it is. Comments come with their
+cells. Hidden sheets, rows and columns, and what is struck through, are left out and noted.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from rag.ingestion.loaders.document_builder import DocumentBuilder, row_range
-from rag.text import one_line
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.office_package import OfficePackage, attribute, first_child, is_true, named
+from rag.ingestion.loaders.sheet_tables import sheet_tables
+from rag.ingestion.loaders.table_text import table_text
+from rag.ingestion.loaders.xlsx_parts import comments_of, drawing_tables, drawing_texts, shared_strings, styles_of
+from rag.ingestion.loaders.xlsx_sheet import SheetReader, Workbook
+from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_xlsx"]
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_MIDNIGHT = time()
+_SHEETS = ("worksheet", "chartsheet")
+
+
+class _Sheet(NamedTuple):
+    name: str
+    part: str
+    is_hidden: bool
 
 
 def load_xlsx(data: bytes, source: str) -> Document:
     """Read a workbook."""
-    from openpyxl import load_workbook
-
-    workbook = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    package = OfficePackage(data)
+    part = next(iter(package.related("", "officeDocument")), "xl/workbook.xml")
+    root = package.xml(part)
+    properties = first_child(root, "workbookPr")
+    since_1904 = properties is not None and is_true(properties.get("date1904"))
+    workbook = Workbook(package, shared_strings(package, part), styles_of(package, part), since_1904)
     builder = DocumentBuilder()
-    try:
-        for sheet in workbook.worksheets:
-            sheet.reset_dimensions()  # the file may claim anything
-            _add_sheet(builder, sheet.title, _rows(sheet))
-        return builder.document(source, _MEDIA_TYPE, workbook.properties.title or "")
-    finally:
-        workbook.close()
+    for sheet in _sheets(package, part, root):
+        if sheet.is_hidden:
+            builder.note("hidden_content", "a hidden sheet was left out", f"sheet {sheet.name}")
+        else:
+            _add_sheet(builder, workbook, sheet)
+    return builder.document(source, _MEDIA_TYPE, _title(package))
 
 
-def _add_sheet(builder: DocumentBuilder, name: str, rows: Iterator[tuple[int, list[str]]]) -> None:
-    """Add the rows above the header as text, then the table. Rows have Excel's numbers."""
-    header: list[str] = []
-    for number, row in rows:
-        if sum(map(bool, row)) >= 2:
-            header = row
-            break
-        builder.add(" ".join(row), None, (name, row_range(number, number)))
-    if header:
-        builder.add_table(header, rows, (name,))
+def _sheets(package: OfficePackage, part: str, root: Any) -> Iterator[_Sheet]:
+    """Yield the sheets of a workbook in the order of their tabs."""
+    relations = package.relations(part)
+    for element in named(root, "sheet"):
+        relation = relations.get(attribute(element, "id"))
+        if relation and relation.kind in _SHEETS and package.has(relation.part):
+            yield _Sheet(element.get("name", ""), relation.part, element.get("state", "visible") != "visible")
 
 
-def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, without blank cells at the end."""
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
-        row = [_shown(cell) for cell in cells]
-        while row and not row[-1]:
-            row.pop()
-        if row:
-            yield number, row
+def _add_sheet(builder: DocumentBuilder, workbook: Workbook, sheet: _Sheet) -> None:
+    package = workbook.package
+    comments = comments_of(package, sheet.part)
+    reader = SheetReader(workbook, sheet.part, comments, frozenset(_table_headers(package, sheet.part)))
+    for table in sheet_tables(reader.rows()):
+        builder.add_table(table, None, (sheet.name,))
+    for text in drawing_texts(package, sheet.part):
+        builder.add(text, None, (sheet.name,))
+    for table in drawing_tables(package, sheet.part):
+        builder.add(table_text(table), None, (sheet.name,))
+    _add_notes(builder, reader, f"sheet {sheet.name}")
 
 
-def _shown(cell: Any) -> str:
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, datetime) and value.time() == _MIDNIGHT:
-        return value.date().isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
-    if isinstance(value, int | float):
-        percent = "%" in (cell.number_format or "")
-        return f"{value * 100 if percent else value:.15g}" + "%" * percent
-    return one_line(str(value))
+def _table_headers(package: OfficePackage, sheet: str) -> Iterator[str]:
+    """Yield the cells in the header rows of the sheet's tables."""
+    from openpyxl.utils import get_column_letter, range_boundaries
+
+    for part in package.related(sheet, "table"):
+        table = package.xml(part)
+        count = int(table.get("headerRowCount", "1"))
+        try:
+            left, top, right, _ = range_boundaries(table.get("ref", ""))
+        except ValueError:
+            continue
+        for row in range(top or 1, (top or 1) + count):
+            yield from (f"{get_column_letter(column)}{row}" for column in range(left or 1, (right or 1) + 1))
+
+
+def _add_notes(builder: DocumentBuilder, reader: SheetReader, place: str) -> None:
+    if reader.hidden_rows:
+        text = f"{counted(len(reader.hidden_rows), 'hidden row')} left out"
+        builder.note("hidden_content", text, place)
+    if reader.used_hidden_columns:
+        text = f"{counted(len(reader.used_hidden_columns), 'hidden column')} left out"
+        builder.note("hidden_content", text, place)
+    if reader.without_value:
+        text = f"{counted(reader.without_value, 'formula')} without a stored value, read as written"
+        builder.note("formulas_without_value", text, place)
+    if reader.struck:
+        text = f"{counted(reader.struck, 'cell')} left out because the text is struck through"
+        builder.note("struck_through", text, place)
+
+
+def _title(package: OfficePackage) -> str:
+    for part in package.related("", "core-properties"):
+        title = next(named(package.xml(part), "title"), None)
+        return (title.text or "").strip() if title is not None else ""
+    return ""

@@ -5,7 +5,7 @@ The format is that of WikiTableQuestions (Pasupat and Liang 2015) as JSON lines:
 
 Only the answer is given, not its cell, and many questions need several rows. A question counts as a look-up if it has
 no word of counting, comparing or ordering, and if exactly one row with the answer shares more with the question than
-every other row of the table. Passages are written as ingestion writes tables (:mod:`rag.ingestion.loaders.tables`).
+every other row of the table. Passages are written as ingestion writes tables (:mod:`rag.ingestion.loaders.table_text`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rag.errors import InputError
 from rag.evidence.token_match import content_stems, is_number
-from rag.ingestion.loaders.tables import markdown_cell, markdown_table
+from rag.ingestion.loaders.table_text import markdown_cell, markdown_table
 from rag.text import counted
 from rag.training.data.corpus import Example, Span
 from rag.training.data.json_lines import is_texts, read_json_lines

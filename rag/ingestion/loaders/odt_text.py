@@ -1,0 +1,254 @@
+"""The tree of an OpenDocument text, read into a flow of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rag.ingestion.loaders.flow_text import FlowText
+from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tables
+from rag.ingestion.loaders.numbering import Counter, NumberLevel
+from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
+from rag.ingestion.loaders.raised_text import with_lowered, with_raised
+from rag.ingestion.loaders.table_text import inline_text
+from rag.text import one_line
+
+__all__ = ["OdtReader"]
+
+_SKIPPED = ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "bibliography")
+_GROUPS = ("section", "index-body", "soft-page-break", "numbered-paragraph", "text", "list-header")
+_FORMS = {"1": "decimal", "a": "letter", "A": "LETTER", "i": "roman", "I": "ROMAN", "": "none"}
+_MOST_REPEATED = 1000  # rows or columns that a file may repeat with one element
+_MOST_SPACES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a style looks, as far as the text depends on it."""
+
+    hidden: bool = False
+    struck: bool = False
+    raised: bool = False
+    lowered: bool = False
+    strong: bool = False
+
+
+class OdtReader:
+    """Reads elements into a flow; counts what was left out."""
+
+    def __init__(self, content: Any, styles: Any, flow: FlowText) -> None:
+        self._flow = flow
+        self._styles_root = styles
+        roots = [root for root in (styles, content) if root is not None]
+        self._looks = {attribute(s, "name"): _look(s) for root in roots for s in named(root, "style")}
+        self._lists = {attribute(s, "name"): _levels(s) for root in roots for s in named(root, "list-style")}
+        outline = next(named(styles, "outline-style"), None) if styles is not None else None
+        self._outline = Counter(_levels(outline) if outline is not None else {})
+        self._counters: dict[str, Counter] = {}
+        self._boxes: list[Any] = []
+        self.hidden = self.struck = self.comments = 0
+
+    def read_letterhead(self) -> None:
+        """Read the header and footer of the first page."""
+        if self._styles_root is None:
+            return
+        page = next(named(self._styles_root, "master-page"), None)
+        for name in ("header-first", "header", "footer-first", "footer") if page is not None else ():
+            part = first_child(page, name)
+            if part is not None and any(character.isalpha() for text in part.itertext() for character in text):
+                self.read(part)
+
+    def read(self, parent: Any) -> None:
+        """Read the blocks of an element."""
+        for element in parent:
+            name = local_name(element)
+            if name == "h":
+                self._heading(element)
+            elif name == "p":
+                self._emit(self._flow.paragraph, element)
+            elif name == "list":
+                self._list(element, 0, attribute(element, "style-name"))
+            elif name == "table":
+                self._flow.table(self._tables(element))
+                self._read_boxes()
+            elif name == "section" and attribute(element, "display") == "none":
+                self.hidden += 1
+            elif name in _GROUPS:
+                self.read(element)
+            elif name in ("frame", "custom-shape", "text-box", "g"):
+                self._boxes.append(element)
+                self._read_boxes()
+
+    def _emit(self, add: Any, element: Any) -> None:
+        add(self._text(element))
+        self._read_boxes()
+
+    def _heading(self, element: Any) -> None:
+        level = int(attribute(element, "outline-level") or 1)
+        number = "" if is_true(attribute(element, "is-list-header")) else self._outline.next(level - 1)
+        text = self._text(element)
+        if text.strip():
+            self._flow.heading(level, f"{number} {text}" if number else text)
+        self._read_boxes()
+
+    def _list(self, element: Any, depth: int, style: str) -> None:
+        levels = self._lists.get(attribute(element, "style-name") or style, {})
+        key = attribute(element, "style-name") or style
+        goes_on = is_true(attribute(element, "continue-numbering")) or attribute(element, "continue-list")
+        if key not in self._counters or (depth == 0 and not goes_on):
+            self._counters[key] = Counter(levels)
+        for item in element:
+            marked = local_name(item) == "list-item"
+            start = attribute(item, "start-value")
+            if start.isdigit():
+                self._counters[key].restart(depth, int(start))
+            for child in item:
+                name = local_name(child)
+                if name == "list":
+                    self._list(child, depth + 1, key)
+                elif name in ("p", "h"):
+                    number = self._counters[key].next(depth) if marked else ""
+                    if name == "h":
+                        self._heading_item(child, number)
+                        continue
+                    mark = number or "-" if marked else ""
+                    self._emit(lambda text, mark=mark: self._flow.item(text, depth, mark), child)
+                    marked = False
+                else:
+                    self.read([child])
+
+    def _heading_item(self, element: Any, number: str) -> None:
+        text = self._text(element)
+        if text.strip():
+            self._flow.heading(int(attribute(element, "outline-level") or 1), f"{number} {text}".strip())
+
+    def _read_boxes(self) -> None:
+        boxes, self._boxes = self._boxes, []
+        for box in boxes:
+            for inner in named(box, "text-box"):
+                self.read(inner)
+            if local_name(box) == "custom-shape":
+                self.read(box)
+
+    # Inline text ---------------------------------------------------------------------------------------------------
+
+    def _text(self, element: Any, before: str = "") -> str:
+        """Return the text of a paragraph or span; footnotes and boxes are collected."""
+        look = self._looks.get(attribute(element, "style-name"), _Look())
+        text = element.text or ""
+        for child in element:
+            text += self._inline(child, before + text)
+            text += child.tail or ""
+        if (look.hidden or look.struck) and text.strip():
+            self.hidden += look.hidden
+            self.struck += look.struck and not look.hidden
+            return ""
+        if look.raised:
+            return with_raised(before, text)
+        return with_lowered(before, text) if look.lowered else text
+
+    def _inline(self, element: Any, before: str) -> str:
+        name = local_name(element)
+        if name == "s":
+            return " " * min(int(attribute(element, "c") or 1), _MOST_SPACES)
+        if name == "tab":
+            return "\t"
+        if name == "line-break":
+            return "\n"
+        if name == "note":
+            mark = "".join((first_child(element, "note-citation")).itertext()).strip()
+            body = first_child(element, "note-body")
+            if body is not None:
+                self._flow.note(mark, " ".join(self._text(p) for p in named(body, "p")))
+            return f" [{mark}]"
+        if name in ("annotation", "annotation-end"):
+            self.comments += name == "annotation"
+            return ""
+        if name in ("hidden-text", "hidden-paragraph"):
+            self.hidden += 1
+            return ""
+        if name in ("frame", "custom-shape", "g", "text-box"):
+            self._boxes.append(element)
+            return ""
+        if name in (*_SKIPPED, "ruby-text") or not name:
+            return ""
+        return self._text(element, before)
+
+    # Tables --------------------------------------------------------------------------------------------------------
+
+    def _tables(self, table: Any) -> list[Table]:
+        spans = [[self._span(cell, header=header) for cell in cells] for header, cells in _rows(table)]
+        grid: list[Row] = [
+            (number, row) for number, row in enumerate(expand(spans), start=1) if any(cell.text for cell in row)
+        ]
+        return read_tables(grid) if grid else []
+
+    def _span(self, element: Any, *, header: bool) -> Span:
+        texts: list[str] = []
+        strong: list[bool] = []
+        for child in element:
+            name = local_name(child)
+            if name == "table":
+                texts += map(inline_text, self._tables(child))
+            elif name in ("p", "h"):
+                texts.append(self._text(child))
+                spans = list(children(child, "span"))
+                strong.append((bool(spans) and all(self._strong(span) for span in spans)) or self._strong(child))
+            elif name == "list":
+                texts += (self._text(paragraph) for paragraph in named(child, "p", "h"))
+        cell = Cell(one_line(" ".join(texts)), header, bool(strong) and all(strong))
+        rows, columns = (attribute(element, f"number-{name}-spanned") for name in ("rows", "columns"))
+        return Span(cell, int(rows or 1), int(columns or 1))
+
+    def _strong(self, element: Any) -> bool:
+        return self._looks.get(attribute(element, "style-name"), _Look()).strong
+
+
+def _rows(table: Any, *, header: bool = False) -> Iterator[tuple[bool, list[Any]]]:
+    """Yield the rows, each with its cells that no other cell covers, and whether it is marked as a header."""
+    for element in table:
+        name = local_name(element)
+        if name in ("table-header-rows", "table-rows", "table-row-group"):
+            yield from _rows(element, header=header or name == "table-header-rows")
+        elif name == "table-row":
+            cells = []
+            for cell in children(element, "table-cell"):
+                repeated = int(attribute(cell, "number-columns-repeated") or 1)
+                cells += [cell] * min(repeated, _MOST_REPEATED)
+            for _ in range(min(int(attribute(element, "number-rows-repeated") or 1), _MOST_REPEATED)):
+                yield header, cells
+
+
+def _look(style: Any) -> _Look:
+    text = first_child(style, "text-properties")
+    if text is None:
+        return _Look()
+    position = attribute(text, "text-position").split()
+    place = position[0] if position else ""
+    raised = place == "super" or (place.rstrip("%").isdigit() and place.rstrip("%") != "0")
+    line = attribute(text, "text-line-through-style") or attribute(text, "text-line-through-type")
+    return _Look(
+        attribute(text, "display") == "none",
+        line not in ("", "none"),
+        raised,
+        place == "sub" or place.startswith("-"),
+        attribute(text, "font-weight") in ("bold", "600", "700", "800", "900"),
+    )
+
+
+def _levels(style: Any) -> dict[int, NumberLevel]:
+    """Return the levels of a list style or of the outline, from 0."""
+    levels = {}
+    for element in style:
+        name = local_name(element)
+        level = int(attribute(element, "level") or 1)
+        if name in ("list-level-style-number", "outline-level-style"):
+            shown = min(int(attribute(element, "display-levels") or 1), level)
+            form = _FORMS.get(attribute(element, "num-format"), "decimal")
+            places = ".".join(f"%{n}" for n in range(level - shown + 1, level + 1))
+            pattern = f"{attribute(element, 'num-prefix')}{places}{attribute(element, 'num-suffix')}"
+            levels[level - 1] = NumberLevel(form, pattern, int(attribute(element, "start-value") or 1))
+        elif name == "list-level-style-bullet":
+            levels[level - 1] = NumberLevel("bullet")
+    return levels

@@ -1,0 +1,138 @@
+"""OpenDocument texts: nothing is escaped, numbers and notes are read, hidden and deleted text is not."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from rag.ingestion.loaders import load_bytes
+from rag.types import Document
+
+NAMES = " ".join(
+    f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for prefix, name in {
+        "office": "office", "text": "text", "table": "table", "style": "style", "draw": "drawing",
+        "fo": "xsl-fo-compatible",
+    }.items()
+)  # fmt: skip
+
+
+def read(body: str, automatic: str = "", styles: str = "") -> Document:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        package.writestr(
+            "content.xml",
+            f"<office:document-content {NAMES}><office:automatic-styles>{automatic}</office:automatic-styles>"
+            f"<office:body><office:text>{body}</office:text></office:body></office:document-content>",
+        )
+        package.writestr("styles.xml", f"<office:document-styles {NAMES}>{styles}</office:document-styles>")
+    return load_bytes(stream.getvalue(), "a.odt")
+
+
+def text_of(body: str, automatic: str = "", styles: str = "") -> str:
+    return read(body, automatic, styles).text
+
+
+def style(name: str, properties: str) -> str:
+    return f'<style:style style:name="{name}"><style:text-properties {properties}/></style:style>'
+
+
+def test_text_is_stored_as_it_is_read() -> None:
+    words = "Call 555-0142, -12.5 degrees, file_name, 2*3, # hash, 1. one"
+    document = read(
+        f"<text:h text:outline-level='1'>Marie-France</text:h><text:p>{words}</text:p><text:p># no heading</text:p>"
+    )
+    assert document.text == f"# Marie-France\n\n{words}\n\n# no heading"
+    assert [section.headings for section in document.sections] == [("Marie-France",)]
+    assert document.title == "Marie-France"
+
+
+def test_headings_make_paths_and_one_without_text_is_no_section() -> None:
+    body = "".join(
+        f"<text:h text:outline-level='{level}'>{name}</text:h>" + (f"<text:p>{name} text</text:p>" if level > 1 else "")
+        for level, name in ((1, "A"), (2, "B"), (9, "C"), (2, "D"))
+    )
+    document = read(body)
+    assert [section.headings for section in document.sections] == [("A", "B"), ("A", "B", "C"), ("A", "D")]
+    assert "###### C" in document.text
+
+
+def test_lists_have_their_numbers() -> None:
+    levels = (
+        '<text:list-style style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" '
+        'style:num-suffix="."/><text:list-level-style-number text:level="2" text:display-levels="2" '
+        'style:num-format="a" style:num-suffix=")"/></text:list-style>'
+    )
+    item = "<text:list-item><text:p>{}</text:p>{}</text:list-item>"
+    inner = f"<text:list>{item.format('in', '')}</text:list>"
+    body = f'<text:list text:style-name="L">{item.format("one", inner)}{item.format("two", "")}</text:list>'
+    assert text_of(body, levels) == "1. one\n  1.a) in\n2. two"
+    assert text_of(body) == "- one\n  - in\n- two"
+
+
+def test_headings_have_the_numbers_of_the_outline() -> None:
+    outline = (
+        '<office:styles><text:outline-style style:name="O"><text:outline-level-style text:level="1" '
+        'style:num-format="1"/><text:outline-level-style text:level="2" text:display-levels="2" style:num-format="1"/>'
+        "</text:outline-style></office:styles>"
+    )
+    body = "".join(
+        f"<text:h text:outline-level='{n}'>{t}</text:h><text:p>x</text:p>" for n, t in ((1, "A"), (2, "B"), (2, "C"))
+    )
+    assert [s.headings[-1] for s in read(body, "", outline).sections] == ["1 A", "1.1 B", "1.2 C"]
+
+
+def test_notes_follow_their_paragraph() -> None:
+    note = (
+        "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Without tax.</text:p>"
+        "</text:note-body></text:note>"
+    )
+    assert text_of(f"<text:p>The fee{note} is 31.</text:p><text:p>Next.</text:p>") == (
+        "The fee [1] is 31.\n\n[1] Without tax.\n\nNext."
+    )
+
+
+def test_what_is_left_out_is_noted() -> None:
+    looks = style("H", 'text:display="none"') + style("S", 'style:text-line-through-style="solid"')
+    body = (
+        '<text:p>a<text:span text:style-name="H">hidden</text:span><text:span text:style-name="S">struck</text:span>b'
+        "<office:annotation><text:p>why?</text:p></office:annotation></text:p>"
+        "<text:tracked-changes><text:p>deleted</text:p></text:tracked-changes>"
+    )
+    document = read(body, looks)
+    assert document.text == "ab"
+    assert [note.kind for note in document.notes] == ["hidden_content", "struck_through", "comments"]
+
+
+def test_powers_never_join_a_number() -> None:
+    looks = style("U", 'style:text-position="super 58%"') + style("D", 'style:text-position="sub 58%"')
+    body = (
+        '<text:p>10<text:span text:style-name="U">6</text:span> H<text:span text:style-name="D">2</text:span>O</text:p>'
+    )
+    assert text_of(body, looks) == "10^6 H2O"
+
+
+def test_merged_cells_and_header_rows() -> None:
+    cell = "<table:table-cell{}><text:p>{}</text:p></table:table-cell>"
+    rows = [
+        "<table:table-header-rows><table:table-row>"
+        + cell.format("", "Route")
+        + cell.format("", "Fare")
+        + "</table:table-row></table:table-header-rows>",
+        "<table:table-row>"
+        + cell.format(' table:number-rows-spanned="2"', "Nordby")
+        + cell.format("", "41")
+        + "</table:table-row>",
+        "<table:table-row><table:covered-table-cell/>" + cell.format("", "17") + "</table:table-row>",
+    ]
+    assert text_of(f"<table:table>{''.join(rows)}</table:table>").endswith("| Nordby | 41 |\n| Nordby | 17 |")
+
+
+def test_text_boxes_and_the_letterhead() -> None:
+    header = (
+        "<office:master-styles><style:master-page><style:header><text:p>Harbour Ltd, Nordby</text:p></style:header>"
+        "<style:footer><text:p>7</text:p></style:footer></style:master-page></office:master-styles>"
+    )
+    box = "<draw:frame><draw:text-box><text:p>In the box</text:p></draw:text-box></draw:frame>"
+    assert text_of(f"<text:p>Dear Ann{box}</text:p>", "", header) == "Harbour Ltd, Nordby\n\nDear Ann\n\nIn the box"
