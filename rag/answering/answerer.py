@@ -20,11 +20,13 @@ from functools import cached_property
 from typing import Protocol
 
 from rag.answering.bands import band_of_chance, band_of_evidence
+from rag.answering.joining import for_part, quote_parts
+from rag.answering.outcome import AnswererSettings, Outcome, is_relevant, unread, without_result
+from rag.answering.question_parts import Part, question_parts
 from rag.answering.quoting import Quoted, calculation_refusal, checked_rows, quote
 from rag.answering.stream_filter import AnswerFilter, is_abstention, strip_markers
 from rag.answering.yes_no_replies import with_verdict
 from rag.evidence.check import check
-from rag.evidence.citations import Cited
 from rag.generation.base import (
     Completer,
     Completion,
@@ -36,29 +38,11 @@ from rag.generation.base import (
     TextStream,
 )
 from rag.generation.prompt_builder import BuiltPrompt, PromptBuilder, cache_order
-from rag.prompt_templates import ABSTENTION
 from rag.retrieval.retriever import Retrieved
 from rag.text import counted, one_line
-from rag.types import Answer, Band, Citation, DroppedPassage, Note, Passage, QuestionKind, Usage
+from rag.types import Answer, DroppedPassage, Note, Passage, QuestionKind
 
 __all__ = ["AnswerStream", "Answerer", "AnswererSettings", "ExtractingAnswerer", "WritingAnswerer", "extraction_task"]
-
-
-@dataclass(frozen=True, slots=True)
-class AnswererSettings:
-    """When to abstain, when a claim counts as found, and the name of the generator in the answer's record.
-
-    ``min_relevance`` is the best cosine below which no generator is asked, ``min_support`` the share of a claim's
-    words that its place must hold, ``min_confidence`` the confidence below which an answer becomes an
-    abstention. ``abstention`` is the text of an abstention after reading: neither an extractor nor a language model
-    knows whether other passages of the documents hold the answer.
-    """
-
-    min_relevance: float = 0.3
-    min_support: float = 0.5
-    min_confidence: float = 0.0
-    answered_by: str = ""
-    abstention: str = ABSTENTION
 
 
 class AnswerStream(Protocol):
@@ -99,98 +83,6 @@ class Answerer(Protocol):
         """Answer one question piece by piece."""
 
 
-def _is_relevant(retrieved: Retrieved, settings: AnswererSettings) -> bool:
-    return bool(retrieved.passages) and retrieved.relevance >= settings.min_relevance
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What a generator did with one question: a result that both answerers finish in the same way."""
-
-    retrieved: Retrieved
-    shown: tuple[Passage, ...]
-    dropped: tuple[DroppedPassage, ...]
-    finish_reason: str
-    usage: Usage
-    notes: tuple[Note, ...]
-    timings: Mapping[str, float]
-
-    def showing(self, citations: Sequence[Citation], notes: Sequence[Note]) -> _Outcome:
-        """Return the outcome with the notes, and with the passages of citations from elsewhere in the documents."""
-        shown = {passage.id for passage in self.shown}
-        more = {c.passage.id: c.passage for c in citations if c.passage.id not in shown}
-        return replace(self, shown=(*self.shown, *more.values()), notes=(*self.notes, *notes))
-
-    def abstain(self, reason: str, settings: AnswererSettings, *notes: Note) -> Answer:
-        """Return an abstention with the nearest passages."""
-        return self._answer(settings.abstention, Cited((), (), 0.0), reason, settings, notes, abstained=True)
-
-    def answer(
-        self, text: str, cited: Cited, settings: AnswererSettings, band: Band, short: tuple[int, int] = (0, 0)
-    ) -> Answer:
-        """Return the answer, or an abstention where its confidence is too low. ``short``: (start, end) in the text."""
-        # Rounded before it is compared: a threshold is fitted on the confidences that answers show.
-        confidence = round(cited.support, 4)
-        if self.shown and confidence < settings.min_confidence and self.finish_reason != "abort":
-            return self.abstain("low confidence", settings, _low_confidence(confidence, settings.min_confidence))
-        answer = self._answer(text, cited, self.finish_reason, settings, (), abstained=False)
-        start, end = short
-        return replace(answer, short=text[start:end], short_start=start, band=band)
-
-    def _answer(
-        self,
-        text: str,
-        cited: Cited,
-        reason: str,
-        settings: AnswererSettings,
-        notes: Sequence[Note],
-        *,
-        abstained: bool,
-    ) -> Answer:
-        return Answer(
-            question=self.retrieved.question,
-            text=text,
-            abstained=abstained,
-            confidence=round(cited.support, 4),
-            sentences=cited.sentences,
-            citations=cited.citations,
-            claims=cited.claims,
-            passages=self.shown,
-            dropped=self.dropped,
-            finish_reason=reason,
-            notes=(*self.retrieved.notes, *self.notes, *notes),
-            usage=self.usage,
-            timings=self.timings,
-            generation=self.retrieved.generation,
-            generator=settings.answered_by,
-            kind=self.retrieved.kind,
-        )
-
-
-def _low_confidence(confidence: float, least: float) -> Note:
-    text = f"The best answer found has a confidence of {confidence:.2f}, below {least:.2f}."
-    return Note(text, "low_confidence", {"confidence": round(confidence, 2), "least": round(least, 2)})
-
-
-def _without_result(
-    retrieved: Retrieved,
-    settings: AnswererSettings,
-    dropped: tuple[DroppedPassage, ...] = (),
-    timings: Mapping[str, float] | None = None,
-) -> Answer:
-    """Return the abstention for a question that no generator was asked."""
-    reason = "no passage fits" if dropped else "nothing relevant"
-    return _unread(retrieved, dropped, timings).abstain(reason, replace(settings, abstention=ABSTENTION))
-
-
-def _unread(
-    retrieved: Retrieved, dropped: tuple[DroppedPassage, ...] = (), timings: Mapping[str, float] | None = None
-) -> _Outcome:
-    """Return the outcome of a question that no generator was asked."""
-    timings = {**(timings or retrieved.timings), "generate": 0.0}
-    return _Outcome(retrieved, retrieved.passages, dropped, "", Usage(), (), timings)
-
-
 # Extracting ------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +94,7 @@ class ExtractingAnswerer:
 
     :mod:`rag.answering.quoting` says how much is shown: a sentence, a whole list or paragraph, the matching rows of a
     table. A question that asks to calculate or compare gets the rows that hold the numbers, as an abstention.
+    A question of parts gets an answer for each (:mod:`rag.answering.joining`); all are read in one batch.
     A yes/no question also gets "Yes" or "No" before it where that follows (:mod:`rag.answering.yes_no_replies`).
     """
 
@@ -211,21 +104,29 @@ class ExtractingAnswerer:
 
     def answer_batch(self, retrieved: Sequence[Retrieved], *, closed_book: bool = False) -> list[Answer]:
         """Answer all questions in one batch; see :meth:`Answerer.answer_batch`."""
-        near = [not closed_book and _is_relevant(r, self.settings) for r in retrieved]
+        near = [not closed_book and is_relevant(r, self.settings) for r in retrieved]
         reads = [is_near and r.kind not in _CALCULATED for r, is_near in zip(retrieved, near, strict=True)]
-        tasks = [extraction_task(r) for r, is_read in zip(retrieved, reads, strict=True) if is_read]
+        parts = [question_parts(r.question) if is_read else () for r, is_read in zip(retrieved, reads, strict=True)]
+        tasks = [
+            extraction_task(asked)
+            for r, is_read, some in zip(retrieved, reads, parts, strict=True)
+            if is_read
+            for asked in (r, *(for_part(r, part) for part in some))
+        ]
         extractions = iter(self.generator.extract(tasks) if tasks else [])
         return [
-            self._finish(r, next(extractions)) if is_read else self._without_reading(r, near=is_near)
-            for r, is_near, is_read in zip(retrieved, near, reads, strict=True)
+            self._finish(r, next(extractions), [(part, next(extractions)) for part in some])
+            if is_read
+            else self._without_reading(r, near=is_near)
+            for r, is_near, is_read, some in zip(retrieved, near, reads, parts, strict=True)
         ]
 
     def _without_reading(self, retrieved: Retrieved, *, near: bool) -> Answer:
         if not near:
-            return _without_result(retrieved, self.settings)
+            return without_result(retrieved, self.settings)
         if (rows := checked_rows(retrieved)) is not None:
-            return self._show(replace(_unread(retrieved), finish_reason="stop"), rows)
-        return _unread(retrieved).abstain(
+            return self._show(replace(unread(retrieved), finish_reason="stop"), rows)
+        return unread(retrieved).abstain(
             "not calculated", replace(self.settings, abstention=calculation_refusal(retrieved))
         )
 
@@ -239,19 +140,20 @@ class ExtractingAnswerer:
 
         return WholeAnswer(retrieved.passages, answer)
 
-    def _finish(self, retrieved: Retrieved, extraction: Extraction) -> Answer:
+    def _finish(self, retrieved: Retrieved, extraction: Extraction, parts: Sequence[tuple[Part, Extraction]]) -> Answer:
         timings = {**retrieved.timings, "prompt": 0.0, "generate": extraction.seconds}
-        outcome = _Outcome(
+        outcome = Outcome(
             retrieved, retrieved.passages, (), extraction.finish_reason, extraction.usage, extraction.notes, timings
         )
-        if not extraction.text:
-            return outcome.abstain(extraction.finish_reason, self.settings)
         started = time.monotonic()
-        quoted = quote(retrieved, extraction)
+        joined = quote_parts(retrieved, parts, self.settings.min_confidence)
+        if joined is None and not extraction.text:
+            return outcome.abstain(extraction.finish_reason, self.settings)
+        quoted = joined or quote(retrieved, extraction)
         answer = self._show(replace(outcome, timings={**timings, "cite": time.monotonic() - started}), quoted)
-        return with_verdict(answer, extraction.signals.margin if extraction.signals else 0.0)
+        return answer if joined else with_verdict(answer, extraction.signals.margin if extraction.signals else 0.0)
 
-    def _show(self, outcome: _Outcome, quoted: Quoted) -> Answer:
+    def _show(self, outcome: Outcome, quoted: Quoted) -> Answer:
         band = band_of_chance(quoted.cited.support, self.generator.high_threshold)
         outcome = outcome.showing(quoted.cited.citations, quoted.notes)
         return outcome.answer(quoted.text, quoted.cited, self.settings, band, quoted.short)
@@ -336,7 +238,7 @@ class WritingAnswerer:
         built = None
         if closed_book:
             built = self.builder.build(retrieved.question, ())
-        elif _is_relevant(retrieved, self.settings):
+        elif is_relevant(retrieved, self.settings):
             built = self.builder.build(retrieved.question, retrieved.passages)
         timings = {**retrieved.timings, "prompt": time.monotonic() - started}
         fits = built is not None and bool(built.shown or closed_book)
@@ -345,13 +247,13 @@ class WritingAnswerer:
     def _finish(self, prepared: _Prepared, completion: Completion | None, seconds: float) -> Answer:
         built, settings = prepared.built, self.settings
         if built is None or completion is None:
-            return _without_result(prepared.retrieved, settings, prepared.dropped, prepared.timings)
+            return without_result(prepared.retrieved, settings, prepared.dropped, prepared.timings)
         started = time.monotonic()
         text = strip_markers(completion.text, built.shown)
         notes = list(completion.notes)
         timings = {**prepared.timings, "generate": completion.seconds or seconds}
         reason = completion.finish_reason
-        outcome = _Outcome(
+        outcome = Outcome(
             prepared.retrieved, built.shown, built.dropped, reason, completion.usage, tuple(notes), timings
         )
         if is_abstention(text) or not (text or reason == "abort"):

@@ -5,8 +5,9 @@ question's words are around it. Equal answers in several places add up. The conf
 that the best answer is right.
 
 It does not know whether a span answers the question truthfully, only that it looks like an answer. The bundled encoder
-reads English; it does no arithmetic. Lists over table rows are put together around its span
-(:mod:`rag.answering.quoting`). Whether a sentence means yes or no is decided afterwards (:mod:`rag.evidence.yes_no`).
+reads English; it does no arithmetic. Other modules put together what one span does not hold: lists over table rows
+(:mod:`rag.answering.quoting`), answers to questions of parts (:mod:`rag.answering.joining`), and yes or no
+(:mod:`rag.evidence.yes_no`).
 For a question in a script that the encoder never learned, :mod:`rag.generation.sentence_selector` selects a sentence by
 its words.
 """
