@@ -60,6 +60,17 @@ _HEDGES = frozenset(
     usually often normally sometimes most many few mostly generally probably perhaps some might
     """.split()  # noqa: SIM905
 )
+# What is only said, doubted, planned, or missed by a little is neither stated nor denied.
+_DOUBTS = frozenset(
+    """
+    rumour rumours rumor rumors allegedly supposedly reportedly purportedly claim claims claimed alleged assert asserts
+    asserted assumed assumes believe believes believed hearsay denied denies disputed disputes contested doubt doubts
+    doubted almost nearly practically proposed proposes suggested suggests
+    """.split()  # noqa: SIM905
+)
+_NOBODY = frozenset("nobody none neither nothing never no-one".split())  # noqa: SIM905
+_NAME = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
+_TO_BE = re.compile(r"\b(?:was|were) (?:supposed |meant |due )?to\b", re.IGNORECASE)
 _EVERY = frozenset("all every everyone everybody each whole always entire".split())  # noqa: SIM905
 _WH = frozenset("what who whom whose when where why how which".split())  # noqa: SIM905
 _MOST = 0.6  # share of a condition's words that make it the question's
@@ -136,13 +147,16 @@ def features_of(question: str, sentence: str, context: str = "", *, marked: str 
         (_Match.of(asked, clause, context) for clause in clauses),
         key=lambda m: (len(m.covered) + len(m.excepted), len(m.clause.stems & chosen)),
     )
+    if asked.denied or _is_doubtful(asked, sentence, match):
+        return Features(0)
     said, only = _said(asked, match)
     wanted = inner(asked.force) if match.opposite else asked.force
     follows = VERDICTS[wanted, said] if said is not None else 0.0
     compared, known = (sentence, context) if cell is None else (cell.text, f"{context} {cell.others}")
     numbers = agreement(asked.text, compared, known, allows=force_of(match.clause.words) == "allowed")
     if numbers.compared or numbers.labels:
-        follows *= 0 if numbers.labels else numbers.sign
+        inverse = numbers.sign < 0 and follows < 0  # "below 600 km is not paid" does not say that 800 km is
+        follows *= 0 if numbers.labels or inverse else numbers.sign
     lead = _lead(asked, sentence, context)
     if lead:
         follows = float(lead)
@@ -201,6 +215,11 @@ class _Asked:
         whole = bool(self.stems) and _WH.isdisjoint(self.words[:3]) and not _ALTERNATIVE.search(self.text)
         return whole and not _ENGLISH.isdisjoint(self.words)
 
+    @property
+    def denied(self) -> bool:
+        """Whether it asks for what is not: "yes" would be read in two ways."""
+        return "not" in self.words
+
     @classmethod
     def of(cls, question: str) -> _Asked:
         """Read a question. A last one in parentheses, which a follow-up repeats, is left out."""
@@ -214,6 +233,25 @@ class _Asked:
         first = next((n for n, word in enumerate(words) if n and word in _PREPOSITIONS), len(words))
         aside = {stem_of(word) for word in words[first:]} - {stem_of(word) for word in words[:first]}
         return cls(text, words, tuple(stems), frozenset(aside), force)
+
+
+def _is_doubtful(asked: _Asked, sentence: str, match: _Match) -> bool:
+    """Return whether a sentence only reports, doubts or plans what is asked, or speaks of it the other way round."""
+    words = tokens_of(sentence)
+    reported = not _DOUBTS.isdisjoint(words) and _DOUBTS.isdisjoint(asked.words)
+    planned = _TO_BE.search(sentence) is not None and not _PAST.isdisjoint(asked.words[:1])
+    nobody_but = bool(match.excepted) and not _NOBODY.isdisjoint(words)
+    outside = "outside" in words and "outside" not in asked.words
+    return reported or planned or nobody_but or outside or _is_turned(asked, words)
+
+
+def _is_turned(asked: _Asked, words: Sequence[str]) -> bool:
+    """Return whether two people or names of the question stand in another order, which tells who does what to whom."""
+    named = {stem_of(name.lower()) for name in _NAME.findall(asked.text)[1:]} | _ACTORS
+    wanted = [stem for stem in asked.stems if stem in named]
+    stems = [stem_of(word) for word in words]
+    found = [stem for stem in dict.fromkeys(stems) if stem in wanted]
+    return len(found) > 1 and "by" not in {*words, *asked.words} and found != [s for s in wanted if s in found]
 
 
 @dataclass(frozen=True)

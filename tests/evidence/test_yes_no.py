@@ -63,6 +63,16 @@ def test_only_a_probable_verdict_is_given() -> None:
 @pytest.mark.parametrize(
     ("question", "sentence"),
     [
+        ("May the chief engineer open valve 7?", "Nobody except the chief engineer may open valve 7."),
+        ("Is the crane safe?", "Olsen claimed that the crane is safe, which the auditors denied."),
+        ("Was the contract signed?", "The contract was almost signed in May."),
+        ("Was the ship repaired?", "The ship was to be repaired on 3 May."),
+        ("Is the bridge open?", "Rumour has it that the bridge is open."),
+        ("Is it not allowed to work from home?", "Working from home is not allowed."),
+        ("Are flights of 800 km reimbursed?", "Flights shorter than 600 km are not reimbursed."),
+        ("May I work remotely from the EU?", "Remote work from outside the EU is not allowed."),
+        ("Did Anna approve the report of Ben?", "Ben approved the report of Anna."),
+        ("Does the tenant pay the landlord?", "The landlord pays the tenant."),
         ("Is there a vegan menu?", "A printer is on the second floor."),
         ("Can I use the sauna?", "Only members may use the sauna."),
         ("May visitors swim?", "Visitors may swim if the trainer agrees."),
