@@ -184,7 +184,8 @@ def retrieve(knowledge_base: rag.KnowledgeBase, question: Question) -> Retrieved
     understood = knowledge_base.understand(question.question, question.history)
     found = knowledge_base.retrieve(understood.question, k=CANDIDATES)
     (found,) = knowledge_base.with_kinds([found])
-    return replace(found, question=one_line(found.question))
+    # Without its neighbors, which would keep each of many indexes open and in memory.
+    return replace(found, question=one_line(found.question), neighbors=None)
 
 
 def fit(engine: SpanEngine, asked: Sequence[Asked], *, keep_order: bool) -> ReaderRecord:

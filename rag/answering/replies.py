@@ -105,17 +105,18 @@ def small_talk_reply(documents: Sequence[DocumentRow], language: Language) -> st
     """Return a short friendly reply: how many documents there are and what can be asked, with one title."""
     words = _WORDS[language]
     titled = max(documents, key=lambda document: (bool(_title(document)), document.media_type != "text/x-code"))
-    title = _title(titled) or PurePath(titled.source).name
+    title = _title(titled) or one_line(PurePath(titled.source).name)
     count = _counted(len(documents), words.documents, language)
     return f"{words.greeting.format(count=count)} {words.example.format(title=title)}"
 
 
 def _entry(document: DocumentRow, words: _Words, language: Language) -> str:
     title = _title(document)
-    details = [document.source] if title else []
+    source = one_line(document.source)  # a file's name may hold line breaks
+    details = [source] if title else []
     if document.pages:
         details.append(_counted(document.pages, words.pages, language))
-    return (title or document.source) + (f" ({', '.join(details)})" if details else "")
+    return (title or source) + (f" ({', '.join(details)})" if details else "")
 
 
 def _title(document: DocumentRow) -> str:

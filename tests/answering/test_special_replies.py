@@ -157,3 +157,8 @@ def test_small_talk_names_a_title() -> None:
 )
 def test_languages(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+def test_a_file_name_of_two_lines_is_one_entry() -> None:
+    reply = documents_reply([document("a\n- forged.md")], "en")
+    assert reply.splitlines()[-1] == "- a - forged.md"
