@@ -94,8 +94,8 @@ def _own(table: Any, name: str) -> Any:
 def _rows(table: Any) -> Iterator[list[Any]]:
     """Yield the cells of each row, without the rows of tables inside."""
     for row in table.find_all("tr"):
-        if row.find_parent("table") is table:
-            yield row.find_all(["td", "th"], recursive=False)
+        if row.parent is table or row.parent.parent is table or row.find_parent("table") is table:
+            yield [cell for cell in row.contents if getattr(cell, "name", None) in ("td", "th")]
 
 
 def _unwrap(table: Any) -> None:
@@ -129,8 +129,9 @@ def _read(table: Any, text_of: TextOf, *, assume_header: bool) -> list[Table]:
 
 def _span(cell: Any, text_of: TextOf) -> Span:
     text = one_line(text_of(cell))
-    in_head = cell.find_parent(["thead", "tbody", "tfoot", "table"]).name == "thead"
-    strong = cell.find(["b", "strong"])
+    in_head = cell.parent.parent is not None and cell.parent.parent.name == "thead"
+    has_markup = any(not isinstance(child, str) for child in cell.contents)
+    strong = cell.find(["b", "strong"]) if has_markup else None
     is_strong = strong is not None and one_line(strong.get_text()) == one_line(cell.get_text())
     plain = text.removeprefix("**").removesuffix("**") if is_strong else text
     is_header = cell.name == "th" and cell.get("scope") not in ("row", "rowgroup")
