@@ -4,9 +4,10 @@ A document's source is its path relative to the folder that contains the index, 
 together. A file elsewhere keeps its absolute path. A document from the page is called ``upload://NAME``, which no path
 can be: the page knows where its file is.
 
-In folders, three things are skipped: what :class:`IgnoreRules` exclude, files whose extension is of no known format,
-and links to folders, which could lead in a circle. A file or link that is named itself is always read, unless it is
-a part of an index. A folder that cannot be listed is a failure; the run continues with the others.
+In folders, some things are skipped: what :class:`IgnoreRules` exclude, hidden files and the lock files of office
+programs (``~$report.docx``), files whose extension is of no known format, and links to folders, which could lead in a
+circle. A file or link that is named itself is always read, unless it is a part of an index. A folder that cannot be
+listed is a failure; the run continues with the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from indexes.store.database import holds_index, is_part_of_index
 from rag.errors import DocumentError, InputError
+from rag.ingestion.loaders.file_kinds import is_lock_file
 from rag.ingestion.loaders.formats import extensions
 
 if TYPE_CHECKING:
@@ -261,7 +263,7 @@ class _Walk:
             self.found.skip(IGNORED)
             return False
         included = ignored is False
-        if entry.name.startswith(".") and not included:
+        if (entry.name.startswith(".") or is_lock_file(entry.name)) and not included:
             return False
         if is_folder:
             return self._is_walked(entry, included=included)

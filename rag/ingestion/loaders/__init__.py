@@ -16,6 +16,7 @@ from dataclasses import astuple, replace
 from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds
+from rag.ingestion.loaders.office_variants import as_transitional
 from rag.ingestion.loaders.sniff import sniff
 from rag.ingestion.loaders.text import as_utf8, load_text, title_from
 from rag.ingestion.loaders.zip_safety import check_package
@@ -27,6 +28,7 @@ __all__ = ["FORMATS", "Format", "add_format", "extensions", "load_bytes", "sniff
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _REPLACEMENT = "\ufffd"
+_OBJECT = re.compile(r"'?<[^<>]* at 0x[0-9a-f]+>'?")  # how a Python object appears in a library's message
 
 
 def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
@@ -36,6 +38,8 @@ def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Docume
         row = FORMATS[sniff(data, source)]
         if row.is_zip:
             check_package(data, bounds)
+        if row.zip_member:
+            data = as_transitional(data)
         data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data)
         document = _load(row, data, source, bounds)
     except RecursionError:
@@ -60,7 +64,7 @@ def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:
     except Exception as error:  # the one guard around foreign parsers, which raise anything for a damaged file
         if row.text_if_broken:
             return load_text(data, source)
-        cause = f"{type(error).__name__}: {one_line(str(error), 200)}".rstrip(": ")
+        cause = f"{type(error).__name__}: {one_line(_OBJECT.sub('it', str(error)), 200)}".rstrip(": ")
         if row.noun:
             raise DocumentError("broken", f"the {row.noun} cannot be read: {cause}", row.remedy) from error
         raise DocumentError("parser", f"its parser failed: {cause}", "report the file") from error

@@ -48,7 +48,8 @@ class Format:
     - ``package``: the distribution that the loader imports
     - ``filter``: the name in ``--filter type=NAME``, which several formats may share; ``aliases`` are further names
     - ``magic``: how a file of this format begins, after white space. For zip packages instead: ``zip_member``, the name
-      of a member that only this format has, or ``zip_mimetypes``, what the member ``mimetype`` may contain
+      of a member that only this format has, or ``zip_mimetypes``, what the member ``mimetype`` may contain. For OLE
+      files: ``ole_streams``, names of which one is at the top of the file
     - ``own_encodings``: its parts declare their own encodings, so the loader gets the bytes as they are. The loaders of
       other formats of text get UTF-8
     - ``needs_content``: a file with the extension whose content is not recognised is plain text
@@ -69,6 +70,7 @@ class Format:
     magic: str = ""
     zip_member: str = ""
     zip_mimetypes: tuple[str, ...] = ()
+    ole_streams: tuple[str, ...] = ()
     takes_limits: bool = False
     own_encodings: bool = False
     needs_content: bool = False
@@ -85,7 +87,7 @@ class Format:
     @property
     def is_binary(self) -> bool:
         """Whether its files are not text."""
-        return self.is_zip or bool(self.magic)
+        return self.is_zip or bool(self.magic or self.ole_streams)
 
     def load(self) -> Callable[..., Document]:
         """Import the loader."""
@@ -117,16 +119,19 @@ for _row in (
         package="pypdfium2", magic="%PDF-", takes_limits=True, noun="PDF",
     ),
     Format(
-        "Word", f"{_OFFICE}.wordprocessingml.document", (".docx",), f"{_LOADERS}.docx:load_docx", "docx",
+        "Word", f"{_OFFICE}.wordprocessingml.document", (".docx", ".docm", ".dotx", ".dotm"),
+        f"{_LOADERS}.docx:load_docx", "docx",
         package="lxml", aliases=("word",), zip_member="word/document.xml", noun="Word document",
     ),
     Format(
-        "PowerPoint", f"{_OFFICE}.presentationml.presentation", (".pptx",), f"{_LOADERS}.pptx:load_pptx", "pptx",
-        package="python-pptx", aliases=("powerpoint",), other_extensions=(".pptm", ".ppsx", ".potx"),
+        "PowerPoint", f"{_OFFICE}.presentationml.presentation",
+        (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_LOADERS}.pptx:load_pptx", "pptx",
+        package="python-pptx", aliases=("powerpoint",),
         zip_member="ppt/presentation.xml", noun="presentation", page="slide",
     ),
     Format(
-        "Excel", f"{_OFFICE}.spreadsheetml.sheet", (".xlsx",), f"{_LOADERS}.xlsx:load_xlsx", "xlsx",
+        "Excel", f"{_OFFICE}.spreadsheetml.sheet", (".xlsx", ".xlsm", ".xltx", ".xltm"),
+        f"{_LOADERS}.xlsx:load_xlsx", "xlsx",
         package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
     ),
     Format(
@@ -146,7 +151,7 @@ for _row in (
         package="beautifulsoup4", own_encodings=True, needs_content=True, noun="saved page",
     ),
     Format(
-        "Markdown", "text/markdown", (".md", ".markdown"), f"{_LOADERS}.markdown:load_markdown", "markdown",
+        "Markdown", "text/markdown", (".md", ".markdown", ".mdx"), f"{_LOADERS}.markdown:load_markdown", "markdown",
         package="markdown-it-py",
     ),
     Format(

@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.decoding import decode_head
+from rag.ingestion.loaders.file_kinds import is_lock_file, ole_kind, unread_kind, unread_ole
 from rag.ingestion.loaders.formats import CODE, FORMATS, PLAIN_TEXT, extensions
 from rag.ingestion.loaders.json_data import is_notebook, parse_json, parse_json_lines
 from rag.ingestion.loaders.text import decode, looks_binary
@@ -17,13 +18,18 @@ from rag.ingestion.loaders.zip_safety import package_type
 
 __all__ = ["sniff"]
 
-_ARCHIVES = {
-    b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar",
-    b"\x28\xb5\x2f\xfd": "zstd", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip",
-}  # fmt: skip
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAGIC_WITHIN = 1024  # bytes; white space may come first
+_PDF = re.compile(rb"(?:^|[^\x20-\x7e])%PDF-\d\.\d")
+# Kinds whose first bytes no text has, also where the rest looks like text.
+_ALWAYS = re.compile(
+    rb"\x1f\x8b|BZh[1-9]|\xfd7zXZ\x00|7z\xbc\xaf|Rar!\x1a|\x28\xb5\x2f\xfd|PK[\x05\x07]|.{257}ustar|%!PS-Adobe"
+    rb"|-----BEGIN PGP MESSAGE",
+    re.DOTALL,
+)
+    rb"\x1f\x8b|BZh[1-9]|\xfd7zXZ\x00|7z\xbc\xaf|Rar!\x1a|\x28\xb5\x2f\xfd|PK[\x05\x07]|.{257}ustar|%!PS-Adobe|-----BEGIN PGP MESSAGE",
+    re.DOTALL,
+)
 _HEAD_CHARACTERS = 8192
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]*", re.MULTILINE)
 _MAIL_HEADERS = {"from", "to", "date", "subject", "message-id", "received", "return-path", "mime-version"}
@@ -36,16 +42,23 @@ _XML_ROOT = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s
 def sniff(data: bytes, name: str) -> str:
     """Return the media type, a key of :data:`~rag.ingestion.loaders.formats.FORMATS`.
 
-    Raises :class:`~rag.errors.DocumentError` for a file that is empty, binary, an archive or an old Office file.
+    Raises :class:`~rag.errors.DocumentError` for a file that is empty or of a kind that is not read.
     """
+    if is_lock_file(name) and len(data) < _MAGIC_WITHIN:
+        message = "it is the lock file of a document that is open in an office program"
+        raise DocumentError("lock file", message, "ingest the document itself")
     if not data.strip():
         raise DocumentError("empty", "the file is empty", "fill it or remove it")
     start = data[:_MAGIC_WITHIN].lstrip()
     for row in FORMATS.values():
         if row.magic and start.startswith(row.magic.encode("latin-1")):
             return row.media_type
+    if _is_late_pdf(data):
+        return "application/pdf"
     if data.startswith(b"PK\x03\x04"):
         return package_type(data)
+    if data.startswith(_OLE):
+        return _ole_type(data)
     suffix = PurePath(name).suffix.lower()
     _refuse_binary(data, suffix)
     head = _head(data)
@@ -109,15 +122,24 @@ def _head(data: bytes) -> str:
     return text[:_HEAD_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _is_late_pdf(data: bytes) -> bool:
+    """Return whether a PDF begins after other bytes, such as a byte order mark or the header of an HTTP response."""
+    return _PDF.search(data, 0, _MAGIC_WITHIN) is not None and b"startxref" in data[-_MAGIC_WITHIN:]
+
+
+def _ole_type(data: bytes) -> str:
+    streams = {stream: row.media_type for row in FORMATS.values() for stream in row.ole_streams}
+    found = ole_kind(data, ("EncryptedPackage", *streams))
+    if found is None or found not in streams:
+        raise unread_ole(data)
+    return streams[found]
+
+
 def _refuse_binary(data: bytes, suffix: str) -> None:
-    archive = next((name for magic, name in _ARCHIVES.items() if data.startswith(magic)), None)
-    if archive or data[257:262] == b"ustar":
-        message = f"it is a {archive or 'tar'} archive, and archives are not opened"
-        raise DocumentError("archive", message, "unpack it and ingest its files")
-    if data.startswith(_OLD_OFFICE):
-        if _ENCRYPTED_OFFICE in data:
-            raise DocumentError("encrypted", "it is encrypted", "save a copy without a password")
-        raise DocumentError("old format", "it is an old Office file", "save it as .docx, .xlsx or .pptx")
+    if not looks_binary(data) and not _ALWAYS.match(data):
+        return
+    if known := unread_kind(data):
+        raise known
     if looks_binary(data):
         by_name = extensions().get(suffix)
         although = f", although its name ends in {suffix}" if by_name else ""

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.file_kinds import unread_package
 from rag.ingestion.loaders.formats import FORMATS
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.text import error_line
@@ -44,9 +45,7 @@ def package_type(data: bytes) -> str:
     by_mimetype = (row.media_type for row in FORMATS.values() if declared in row.zip_mimetypes)
     media_type = next(by_member, None) or next(by_mimetype, None)
     if media_type is None:
-        raise DocumentError(
-            "archive", "it is a zip archive, and archives are not opened", "unpack it and ingest its files"
-        )
+        raise unread_package(names, declared)
     return media_type
 
 
