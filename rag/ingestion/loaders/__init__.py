@@ -16,6 +16,7 @@ from dataclasses import astuple, replace
 from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds
+from rag.ingestion.loaders.note_kinds import note_of
 from rag.ingestion.loaders.office_variants import as_transitional
 from rag.ingestion.loaders.sniff import sniff
 from rag.ingestion.loaders.text import as_utf8, load_text, title_from
@@ -63,7 +64,8 @@ def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:
         raise DocumentError("missing package", message, f"run `pip install {row.package or error.name}`") from error
     except Exception as error:  # the one guard around foreign parsers, which raise anything for a damaged file
         if row.text_if_broken:
-            return load_text(data, source)
+            note = note_of("read_as_plain_text", f"it could not be read as {row.name} and was read as plain text")
+            return replace(load_text(data, source), notes=(note,))
         cause = f"{type(error).__name__}: {one_line(_OBJECT.sub('it', str(error)), 200)}".rstrip(": ")
         if row.noun:
             raise DocumentError("broken", f"the {row.noun} cannot be read: {cause}", row.remedy) from error

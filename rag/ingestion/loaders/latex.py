@@ -1,23 +1,28 @@
 """LaTeX, through pylatexenc: headings, lists and tables become Markdown; formulas and keys of references stay.
 
-Inputs are not followed, and the file's own macros are not expanded: their arguments are read as text.
+Inputs are not followed, but named in a note. Definitions are applied before, by
+:mod:`~rag.ingestion.loaders.latex_source`; the arguments of unknown macros are read as text.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from rag.ingestion.loaders.grid import plain_table
+from rag.ingestion.loaders.latex_source import prepare
 from rag.ingestion.loaders.markdown import markdown_document
+from rag.ingestion.loaders.note_kinds import note_of
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.text import decode, normalise
 from rag.text import one_line
-from rag.types import Document
+from rag.types import Document, ReadingNote
 
 __all__ = ["load_latex"]
 
+_NAMED_INPUTS = 10
 _LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
 _TABLES = ("tabular", "tabular*", "tabularx", "longtable")
 _KEYS = ("cite", "citet", "citep", "ref", "eqref", "autoref", "cref", "Cref")
@@ -28,11 +33,36 @@ def load_latex(data: bytes, source: str) -> Document:
     from pylatexenc.latex2text import LatexNodes2Text
     from pylatexenc.latexwalker import LatexWalker
 
+    latex = prepare(decode(data))
     converter = LatexNodes2Text(latex_context=_context(), math_mode="verbatim")
-    nodes, _, _ = LatexWalker(decode(data), tolerant_parsing=True).get_latex_nodes()
+    nodes, _, _ = LatexWalker(latex.text, latex_context=_syntax(), tolerant_parsing=True).get_latex_nodes()
     text = normalise(converter.nodelist_to_text(nodes)).replace("\xa0", " ")
     text = re.sub(r"\n(?:[ \t]*\n){2,}", "\n\n", text).strip() + "\n"
-    return markdown_document(text, source, "text/x-latex", _title_of(converter))
+    document = markdown_document(text, source, "text/x-latex", _title_of(converter))
+    return replace(document, notes=_notes(latex.inputs))
+
+
+def _notes(inputs: tuple[str, ...]) -> tuple[ReadingNote, ...]:
+    if not inputs:
+        return ()
+    names = ", ".join(inputs[:_NAMED_INPUTS]) + (", …" if len(inputs) > _NAMED_INPUTS else "")
+    return (note_of("inputs_not_followed", f"files that it includes are not part of its text: {names}"),)
+
+
+@lru_cache(maxsize=1)
+def _syntax() -> Any:
+    """Return which arguments macros and environments have."""
+    from pylatexenc.latexwalker import get_default_latex_context_db
+    from pylatexenc.macrospec import EnvironmentSpec, MacroSpec
+
+    syntax = get_default_latex_context_db()
+    syntax.add_context_category(
+        "bibliography",
+        prepend=True,
+        macros=[MacroSpec("bibitem", "[{")],
+        environments=[EnvironmentSpec("thebibliography", "{")],
+    )
+    return syntax
 
 
 @lru_cache(maxsize=1)
@@ -47,6 +77,8 @@ def _context() -> Any:
             *(MacroTextSpec(name, simplify_repl=_heading(level)) for name, level in _LEVELS.items()),
             *(MacroTextSpec(name, simplify_repl=_keys) for name in _KEYS),
             MacroTextSpec("item", simplify_repl=_item),
+            MacroTextSpec("bibitem", simplify_repl=_bibitem),
+            MacroTextSpec("verb", simplify_repl=_verb),
             MacroTextSpec("maketitle", simplify_repl=_title),
         ],
         environments=[
@@ -81,6 +113,18 @@ def _title(node: Any, l2tobj: Any) -> str:
 def _item(node: Any, l2tobj: Any) -> str:
     label = l2tobj.node_arg_to_text(node, 0) if node.nodeargd and node.nodeargd.argnlist else ""
     return f"\n- {label} " if label else "\n- "
+
+
+def _bibitem(node: Any, l2tobj: Any) -> str:
+    del l2tobj
+    arguments = node.nodeargd.argnlist if node.nodeargd else ()
+    key = arguments[-1].latex_verbatim().strip("{}") if arguments and arguments[-1] is not None else ""
+    return f"\n- [{key}] " if key else "\n- "
+
+
+def _verb(node: Any, l2tobj: Any) -> str:
+    del l2tobj
+    return node.nodeargd.verbatim_text if node.nodeargd else ""
 
 
 def _keys(node: Any, l2tobj: Any) -> str:

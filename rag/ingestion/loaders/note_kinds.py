@@ -25,6 +25,8 @@ class KindOfNote:
 NOTE_KINDS: dict[str, KindOfNote] = {
     "encoded_twice": KindOfNote("text that was encoded twice", "save the file as UTF-8"),
     "encoding_guessed": KindOfNote("the encoding was guessed", "if letters are wrong, save the file as UTF-8"),
+    "inputs_not_followed": KindOfNote("files that a file includes", "ingest them, too"),
+    "read_as_plain_text": KindOfNote("files that were read as plain text", "correct the file, or export it again"),
     "replaced_characters": KindOfNote("characters that could not be decoded", "save the file as UTF-8"),
     "comments": KindOfNote("comments of reviewers"),
     "formulas_without_value": KindOfNote(

@@ -27,9 +27,6 @@ _ALWAYS = re.compile(
     rb"|-----BEGIN PGP MESSAGE",
     re.DOTALL,
 )
-    rb"\x1f\x8b|BZh[1-9]|\xfd7zXZ\x00|7z\xbc\xaf|Rar!\x1a|\x28\xb5\x2f\xfd|PK[\x05\x07]|.{257}ustar|%!PS-Adobe|-----BEGIN PGP MESSAGE",
-    re.DOTALL,
-)
 _HEAD_CHARACTERS = 8192
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]*", re.MULTILINE)
 _MAIL_HEADERS = {"from", "to", "date", "subject", "message-id", "received", "return-path", "mime-version"}

@@ -1,0 +1,165 @@
+r"""LaTeX as its author sees it: definitions applied and not shown, in linear time, nothing lost without a note."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders.latex_source import prepare
+from rag.types import Document
+
+
+def read(body: str, preamble: str = "") -> Document:
+    text = f"\\documentclass{{article}}\n{preamble}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
+    document = load_bytes(text.encode(), "paper.tex")
+    assert document.media_type == "text/x-latex"
+    assert "read_as_plain_text" not in [note.kind for note in document.notes]
+    return document
+
+
+def words(body: str, preamble: str = "") -> str:
+    return " ".join(read(body, preamble).text.split())
+
+
+# Definitions ----------------------------------------------------------------------------------------------------------
+
+
+def test_abbreviations_of_environments_are_applied() -> None:
+    preamble = r"\newcommand{\be}{\begin{equation}}" + "\n" + r"\newcommand{\ee}{\end{equation}}"
+    text = words(r"\section{Tides} The tide is high at noon. \be x=1 \ee The port is calm.", preamble)
+    assert text == r"## Tides The tide is high at noon. \begin{equation} x=1 \end{equation} The port is calm."
+
+
+@pytest.mark.parametrize(
+    ("preamble", "body", "expected"),
+    [
+        (r"\def\be{\begin{equation}}\def\ee{\end{equation}}", r"\be x \ee", r"\begin{equation} x \end{equation}"),
+        (r"\newcommand*{\port}{Lerwick}", r"In \port.", "In Lerwick."),
+        (r"\newcommand\port{Lerwick}", r"In \port{} now.", "In Lerwick now."),
+        (r"\providecommand{\port}{Lerwick\xspace}", r"In \port.", "In Lerwick."),
+        (r"\newcommand{\R}{\mathbb{R}}", r"$x\in\R$", r"$x\in\mathbb{R}$"),
+        (r"\newcommand{\norm}[1]{\|#1\|}", r"$\norm{x}$", r"$\|x\|$"),
+        (r"\def\half#1{\frac{#1}{2}}", r"$\half n$", r"$\frac{n}{2}$"),
+        (r"\newcommand{\pair}[2]{#1 and #2}", r"\pair{salt}{ice}", "salt and ice"),
+        (r"\let\eps=\varepsilon", r"$\eps$", r"$\varepsilon$"),
+        (r"\DeclareMathOperator{\tide}{tide}", r"$\tide(x)$", r"$\operatorname{tide}(x)$"),
+        (r"\NewDocumentCommand{\ship}{m m}{#1 of #2}", r"\ship{Ann}{Hull}", "Ann of Hull"),
+        (r"\newcommand{\a}{\b}\newcommand{\b}{quay}", r"The \a.", "The quay."),
+        (r"\newenvironment{q}{\begin{gather}}{\end{gather}}", r"\begin{q}x\end{q}", r"\begin{gather}x\end{gather}"),
+        (r"\newtheorem{thm}{Theorem}[section]", r"\begin{thm}It holds.\end{thm}", "Theorem. It holds."),
+    ],
+)  # fmt: skip
+def test_each_way_of_definition_is_applied_and_not_shown(preamble: str, body: str, expected: str) -> None:
+    assert words(body, preamble) == expected
+    assert words(preamble + body) == expected  # also when it is made in the text
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        r"\newcommand{\rec}{tide \rec}",
+        r"\newcommand{\rec}{\other}\newcommand{\other}{\rec}",
+        r"\newcommand{\rec}{\ifmmode a\else b\fi}",
+        r"\newcommand{\rec}[2][x]{#1#2}",
+        r"\def\rec#1;{#1}",
+        r"\newcommand{\rec}",
+        r"\def\rec",
+        r"\newenvironment{x}{",
+    ],
+)
+def test_what_is_not_simple_does_no_harm(definition: str) -> None:
+    assert "The tide is high at noon." in words(r"The tide is high at noon. \rec", definition + "\n")
+
+
+def test_environments_that_open_others_take_no_time() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    preamble = "\n".join(
+        rf"\newenvironment{{env{one}}}{{\begin{{BIG{one}}} \hspace{{-.85em}} {{\bf :}} }}{{\end{{BIG{one}}}}}"
+        for one in letters
+    )
+    start = time.process_time()
+    assert words("The tide is high at noon.", preamble) == "The tide is high at noon."
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "broken", [r"\begin{a}{", "{", "$", r"\[", r"\verb|", r"\newcommand{\a", r"\begin{verbatim}", r"\def\x#1", "}$"]
+)
+def test_unbalanced_text_takes_linear_time(broken: str) -> None:
+    times = []
+    for number in (5_000, 20_000):
+        start = time.process_time()
+        prepare(broken * number)
+        times.append(time.process_time() - start)
+    assert times[1] < 16 * times[0] / 2 + 0.5  # twice linear; quadratic would be sixteen times
+
+
+def test_macros_that_double_are_stopped() -> None:
+    names = [f"m{chr(97 + n)}" for n in range(26)]
+    doubling = "".join(rf"\newcommand{{\{one}}}{{\{two}\{two}}}" for one, two in pairwise(names))
+    assert len(prepare(doubling + rf"\{names[0]}").text) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "body", [r"{\begin{center} Noon", r"\begin{center} {Noon", r"Noon $x", r"} Noon \end{center}", r"Noon \)"]
+)
+def test_text_around_what_is_not_closed_stays(body: str) -> None:
+    text = words(f"Before. {body}\n\nAfter.")
+    assert text.startswith("Before.") and "Noon" in text and text.endswith("After.")
+
+
+# What stays, and what is noted ----------------------------------------------------------------------------------------
+
+
+def test_formulas_references_listings_and_the_bibliography_stay() -> None:
+    body = r"""See \cite{brill}. \verb|%{x}| costs \$5, 100\% safe. % a comment {
+\begin{verbatim}
+\newcommand{\a}{b} % kept
+\end{verbatim}
+\begin{thebibliography}{99}
+\bibitem{brill} A. Brill, \emph{The tides}, 2030.
+\bibitem[W]{wick} T. Wick, \emph{Harbours}, 2031.
+\end{thebibliography}"""
+    text = words(body)
+    assert text == (
+        r"See [brill]. %{x} costs $5, 100% safe. ``` \newcommand{\a}{b} % kept ``` "
+        "- [brill] A. Brill, The tides, 2030. - [wick] T. Wick, Harbours, 2031."
+    )
+
+
+def test_included_files_are_named_in_a_note() -> None:
+    (note,) = read(r"Words. \input{chapters/one} \include{two} \input three.tex \bibliography{refs,more}").notes
+    assert note.kind == "inputs_not_followed"
+    assert note.text.endswith("chapters/one.tex, two.tex, three.tex, refs.bib, more.bib")
+    assert not read("Words.").notes
+
+
+def test_a_preamble_gives_the_title_only() -> None:
+    preamble = r"\newcommand{\port}{Lerwick}\title{Tides of \port}\author{Ann}\setlength{\parindent}{0pt}\newcounter{a}"
+    document = read(r"\maketitle Words.", preamble)
+    assert document.title == "Tides of Lerwick"
+    assert document.text.split() == ["#", "Tides", "of", "Lerwick", "Words."]
+
+
+def test_a_file_that_is_read_as_plain_text_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    (note,) = load_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n", "a.srt").notes
+    assert note.kind == "read_as_plain_text"
+    assert "SubRip" in note.text
+
+
+@given(st.text(alphabet="\\{}$%[]# \nabeginmd#1", max_size=200))
+def test_any_text_is_prepared_and_is_then_balanced(text: str) -> None:
+    once = prepare(text).text
+    assert once.count("{") - once.count("\\{") >= 0
+    depth = 0
+    escaped = False
+    for char in once:
+        if not escaped:
+            depth += (char == "{") - (char == "}")
+        escaped = char == "\\" and not escaped
+    assert depth == 0
