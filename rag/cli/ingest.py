@@ -44,8 +44,8 @@ def ingest(
     """Read documents into the index: texts, office files, tables, data, mail and source code.
 
     In folders, files with the extensions of docs/formats.md are read (.pdf .docx .xlsx .html .md .csv .json .eml .py
-    and some fifty more). Hidden files, links to folders and files matched by a .ragignore are skipped. A file that you
-    name is read whatever its extension: formats are detected from content.
+    and some seventy more). Hidden files, lock files (~$name), links to folders and files matched by a .ragignore are
+    skipped. A file that you name is read whatever its extension: formats are detected from content.
 
     Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
     file that cannot be read is reported, and the others are read (exit code 7, until it is fixed or gone).

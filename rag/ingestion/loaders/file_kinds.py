@@ -36,11 +36,11 @@ class _Kind:
 
 
 def _picture(name: str) -> _Kind:
-    return _Kind(name, ", and pictures are not read", _OCR)
+    return _Kind(name, ", and pictures are not read", _OCR, "picture")
 
 
 def _sound(name: str) -> _Kind:
-    return _Kind(name, ", and sound and video are not read", _TRANSCRIBE)
+    return _Kind(name, ", and sound and video are not read", _TRANSCRIBE, "recording")
 
 
 def _archive(name: str) -> _Kind:
@@ -48,15 +48,15 @@ def _archive(name: str) -> _Kind:
 
 
 def _program(name: str) -> _Kind:
-    return _Kind(name, ", which has no text to read", _IGNORE)
+    return _Kind(name, ", which has no text to read", _IGNORE, "program")
 
 
 def _database(name: str) -> _Kind:
-    return _Kind(name, ", and databases are not read", _EXPORT_ROWS)
+    return _Kind(name, ", and databases are not read", _EXPORT_ROWS, "database")
 
 
 def _weights(name: str) -> _Kind:
-    return _Kind(name, ", which has numbers and no text", _IGNORE)
+    return _Kind(name, ", which has numbers and no text", _IGNORE, "program")
 
 
 def _office(name: str, remedy: str = _TEXT_OR_PDF) -> _Kind:

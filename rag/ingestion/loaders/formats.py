@@ -35,6 +35,8 @@ CODE, PLAIN_TEXT = "text/x-code", "text/plain"
 _LOADERS = "rag.ingestion.loaders"
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument.text"
+_PRESENTATION = "application/vnd.oasis.opendocument.presentation"
+_SPREADSHEET = "application/vnd.oasis.opendocument.spreadsheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,28 @@ for _row in (
         package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
     ),
     Format(
+        "old Excel", "application/vnd.ms-excel", (".xls", ".xlt"), f"{_LOADERS}.calamine_sheets:load_xls", "xls",
+        package="python-calamine", ole_streams=("Workbook", "Book", "WORKBOOK", "BOOK"), noun="workbook",
+    ),
+    Format(
+        "binary Excel", "application/vnd.ms-excel.sheet.binary.macroenabled.12", (".xlsb",),
+        f"{_LOADERS}.calamine_sheets:load_xlsb", "xlsb",
+        package="python-calamine", zip_member="xl/workbook.bin", noun="workbook",
+    ),
+    Format(
+        "OpenDocument spreadsheet", _SPREADSHEET, (".ods", ".ots"), f"{_LOADERS}.calamine_sheets:load_ods", "ods",
+        package="python-calamine", zip_mimetypes=(_SPREADSHEET, f"{_SPREADSHEET}-template"), noun="spreadsheet",
+    ),
+    Format(
         "OpenDocument text", _OPEN_DOCUMENT, (".odt",), f"{_LOADERS}.odt:load_odt", "odt",
         package="lxml", zip_mimetypes=(_OPEN_DOCUMENT, f"{_OPEN_DOCUMENT}-template"), noun="OpenDocument text",
     ),
+    Format(
+        "OpenDocument presentation", _PRESENTATION, (".odp", ".otp"), f"{_LOADERS}.odp:load_odp", "odp",
+        package="lxml", zip_mimetypes=(_PRESENTATION, f"{_PRESENTATION}-template"), noun="presentation",
+        page="slide",
+    ),
+    Format("RTF", "application/rtf", (".rtf",), f"{_LOADERS}.rtf:load_rtf", "rtf", magic="{\\rtf", noun="RTF document"),
     Format(
         "EPUB", "application/epub+zip", (".epub",), f"{_LOADERS}.epub:load_epub", "epub",
         package="defusedxml", zip_mimetypes=("application/epub+zip",), noun="EPUB book",
@@ -180,6 +201,10 @@ for _row in (
     Format(
         "e-mail", "message/rfc822", (".eml",), f"{_LOADERS}.mail:load_mail", "mail",
         aliases=("email",), takes_limits=True, own_encodings=True, noun="message",
+    ),
+    Format(
+        "Outlook message", "application/vnd.ms-outlook", (".msg",), f"{_LOADERS}.outlook:load_msg", "mail",
+        package="olefile", takes_limits=True, ole_streams=("__properties_version1.0",), noun="message",
     ),
     Format(
         "SubRip subtitles", "application/x-subrip", (".srt",), f"{_LOADERS}.subtitles:load_srt", "subtitles",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import zipfile
 from collections.abc import Iterator
 
 from format_samples import SAMPLES
 from fpdf import FPDF
 
-__all__ = ["broken_files", "encrypted_files"]
+__all__ = ["broken_files", "encrypted_files", "rewritten"]
 
 _CUTS = 10
 _FLIPS = 12
@@ -62,6 +63,18 @@ def encrypted_files() -> Iterator[tuple[str, bytes]]:
             locked[at + offset] |= 1
             at = locked.find(magic, at + 4)
     yield "b.docx", bytes(locked)
+
+
+def rewritten(package: bytes, change: dict[bytes, bytes], pattern: str = "") -> bytes:
+    """Return a package with texts replaced in the members that match a pattern."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            for before, after in change.items() if re.search(pattern, name) else ():
+                content = content.replace(before, after)
+            new.writestr(name, content)
+    return made.getvalue()
 
 
 def _rewritten(package: bytes, member: str, content: bytes | None) -> bytes:

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from itertools import pairwise
 
 from fpdf import FPDF
+from office_samples import msg, odp, ods, rtf, xls, xlsb
 
 from rag.types import Document
 
@@ -273,6 +274,12 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "manual.odt": odt,
     "talk.pptx": pptx,
     "accounts.xlsx": xlsx,
+    "accounts.xls": xls,
+    "accounts.xlsb": xlsb,
+    "accounts.ods": ods,
+    "talk.odp": odp,
+    "manual.rtf": rtf,
+    "letter.msg": msg,
     "book.epub": epub,
     "manual.pdf": pdf,
     "page.html": html,

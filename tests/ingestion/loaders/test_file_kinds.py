@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from broken_files import rewritten
 from format_samples import SAMPLES
 
 from rag.errors import DocumentError
@@ -17,18 +18,6 @@ from rag.ingestion.loaders import load_bytes, sniff
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAIN = "application/vnd.openxmlformats-officedocument"
-
-
-def rewritten(package: bytes, change: dict[bytes, bytes], pattern: str = "") -> bytes:
-    """Return a package with texts replaced in the members that match a pattern."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            content = old.read(name)
-            for before, after in change.items() if re.search(pattern, name) else ():
-                content = content.replace(before, after)
-            new.writestr(name, content)
-    return made.getvalue()
 
 
 def strict(package: bytes) -> bytes:

@@ -18,7 +18,7 @@ from rag.ingestion.sandbox import Limits, ParserPool
 _EVERY = 12
 # What a broken file may be called; anything else ("crashed", "timeout", "parser") is a fault of ours or a library's.
 _EXPECTED = {
-    "archive", "binary", "broken", "empty", "encrypted", "entities", "nested", "no text", "old format",
+    "archive", "binary", "broken", "empty", "encrypted", "entities", "nested", "no text", "old format", "picture",
 }  # fmt: skip
 
 

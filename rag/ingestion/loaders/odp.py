@@ -1,0 +1,120 @@
+"""OpenDocument presentations: a section for each slide, headed by its title, with lists, tables and speaker's notes.
+
+Hidden slides are left out and noted; pictures are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
+from rag.ingestion.loaders.note_kinds import numbered
+from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, local_name, named
+from rag.ingestion.loaders.table_text import table_text
+from rag.ingestion.loaders.titles import usable_title
+from rag.text import counted, one_line
+from rag.types import Document
+
+__all__ = ["load_odp"]
+
+_MEDIA_TYPE = "application/vnd.oasis.opendocument.presentation"
+_OF_THE_LAYOUT = ("date-time", "footer", "header", "page-number")
+_MOST_REPEATED = 100
+
+
+def load_odp(data: bytes, source: str) -> Document:
+    """Read a presentation. A section's page is its slide's number."""
+    package = OfficePackage(data)
+    content = package.xml("content.xml")
+    hidden = {
+        attribute(style, "name")
+        for style in named(content, "style")
+        if any(attribute(look, "visibility") == "hidden" for look in children(style, "drawing-page-properties"))
+    }
+    builder = DocumentBuilder()
+    titles, pictures = [], {}
+    for number, slide in enumerate(named(content, "page"), start=1):
+        if attribute(slide, "style-name") in hidden:
+            builder.note("hidden_content", "a hidden slide was left out", f"slide {number}")
+            titles.append("")
+            continue
+        titles.append(_add_slide(builder, number, slide))
+        if count := sum(1 for _ in named(slide, "image")):
+            pictures[number] = count
+    if pictures:
+        text = f"{counted(sum(pictures.values()), 'picture')} not read"
+        builder.note("pictures_not_read", text, numbered("slide", pictures))
+    return builder.document(source, _MEDIA_TYPE, _title(package) or next(filter(None, titles), ""), pages=len(titles))
+
+
+def _title(package: OfficePackage) -> str:
+    title = next(named(package.xml("meta.xml"), "title"), None) if package.has("meta.xml") else None
+    return usable_title(one_line(title.text or "")) if title is not None else ""
+
+
+def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
+    """Add the section of a slide and return its title."""
+    titles = [one_line(" ".join(_texts(shape))) for shape in slide if attribute(shape, "class") == "title"]
+    title = next(filter(None, titles), "")
+    texts = [f"# {title}"] if title else []
+    for shape in slide:
+        if attribute(shape, "class") not in ("title", *_OF_THE_LAYOUT):
+            texts += _texts(shape)
+    builder.add("\n\n".join(filter(None, texts)), number, (title,) if title else ())
+    return title
+
+
+def _texts(element: Any) -> Iterator[str]:
+    """Yield the paragraphs, lists, tables and notes inside an element."""
+    name = local_name(element)
+    if name in ("p", "h"):
+        yield _text(element).strip()
+    elif name == "list":
+        yield "\n".join(_items(element, 0))
+    elif name == "table":
+        yield from map(table_text, read_tables(_rows(element)))
+    elif name == "notes":
+        notes = " ".join(filter(None, (text for below in element for text in _texts(below))))
+        yield f"Notes: {notes}" if notes else ""
+    elif name != "annotation":
+        for below in element:
+            yield from _texts(below)
+
+
+def _items(element: Any, depth: int) -> Iterator[str]:
+    for item in element:
+        for below in item:
+            if local_name(below) == "list":
+                yield from _items(below, depth + 1)
+            elif text := _text(below).strip():
+                yield "  " * depth + f"- {text}"
+
+
+def _rows(table: Any) -> list[Row]:
+    spans = []
+    for row in named(table, "table-row"):
+        cells = []
+        for cell in children(row, "table-cell"):
+            text = one_line(" ".join(text.removeprefix("- ") for below in cell for text in _texts(below)))
+            rows, columns = attribute(cell, "number-rows-spanned"), attribute(cell, "number-columns-spanned")
+            span = Span(Cell(text) if text else BLANK, int(rows or 1), int(columns or 1))
+            cells += [span] * min(int(attribute(cell, "number-columns-repeated") or 1), _MOST_REPEATED)
+        spans.append(cells)
+    return list(enumerate(expand(spans), start=1))
+
+
+def _text(element: Any) -> str:
+    """Return a paragraph's text: spaces, tabs and line breaks are elements."""
+    parts = [element.text or ""]
+    for below in element:
+        name = local_name(below)
+        if name == "s":
+            parts.append(" " * min(int(attribute(below, "c") or 1), _MOST_REPEATED))
+        elif name in ("tab", "line-break"):
+            parts.append("\t" if name == "tab" else "\n")
+        elif name and name != "annotation":
+            parts.append(_text(below))
+        parts.append(below.tail or "")
+    return "".join(parts)

@@ -1,0 +1,162 @@
+"""Old and less usual office formats are read: xls, xlsb, ods, odp, rtf, msg; what they hide is left out and noted."""
+
+from __future__ import annotations
+
+import io
+from datetime import date
+
+import pytest
+from broken_files import rewritten
+from office_samples import LEASE, msg, odp, ods, ole, rtf, xls, xlsb
+
+from rag.errors import DocumentError
+from rag.ingestion.loaders import load_bytes, sniff
+from rag.ingestion.loaders.limits import Bounds
+
+TABLE = "| Item | Price |\n| --- | --- |\n| Lamp | 19.9 |\n| Größe | 250 |"
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "media_type"),
+    [
+        (xls, "a.xls", "application/vnd.ms-excel"),
+        (xlsb, "a.xlsb", "application/vnd.ms-excel.sheet.binary.macroenabled.12"),
+        (ods, "a.ods", "application/vnd.oasis.opendocument.spreadsheet"),
+    ],
+)
+@pytest.mark.parametrize("own_name", [True, False])
+def test_sheets_of_every_kind_are_tables(make: object, name: str, media_type: str, own_name: bool) -> None:
+    data = make()  # type: ignore[operator]
+    document = load_bytes(data, name if own_name else "a.txt")
+    assert document.media_type == media_type
+    assert document.text == TABLE
+    assert document.sections[0].headings == ("Prices", "rows 2-3")
+
+
+def test_an_old_workbook_keeps_dates_truth_values_and_the_lines_above_its_table() -> None:
+    rows = [["Price list", None, None], ["Item", "From", "Open"], ["Lamp", date(2031, 3, 1), True]]
+    text = load_bytes(xls(rows), "a.xls").text
+    assert text == "Price list\n\n| Item | From | Open |\n| --- | --- | --- |\n| Lamp | 2031-03-01 | TRUE |"
+
+
+def test_hidden_sheets_are_left_out_with_a_note() -> None:
+    document = load_bytes(xls(hidden=True), "a.xls")
+    assert "hidden words" not in document.text
+    (note,) = document.notes
+    assert (note.kind, note.place, bool(note.remedy)) == ("hidden_content", "sheet Secret", True)
+
+
+def test_a_merged_cell_is_repeated_in_each_of_its_places() -> None:
+    import xlwt
+
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Prices")
+    for column, name in enumerate(("Pier", "Ship", "Price"), start=1):
+        sheet.write(3, column, name)
+    sheet.write_merge(4, 5, 1, 1, "Four")
+    for row, (ship, price) in enumerate((("Ann", 12), ("Tom", 14), ("Eva", 9)), start=4):
+        sheet.write(row, 2, ship)
+        sheet.write(row, 3, price)
+    sheet.write(6, 1, "Five")
+    stream = io.BytesIO()
+    book.save(stream)
+    document = load_bytes(stream.getvalue(), "a.xls")
+    assert document.text.splitlines()[2:] == ["| Four | Ann | 12 |", "| Four | Tom | 14 |", "| Five | Eva | 9 |"]
+    assert document.sections[0].headings == ("Prices", "rows 5-7")
+
+
+def test_a_hidden_slide_is_left_out_with_a_note() -> None:
+    style = (
+        '<style:style xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" style:name="dp2">'
+        '<style:drawing-page-properties presentation:visibility="hidden"/></style:style>'
+    )
+    change = {
+        b"<office:body>": f"<office:automatic-styles>{style}</office:automatic-styles><office:body>".encode(),
+        b"</draw:page><draw:page>": b'</draw:page><draw:page draw:style-name="dp2">',
+    }
+    document = load_bytes(rewritten(odp(), change, "content.xml"), "a.odp")
+    assert "Prices" not in document.text
+    (note,) = document.notes
+    assert (note.kind, note.place) == ("hidden_content", "slide 2")
+
+
+def test_a_presentation_has_a_section_for_each_slide() -> None:
+    document = load_bytes(odp(), "a.odp")
+    assert document.title == "Leases"
+    assert document.pages == 2
+    one, two = (document.text[section.start : section.end] for section in document.sections)
+    assert one == f"# Leases\n\n- {LEASE}\n  - old lamps\n\nNotes: Say it slowly."
+    assert two == f"# Prices\n\n{TABLE}"
+    assert [(section.page, section.headings) for section in document.sections] == [(1, ("Leases",)), (2, ("Prices",))]
+
+
+def test_rich_text_is_read_in_any_code_page_without_what_is_not_shown() -> None:
+    document = load_bytes(rtf(), "a.txt")
+    assert document.media_type == "application/rtf"
+    assert document.title == "Harbour manual"
+    assert document.text == (
+        f"Leases\n\n{LEASE}\n\nFläche 10^2 Причал ąę €5 😀\n\n| Item | Price |\n| --- | --- |\n| Lamp | 19.90 |\n\n"
+        "See the list [of 2031]."
+    )
+
+
+@pytest.mark.parametrize("number", [20_000, 80_000])
+def test_broken_rich_text_ends_soon(number: int) -> None:
+    for piece in (b"{", b"}", b"{\\*", b"\\'", b"\\u5", b"\\cell\\row"):
+        data = b"{\\rtf1 words " + piece * number
+        assert "words" in load_bytes(data, "a.rtf").text
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_an_outlook_message_is_read_with_its_attachments(wide: bool) -> None:
+    attachments = {
+        "prices.csv": b"Item,Price\nLamp,19.9\n",
+        "photo.png": b"\x89PNG\r\n" + bytes(64),
+        "big.txt": b"Quay. " * 2000,
+    }
+    document = load_bytes(msg("Причал закрыт до конца мая.", attachments, wide=wide), "a.msg")
+    assert document.media_type == "application/vnd.ms-outlook"
+    assert document.title == "Lease of Pier 4"
+    assert document.text.startswith(
+        "From: Ada Brill <ada@example.org>\nTo: Tom Wick\nDate: 2031-03-01 16:00 UTC\nSubject: Lease of Pier 4\n\n"
+        "Причал закрыт до конца мая."
+    )
+    assert "| Lamp | 19.9 |" in document.text
+    assert "[attachment photo.png was not read: it is a PNG picture" in document.text
+    (note,) = document.notes
+    assert (note.kind, note.place) == ("attachment_not_read", "attachment photo.png")
+    assert "it is a PNG picture" in note.text
+    assert document.text.count("Quay.") == 2000
+    assert ("Lease of Pier 4", "attachment prices.csv") in [section.headings[:2] for section in document.sections]
+
+
+def test_a_message_of_html_only_is_read() -> None:
+    assert LEASE in load_bytes(msg("", html=f"<html><body><p>{LEASE}</p></body></html>"), "a.msg").text
+
+
+def test_a_message_inside_a_message_is_read_to_a_depth() -> None:
+    inner = {"__substg1.0_0037001F": "Inner".encode("utf-16-le"), "__substg1.0_1000001F": LEASE.encode("utf-16-le")}
+    tree = {
+        "__properties_version1.0": bytes(32),
+        "__substg1.0_1000001F": "Outer".encode("utf-16-le"),
+        "__attach_version1.0_#00000000": {"__substg1.0_3701000D": inner},
+    }
+    data = ole(tree)
+    assert LEASE in load_bytes(data, "a.msg").text
+    (note,) = load_bytes(data, "a.msg", Bounds(attachment_depth=1)).notes
+    assert "too many other messages" in note.text
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason", "word"),
+    [
+        ("WordDocument", "old format", ".doc)"),
+        ("PowerPoint Document", "old format", ".ppt)"),
+        ("EncryptedPackage", "encrypted", "encrypted"),
+    ],
+)
+def test_a_sound_ole_file_of_another_kind_is_named(stream: str, reason: str, word: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        sniff(ole({stream: bytes(100)}), "a.doc")
+    assert refused.value.reason == reason
+    assert word in refused.value.message
