@@ -57,9 +57,15 @@ def _syntax() -> Any:
 
     syntax = get_default_latex_context_db()
     syntax.add_context_category(
-        "bibliography",
+        "markdown",
         prepend=True,
-        macros=[MacroSpec("bibitem", "[{")],
+        macros=[
+            *(MacroSpec(name, "*[{") for name in _LEVELS),
+            *(MacroSpec(name, "*[[{") for name in _KEYS),
+            MacroSpec("bibitem", "[{"),
+            MacroSpec("includegraphics", "*[{"),
+            MacroSpec("multirow", "[{[{{"),
+        ],
         environments=[EnvironmentSpec("thebibliography", "{")],
     )
     return syntax
@@ -79,6 +85,8 @@ def _context() -> Any:
             MacroTextSpec("item", simplify_repl=_item),
             MacroTextSpec("bibitem", simplify_repl=_bibitem),
             MacroTextSpec("verb", simplify_repl=_verb),
+            MacroTextSpec("includegraphics", simplify_repl=""),
+            MacroTextSpec("multirow", simplify_repl=_last_argument),
             MacroTextSpec("maketitle", simplify_repl=_title),
         ],
         environments=[
@@ -120,6 +128,10 @@ def _bibitem(node: Any, l2tobj: Any) -> str:
     arguments = node.nodeargd.argnlist if node.nodeargd else ()
     key = arguments[-1].latex_verbatim().strip("{}") if arguments and arguments[-1] is not None else ""
     return f"\n- [{key}] " if key else "\n- "
+
+
+def _last_argument(node: Any, l2tobj: Any) -> str:
+    return str(l2tobj.nodelist_to_text([node.nodeargd.argnlist[-1]]))
 
 
 def _verb(node: Any, l2tobj: Any) -> str:

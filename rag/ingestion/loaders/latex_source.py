@@ -75,8 +75,8 @@ def prepare(text: str) -> LatexSource:
 
 def _front_matter(preamble: str) -> str:
     ends = _brace_ends(preamble)
-    commands = re.finditer(r"\\(?:" + "|".join(_FRONT) + r")\s*(?=\{)", preamble)
-    return "".join(preamble[one.start() : ends[one.end()]] + "\n" for one in commands if one.end() in ends)
+    commands = re.finditer(r"(\\(?:" + "|".join(_FRONT) + r"))\s*(?:\[[^\]]{0,400}\]\s*)?(?=\{)", preamble)
+    return "".join(one[1] + preamble[one.end() : ends[one.end()]] + "\n" for one in commands if one.end() in ends)
 
 
 # Definitions ----------------------------------------------------------------------------------------------------------

@@ -146,6 +146,41 @@ def test_a_preamble_gives_the_title_only() -> None:
     assert document.text.split() == ["#", "Tides", "of", "Lerwick", "Words."]
 
 
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("part", "#"),
+        ("chapter", "#"),
+        ("section", "##"),
+        ("subsection", "###"),
+        ("subsubsection", "####"),
+        ("paragraph", "#####"),
+    ],
+)
+@pytest.mark.parametrize("form", [r"\%s{The quay}", r"\%s*{The quay}", r"\%s[Quay]{The quay}"])
+def test_headings_of_every_level_and_form_are_read(name: str, marks: str, form: str) -> None:
+    assert read(form % name + " Words.").text == f"{marks} The quay\n\n Words.\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (r"See \citep[see][p.~2]{brill} and \autoref{tab:a}.", "See [brill] and [tab:a]."),
+        (r"\begin{figure}\includegraphics[width=2cm]{quay.png}\caption{The quay}\end{figure}", "The quay"),
+        (
+            r"\begin{tabular}{ll}Item & Price \\ \multirow{2}{*}{Lamp} & 19 \\ & 20 \end{tabular}",
+            "| Item | Price | | --- | --- | | Lamp | 19 | | | 20 |",
+        ),
+    ],
+)
+def test_references_figures_and_joined_rows_are_read(body: str, expected: str) -> None:
+    assert words(body) == expected
+
+
+def test_a_short_form_of_the_title_is_left_out() -> None:
+    assert read(r"\maketitle Words.", r"\title[Tides]{The tides of Lerwick}").title == "The tides of Lerwick"
+
+
 def test_a_file_that_is_read_as_plain_text_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     (note,) = load_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n", "a.srt").notes
     assert note.kind == "read_as_plain_text"
