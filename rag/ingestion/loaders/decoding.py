@@ -97,18 +97,20 @@ def wide_encoding(data: bytes) -> str | None:
     even, odd = sample[0::2], sample[1::2]
     # The high bytes of a text are few: those of its scripts.
     little = (len(set(odd)), -odd.count(0)) <= (len(set(even)), -even.count(0))
-    encoding = "utf-16-le" if little else "utf-16-be"
+    encoding, low = ("utf-16-le", even) if little else ("utf-16-be", odd)
+    if 2 * low.count(0) > len(low):  # hardly a character of a text ends in a zero byte
+        return None
     return encoding if _is_text(sample[: len(sample) - len(sample) % 2], encoding) else None
 
 
 def _is_text(sample: bytes, encoding: str) -> bool:
-    """Return whether bytes decode to characters that are assigned and no control characters."""
+    """Return whether bytes decode to characters that are assigned and no control characters, few of them rare."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeDecodeError:
         return False
     strange = sum(not char.isspace() and category(char) in _NO_CHARACTERS for char in text)
-    return strange <= len(text) // 50
+    return strange <= len(text) // 50 and 2 * sum(char > "\uffff" for char in text) <= len(text)
 
 
 def _seven_bit(data: bytes, codec: str | None) -> Decoded:
