@@ -17,7 +17,6 @@ from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.ingestion.loaders.note_kinds import note_of
-from rag.ingestion.loaders.office_variants import as_transitional
 from rag.ingestion.loaders.sniff import sniff
 from rag.ingestion.loaders.text import as_utf8, load_text, title_from
 from rag.ingestion.loaders.zip_safety import check_package
@@ -39,8 +38,6 @@ def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Docume
         row = FORMATS[sniff(data, source)]
         if row.is_zip:
             check_package(data, bounds)
-        if row.zip_member:
-            data = as_transitional(data)
         data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data)
         document = _load(row, data, source, bounds)
     except RecursionError:

@@ -28,6 +28,7 @@ class OfficePackage:
     def __init__(self, data: bytes) -> None:
         self._zip = zipfile.ZipFile(io.BytesIO(data))
         self._names = {name.lower(): name for name in self._zip.namelist()}
+        self._relations: dict[str, dict[str, Relation]] = {}
 
     def has(self, part: str) -> bool:
         """Return whether the package has a part; case does not count."""
@@ -46,6 +47,11 @@ class OfficePackage:
 
     def relations(self, part: str) -> dict[str, Relation]:
         """Return the relations of a part to other parts of the package, by their ids."""
+        if part not in self._relations:
+            self._relations[part] = self._read_relations(part)
+        return self._relations[part]
+
+    def _read_relations(self, part: str) -> dict[str, Relation]:
         folder, name = posixpath.split(part)
         rels = posixpath.join(folder, "_rels", f"{name}.rels")
         if not self.has(rels):

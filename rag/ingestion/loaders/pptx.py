@@ -10,6 +10,7 @@ from rag.ingestion.loaders.chart_data import chart_tables
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
 from rag.ingestion.loaders.note_kinds import numbered
+from rag.ingestion.loaders.office_variants import as_transitional
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import usable_title
 from rag.text import counted, one_line
@@ -24,7 +25,7 @@ def load_pptx(data: bytes, source: str) -> Document:
     """Read a presentation. A section's page is its slide's number."""
     from pptx import Presentation
 
-    presentation = Presentation(io.BytesIO(data))
+    presentation = Presentation(io.BytesIO(as_transitional(data)))
     builder = DocumentBuilder()
     titles, pictures = [], {}
     for number, slide in enumerate(presentation.slides, start=1):
