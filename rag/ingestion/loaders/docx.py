@@ -17,7 +17,7 @@ from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
 from rag.ingestion.loaders.text import decode
-from rag.ingestion.loaders.titles import usable_title
+from rag.ingestion.loaders.titles import title_of
 from rag.text import counted
 from rag.types import Document
 
@@ -38,7 +38,7 @@ def load_docx(data: bytes, source: str) -> Document:
     _read(package, builder, flow, left_out, depth=1)
     flow.end()
     _add_notes(builder, left_out)
-    return builder.document(source, _MEDIA_TYPE, usable_title(_title(package)) or flow.first_heading)
+    return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)
 
 
 def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left_out: LeftOut, *, depth: int) -> None:
@@ -113,10 +113,3 @@ def _add_notes(builder: DocumentBuilder, left_out: LeftOut) -> None:
         builder.note("pictures_not_read", f"{counted(left_out.pictures, 'picture')} not read")
     if left_out.objects:
         builder.note("attachment_not_read", f"{counted(left_out.objects, 'embedded object')} not read")
-
-
-def _title(package: OfficePackage) -> str:
-    for part in package.related("", "core-properties"):
-        title = next(named(package.xml(part), "title"), None)
-        return (title.text or "").strip() if title is not None else ""
-    return ""

@@ -13,7 +13,7 @@ from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tabl
 from rag.ingestion.loaders.note_kinds import numbered
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, local_name, named
 from rag.ingestion.loaders.table_text import table_text
-from rag.ingestion.loaders.titles import usable_title
+from rag.ingestion.loaders.titles import title_of
 from rag.text import counted, one_line
 from rag.types import Document
 
@@ -46,12 +46,7 @@ def load_odp(data: bytes, source: str) -> Document:
     if pictures:
         text = f"{counted(sum(pictures.values()), 'picture')} not read"
         builder.note("pictures_not_read", text, numbered("slide", pictures))
-    return builder.document(source, _MEDIA_TYPE, _title(package) or next(filter(None, titles), ""), pages=len(titles))
-
-
-def _title(package: OfficePackage) -> str:
-    title = next(named(package.xml("meta.xml"), "title"), None) if package.has("meta.xml") else None
-    return usable_title(one_line(title.text or "")) if title is not None else ""
+    return builder.document(source, _MEDIA_TYPE, title_of(package) or next(filter(None, titles), ""), pages=len(titles))
 
 
 def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:

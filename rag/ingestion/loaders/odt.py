@@ -9,7 +9,8 @@ from __future__ import annotations
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.odt_text import OdtReader
-from rag.ingestion.loaders.office_package import OfficePackage, first_child, named
+from rag.ingestion.loaders.office_package import OfficePackage, first_child
+from rag.ingestion.loaders.titles import title_of
 from rag.text import counted
 from rag.types import Document
 
@@ -37,11 +38,4 @@ def load_odt(data: bytes, source: str) -> Document:
         builder.note("struck_through", f"{counted(reader.struck, 'passage')} left out because it is struck through")
     if reader.comments:
         builder.note("comments", f"{counted(reader.comments, 'comment')} not read")
-    return builder.document(source, _MEDIA_TYPE, _title(package) or flow.first_heading)
-
-
-def _title(package: OfficePackage) -> str:
-    if not package.has("meta.xml"):
-        return ""
-    title = next(named(package.xml("meta.xml"), "title"), None)
-    return "".join(title.itertext()).strip() if title is not None else ""
+    return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)

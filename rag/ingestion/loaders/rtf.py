@@ -12,6 +12,7 @@ from rag.ingestion.loaders.declared_encoding import codec_of
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import Cell, read_tables
 from rag.ingestion.loaders.table_text import table_text
+from rag.ingestion.loaders.titles import usable_title
 from rag.text import one_line
 from rag.types import Document
 
@@ -62,7 +63,7 @@ def load_rtf(data: bytes, source: str) -> Document:
         else:
             rows = [(number, [Cell(text) for text in row]) for number, row in enumerate(piece, start=1)]
             builder.add("\n\n".join(map(table_text, read_tables(rows))))
-    return builder.document(source, "application/rtf", one_line(reader.title))
+    return builder.document(source, "application/rtf", usable_title(reader.title))
 
 
 class _Reader:

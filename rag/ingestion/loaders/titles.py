@@ -1,13 +1,14 @@
-"""Titles in the properties of a file that say nothing: a program's default, a path, or the name of a file."""
+"""Titles in the properties of a file, without those that say nothing: a program's default, a path, a file's name."""
 
 from __future__ import annotations
 
 import re
 
+from rag.ingestion.loaders.office_package import OfficePackage, named
 from rag.ingestion.loaders.text import normalise
 from rag.text import one_line
 
-__all__ = ["usable_title"]
+__all__ = ["title_of", "usable_title"]
 
 _DEFAULTS = frozenset({
     "anonymous", "default", "document", "dokument", "microsoft word", "new document", "no title", "none", "null",
@@ -25,6 +26,15 @@ _FILE = re.compile(
     r"|tiff?|jpe?g|png|gif|bmp|tmp)",
     re.I,
 )
+
+
+def title_of(package: OfficePackage) -> str:
+    """Return the usable title in the properties of a package of Office or OpenDocument, empty if there is none."""
+    for part in [*package.related("", "core-properties"), "meta.xml"]:
+        title = next(named(package.xml(part), "title"), None) if package.has(part) else None
+        if title is not None:
+            return usable_title("".join(title.itertext()))
+    return ""
 
 
 def usable_title(title: str) -> str:

@@ -13,6 +13,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, first_child, is_true, named
 from rag.ingestion.loaders.sheet_tables import sheet_tables
 from rag.ingestion.loaders.table_text import table_text
+from rag.ingestion.loaders.titles import title_of
 from rag.ingestion.loaders.xlsx_parts import comments_of, drawing_tables, drawing_texts, shared_strings, styles_of
 from rag.ingestion.loaders.xlsx_sheet import SheetReader, Workbook
 from rag.text import counted
@@ -44,7 +45,7 @@ def load_xlsx(data: bytes, source: str) -> Document:
             builder.note("hidden_content", "a hidden sheet was left out", f"sheet {sheet.name}")
         else:
             _add_sheet(builder, workbook, sheet)
-    return builder.document(source, _MEDIA_TYPE, _title(package))
+    return builder.document(source, _MEDIA_TYPE, title_of(package))
 
 
 def _sheets(package: OfficePackage, part: str, root: Any) -> Iterator[_Sheet]:
@@ -97,10 +98,3 @@ def _add_notes(builder: DocumentBuilder, reader: SheetReader, place: str) -> Non
     if reader.struck:
         text = f"{counted(reader.struck, 'cell')} left out because the text is struck through"
         builder.note("struck_through", text, place)
-
-
-def _title(package: OfficePackage) -> str:
-    for part in package.related("", "core-properties"):
-        title = next(named(package.xml(part), "title"), None)
-        return (title.text or "").strip() if title is not None else ""
-    return ""
