@@ -66,7 +66,7 @@ def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left
         builder.note("attachment_not_read", "a file that is a part of the text was not read", name)
         return ""
 
-    reader = BodyReader(package, flow, styles, numbering, notes, read_chunk)
+    reader = BodyReader(package, flow, styles, numbering, notes, left_out, read_chunk)
     body = first_child(package.xml(part), "body")
     if body is not None:
         if depth == 1:
@@ -75,8 +75,6 @@ def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left
                 if any(character.isalpha() for text in named(root, "t") for character in text.text or ""):
                     reader.read_part(root, name, without_pages=True)
         reader.read_part(body, part)
-    for name in ("hidden", "struck", "comments", "objects", "pictures"):
-        setattr(left_out, name, getattr(left_out, name) + getattr(reader.left_out, name))
 
 
 def _letterhead(package: OfficePackage, part: str, body: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rag.ingestion.loaders.chart_data import chart_tables
 from rag.ingestion.loaders.docx_styles import Numbering, Styles, value_of
-from rag.ingestion.loaders.docx_text import LeftOut, ParagraphReader, alternative
+from rag.ingestion.loaders.docx_text import DELETED, LeftOut, ParagraphReader, alternative
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Table, read_tables
 from rag.ingestion.loaders.office_package import (
@@ -16,9 +16,9 @@ from rag.ingestion.loaders.office_package import (
     attribute,
     children,
     first_child,
-    is_true,
     local_name,
     named,
+    says_yes,
 )
 from rag.ingestion.loaders.table_text import inline_text
 from rag.text import one_line
@@ -26,7 +26,7 @@ from rag.text import one_line
 __all__ = ["BodyReader"]
 
 _GROUPS = ("ins", "moveTo", "smartTag", "customXml", "body")
-_DELETED = ("del", "moveFrom")
+_BLOCKS = ("p", "tbl", "altChunk", "oMathPara")
 _LARGE = 600  # characters of a table in a cell; a larger one follows the outer table
 _LONGEST_CELL = 800  # characters; a table with longer texts and few cells only lays out the page
 _FEW_CELLS = 4
@@ -36,7 +36,7 @@ _MOST_COLUMNS = 1000
 class BodyReader:
     """Reads the elements of one part into a flow. ``notes`` are the elements of footnotes and endnotes by kind and id.
 
-    ``read_chunk`` reads another file that is embedded as a part of the text, by its part's name.
+    ``left_out`` counts what is not read. ``read_chunk`` reads another file that is a part of the text, by its name.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class BodyReader:
         styles: Styles,
         numbering: Numbering,
         notes: dict[tuple[str, str], Any],
+        left_out: LeftOut,
         read_chunk: Callable[[str], str],
     ) -> None:
-        self.left_out = LeftOut()
+        self._left_out = left_out
         self._package = package
         self._flow = flow
         self._styles = styles
@@ -56,7 +57,7 @@ class BodyReader:
         self._notes = notes
         self._read_chunk = read_chunk
         self._relations: dict[str, Relation] = {}
-        self._paragraphs = ParagraphReader(styles, self.left_out)
+        self._paragraphs = ParagraphReader(styles, left_out)
 
     def read_part(self, body: Any, part: str, *, without_pages: bool = False) -> None:
         """Read the body of a part; ``without_pages`` for headers and footers."""
@@ -66,7 +67,7 @@ class BodyReader:
 
     def read(self, parent: Any) -> None:
         """Read the blocks of an element."""
-        for element in _blocks(parent):
+        for element in _inside(parent, *_BLOCKS):
             name = local_name(element)
             if name == "p":
                 self._paragraph(element)
@@ -125,8 +126,8 @@ class BodyReader:
                 self._flow.table(chart_tables(root))
             else:
                 self._diagram(root)
-        self.left_out.pictures += sum(1 for _ in named(drawing, "blip", "imagedata"))
-        self.left_out.objects += sum(1 for _ in named(drawing, "OLEObject"))
+        self._left_out.pictures += sum(1 for _ in named(drawing, "blip", "imagedata"))
+        self._left_out.objects += sum(1 for _ in named(drawing, "OLEObject"))
 
     def _diagram(self, root: Any) -> None:
         """Read the texts of SmartArt."""
@@ -137,8 +138,8 @@ class BodyReader:
     # Tables --------------------------------------------------------------------------------------------------------
 
     def _table(self, table: Any) -> None:
-        rows = list(_rows(table))
-        cells = [cell for row in rows for cell in _cells(row)]
+        rows = _rows(table)
+        cells = [cell for row in rows for cell in _inside(row, "tc")]
         if _is_layout(cells, rows):
             for cell in cells:
                 self.read(cell)
@@ -154,11 +155,10 @@ class BodyReader:
         grid: list[list[Cell]] = []
         for row in rows:
             properties = first_child(row, "trPr")
-            header = value_of(properties, "tblHeader")
-            is_header = header is not None and (not header or is_true(header))
+            is_header = says_yes(first_child(properties, "tblHeader"))
             before = value_of(properties, "gridBefore") or "0"
             line = [BLANK] * min(int(before) if before.isdigit() else 0, _MOST_COLUMNS)
-            for element in _cells(row):
+            for element in _inside(row, "tc"):
                 width = value_of(first_child(element, "tcPr"), "gridSpan") or "1"
                 span = min(max(int(width) if width.isdigit() else 1, 1), _MOST_COLUMNS)
                 merge = value_of(first_child(element, "tcPr"), "vMerge")
@@ -174,10 +174,10 @@ class BodyReader:
     def _cell(self, element: Any, inner: list[Table], *, header: bool) -> Cell:
         texts: list[str] = []
         strong = []
-        for block in _blocks(element):
+        for block in _inside(element, *_BLOCKS):
             name = local_name(block)
             if name == "tbl":
-                tables = self._read_table(list(_rows(block)), inner)
+                tables = self._read_table(_rows(block), inner)
                 text = " ".join(map(inline_text, tables))
                 if len(text) > _LARGE:
                     inner += tables
@@ -195,58 +195,39 @@ class BodyReader:
         return Cell(text, header, bool(strong) and all(strong)) if text else BLANK
 
 
-def _blocks(parent: Any) -> Iterator[Any]:
-    """Yield paragraphs, tables and embedded files, also those in content controls and insertions."""
+def _inside(parent: Any, *names: str) -> Iterator[Any]:
+    """Yield the elements that have one of the names, also those in content controls and insertions."""
     for element in parent:
         name = local_name(element)
-        if name in ("p", "tbl", "altChunk", "oMathPara"):
+        if name in names:
             yield element
         elif name == "sdt":
             gallery = value_of(element, "sdtPr", "docPartObj", "docPartGallery")
             content = first_child(element, "sdtContent")
             if content is not None and gallery != "Table of Contents":
-                yield from _blocks(content)
+                yield from _inside(content, *names)
         elif name == "AlternateContent":
             chosen = alternative(element)
             if chosen is not None:
-                yield from _blocks(chosen)
+                yield from _inside(chosen, *names)
         elif name in _GROUPS:
-            yield from _blocks(element)
+            yield from _inside(element, *names)
 
 
-def _rows(table: Any) -> Iterator[Any]:
-    for element in table:
-        name = local_name(element)
-        if name == "tr":
-            properties = first_child(element, "trPr")
-            if not any(first_child(properties, deleted) is not None for deleted in _DELETED):
-                yield element
-        elif name == "sdt":
-            content = first_child(element, "sdtContent")
-            if content is not None:
-                yield from _rows(content)
-        elif name in _GROUPS:
-            yield from _rows(element)
-
-
-def _cells(row: Any) -> Iterator[Any]:
-    for element in row:
-        name = local_name(element)
-        if name == "tc":
-            yield element
-        elif name == "sdt":
-            content = first_child(element, "sdtContent")
-            if content is not None:
-                yield from _cells(content)
-        elif name in _GROUPS:
-            yield from _cells(element)
+def _rows(table: Any) -> list[Any]:
+    """Return the rows of a table, without those that are deleted."""
+    return [
+        row
+        for row in _inside(table, "tr")
+        if not any(first_child(row, "trPr", deleted) is not None for deleted in DELETED)
+    ]
 
 
 def _is_layout(cells: list[Any], rows: list[Any]) -> bool:
     """Return whether a table only frames or places text: one cell, or a few that hold long texts or tables."""
     if len(cells) < 2:
         return True
-    marked = any(first_child(row, "trPr", "tblHeader") is not None for row in rows)
+    marked = any(says_yes(first_child(row, "trPr", "tblHeader")) for row in rows)
     if marked or len(cells) > _FEW_CELLS:
         return False
     longest = max(sum(len(t.text or "") for t in named(cell, "t")) for cell in cells)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
-from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, named
+from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, named, says_yes
 from rag.ingestion.loaders.word_symbols import symbol
 
 __all__ = ["Look", "Numbering", "Styles", "look_of", "value_of"]
@@ -51,9 +51,8 @@ def look_of(properties: Any) -> Look:
     """Return the look that run properties say."""
 
     def said(*names: str) -> bool | None:
-        values = [value_of(properties, name) for name in names]
-        values = [value for value in values if value is not None]
-        return any(not value or is_true(value) for value in values) if values else None
+        toggles = [toggle for name in names if (toggle := first_child(properties, name)) is not None]
+        return any(map(says_yes, toggles)) if toggles else None
 
     return Look(said("vanish"), said("strike", "dstrike"), said("b"), value_of(properties, "vertAlign"))
 

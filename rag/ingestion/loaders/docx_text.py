@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.ingestion.loaders.docx_styles import Look, Styles, look_of, value_of
-from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
+from rag.ingestion.loaders.office_package import attribute, children, first_child, local_name, named, says_yes
 from rag.ingestion.loaders.omml import linear_text
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.word_symbols import symbol
 
-__all__ = ["LeftOut", "ParagraphReader", "alternative", "is_checked"]
+__all__ = ["DELETED", "LeftOut", "ParagraphReader", "alternative", "is_checked"]
 
-_DELETED = ("del", "moveFrom")
+DELETED = ("del", "moveFrom")
+"""The elements whose content is deleted, by those who review a document."""
 _NOTHING = ("pPr", "rPr", "delText", "instrText", "sdtPr", "sdtEndPr", "proofErr", "rt", "lastRenderedPageBreak")
 _DRAWINGS = ("drawing", "pict", "object")
 _PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b", re.IGNORECASE)
@@ -84,7 +85,7 @@ class ParagraphReader:
         name = local_name(element)
         if name == "r":
             return self._run(element, before, look)
-        if name in _DELETED or name in _NOTHING or not name:
+        if name in DELETED or name in _NOTHING or not name:
             return ""
         if name in ("oMath", "oMathPara"):
             return linear_text(element)
@@ -187,7 +188,7 @@ def _form_field(element: Any) -> str:
     box, choices = first_child(data, "checkBox"), first_child(data, "ddList")
     if box is not None:
         checked = first_child(box, "checked")
-        return "☒" if _says_yes(checked if checked is not None else first_child(box, "default")) else "☐"
+        return "☒" if says_yes(checked if checked is not None else first_child(box, "default")) else "☐"
     if choices is not None:
         entries = [attribute(entry, "val") for entry in children(choices, "listEntry")]
         chosen = value_of(choices, "result") or "0"
@@ -195,13 +196,9 @@ def _form_field(element: Any) -> str:
     return ""
 
 
-def _says_yes(element: Any) -> bool:
-    return element is not None and (not attribute(element, "val") or is_true(attribute(element, "val")))
-
-
 def is_checked(box: Any) -> bool:
     """Return whether a check box control is checked."""
-    return _says_yes(first_child(box, "checked"))
+    return says_yes(first_child(box, "checked"))
 
 
 def alternative(element: Any) -> Any:

@@ -12,7 +12,17 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
-__all__ = ["OfficePackage", "Relation", "attribute", "children", "first_child", "is_true", "local_name", "named"]
+__all__ = [
+    "OfficePackage",
+    "Relation",
+    "attribute",
+    "children",
+    "first_child",
+    "is_true",
+    "local_name",
+    "named",
+    "says_yes",
+]
 
 
 class Relation(NamedTuple):
@@ -106,3 +116,9 @@ def attribute(element: Any, name: str) -> str:
 def is_true(value: str | None) -> bool:
     """Return whether an attribute says yes."""
     return value is not None and value.lower() in ("1", "true", "on")
+
+
+def says_yes(toggle: Any) -> bool:
+    """Return whether an element of Office Open XML that switches something is there and switches it on."""
+    value = attribute(toggle, "val") if toggle is not None else "off"
+    return not value or is_true(value)

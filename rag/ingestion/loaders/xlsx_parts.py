@@ -16,6 +16,7 @@ from rag.ingestion.loaders.office_package import (
     is_true,
     local_name,
     named,
+    says_yes,
 )
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.text import one_line
@@ -43,8 +44,7 @@ def rich_text(element: Any) -> str:
             text += part.text or ""
         elif name == "r":
             properties = first_child(part, "rPr")
-            strike = first_child(properties, "strike")
-            if strike is not None and is_true(strike.get("val", "1")):
+            if says_yes(first_child(properties, "strike")):
                 continue
             run = "".join(t.text or "" for t in children(part, "t"))
             place = first_child(properties, "vertAlign")
@@ -86,7 +86,10 @@ def styles_of(package: OfficePackage, workbook: str) -> list[Style]:
     codes |= {int(f.get("numFmtId", "0")): f.get("formatCode", _GENERAL) for f in named(root, "numFmt")}
     codes[14] = "yyyy-mm-dd"  # shown as each reader's own system shows dates
     codes[22] = "yyyy-mm-dd hh:mm"
-    fonts = [(_has(font, "b"), _has(font, "strike")) for font in children(first_child(root, "fonts"), "font")]
+    fonts = [
+        (says_yes(first_child(font, "b")), says_yes(first_child(font, "strike")))
+        for font in children(first_child(root, "fonts"), "font")
+    ]
     styles = []
     formats = first_child(root, "cellXfs")
     for one in children(formats, "xf") if formats is not None else ():
@@ -94,11 +97,6 @@ def styles_of(package: OfficePackage, workbook: str) -> list[Style]:
         strong, struck = fonts[font] if font < len(fonts) else (False, False)
         styles.append(Style(codes.get(int(one.get("numFmtId", "0")), _GENERAL), strong, struck))
     return styles
-
-
-def _has(font: Any, name: str) -> bool:
-    mark = first_child(font, name)
-    return mark is not None and is_true(mark.get("val", "1"))
 
 
 def comments_of(package: OfficePackage, sheet: str) -> dict[str, str]:
