@@ -48,6 +48,11 @@ class ReadingNote:
     place: str = ""
     remedy: str = ""
 
+    @property
+    def placed_text(self) -> str:
+        """The sentence with the place, unless it names the place itself."""
+        return self.text if not self.place or self.place in self.text else f"{self.text} ({self.place})"
+
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:

@@ -38,8 +38,7 @@ def with_reading_notes(answer: Answer, notes: Mapping[str, Sequence[ReadingNote]
 
 
 def _as_note(source: str, note: ReadingNote) -> Note:
-    where = f" ({note.place})" if note.place and note.place not in note.text else ""
-    text = f"What was read of {source} may be incomplete: {note.text}{where}."
+    text = f"What was read of {source} may be incomplete: {note.placed_text}."
     return Note(
         text,
         "read_in_part",

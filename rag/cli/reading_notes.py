@@ -19,7 +19,7 @@ _MAX_SHOWN = 20
 
 def note_lines(notes: Sequence[ReadingNote]) -> list[str]:
     """Return each note on a line: its sentence, its place unless the sentence names it, and its remedy."""
-    return [f"{_sentence(note)}{f'; {one_line(note.remedy)}' if note.remedy else ''}" for note in notes]
+    return [f"{one_line(note.placed_text)}{f'; {one_line(note.remedy)}' if note.remedy else ''}" for note in notes]
 
 
 def print_notes(notes: Mapping[str, Sequence[ReadingNote]]) -> None:
@@ -42,12 +42,7 @@ def print_notes(notes: Mapping[str, Sequence[ReadingNote]]) -> None:
         note(f"  {known.meaning if known else kind} ({len(found_of_kind)}){remedy}")
         for source, one in found_of_kind[:left]:
             own = f"; {one_line(one.remedy)}" if one.remedy and one.remedy != common else ""
-            note(f"    {source}: {_sentence(one)}{own}")
+            note(f"    {source}: {one_line(one.placed_text)}{own}")
         left -= len(found_of_kind)
     if total > _MAX_SHOWN:
         note(f"  … and {total - _MAX_SHOWN} more: rag documents list --notes")
-
-
-def _sentence(note: ReadingNote) -> str:
-    text, place = one_line(note.text), one_line(note.place)
-    return text if not place or place in text else f"{text} ({place})"

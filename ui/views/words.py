@@ -39,11 +39,11 @@ def noted(t: Texts, note: Note) -> str:
 
 def read_as(t: Texts, note: ReadingNote) -> str:
     """Say what of a document was not read, with its place. Notes are in English; other languages name their kind."""
-    text, place = one_line(note.text, 300), one_line(note.place, 200)
     key = f"reading.{note.kind}"
     if t.language == "en" or key not in t:
-        return text if not place or place in text else f"{text} ({place})"
-    return f"{t(key)} ({_place_words(t, place)})" if place else t(key)
+        return one_line(note.placed_text, 500)
+    place = _place_words(t, one_line(note.place, 200))
+    return f"{t(key)} ({place})" if place else t(key)
 
 
 def remedy_of(t: Texts, note: ReadingNote) -> str:
