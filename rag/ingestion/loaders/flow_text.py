@@ -52,7 +52,7 @@ class FlowText:
         self._add("\n".join(line.strip() for line in text.strip().split("\n")))
 
     def item(self, text: str, depth: int = 0, mark: str = "-") -> None:
-        """Add a list item; consecutive items are one block."""
+        """Add a list item; consecutive items are one block. Without a mark it goes on with the item above."""
         text = text.strip()
         if not text:
             return
@@ -60,7 +60,7 @@ class FlowText:
         if self._in_list:
             self._blocks[-1] += f"\n{line}"
         else:
-            self._blocks.append(line)
+            self._blocks.append(line if mark else text)
         self._in_list = self._has_text = True
         self._flush_notes()
 

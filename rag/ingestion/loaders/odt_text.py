@@ -84,9 +84,11 @@ class OdtReader:
         add(self._text(element))
         self._read_boxes()
 
-    def _heading(self, element: Any) -> None:
+    def _heading(self, element: Any, number: str | None = None) -> None:
+        """Read a heading; without the number of a list item it has that of the outline."""
         level = int(attribute(element, "outline-level") or 1)
-        number = "" if is_true(attribute(element, "is-list-header")) else self._outline.next(level - 1)
+        if number is None:
+            number = "" if is_true(attribute(element, "is-list-header")) else self._outline.next(level - 1)
         text = self._text(element)
         if text.strip():
             self._flow.heading(level, f"{number} {text}" if number else text)
@@ -110,18 +112,13 @@ class OdtReader:
                 elif name in ("p", "h"):
                     number = self._counters[key].next(depth) if marked else ""
                     if name == "h":
-                        self._heading_item(child, number)
-                        continue
-                    mark = number or "-" if marked else ""
-                    self._emit(lambda text, mark=mark: self._flow.item(text, depth, mark), child)
+                        self._heading(child, number)
+                    else:
+                        mark = number or "-" if marked else ""
+                        self._emit(lambda text, mark=mark: self._flow.item(text, depth, mark), child)
                     marked = False
                 else:
                     self.read([child])
-
-    def _heading_item(self, element: Any, number: str) -> None:
-        text = self._text(element)
-        if text.strip():
-            self._flow.heading(int(attribute(element, "outline-level") or 1), f"{number} {text}".strip())
 
     def _read_boxes(self) -> None:
         boxes, self._boxes = self._boxes, []

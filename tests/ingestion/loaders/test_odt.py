@@ -71,6 +71,16 @@ def test_lists_have_their_numbers() -> None:
     assert text_of(body) == "- one\n  - in\n- two"
 
 
+def test_an_item_of_several_blocks_is_marked_once() -> None:
+    levels = (
+        '<text:list-style style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" '
+        'style:num-suffix="."/></text:list-style>'
+    )
+    heading = "<text:h text:outline-level='1'>{}</text:h><text:p>{}</text:p>"
+    items = "".join(f"<text:list-item>{heading.format(*words)}</text:list-item>" for words in (("A", "x"), ("B", "y")))
+    assert text_of(f'<text:list text:style-name="L">{items}</text:list>', levels) == "# 1. A\n\nx\n\n# 2. B\n\ny"
+
+
 def test_headings_have_the_numbers_of_the_outline() -> None:
     outline = (
         '<office:styles><text:outline-style style:name="O"><text:outline-level-style text:level="1" '
