@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.ingestion.loaders.document_builder import row_range
 from rag.text import one_line, table_columns
 
 __all__ = ["TableSpan", "row_start", "rows_label", "table_at", "tables_in"]
@@ -39,11 +40,11 @@ class TableSpan:
     columns: str
 
     def headings(self, position: int) -> tuple[str, ...]:
-        """Return what a chunk that begins at a position does not contain of the caption and the column names."""
-        if not self.top < position < self.end:
-            return ()
-        missing = (self.caption if position > self.top else "", self.columns if position > self.start else "")
-        return tuple(filter(None, missing))
+        """Return what a chunk does not contain of the caption and the column names.
+
+        It begins at a position after the start of the table or its caption, and before the table's end.
+        """
+        return tuple(filter(None, (self.caption, self.columns if position > self.start else "")))
 
 
 def tables_in(text: str, start: int, end: int) -> list[TableSpan]:
@@ -82,7 +83,7 @@ def rows_label(label: str, tables: Sequence[TableSpan], start: int, end: int) ->
         return label
     inside = max(bisect_right(rows, start) - 1, 0), max(bisect_left(rows, end) - 1, 0)
     numbers = [first + n for n in inside]
-    return f"row {numbers[0]}" if numbers[0] == numbers[1] else f"rows {numbers[0]}-{numbers[1]}"
+    return row_range(*numbers)
 
 
 def _span(text: str, begin: int, match: re.Match[str]) -> TableSpan:

@@ -26,13 +26,8 @@ def load_html(data: bytes, source: str) -> Document:
     return html_document(data, source, "text/html")
 
 
-def html_document(
-    data: bytes | str, source: str, media_type: str, title: str = "", *, infer_header: bool = False
-) -> Document:
-    """Read HTML. Other formats are converted to HTML and read by this, too.
-
-    With ``infer_header``, the first row of a table is its header where nothing in the table decides it.
-    """
+def html_document(data: bytes | str, source: str, media_type: str, title: str = "") -> Document:
+    """Read HTML. Other formats are converted to HTML and read by this, too."""
     from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
 
     with warnings.catch_warnings():
@@ -52,7 +47,7 @@ def html_document(
         for node in root.find_all(["footer", "aside"]):
             node.decompose()
     converter = _converter()
-    replace_tables(root, converter.cell_text, assume_header=infer_header)
+    replace_tables(root, converter.cell_text)
     markdown = converter.convert_soup(root)
     text = re.sub(r"\n{3,}", "\n\n", normalise(markdown)).strip() + "\n"
     title = normalise(title) or (title_from(source) if media_type == "text/html" else "")

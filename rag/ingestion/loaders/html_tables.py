@@ -27,17 +27,14 @@ _MOST_SPANNED = 65_534
 TextOf = Callable[[Any], str]
 
 
-def replace_tables(root: Any, text_of: TextOf, *, assume_header: bool = False) -> None:
-    """Replace the tables below an element. ``text_of`` returns the text of an element as it is to be stored.
-
-    ``assume_header`` says whether the first row of a table is its header where nothing in the table decides it.
-    """
+def replace_tables(root: Any, text_of: TextOf) -> None:
+    """Replace the tables below an element. ``text_of`` returns the text of an element as it is to be stored."""
     inner: dict[int, list[Table]] = {}
     for table in reversed(root.find_all("table")):
         if _is_layout(table):
             _unwrap(table)
             continue
-        tables = _read(table, text_of, assume_header=assume_header)
+        tables = _read(table, text_of)
         around = table.find_parent(["td", "th"])
         if (
             around is not None
@@ -111,7 +108,7 @@ def _unwrap(table: Any) -> None:
         part.name = "div"
 
 
-def _read(table: Any, text_of: TextOf, *, assume_header: bool) -> list[Table]:
+def _read(table: Any, text_of: TextOf) -> list[Table]:
     caption = _own(table, "caption")
     above = one_line(text_of(caption)) if caption is not None else ""
     rows = [[_span(cell, text_of) for cell in row] for row in _rows(table)]
@@ -120,7 +117,7 @@ def _read(table: Any, text_of: TextOf, *, assume_header: bool) -> list[Table]:
     ]
     if not grid:
         return []
-    tables = read_tables(grid, assume_header=assume_header)
+    tables = read_tables(grid, assume_header=False)
     if above:
         first = tables[0]
         tables[0] = Table(first.header, first.rows, (above, *first.above), first.below, first.first, first.last)

@@ -22,7 +22,7 @@ from rag.ingestion.loaders.text import decode, normalise
 from rag.text import one_line
 from rag.types import Document
 
-__all__ = ["content_of", "header_of", "load_mail", "parse_message", "text_of"]
+__all__ = ["header_of", "load_mail", "parse_message", "text_of"]
 
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _TNEF_REMEDY = "ask the sender for a message in HTML or plain text, or save its files from Outlook"
@@ -100,7 +100,7 @@ def _file(part: MIMEPart) -> bytes:
     declared = part.get_content_maintype() == "text" and part.get_content_charset()
     text = text_of(part) if declared else None
     exact = text is not None and not text.notes
-    return text.text.encode("utf-8-sig", "replace") if exact and text else content_of(part)
+    return text.text.encode("utf-8-sig", "replace") if exact and text else _content_of(part)
 
 
 def parse_message(data: bytes) -> EmailMessage:
@@ -117,7 +117,7 @@ def header_of(message: EmailMessage, name: str) -> str:
     return one_line(normalise(value))
 
 
-def content_of(part: MIMEPart) -> bytes:
+def _content_of(part: MIMEPart) -> bytes:
     """Return a part's bytes, without its transfer encoding."""
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
@@ -125,4 +125,4 @@ def content_of(part: MIMEPart) -> bytes:
 
 def text_of(part: MIMEPart) -> Decoded:
     """Decode a part of text by its charset, or by its bytes if it declares none or a wrong one."""
-    return decode_bytes(content_of(part), part.get_content_charset() or "")
+    return decode_bytes(_content_of(part), part.get_content_charset() or "")

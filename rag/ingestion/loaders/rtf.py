@@ -47,7 +47,6 @@ class _State:
 
     target: str = "text"
     hidden: bool = False
-    raised: bool = False
     codec: str = ""
     skip: int = 1
 
@@ -115,7 +114,7 @@ class _Reader:
             self._state = replace(state, target="title")
         elif word == b"footnote":
             self._append(" [")
-            self._state = replace(state, target="note", raised=False)
+            self._state = replace(state, target="note")
         elif word == b"ansicpg" and number:
             self._codec = codec_of(f"cp{number}") or _DEFAULT
         elif word == b"mac":

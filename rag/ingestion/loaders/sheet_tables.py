@@ -93,11 +93,7 @@ def _blocks(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bool]]:
 def _continued(block: Sequence[Row], header: tuple[str, ...]) -> list[Table]:
     width = max(len(header), *(len(row) for _, row in block))
     names = (*header, *[""] * (width - len(header)))
-    rows = tuple(
-        (number, (*(cell.full_text for cell in row), *[""] * (width - len(row))))
-        for number, row in block
-        if any(cell.full_text for cell in row)
-    )
+    rows = tuple((number, (*(cell.full_text for cell in row), *[""] * (width - len(row)))) for number, row in block)
     return [Table(names, rows, first=rows[0][0], last=rows[-1][0])]
 
 

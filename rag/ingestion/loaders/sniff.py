@@ -133,11 +133,12 @@ def _ole_type(data: bytes) -> str:
 
 
 def _refuse_binary(data: bytes, suffix: str) -> None:
-    if not looks_binary(data) and not _ALWAYS.match(data):
+    is_binary = looks_binary(data)
+    if not is_binary and not _ALWAYS.match(data):
         return
     if known := unread_kind(data):
         raise known
-    if looks_binary(data):
+    if is_binary:
         by_name = extensions().get(suffix)
         although = f", although its name ends in {suffix}" if by_name else ""
         remedy = by_name.remedy if by_name and by_name.is_binary else "convert it to text or PDF"
