@@ -20,14 +20,13 @@ from rag.ingestion.loaders.office_package import (
     named,
     says_yes,
 )
-from rag.ingestion.loaders.table_text import inline_text
+from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
 from rag.text import one_line
 
 __all__ = ["BodyReader"]
 
 _GROUPS = ("ins", "moveTo", "smartTag", "customXml", "body")
 _BLOCKS = ("p", "tbl", "altChunk", "oMathPara")
-_LARGE = 600  # characters of a table in a cell; a larger one follows the outer table
 _LONGEST_CELL = 800  # characters; a table with longer texts and few cells only lays out the page
 _FEW_CELLS = 4
 _MOST_COLUMNS = 1000
@@ -179,7 +178,7 @@ class BodyReader:
             if name == "tbl":
                 tables = self._read_table(_rows(block), inner)
                 text = " ".join(map(inline_text, tables))
-                if len(text) > _LARGE:
+                if len(text) > LARGE_TABLE:
                     inner += tables
                 else:
                     texts.append(text)

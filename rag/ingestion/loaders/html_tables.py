@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tables
-from rag.ingestion.loaders.table_text import inline_text, table_text
+from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text, table_text
 from rag.text import one_line
 
 __all__ = ["PLACEHOLDER", "replace_tables"]
@@ -21,7 +21,6 @@ PLACEHOLDER = "ragtable"
 _PARTS = ["table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "colgroup", "col"]
 _BLOCKS = ["h1", "h2", "h3", "h4", "h5", "h6", "hr", "form", "pre", "blockquote", "article", "section", PLACEHOLDER]
 _LONGEST_CELL = 400  # characters; longer texts are paragraphs
-_LARGE = 600  # characters of a table in a cell; a larger one follows the outer table
 _MOST_SPANNED = 65_534
 
 TextOf = Callable[[Any], str]
@@ -59,7 +58,7 @@ def _put_into_cell(table: Any, tables: list[Table], inner: dict[int, list[Table]
     """Write a table into its cell on one line; a large one follows the outer table."""
     text = " ".join(map(inline_text, tables))
     nested = inner.pop(id(table), [])
-    if len(text) > _LARGE:
+    if len(text) > LARGE_TABLE:
         inner.setdefault(id(outer), []).extend([*reversed(tables), *nested])
         text = ""
     else:

@@ -11,7 +11,7 @@ from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tabl
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
 from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
-from rag.ingestion.loaders.table_text import inline_text
+from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
 from rag.text import one_line
 
 __all__ = ["OdtReader"]
@@ -175,19 +175,26 @@ class OdtReader:
     # Tables --------------------------------------------------------------------------------------------------------
 
     def _tables(self, table: Any) -> list[Table]:
-        spans = [[self._span(cell, header=header) for cell in cells] for header, cells in _rows(table)]
+        """Return a table, and after it the large ones in its cells."""
+        inner: list[Table] = []
+        spans = [[self._span(cell, inner, header=header) for cell in cells] for header, cells in _rows(table)]
         grid: list[Row] = [
             (number, row) for number, row in enumerate(expand(spans), start=1) if any(cell.text for cell in row)
         ]
-        return read_tables(grid) if grid else []
+        return [*(read_tables(grid) if grid else []), *inner]
 
-    def _span(self, element: Any, *, header: bool) -> Span:
+    def _span(self, element: Any, inner: list[Table], *, header: bool) -> Span:
         texts: list[str] = []
         strong: list[bool] = []
         for child in element:
             name = local_name(child)
             if name == "table":
-                texts += map(inline_text, self._tables(child))
+                tables = self._tables(child)
+                text = " ".join(map(inline_text, tables))
+                if len(text) > LARGE_TABLE:
+                    inner += tables
+                else:
+                    texts.append(text)
             elif name in ("p", "h"):
                 texts.append(self._text(child))
                 spans = list(children(child, "span"))

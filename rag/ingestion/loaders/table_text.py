@@ -12,7 +12,10 @@ from typing import NamedTuple
 from rag.ingestion.loaders.grid import Table
 from rag.text import one_line
 
-__all__ = ["Block", "inline_text", "markdown_cell", "markdown_table", "table_blocks", "table_text"]
+__all__ = ["LARGE_TABLE", "Block", "inline_text", "markdown_cell", "markdown_table", "table_blocks", "table_text"]
+
+LARGE_TABLE = 600
+"""The characters of :func:`inline_text` from which a table follows the table whose cell contains it."""
 
 _WIDEST_ROW = 480  # characters, about as many as a chunk has
 _WIDEST_HEADER = 240

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+import pytest
+
 from rag.ingestion.loaders import load_bytes
 from rag.types import Document
 
@@ -137,6 +139,26 @@ def test_merged_cells_and_header_rows() -> None:
         "<table:table-row><table:covered-table-cell/>" + cell.format("", "17") + "</table:table-row>",
     ]
     assert text_of(f"<table:table>{''.join(rows)}</table:table>").endswith("| Nordby | 41 |\n| Nordby | 17 |")
+
+
+@pytest.mark.parametrize("rows", [2, 60])
+def test_a_table_in_a_cell_is_on_one_line_and_a_large_one_follows(rows: int) -> None:
+    def table(lines: list[list[str]]) -> str:
+        cell = "<table:table-cell>{}</table:table-cell>"
+        made = (f"<table:table-row>{''.join(map(cell.format, line))}</table:table-row>" for line in lines)
+        return f"<table:table>{''.join(made)}</table:table>"
+
+    def text(words: str) -> str:
+        return f"<text:p>{words}</text:p>"
+
+    inner = table([[text("Pier"), text("Depth")], *([text(f"N{n}"), text(f"{n} m")] for n in range(1, rows))])
+    stored = text_of(table([[text("Port"), text("Piers")], [text("Nordby"), inner], [text("Esbjerg"), text("none")]]))
+    outer = "| Port | Piers |\n| --- | --- |\n| Nordby | {} |\n| Esbjerg | none |"
+    if rows == 2:
+        assert stored == outer.format("Pier: N1; Depth: 1 m")
+    else:
+        assert stored.startswith(outer.format("") + "\n\n| Pier | Depth |\n| --- | --- |\n| N1 | 1 m |\n")
+        assert stored.endswith("| N59 | 59 m |")
 
 
 def test_text_boxes_and_the_letterhead() -> None:
