@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple, replace
+from pathlib import PurePath
 
 from rag.errors import DocumentError
-from rag.ingestion.loaders.formats import FORMATS, Format, add_format, extensions
+from rag.ingestion.loaders.formats import FORMATS, PLAIN_TEXT, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.ingestion.loaders.note_kinds import note_of
 from rag.ingestion.loaders.sniff import sniff
@@ -47,7 +48,15 @@ def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Docume
         raise DocumentError("no text", "the file contains no text", "if it is a scan, run OCR on it first")
     if len(document.text) > bounds.text_mb * MIB:
         raise DocumentError("too large", f"it contains more than {bounds.text_mb} MiB of text", "split it")
-    return _storable(replace(document, notes=(*notes, *document.notes)))
+    return _storable(replace(document, notes=(*_notes_of_type(row, source), *notes, *document.notes)))
+
+
+def _notes_of_type(row: Format, source: str) -> tuple[ReadingNote, ...]:
+    """Return a note of a plain text whose name says that it is something else."""
+    named = extensions().get(PurePath(source).suffix.lower())
+    if row.media_type != PLAIN_TEXT or named is None or not (named.is_binary or named.needs_content):
+        return ()
+    return (_read_as_text(named),)
 
 
 def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:
@@ -61,12 +70,15 @@ def _load(row: Format, data: bytes, source: str, bounds: Bounds) -> Document:
         raise DocumentError("missing package", message, f"run `pip install {row.package or error.name}`") from error
     except Exception as error:  # the one guard around foreign parsers, which raise anything for a damaged file
         if row.text_if_broken:
-            note = note_of("read_as_plain_text", f"it could not be read as {row.name} and was read as plain text")
-            return replace(load_text(data, source), notes=(note,))
+            return replace(load_text(data, source), notes=(_read_as_text(row),))
         cause = f"{type(error).__name__}: {one_line(_OBJECT.sub('it', str(error)), 200)}".rstrip(": ")
         if row.noun:
             raise DocumentError("broken", f"the {row.noun} cannot be read: {cause}", row.remedy) from error
         raise DocumentError("parser", f"its parser failed: {cause}", "report the file") from error
+
+
+def _read_as_text(row: Format) -> ReadingNote:
+    return note_of("read_as_plain_text", f"it could not be read as {row.name} and was read as plain text")
 
 
 def _storable(document: Document) -> Document:

@@ -1,8 +1,9 @@
 """Bytes of a text to characters, in any encoding, with notes of what was guessed or replaced.
 
-In this order: byte order marks, UTF-16 and UTF-32 by their zero bytes, ISO-2022 by its escapes, UTF-8, what the text
-declares, UTF-8 with replacement characters where nearly all of it is valid, and a guess
-(:mod:`~rag.ingestion.loaders.encoding_guess`). Text that was encoded twice is decoded twice; no other character is
+In this order: byte order marks, UTF-16 and UTF-32 by their zero bytes, ISO-2022 by its escapes, UTF-8, UTF-8 with
+replacement characters where nearly all of it is valid, what the text declares, and a guess
+(:mod:`~rag.ingestion.loaders.encoding_guess`). A declared encoding of several bytes for a character comes before UTF-8
+in short texts, which may be valid in both. Text that was encoded twice is decoded twice; no other character is
 changed here.
 """
 

@@ -1,7 +1,8 @@
 """The kinds of reading notes: what each means, and what a user can do unless a note says it better.
 
-A loader adds a note with :meth:`~rag.ingestion.loaders.document_builder.DocumentBuilder.note` for everything that it
-does not read, reads only in part, or guesses. A new kind is a row here and a text in each language of the page.
+Everything that is not read, is read only in part, or is guessed has a note. Loaders add it with
+:meth:`~rag.ingestion.loaders.document_builder.DocumentBuilder.note`, the decoding of texts with :func:`note_of`. A new
+kind is a row here, a row in ``docs/formats.md``, and a text and a remedy in each language of the page.
 """
 
 from __future__ import annotations

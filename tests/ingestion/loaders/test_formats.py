@@ -283,6 +283,8 @@ def test_the_content_tells_what_a_file_is(name: str, called: str) -> None:
 def test_a_text_under_another_name_is_a_text(suffix: str) -> None:
     document = load_bytes(LEASE.encode(), f"letter.{suffix}")
     assert (document.media_type, document.text) == ("text/plain", LEASE)
+    (note,) = document.notes
+    assert (note.kind, note.text.endswith("and was read as plain text")) == ("read_as_plain_text", True)
 
 
 @pytest.mark.parametrize(
