@@ -25,7 +25,10 @@ _JOINT = re.compile(
     r"|[,:]\s+"
 )
 _ONLY_WORD = re.compile(r"\W*(?:yes|no|да|нет)\W*", re.IGNORECASE)
-_LEAD = re.compile(r"\W*(?P<word>yes|no|да|нет)\b\W*", re.IGNORECASE)
+# "No dogs are allowed" is no answer; "No, dogs are not" and "No they are not" are.
+_LEAD = re.compile(
+    r"\W*(?P<word>yes|да|(?:no|нет)(?! (?!(?:i|you|he|she|it|we|they|there|this|that)\b)\w))\b\W*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

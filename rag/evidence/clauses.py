@@ -15,7 +15,7 @@ from rag.evidence.vocabulary import words_of
 
 __all__ = ["VERBS", "Clause", "clauses_of", "stem_of", "tokens_of"]
 
-_FILLER = "stone"
+_FILLER = "xxx"
 _MONTH = re.compile(r"(?<=[\w,] )May\b")  # in capitals within a sentence
 _TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[.,;:!?()]")
 _REPLACED = tuple(
@@ -49,7 +49,7 @@ _CONDITIONS = (
 )  # fmt: skip
 VERBS = frozenset(
     """
-    is are was were be been has have had will would does do did can may must shall should cannot
+    is are was were be been has have had will would does do did can may must shall should
     """.split()  # noqa: SIM905
 )
 _BREAKS = frozenset([".", ";", ":", "!", "?", "(", ")", "whereas", "while", "although", "but", "because", "since"])
@@ -85,7 +85,8 @@ def stem_of(word: str) -> str:
     """Return the stem of a content word, empty for function words, numbers and words of permission or duty."""
     if word in CUES or word in NEGATORS or not word[0].isalpha():
         return ""
-    return next(iter(words_of(f"{_FILLER} {word}") - {_FILLER}), "")  # light words count only where they are alone
+    stems = words_of(f"{_FILLER} {word}") - {_FILLER}  # light words count only where they are alone
+    return max(stems, key=lambda stem: (len(stem), stem), default="")
 
 
 def clauses_of(sentence: str) -> list[Clause]:

@@ -13,8 +13,11 @@ from rag.evidence.vocabulary import words_of
 
 __all__ = ["relation"]
 
+_MAY_DENY = frozenset(["in", "im", "il", "ir", "dis", "mis", "non", "anti"])
+
 _GROUPS = """
 pay payment paid cost charge fee price payable chargeable / free gratis complimentary waived
+paid / unpaid
 accept approve adopt grant agree carried pass / reject refuse decline deny turned-down
 open opened reopened running / closed shut shuttered
 available stock left obtainable / unavailable
@@ -62,19 +65,29 @@ sublet sublease /
 
 def relation(asked: str, said: str) -> int:
     """Return 1 if two stems say the same, -1 if they say opposite things, 0 if they are unrelated."""
-    if asked == said or _alike(asked, said):
+    if asked == said:
         return 1
     for number, sign in _places().get(asked, ()):
         for other, opposite in _places().get(said, ()):
             if number == other:
                 return sign * opposite
-    return -1 if said in opposites_of(asked) else 0
+    return -1 if said in opposites_of(asked) else _by_form(asked, said)
 
 
-def _alike(one: str, other: str) -> bool:
-    """Return whether two stems are forms of one word: ``vaccin`` and ``vaccinat``, ``phone`` and ``telephon``."""
+def _by_form(one: str, other: str) -> int:
+    """Return 1 for forms of one word (``vaccin``, ``vaccinat``; ``phone``, ``telephon``), -1 for ``un`` before one.
+
+    Other syllables that may deny, as in ``inform`` and ``indirect``, tell nothing.
+    """
     short, long = sorted((one, other), key=len)
-    return len(short) >= 5 and (long.startswith(short) or (long.endswith(short) and len(long) - len(short) <= 4))
+    if len(short) < 5:
+        return 0
+    if long.startswith(short):
+        return 1
+    before = long.removesuffix(short)
+    if before == long or len(before) > 4:
+        return 0
+    return {"un": -1}.get(before, int(before not in _MAY_DENY))
 
 
 @lru_cache(maxsize=1)

@@ -74,7 +74,7 @@ _TO_BE = re.compile(r"\b(?:was|were) (?:supposed |meant |due )?to\b", re.IGNOREC
 _EVERY = frozenset("all every everyone everybody each whole always entire".split())  # noqa: SIM905
 _WH = frozenset("what who whom whose when where why how which".split())  # noqa: SIM905
 _MOST = 0.6  # share of a condition's words that make it the question's
-_ENGLISH = VERBS | CUES.keys() | {"am", "were"}
+_ENGLISH = VERBS | CUES.keys() | {"am"}
 _COMPARATIVES = frozenset(
     """
     more less fewer cheaper longer shorter higher lower bigger smaller larger older younger better worse
@@ -288,8 +288,9 @@ class _Match:
         around = words_of(context)
         groups: dict[str, set[str]] = {n: set() for n in ("covered", "context", "missing", "excepted", "conditioned")}
         turns = 0
+        stems = clause.stems
         for stem in asked.stems:
-            relations = [relation(stem, other) for other in clause.stems]
+            relations = [relation(stem, other) for other in stems]
             if 1 in relations:
                 groups["covered"].add(stem)
             elif any(relation(stem, other) == 1 for other in clause.excepted):
@@ -303,7 +304,7 @@ class _Match:
                 groups["context"].add(stem)
             else:
                 groups["missing"].add(stem)
-        rival = any(groups["missing"] & kind and (kind & clause.stems) - {*asked.stems} for kind in _RIVALS)
+        rival = any(groups["missing"] & kind and (kind & stems) - {*asked.stems} for kind in _RIVALS)
         covered, in_context, missing, excepted, _ = (frozenset(group) for group in groups.values())
         met = frozenset(other for other in clause.condition if any(relation(s, other) == 1 for s in asked.stems))
         return cls(clause, covered, in_context, missing, excepted, met, turns % 2 == 1, rival)
@@ -411,7 +412,7 @@ def _shared(stems: Sequence[str], name: str) -> int:
 def _lead(asked: _Asked, sentence: str, context: str) -> int:
     """Return 1 or -1 if the sentence begins with yes or no and its heading asks the same, else 0."""
     word = leading_word(sentence)
-    heading = words_of(re.split(r" > | · ", context)[-1]) - _LIGHT
+    heading = words_of(context.rpartition(" > ")[-1]) - _LIGHT
     if not word or not heading:
         return 0
     held = [stem for stem in asked.stems if any(relation(stem, other) == 1 for other in heading)]

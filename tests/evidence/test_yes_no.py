@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.yes_no import written
 from benchmarks.yes_no_data import made
+from rag.evidence.claims import leading_word
 from rag.evidence.clauses import clauses_of
 from rag.evidence.comparing import agreement
 from rag.evidence.modality import VERDICTS, Force, force_of, inner, outer
@@ -94,6 +95,43 @@ def test_a_yes_counts_under_a_heading_that_asks_the_same() -> None:
     sentence = "Yes, from the age of eight."
     assert verdict("Can children swim alone?", sentence, "Pool > May children swim alone?") == "yes"
     assert verdict("Can dogs use the lift?", sentence, "Pool > May children swim alone?") == "unknown"
+
+
+def test_no_before_a_noun_is_no_answer() -> None:
+    context = "Hall > May visitors bring dogs?"
+    question, lead = "May visitors bring dogs?", NAMES.index("lead")
+    assert features_of(question, "No, visitors leave them at home.", context).values[lead] == 1
+    assert features_of(question, "No dogs of visitors are in the yard.", context).values[lead] == 0
+    assert [leading_word(text) for text in ("No, never.", "No they do not.", "No dogs.", "Yes", "Not yet")] == [
+        "no",
+        "no",
+        "",
+        "yes",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "expected"),
+    [
+        ("changed", "unchanged", -1),
+        ("paid", "unpaid", -1),
+        ("telephone", "phone", 1),
+        ("vaccination", "vaccinated", 1),
+        ("formal", "informal", -1),
+        ("correct", "incorrect", 0),
+        ("connected", "disconnected", 0),
+        ("approved", "rejected", -1),
+        ("approved", "accepted", 1),
+    ],
+)
+def test_words_say_the_same_or_the_opposite(asked: str, said: str, expected: int) -> None:
+    (one,), (other,) = words_of(asked), words_of(said)
+    assert relation(one, other) == relation(other, one) == expected
+
+
+def test_a_price_that_remains_unchanged_has_not_changed() -> None:
+    assert verdict("Has the price changed?", "The price remains unchanged.") != "yes"
 
 
 def test_the_marked_clause_decides_between_equals() -> None:
