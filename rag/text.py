@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 __all__ = [
-    "column_names",
+    "ROW_RANGE",
     "columns_before",
     "context_before",
     "context_line",
@@ -26,7 +26,7 @@ _LONGEST_CONTEXT = 200  # characters
 _LONGEST_COLUMNS = 280  # characters
 _BAR = re.compile(r"(?<!\\)\|")
 _WORD = re.compile(r"[^\W_]+")
-_ROWS = re.compile(r"rows? \d+(?:-\d+)?")
+ROW_RANGE = re.compile(r"rows? \d+(?:-\d+)?")  # a heading that names rows of a table
 _MOST_FILE_WORDS = 4
 _LONGEST_FILE_WORD = 16  # longer ones are keys made by a machine
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
@@ -45,7 +45,7 @@ def context_line(source: str, title: str, headings: Sequence[str]) -> str:
     if name and 0 < len(lacking) <= _MOST_FILE_WORDS and all(len(word) <= _LONGEST_FILE_WORD for word in lacking):
         name += f" ({' '.join(lacking)})"
     parts = [one_line(heading) for heading in headings]
-    parts = [part for part in parts if part and part != one_line(title) and not _ROWS.fullmatch(part)]
+    parts = [part for part in parts if part and part != one_line(title) and not ROW_RANGE.fullmatch(part)]
     while len(parts) > 1 and len(" > ".join([name, *parts])) > _LONGEST_CONTEXT:
         parts.pop(0)
     return " > ".join([part for part in [name, *parts] if part])[:_LONGEST_CONTEXT].rstrip()
@@ -63,13 +63,13 @@ def context_before(source: str, title: str, headings: Sequence[str], text: str) 
 
 def columns_before(headings: Sequence[str], text: str) -> tuple[str, ...]:
     """Return the names of the columns of the first lines of a text that begins in the middle of a table; else none."""
-    return column_names(headings[-1]) if headings and "|" in headings[-1] and text.startswith("|") else ()
+    return _column_names(headings[-1]) if headings and "|" in headings[-1] and text.startswith("|") else ()
 
 
 def table_columns(header: str) -> str:
     """Return the header row of a Markdown table as one heading, cut at a name; empty if no column has a name.
 
-    It has bars around it if a name is missing, so that :func:`column_names` finds each in its place.
+    It has bars around it if a name is missing, so that :func:`columns_before` finds each in its place.
     """
     names = [one_line(cell) for cell in _BAR.split(header.strip().removeprefix("|").removesuffix("|"))]
     while len(names) > 1 and sum(map(len, names)) + 3 * len(names) > _LONGEST_COLUMNS:
@@ -80,7 +80,7 @@ def table_columns(header: str) -> str:
     return text if all(names) else f"| {text} |"
 
 
-def column_names(heading: str) -> tuple[str, ...]:
+def _column_names(heading: str) -> tuple[str, ...]:
     """Return the names that :func:`table_columns` joined."""
     return tuple(name.strip() for name in _BAR.split(heading.removeprefix("|").removesuffix("|")))
 

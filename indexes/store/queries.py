@@ -144,20 +144,17 @@ class Queries(Database):
 
     def chunks_of(self, source: str) -> list[ChunkRow]:
         """Return a document's chunks in their order in it."""
-        rows = self._db.execute(
-            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.source = ? ORDER BY c.ordinal",
-            (source,),
-        )
-        ids = [row[0] for row in rows]
-        found = self.chunks(ids)
-        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
+        return self._chunks_where("d.source = ?", source)
 
     def chunks_between(self, source: str, start: int, end: int) -> list[ChunkRow]:
         """Return the chunks of a document that hold some of its characters from ``start`` to ``end``, in order."""
+        return self._chunks_where("d.source = ? AND c.start < ? AND c.end > ?", source, end, start)
+
+    def _chunks_where(self, condition: str, *values: str | int) -> list[ChunkRow]:
+        """Return the chunks for which a condition on chunks ``c`` and documents ``d`` holds, in a document's order."""
         rows = self._db.execute(
-            "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id"
-            " WHERE d.source = ? AND c.start < ? AND c.end > ? ORDER BY c.ordinal",
-            (source, end, start),
+            f"SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE {condition} ORDER BY c.ordinal",
+            values,
         )
         ids = [row[0] for row in rows]
         found = self.chunks(ids)

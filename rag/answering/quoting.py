@@ -165,9 +165,8 @@ def _quote_row(
         if choice is not None and len(choice.rows) > 1:
             return _rows(table, choice.rows, stretch, (passage, place, place + end - start), confidence)
     row = next(row for row in table.rows if row.start <= place <= row.end)
-    lead = f"{table.head}\n" if table.columns else ""
-    shift = len(lead) - row.start
-    quoted = quotation(lead + stretch.text[row.start : row.end], place + shift, place + end - start + shift)
+    place -= row.start
+    quoted = quotation(stretch.text[row.start : row.end], place, place + end - start, table.columns)
     return Quoted(quoted.text, (quoted.start, quoted.end), cite_spans(quoted.text, spans, confidence))
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from rag.evidence.citations import sentence_spans
-from rag.evidence.quotation import TABLE_ROW, TABLE_RULE, quotation, short_line_ends
+from rag.evidence.quotation import TABLE_ROW, TABLE_RULE, plain_text, quotation, short_line_ends, table_cells
 
 __all__ = ["Span", "Unit", "spread", "units_of"]
 
@@ -194,12 +194,12 @@ def _rows(text: str, block: _Block) -> Iterator[Unit]:
         lines.append((position, position + len(line)))
         position += len(line) + 1
     rules = {k for k, line in enumerate(lines) if TABLE_RULE.fullmatch(passage, *line)}
+    first = min(rules, default=0)
+    names = [plain_text(passage, *cell) for cell in table_cells(passage, lines[first - 1])] if first else []
     for k, (start, end) in enumerate(lines):
         if k in rules or k + 1 in rules:
             continue
-        # Only the head is needed above the row: the columns' names.
-        head = passage[: lines[min(rules)][1] + 1] if rules and min(rules) < k else ""
-        shown = quotation(head + passage[start:end], len(head), len(head)).text
+        shown = quotation(passage[start:end], 0, 0, names if k > first else ()).text
         if shown:
             yield Unit(Span(block.start + start, block.start + end, shown), 0, 0, "", row=True)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.evidence.values import Value, find_ranges, find_values, is_year
+from rag.evidence.values import Value, compatible, find_ranges, find_values, is_year
 from rag.evidence.vocabulary import words_of
 
 __all__ = ["Agreement", "agreement"]
@@ -169,11 +169,7 @@ def _spans_fit(one: Value, other: Value) -> bool:
     if "ordinal" in (one.dimension, other.dimension):
         return one.dimension == other.dimension
     time = {one.dimension, other.dimension} <= {"time", "months"}
-    same = time or one.dimension == other.dimension or not one.dimension or not other.dimension
-    money = ("GBP", "EUR", "USD", "RUB")
-    return same or (
-        "money" in (one.dimension, other.dimension) and {one.dimension, other.dimension} <= {*money, "money"}
-    )
+    return time or compatible(one.dimension, other.dimension)
 
 
 def _compare(question: str, value: Value, sentence: str, other: Value, *, allows: bool) -> int:

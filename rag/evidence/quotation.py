@@ -45,7 +45,7 @@ _EMPHASIS = re.compile(r"\*\*|__|`+|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)")
 class Quotation:
     """``text`` and the span's place in it: ``text[start:end]`` are the span's words, white space as one space.
 
-    ``source`` is (start, end) of what is quoted in the passage, where a whole block is.
+    ``source`` is the (start, end) in the passage of a whole list or paragraph; (0, 0) for a sentence or table row.
     """
 
     text: str
@@ -98,14 +98,14 @@ def table_rows(passage: str, columns: Sequence[str] = ()) -> list[TableRow]:
     return rows
 
 
-def whole_quotation(passage: str, start: int, end: int, columns: Sequence[str] = ()) -> Quotation:
+def whole_quotation(passage: str, start: int, end: int) -> Quotation:
     """Return the list with its introduction, the table row, or the paragraph around ``passage[start:end]``.
 
     Falls back to :func:`quotation` where that has more than 1,200 characters. In text without blank lines, such as that
     of a PDF, a paragraph ends at a short line too.
     """
     if TABLE_ROW.fullmatch(passage, *_line(passage, start)):
-        return quotation(passage, start, end, columns)
+        return quotation(passage, start, end)
     if (mark := _ITEM.match(passage, _line(passage, start)[0])) and start < mark.end() < end:
         start = mark.end()
     lines = list(_lines(passage))

@@ -21,7 +21,11 @@ _SENTENCE_ENDS = ".!…。！:,"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The statement ``passage[start:end]``: its words, its ``label``, the statements before and after, is it a row."""
+    """The statement ``passage[start:end]``.
+
+    ``text`` are its words, those of the cells for a ``row``; ``label`` is what stands above it, ``near`` are the
+    statements before and after it.
+    """
 
     start: int
     end: int

@@ -5,17 +5,15 @@ Parts belong to one table if their column names and headings are the same and on
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.evidence.quotation import TABLE_ROW, TABLE_RULE, plain_text, table_cells
 from rag.evidence.stretch import Stretch
+from rag.text import ROW_RANGE
 from rag.types import Passage
 
 __all__ = ["Table", "TableLine", "first_row", "table_at"]
-
-_ROWS = re.compile(r"rows? \d+(?:-\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,6 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[TableLine, ...]
     whole: bool
-
-    @property
-    def head(self) -> str:
-        """The column names as the first two lines of a Markdown table, empty if they are unknown."""
-        if not self.columns:
-            return ""
-        return f"| {' | '.join(self.columns)} |\n|{' --- |' * len(self.columns)}"
 
     def written(self, row: TableLine) -> str:
         """Return ``Column: value; Column: value``, or the values alone where the columns have no names."""
@@ -65,7 +56,7 @@ def first_row(text: str) -> int | None:
 
 def table_at(stretch: Stretch, place: int) -> Table | None:
     """Return the table with a row at a place of a stretch, None if there is no row."""
-    parts = _parts(stretch.text)
+    parts = list(_parts(stretch.text))
     n = next((n for n, part in enumerate(parts) if part.start <= place <= part.end), None)
     if n is None or not any(row.start <= place <= row.end for row in parts[n].rows):
         return None
@@ -83,8 +74,8 @@ def table_at(stretch: Stretch, place: int) -> Table | None:
     return Table(columns, tuple(row for part in held for row in part.rows), not (is_cut_before or is_cut_after))
 
 
-def _parts(text: str) -> list[_Part]:
-    parts: list[_Part] = []
+def _parts(text: str) -> Iterator[_Part]:
+    """Yield the parts of the tables of a text, in order."""
     lines: list[tuple[int, int]] = []
     position = 0
     for line in [*text.split("\n"), ""]:
@@ -92,10 +83,9 @@ def _parts(text: str) -> list[_Part]:
         if TABLE_ROW.fullmatch(line):
             lines.append(span)
         elif lines:
-            parts.append(_part(text, lines))
+            yield _part(text, lines)
             lines = []
         position += len(line) + 1
-    return parts
 
 
 def _part(text: str, lines: Sequence[tuple[int, int]]) -> _Part:
@@ -124,7 +114,7 @@ def _width(part: _Part) -> int:
 def _path(stretch: Stretch, part: _Part) -> tuple[str, ...]:
     """Return the headings over a part of a table, without those of its rows and its columns."""
     headings = stretch.holder(part.start).headings
-    return tuple(heading for heading in headings if not _ROWS.fullmatch(heading) and " | " not in heading)
+    return tuple(heading for heading in headings if not ROW_RANGE.fullmatch(heading) and " | " not in heading)
 
 
 def _named_columns(passage: Passage, rows: Sequence[TableLine]) -> tuple[str, ...]:

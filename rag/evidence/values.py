@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-__all__ = ["OPENERS", "Range", "Value", "comparable", "find_ranges", "find_values", "same", "unit_of"]
+__all__ = ["OPENERS", "Range", "Value", "comparable", "compatible", "find_ranges", "find_values", "same", "unit_of"]
 
 Kind = Literal["number", "date", "clock", "code", "name"]
 
@@ -226,7 +226,7 @@ class Range:
 
     def holds(self, value: Value) -> bool:
         """Return whether a number lies in the range."""
-        fits = value.kind == "number" and (not self.dimension or _compatible(self.dimension, value.dimension))
+        fits = value.kind == "number" and (not self.dimension or compatible(self.dimension, value.dimension))
         return fits and self.low <= value.amount <= self.high
 
     def fit(self, value: Value) -> float:
@@ -271,7 +271,7 @@ def same(claim: Value, source: Value) -> bool:
     if claim.kind == "clock":
         return claim.amount == source.amount
     near = 0.05 if claim.hedged or source.hedged else 1e-6
-    if not _compatible(claim.dimension, source.dimension):
+    if not compatible(claim.dimension, source.dimension):
         return False
     if claim.dimension and source.dimension:
         return math.isclose(claim.amount, source.amount, rel_tol=near, abs_tol=1e-12)
@@ -291,7 +291,7 @@ def comparable(claim: Value, source: Value) -> bool:
         return bool(claim.date[2]) == bool(source.date[2])
     if claim.kind == "code":
         return _shape(claim.code) == _shape(source.code)
-    return claim.kind == "clock" or _compatible(claim.dimension, source.dimension)
+    return claim.kind == "clock" or compatible(claim.dimension, source.dimension)
 
 
 def is_year(value: Value) -> bool:
@@ -474,7 +474,8 @@ def _merge_durations(text: str, values: Sequence[Value]) -> Iterator[Value]:
 # Comparing -------------------------------------------------------------------------------------------------------
 
 
-def _compatible(one: str, other: str) -> bool:
+def compatible(one: str, other: str) -> bool:
+    """Return whether values of two dimensions can be the same: either has none, or both are money."""
     return one == other or not one or not other or ("money" in (one, other) and {one, other} <= _MONEY)
 
 

@@ -153,8 +153,8 @@ class ReaderRecord:
 
     def confidence(self, signals: Signals, kind: str = "") -> float:
         """Return the probability, 0 to 1, that the best answer to a question of a kind is right."""
-        of_given = signals.passage is None and self.given is not None
-        return (self.given if of_given and self.given else self.calibration).confidence(signals, kind)
+        given = self.given if signals.passage is None else None
+        return (given or self.calibration).confidence(signals, kind)
 
     @classmethod
     def load(cls, folder: Path) -> ReaderRecord:

@@ -21,7 +21,7 @@ from indexes import IndexReader
 from indexes.search.protocols import NO_HITS, Hits
 from indexes.store.rows import ChunkRow, Int64
 from rag.embedding.base import Embedder
-from rag.errors import InputError
+from rag.errors import InputError, StorageError, storage_errors
 from rag.evidence.stretch import Neighbors
 from rag.extractive_qa.record import is_latin
 from rag.extractive_qa.windows import Pair
@@ -152,8 +152,10 @@ class Retriever:
             hits = hits if self._can_read(question) or not len(words) else NO_HITS
             passages = self._fuse(hits, words, max(k, self._reranked), depth)
             relevance = self._relevance(hits, words)
-            found = Retrieved(question, passages, relevance, snapshot.generation, (*notes, *nothing))
-            results.append(replace(found, neighbors=self._neighbors))
+            notes = (*notes, *nothing)
+            results.append(
+                Retrieved(question, passages, relevance, snapshot.generation, notes, neighbors=self._neighbors)
+            )
         clock.append(time.monotonic())
         share = {"embed": clock[1] - clock[0], "search": clock[2] - clock[1]}
         if self._reranker is not None:
@@ -164,8 +166,15 @@ class Retriever:
         return results
 
     def _neighbors(self, passage: Passage, reach: int) -> list[Passage]:
-        """Return the chunks of a passage's document that hold something within ``reach`` characters of it."""
-        rows = self.reader.store.chunks_between(passage.source, passage.start - reach, passage.end + reach)
+        """Return the chunks of a passage's document that hold something within ``reach`` characters of it.
+
+        There are none if the index cannot be read now: an answer does not fail for the context of its quotation.
+        """
+        try:
+            with storage_errors():
+                rows = self.reader.store.chunks_between(passage.source, passage.start - reach, passage.end + reach)
+        except StorageError:
+            return []
         return [_passage(row, 0.0, np.nan, np.nan, 0, 0) for row in rows]
 
     def _can_read(self, question: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rag_project import Project
 
+from indexes.store.rows import ChunkRow
 from rag.answering.answerer import AnswererSettings, ExtractingAnswerer
 from rag.answering.quoting import CHECKED, MOST_ROWS, checked_rows, quote
 from rag.generation.base import Evidence, Extraction, ExtractionTask
@@ -140,6 +142,20 @@ def test_a_list_over_two_chunks_is_quoted_whole(tmp_path: Path) -> None:
         assert answer.text.count("\n- ") == 12
         assert {citation.passage.id for citation in answer.citations} >= {p.id for p in holding}
     project.close()
+
+
+def test_an_index_that_fails_while_a_quotation_is_made_costs_only_its_context(
+    boats: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: str, start: int, end: int) -> list[ChunkRow]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    retriever = boats.retriever("retrieval.fusion=lexical")
+    monkeypatch.setattr(retriever.reader.store, "chunks_between", fail)
+    found = retriever.retrieve("Which boats does Ada Moor own?", k=1)
+    answer = ask(found, "list", "Ada Moor")
+    assert "Owner: Ada Moor" in answer.text and answer.citations
+    assert [note.kind for note in answer.notes] == ["table_cut"]
 
 
 def test_a_list_answers_a_question_that_its_introduction_matches() -> None:
