@@ -11,24 +11,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.compressed_rtf import decompress_rtf
 from rag.ingestion.loaders.decoding import decode_bytes
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.mail_body import fuller
+from rag.ingestion.loaders.rtf import load_rtf
 from rag.ingestion.loaders.text import normalise
 from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_msg"]
 
-_SUBJECT, _BODY, _HTML = "0037", "1000", "1013"
+_SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER, _ADDRESSES = "0C1A", ("5D01", "0C1F")
 _TO, _CC = "0E04", "0E03"
 _FILE_NAMES, _CONTENT, _EMBEDDED = ("3707", "3704", "3001"), "3701", "3701000D"
 _SENT, _DELIVERED = 0x0039, 0x0E06
-_TIME = 0x0040
+_CODE_PAGES = (0x3FFD, 0x3FDE)  # of the message, of its HTML
+_LONG, _TIME = 0x0003, 0x0040
 _PROPERTIES = "__properties_version1.0"
-_HEADER_BYTES = {True: 32, False: 24}  # before the properties, of a message of its own and of one that is attached
+_ATTACHMENT = "__attach_version1.0"
+_HEADER_BYTES, _INNER_HEADER, _ATTACHMENT_HEADER = 32, 24, 8  # before the properties of fixed size
 
 
 def load_msg(data: bytes, source: str, bounds: Bounds) -> Document:
@@ -37,20 +42,25 @@ def load_msg(data: bytes, source: str, bounds: Bounds) -> Document:
 
     with olefile.OleFileIO(data) as file:
         builder = DocumentBuilder()
-        subject = _add_message(builder, _Storage(file, []), source, bounds, ())
+        subject = _add_message(builder, _Storage(file, [], builder), source, bounds, ())
         return builder.document(source, "application/vnd.ms-outlook", subject)
 
 
 class _Storage:
-    """One storage of an OLE file: a message or an attachment."""
+    """One storage of an OLE file: a message or an attachment. Guesses are noted in the document that is built."""
 
-    def __init__(self, file: Any, path: list[str]) -> None:
+    def __init__(self, file: Any, path: list[str], builder: DocumentBuilder) -> None:
         self.file = file
         self.path = path
+        self._builder = builder
+        self._values = self._fixed_values()
 
     def bytes_of(self, name: str) -> bytes:
         path = [*self.path, name]
         return bytes(self.file.openstream(path).read()) if self.file.exists(path) else b""
+
+    def inner(self, name: str) -> _Storage:
+        return _Storage(self.file, [*self.path, name], self._builder)
 
     def text(self, *tags: str) -> str:
         """Return the first property that is there: Unicode, or in some code page."""
@@ -58,22 +68,38 @@ class _Storage:
             if wide := self.bytes_of(f"__substg1.0_{tag}001F"):
                 return wide.decode("utf-16-le", "replace").rstrip("\x00")
             if narrow := self.bytes_of(f"__substg1.0_{tag}001E"):
-                return decode_bytes(narrow).text.rstrip("\x00")
+                return self._decoded(narrow).rstrip("\x00")
         return ""
 
+    def html(self) -> str:
+        data = self.bytes_of(f"__substg1.0_{_HTML}0102")
+        return self._decoded(data) if data else self.text(_HTML)
+
     def time(self, *tags: int) -> str:
-        data = self.bytes_of(_PROPERTIES)[_HEADER_BYTES[not self.path] :]
-        values = {}
-        for at in range(0, len(data) - 15, 16):
-            kind, tag, _, ticks = struct.unpack_from("<HHIQ", data, at)
-            if kind == _TIME:
-                values[tag] = ticks
-        ticks = next((values[tag] for tag in tags if values.get(tag)), 0)
+        ticks = next((value for tag in tags if (value := self._values.get((_TIME, tag)))), 0)
         try:
             moment = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
         except OverflowError:
             return ""
         return moment.strftime("%Y-%m-%d %H:%M UTC") if ticks else ""
+
+    def _decoded(self, data: bytes) -> str:
+        pages = (self._values.get((_LONG, tag), 0) & 0xFFFFFFFF for tag in _CODE_PAGES)
+        decoded = decode_bytes(data, next((f"cp{page}" for page in pages if page), ""))
+        for note in decoded.notes:
+            self._builder.note(note.kind, note.text, note.place, note.remedy)
+        return decoded.text
+
+    def _fixed_values(self) -> dict[tuple[int, int], int]:
+        """Return the properties of fixed size, as numbers, by type and tag."""
+        data = self.bytes_of(_PROPERTIES)
+        begin = _HEADER_BYTES
+        if self.path:
+            begin = _ATTACHMENT_HEADER if self.path[-1].startswith(_ATTACHMENT) else _INNER_HEADER
+        return {
+            (kind, tag): value
+            for kind, tag, _, value in struct.iter_unpack("<HHIQ", data[begin : begin + (len(data) - begin) // 16 * 16])
+        }
 
     def attachments(self) -> list[_Storage]:
         depth = len(self.path)
@@ -81,10 +107,10 @@ class _Storage:
             {
                 path[depth]
                 for path in self.file.listdir()
-                if path[:depth] == self.path and path[depth].startswith("__attach_version1.0")
+                if path[:depth] == self.path and path[depth].startswith(_ATTACHMENT)
             }
         )
-        return [_Storage(self.file, [*self.path, name]) for name in names]
+        return [self.inner(name) for name in names]
 
 
 def _add_message(
@@ -104,7 +130,7 @@ def _add_message(
     }
     lines = [f"{name}: {value}" for name, value in headers.items() if value]
     headings = (*above, subject) if subject else above
-    builder.add("\n".join(lines) + "\n\n" + _body(message, source), None, headings)
+    builder.add("\n".join(lines) + "\n\n" + _body(message, source, builder), None, headings)
     for number, attachment in enumerate(message.attachments(), start=1):
         if number > bounds.attachments:
             more = f"attachments after the first {bounds.attachments} were not read"
@@ -115,11 +141,19 @@ def _add_message(
     return subject
 
 
-def _body(message: _Storage, source: str) -> str:
-    if text := message.text(_BODY).strip():
-        return normalise(text)
-    html = message.bytes_of(f"__substg1.0_{_HTML}0102") or message.text(_HTML)
-    return html_document(html, source, "text/html").text if html else ""
+def _body(message: _Storage, source: str, builder: DocumentBuilder) -> str:
+    """Return the text, of its forms the fuller one; a text that is stored as compressed RTF if there is no other."""
+    html = message.html()
+    web = html_document(html, source, "text/html").text if html.strip() else ""
+    text = fuller(normalise(message.text(_BODY)).strip(), web)
+    compressed = message.bytes_of(f"__substg1.0_{_RTF}0102")
+    if text.strip() or not compressed:
+        return text
+    try:
+        return load_rtf(decompress_rtf(compressed), source).text
+    except ValueError:
+        builder.note("body_not_readable", "its text is damaged")
+        return ""
 
 
 def _add_attachment(
@@ -132,7 +166,7 @@ def _add_attachment(
     below = (*headings, f"attachment {name}")
     try:
         if attachment.file.exists([*attachment.path, f"__substg1.0_{_EMBEDDED}"]):
-            message = _Storage(attachment.file, [*attachment.path, f"__substg1.0_{_EMBEDDED}"])
+            message = attachment.inner(f"__substg1.0_{_EMBEDDED}")
             _add_message(builder, message, source, inner, below)
         else:
             content = attachment.bytes_of(f"__substg1.0_{_CONTENT}0102")

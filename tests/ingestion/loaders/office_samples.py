@@ -75,7 +75,14 @@ def ole(tree: Tree) -> bytes:
     return header + b"".join(sectors) + table
 
 
-def msg(body: str = LEASE, attachments: dict[str, bytes] | None = None, *, wide: bool = True, html: str = "") -> bytes:
+def msg(
+    body: str = LEASE,
+    attachments: dict[str, bytes] | None = None,
+    *,
+    wide: bool = True,
+    html: str = "",
+    rtf: bytes = b"",
+) -> bytes:
     """Return an Outlook message, with Unicode properties or in code page 1251."""
     kind, encoding = ("001F", "utf-16-le") if wide else ("001E", "cp1251")
 
@@ -84,13 +91,16 @@ def msg(body: str = LEASE, attachments: dict[str, bytes] | None = None, *, wide:
 
     sent = datetime(2031, 3, 1, 16, tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)
     tree: Tree = {
-        "__properties_version1.0": bytes(32) + struct.pack("<HHIQ", 0x40, 0x39, 6, int(sent.total_seconds()) * 10**7),
+        "__properties_version1.0": bytes(32)
+        + struct.pack("<HHIQ", 0x40, 0x39, 6, int(sent.total_seconds()) * 10**7)
+        + struct.pack("<HHIQ", 0x03, 0x3FFD, 6, 0 if wide else 1251),
         **text("0037", "Lease of Pier 4"),
         **text("0C1A", "Ada Brill"),
         **text("0C1F", "ada@example.org"),
         **text("0E04", "Tom Wick"),
         **(text("1000", body) if body else {}),
         **({"__substg1.0_10130102": html.encode()} if html else {}),
+        **({"__substg1.0_10090102": rtf} if rtf else {}),
     }
     for number, (name, content) in enumerate((attachments or {}).items()):
         tree[f"__attach_version1.0_#{number:08X}"] = {**text("3707", name), "__substg1.0_37010102": content}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
 from datetime import date
 
 import pytest
@@ -11,6 +13,7 @@ from office_samples import LEASE, msg, odp, ods, ole, rtf, xls, xlsb
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders import load_bytes, sniff
+from rag.ingestion.loaders.compressed_rtf import decompress_rtf
 from rag.ingestion.loaders.limits import Bounds
 
 TABLE = "| Item | Price |\n| --- | --- |\n| Lamp | 19.9 |\n| Größe | 250 |"
@@ -132,6 +135,32 @@ def test_an_outlook_message_is_read_with_its_attachments(wide: bool) -> None:
 
 def test_a_message_of_html_only_is_read() -> None:
     assert LEASE in load_bytes(msg("", html=f"<html><body><p>{LEASE}</p></body></html>"), "a.msg").text
+
+
+def test_the_fuller_form_of_a_message_is_read() -> None:
+    html = f"<html><body><p>{LEASE}</p></body></html>"
+    assert LEASE in load_bytes(msg("Please see the HTML version.", html=html), "a.msg").text
+
+
+def test_a_text_that_is_stored_as_compressed_rtf_only_is_read() -> None:
+    rtf = rb"{\rtf1 " + LEASE.encode() + b"}"
+    stored = struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
+    assert LEASE in load_bytes(msg("", rtf=stored), "a.msg").text
+    document = load_bytes(msg("", rtf=b"x" * 40), "a.msg")
+    assert [note.kind for note in document.notes] == ["body_not_readable"]
+
+
+def test_the_compression_of_rtf_is_undone() -> None:
+    """The examples of MS-OXRTFCP."""
+    plain = bytes.fromhex(
+        "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
+    )
+    crossing = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
+    assert decompress_rtf(plain) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
+    assert decompress_rtf(crossing) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
+    for length in range(len(plain)):
+        with contextlib.suppress(ValueError):
+            assert decompress_rtf(plain).startswith(decompress_rtf(plain[:length]))
 
 
 def test_a_message_inside_a_message_is_read_to_a_depth() -> None:
