@@ -1,13 +1,16 @@
 """What the parts of a message are: texts in one or two forms, calendars, attachments, and what cannot be read.
 
-Only types and names are looked at; no content is decoded.
+Only types and names are looked at, except for the content of an S/MIME signature, whose parts are sorted, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email import message_from_bytes, policy
 from email.message import MIMEPart
+
+from rag.ingestion.loaders.smime import signed_content
 
 __all__ = ["MessageParts", "TextForms", "name_of", "split_message"]
 
@@ -28,7 +31,7 @@ class TextForms:
 
 @dataclass(slots=True)
 class MessageParts:
-    """The parts of a message. ``unreadable`` holds sentences about bodies that are encrypted, or inside a signature."""
+    """The parts of a message. ``unreadable`` holds sentences about bodies that are encrypted or damaged."""
 
     texts: list[TextForms] = field(default_factory=list)
     calendars: list[MIMEPart] = field(default_factory=list)
@@ -76,9 +79,8 @@ def _add_leaf(part: MIMEPart, parts: MessageParts, forms: TextForms | None) -> N
     kind, name = part.get_content_type(), (part.get_filename() or "").casefold()
     if kind in _WITHOUT_CONTENT:
         return
-    if kind in _ENVELOPES or name == "smime.p7m":
-        is_signed = "signed" in str(part.get_param("smime-type", ""))
-        parts.unreadable.append(f"its text is {'inside an S/MIME signature' if is_signed else 'encrypted (S/MIME)'}")
+    if kind in _ENVELOPES or name.endswith(".p7m"):
+        _open_envelope(part, parts, forms)
     elif kind == "text/calendar":
         parts.calendars.append(part)
     elif _is_file(part):
@@ -90,6 +92,24 @@ def _add_leaf(part: MIMEPart, parts: MessageParts, forms: TextForms | None) -> N
             forms = TextForms()
             parts.texts.append(forms)
         (forms.html if is_html else forms.plain).append(part)
+
+
+def _open_envelope(part: MIMEPart, parts: MessageParts, forms: TextForms | None) -> None:
+    """Sort the message, or add the file, that is inside an S/MIME signature."""
+    payload = part.get_payload(decode=True)
+    content = signed_content(payload) if isinstance(payload, bytes) else None
+    name = part.get_filename() or ""
+    if content is None and part.get_content_type() not in _ENVELOPES and name.casefold() != "smime.p7m":
+        parts.attachments.append(part)
+    elif content is None:
+        is_signed = "signed" in str(part.get_param("smime-type", ""))
+        parts.unreadable.append(f"its text is {'in a damaged S/MIME signature' if is_signed else 'encrypted (S/MIME)'}")
+    elif name.casefold() in ("", "smime.p7m"):
+        _walk(message_from_bytes(content, policy=policy.default), parts, forms)
+    else:
+        file = MIMEPart(policy=policy.default)
+        file.set_content(content, "application", "octet-stream", filename=name[: -len(".p7m")])
+        parts.attachments.append(file)
 
 
 def _is_file(part: MIMEPart) -> bool:

@@ -42,7 +42,7 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     ),
     "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
     "body_not_readable": KindOfNote(
-        "messages whose text is encrypted or inside a signature",
+        "messages whose text is encrypted or damaged",
         "open the message in your mail program and save its text",
     ),
     "chapter_not_read": KindOfNote(

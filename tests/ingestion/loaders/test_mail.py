@@ -177,7 +177,10 @@ def test_a_flowed_message_is_read_with_whole_sentences() -> None:
 @pytest.mark.parametrize(
     ("content_type", "sentence"),
     [
-        ('application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"', "its text is inside an S/MIME signature"),
+        (
+            'application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"',
+            "its text is in a damaged S/MIME signature",
+        ),
         ('application/x-pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"', "its text is encrypted (S/MIME)"),
         ('multipart/encrypted; protocol="application/pgp-encrypted"; boundary="b"', "its text is encrypted"),
     ],
@@ -200,6 +203,45 @@ def test_a_signed_message_is_read_and_its_signature_is_not_noted() -> None:
     document = read(bytes(made))
     assert body(document) == "The berth costs 900 crowns."
     assert document.notes == ()
+
+
+def enveloped(content: bytes) -> bytes:
+    """Return content inside an S/MIME signature, without signers."""
+    from asn1crypto import cms
+
+    inner = {"content_type": "data", "content": content}
+    signed = cms.SignedData({"version": "v1", "digest_algorithms": [], "encap_content_info": inner, "signer_infos": []})
+    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump())
+
+
+def test_a_message_inside_its_signature_is_read_with_its_attachments() -> None:
+    inside = message("The berth costs 900 crowns.", None)
+    inside.add_attachment(b"Item,Price\nLamp,19.90\n", maintype="text", subtype="csv", filename="prices.csv")
+    made = EmailMessage()
+    made["Subject"] = "Berth"
+    made.add_attachment(enveloped(bytes(inside)), maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
+    for whole in (bytes(made), bytes(made).replace(b"Content-Disposition: attachment;", b"X-Disposition: x;")):
+        document = read(whole)
+        assert "The berth costs 900 crowns." in document.text
+        assert "| Lamp | 19.90 |" in document.text
+        assert document.notes == ()
+
+
+@pytest.mark.parametrize("subtype", ["pkcs7-mime", "octet-stream"])
+def test_a_signed_file_is_read_and_a_damaged_one_is_noted(subtype: str) -> None:
+    made = message("See attached.", None)
+    for content, name in (
+        (enveloped(b"Item,Price\nLamp,19.90\n"), "prices.csv.p7m"),
+        (bytes(64) + b"x", "bad.csv.p7m"),
+    ):
+        made.add_attachment(content, maintype="application", subtype=subtype, filename=name)
+    document = read(bytes(made))
+    assert "| Lamp | 19.90 |" in document.text
+    assert "attachment prices.csv" in [
+        section.headings[-2] for section in document.sections if len(section.headings) > 1
+    ]
+    [note] = document.notes
+    assert note.kind == ("body_not_readable" if subtype == "pkcs7-mime" else "attachment_not_read")
 
 
 def test_attachments_that_were_not_read_are_noted_with_reason_and_remedy() -> None:
