@@ -23,7 +23,7 @@ from rag.config import Resolved, Settings, load_config
 from rag.errors import InputError, StorageError, UsageError, storage_errors
 from rag.model_pool import ModelPool
 from rag.retrieval.filters import Filter
-from rag.types import Answer, Passage, QuestionKind
+from rag.types import Answer, Document, Passage, QuestionKind
 
 if TYPE_CHECKING:
     from indexes import DocumentRow, Index, Problem
@@ -268,10 +268,24 @@ class KnowledgeBase:
         self._require_open()
         only = as_filter(filter)
         with storage_errors(), Store.open(self.folder) as store:
-            return list(store.documents(None if only is None else only.selection()))
+            return list(store.documents(None if only is None else only.selection(store)))
+
+    def document(self, source: str) -> Document:
+        """Return one document as it was read: its text, its sections with pages and headings, its reading notes.
+
+        ``source`` is its name, its path, or the end of its name. Raises :class:`~rag.errors.InputError` if there is no
+        such document, if several end so, and if its file was never read.
+        """
+        from indexes.store.store import Store
+        from rag.ops.documents import read_document
+
+        self._require_open()
+        [name] = _texts([source], "the name of a document")
+        with storage_errors(), Store.open(self.folder) as store:
+            return read_document(store, name)[0]
 
     def remove(self, *patterns: str) -> list[str]:
-        """Remove documents by name or by pattern such as ``drafts/*``; return their names.
+        """Remove documents by name, by folder, or by pattern such as ``drafts/*``; return their names.
 
         Their files stay. Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
         """
@@ -281,7 +295,7 @@ class KnowledgeBase:
         names = _texts(patterns, "the name of a document")
         with storage_errors():
             return remove_documents(
-                self.folder, self.config.config, lambda known: matching_documents(names, known), "rag"
+                self.folder, self.config.config, lambda known: matching_documents(names, known, self.folder), "rag"
             )[0]
 
     def verify(self, *, deep: bool = False) -> list[Problem]:

@@ -34,9 +34,10 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "filtered_by_ending", "low_confidence",
+    "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "low_confidence", "more_unmatched",
     "nothing_filtered", "nothing_ingested", "over_budget", "over_context", "part_unanswered", "question_cut",
-    "question_cut_by_reader", "read_in_part", "rows_cut", "table_cut", "verdict_inferred",
+    "question_cut_by_reader", "read_in_part", "rows_cut", "source_unmatched", "source_unmatched_near", "table_cut",
+    "verdict_inferred",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]

@@ -6,6 +6,7 @@ had that hash. Damaged stamps are ignored; dropping all of them costs only time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -59,6 +60,10 @@ class Changes:
 
 class Queries(Database):
     """The reading side of the store."""
+
+    def sources(self) -> list[str]:
+        """Return the names of all documents, sorted."""
+        return [row[0] for row in self._db.execute("SELECT source FROM documents ORDER BY source")]
 
     def content_hashes(self) -> dict[str, tuple[str, bytes | None, bytes | None]]:
         """Map each source to its state, the hash of the content that answers, and of the content that failed last."""
@@ -141,6 +146,16 @@ class Queries(Database):
         if row is None:
             raise KeyError(source)
         return str(row[0])
+
+    def sections(self, source: str) -> tuple[Section, ...]:
+        """Return a document's sections in their order; none for an unknown source."""
+        rows = self._db.execute(
+            f"SELECT {_columns(Section, 's')} FROM sections s JOIN documents d ON d.id = s.document_id "
+            "WHERE d.source = ? ORDER BY s.ordinal",
+            (source,),
+        )
+        names = [field.name for field in fields(Section)]
+        return tuple(Section(**_read(names, row, f"a section of {source}")) for row in rows)
 
     def chunks_of(self, source: str) -> list[ChunkRow]:
         """Return a document's chunks in their order in it."""
@@ -276,10 +291,13 @@ def _where(selection: Selection | None) -> tuple[str, list[str | int]]:
     if selection is None:
         return "1", []
     conditions, values = ["1"], list[str | int]()
-    for column, patterns in (("d.source", selection.sources), ("d.media_type", selection.media_types)):
-        if patterns:
-            conditions.append(f"({' OR '.join([f'{column} GLOB ?'] * len(patterns))})")
-            values += patterns
+    # Lists are passed as JSON: their length is not limited as that of an expression is.
+    if selection.sources is not None:
+        conditions.append("d.source IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(selection.sources)))
+    if selection.media_types:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(?) t WHERE d.media_type GLOB t.value)")
+        values.append(json.dumps(selection.media_types))
     bounds: list[tuple[str, str | int | None]] = [
         ("d.modified_ns >= ?", selection.modified_from),
         ("d.modified_ns < ?", selection.modified_before),

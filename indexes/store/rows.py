@@ -121,13 +121,13 @@ class DocumentRow:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which documents are meant: those that match one pattern of each kind (an empty tuple: any), within the bounds.
+    """Which documents are meant: those named (None: any) whose media type matches a pattern (none: any), in the bounds.
 
     Patterns are SQLite's GLOB. Times of modification are in nanoseconds, of ingestion as commits write them, in UTC;
     ``…_from`` is included, ``…_before`` is not.
     """
 
-    sources: tuple[str, ...] = ()
+    sources: frozenset[str] | None = None
     media_types: tuple[str, ...] = ()
     modified_from: int | None = None
     modified_before: int | None = None

@@ -20,7 +20,9 @@ from rag.retrieval.retriever import Retrieved, Retriever
 from rag.text import one_line
 from rag.types import Answer, Citation, Note, QuestionKind, Sentence
 
-__all__ = ["SpecialReplies", "only_document"]
+__all__ = [
+    "SpecialReplies",
+]
 
 _UNRETRIEVED = ("collection", "small_talk")
 
@@ -72,7 +74,7 @@ class SpecialReplies:
         chosen = self._chosen(retrieved, only)
         if chosen is None:
             return retrieved
-        found = self._retriever.retrieve(retrieved.question, only=only_document(chosen.source))
+        found = self._retriever.retrieve(retrieved.question, only=Filter(sources=(chosen.source,)))
         return replace(found, kind="summary", notes=(*found.notes, *_also(chosen)))
 
     def _chosen(self, retrieved: Retrieved, only: Filter | None) -> Chosen | None:
@@ -82,7 +84,7 @@ class SpecialReplies:
 
     def documents(self, only: Filter | None) -> list[DocumentRow]:
         """Return the documents that can answer, by source; ``only`` restricts them."""
-        found = self._store.documents(None if only is None else only.selection())
+        found = self._store.documents(None if only is None else only.selection(self._store))
         return [document for document in found if document.chunks]
 
     def reply(self, retrieved: Retrieved, only: Filter | None) -> Answer | None:
@@ -136,11 +138,6 @@ def _also(chosen: Chosen) -> tuple[Note, ...]:
     if not chosen.other:
         return ()
     return (Note(f"Also fits: {chosen.other}.", "also_fits", {"source": chosen.other}),)
-
-
-def only_document(source: str) -> Filter:
-    """Return the filter that lets one document pass, whatever characters its name has."""
-    return Filter(sources=("".join(f"[{c}]" if c in "*?[" else c for c in source),))
 
 
 def _answer(retrieved: Retrieved, text: str, generator: str) -> Answer:

@@ -62,6 +62,7 @@ COMMANDS = [
     Command("ui", "rag.cli.ui", "ui"),
     Command("documents list", "rag.cli.documents.list", "list_documents"),
     Command("documents show", "rag.cli.documents.show", "show"),
+    Command("documents text", "rag.cli.documents.text", "text"),
     Command("documents rm", "rag.cli.documents.rm", "rm"),
     Command("index info", "rag.cli.index.info", "info"),
     Command("index verify", "rag.cli.index.verify", "verify"),
@@ -81,7 +82,7 @@ COMMANDS = [
     Command("train finish", "rag.cli.train", "finish"),
 ]
 GROUPS = {
-    "documents": Group("List the documents of an index, show one, or remove some."),
+    "documents": Group("List the documents of an index, show one or its text, or remove some."),
     "index": Group("Show, check, copy, and rebuild an index folder."),
     "config": Group("Show the configuration."),
     "eval": Group(

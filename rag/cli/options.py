@@ -54,8 +54,8 @@ Filters = Annotated[
     list[str] | None,
     typer.Option(
         "--filter",
-        help="Only some documents: source=GLOB, type=pdf, since=2024-01-31, until=…, ingested-since=…, "
-        "ingested-until=…. Repeatable: one of the sources and one of the types must match.",
+        help="Only some documents: source=NAME (a document, folder or pattern), type=pdf, since=2024-01-31, until=…, "
+        "ingested-since=…, ingested-until=…. Repeatable: one of the sources and one of the types must match.",
         metavar="KEY=VALUE",
     ),
 ]

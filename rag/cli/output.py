@@ -30,6 +30,7 @@ __all__ = [
     "note",
     "out",
     "out_json",
+    "out_text",
     "page_of",
     "place",
     "print_attribution",
@@ -57,6 +58,17 @@ def out_json(value: Any, *, indent: int | None = 2) -> None:
     """Write one JSON value to stdout."""
     text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
     _write(_INVISIBLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n")
+
+
+def out_text(text: str) -> None:
+    """Write a document's text to stdout: to a pipe or file as it is, in UTF-8, to a terminal as :func:`out` does."""
+    stream = sys.stdout
+    if stream is None or not isinstance(stream, io.TextIOWrapper) or stream.isatty():
+        out(text, newline=not text.endswith("\n"))
+        return
+    stream.flush()
+    stream.buffer.write(text.encode("utf-8", "surrogatepass"))
+    stream.buffer.flush()
 
 
 def _write(text: str) -> None:

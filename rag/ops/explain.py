@@ -92,7 +92,9 @@ def why(
     :class:`~rag.errors.InputError` if the index has no such document or page.
     """
     ids = _expected_chunks(retriever, expected, page)
-    if only is not None and ids.isdisjoint(retriever.reader.store.chunk_ids(only.selection()).tolist()):
+    if only is not None and ids.isdisjoint(
+        retriever.reader.store.chunk_ids(only.selection(retriever.reader.store)).tolist()
+    ):
         kept_out = Standing(_unfound(retriever, ids), None, None, False, None, False, False, None)
         return Why(question, kept_out, "filter", ())
     search = _Search(question, ids, retriever if only is None else retriever.filtered(only), make_packer)

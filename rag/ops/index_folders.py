@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from indexes import ChunkRow, DocumentRow
@@ -13,6 +12,7 @@ from indexes.store.database import DATABASE, holds_index
 from rag.config import Config
 from rag.errors import InputError
 from rag.factory import open_index
+from rag.retrieval.source_names import SourceNames
 
 __all__ = [
     "ChunkRow", "DocumentRow", "Holder", "holds_index", "matching_documents", "remove_documents", "remove_index",
@@ -43,18 +43,21 @@ def remove_documents(
     return chosen, generation
 
 
-def matching_documents(patterns: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Return the documents that are named or match a pattern, each once.
+def matching_documents(texts: Iterable[str], known: Sequence[str], folder: Path) -> list[str]:
+    """Return the documents that are named or match a pattern, each once, those of a folder together.
 
-    Raises :class:`~rag.errors.InputError` for a name or pattern without a document.
+    ``known`` are the documents of the index in ``folder``. Names are looked up by
+    :class:`~rag.retrieval.source_names.SourceNames`, in their own case. Raises :class:`~rag.errors.InputError` for a
+    text without a document.
     """
+    names = SourceNames(known, folder.resolve().parent)
     matching: dict[str, None] = {}
-    for pattern in patterns:
-        found = [pattern] if pattern in known else [name for name in known if fnmatchcase(name, pattern)]
+    for text in texts:
+        found = names.matching(text, any_case=False)
         if not found:
-            raise InputError(
-                f"the index has no document {pattern}", "run `rag documents list` for their names; nothing was removed"
-            )
+            near = names.near(text)
+            hint = f"similar names: {', '.join(near)}" if near else "run `rag documents list` for their names"
+            raise InputError(f"the index has no document {text}", f"{hint}; nothing was removed")
         matching |= dict.fromkeys(found)
     return list(matching)
 

@@ -28,7 +28,7 @@ from rag.extractive_qa.windows import Pair
 from rag.retrieval.filters import Filter
 from rag.retrieval.fusion import FUSIONS, FusionWeights, ranks
 from rag.retrieval.rerankers import Reranker
-from rag.text import counted
+from rag.text import counted, one_line
 from rag.types import Duplicate, Note, Passage, QuestionKind
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ MAX_QUESTION_CHARS = 4000
 _NEAR = 0.85  # the least similarity of duplicates
 _COMPARED = 100  # best passages; comparing thousands with each other would take seconds
 _NUMBER = re.compile(r"\S*\d\S*")
+_MOST_UNMATCHED = 3  # notes on sources of a filter that match nothing
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,14 @@ class Retriever:
         depth = depth or max(self.settings.candidates, k)
         snapshot = self.reader.snapshot()
         only = only or self._default_filter
-        allowed = None if only is None or only.empty else self.reader.store.chunk_ids(only.selection())
+        allowed = None if only is None or only.empty else self.reader.store.chunk_ids(only.selection(self.reader.store))
         clock = [time.monotonic()]
         vectors = self._embedder.embed_queries(questions) if self._fusion.uses_dense else None
         clock.append(time.monotonic())
         none = [NO_HITS] * len(questions)
         dense = none if vectors is None else snapshot.dense.search(vectors, depth, allowed=allowed)
         lexical = snapshot.lexical.search(questions, depth, allowed=allowed) if self._fusion.uses_lexical else none
-        nothing = self._nothing_to_search(only, allowed, [*dense, *lexical])
+        nothing = (*self._unmatched(only), *self._nothing_to_search(only, allowed, [*dense, *lexical]))
         results = []
         for question, hits, words, notes in zip(questions, dense, lexical, self._notes(questions), strict=True):
             hits = hits if self._can_read(question) or not len(words) else NO_HITS
@@ -241,14 +243,22 @@ class Retriever:
             return ()
         if not self.reader.store.counts()["chunks"] and (allowed is None or not len(allowed)):
             return (Note("The index holds no documents. Run `rag ingest PATH` first.", "nothing_ingested"),)
-        if only is not None and allowed is not None and not len(allowed):
-            ending = replace(only, sources=tuple(f"*{source.removeprefix('*')}" for source in only.sources))
-            if len(self.reader.store.chunk_ids(ending.selection())):
-                text = f"No document matches the filter {only}. A source is the whole name: try {ending}."
-                return (Note(text, "filtered_by_ending", {"filter": str(only), "ending": str(ending)}),)
+        if only is not None and allowed is not None and not len(allowed) and not self._unmatched(only):
             text = f"No document matches the filter {only}. `rag documents list` shows the names."
             return (Note(text, "nothing_filtered", {"filter": str(only)}),)
         return ()
+
+    def _unmatched(self, only: Filter | None) -> tuple[Note, ...]:
+        """Return a note for each source of the filter that no document matches: the first few, then their number."""
+        if only is None or not only.sources:
+            return ()
+        unmatched = only.unmatched(self.reader.store)
+        notes = [_unmatched_note(text, near) for text, near in list(unmatched.items())[:_MOST_UNMATCHED]]
+        if len(unmatched) > _MOST_UNMATCHED:
+            more = len(unmatched) - _MOST_UNMATCHED
+            text = f"{counted(more, 'more source')} of the filter match no document."
+            notes.append(Note(text, "more_unmatched", {"n": more}))
+        return tuple(notes)
 
     def _notes(self, questions: Sequence[str]) -> list[tuple[Note, ...]]:
         """Return a note for each question that is too long for the embedder."""
@@ -307,6 +317,15 @@ class _Unique:
 
 def _numbers(text: str) -> Counter[str]:
     return Counter(_NUMBER.findall(text))
+
+
+def _unmatched_note(text: str, near: Sequence[str]) -> Note:
+    shown = one_line(text, _LONGEST_NAME)
+    start = f"No document matches the filter source={shown}."
+    if not near:
+        return Note(f"{start} `rag documents list` shows the names.", "source_unmatched", {"source": shown})
+    names = ", ".join(one_line(name, _LONGEST_NAME) for name in near)
+    return Note(f"{start} Similar names: {names}.", "source_unmatched_near", {"source": shown, "names": names})
 
 
 def _cut(tokens: int, limit: int) -> Note:

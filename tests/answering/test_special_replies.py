@@ -10,7 +10,6 @@ import pytest
 import rag
 from indexes import DocumentRow
 from rag.answering.replies import MOST_LISTED, documents_reply, language_of, small_talk_reply
-from rag.answering.special_replies import only_document
 from rag.knowledge_base import KnowledgeBase
 
 KEEPER = """# The Keeper of Harrow Point
@@ -74,7 +73,7 @@ def test_a_filter_restricts_the_list_and_the_summary(kb: KnowledgeBase) -> None:
 def test_nothing_to_list_takes_the_usual_way(kb: KnowledgeBase) -> None:
     answer = kb.ask("What documents do you have?", filter="source=nowhere/*")
     assert answer.abstained
-    assert "nothing_filtered" in {note.kind for note in answer.notes}
+    assert "source_unmatched" in {note.kind for note in answer.notes}
 
 
 def test_languages_of_replies(kb: KnowledgeBase) -> None:
@@ -119,10 +118,6 @@ def test_a_language_model_gets_passages_of_the_document_alone(folder: Path) -> N
         answer = kb.ask("Summarise the canteen rules")
     assert answer.kind == "summary"
     assert {passage.source for passage in answer.passages} == {"rules [2025].md"}
-
-
-def test_a_filter_for_one_document_takes_marks_as_they_are() -> None:
-    assert only_document("a [1]*?.md").sources == ("a [[]1][*][?].md",)
 
 
 def document(source: str, title: str = "", pages: int | None = None) -> DocumentRow:

@@ -700,7 +700,7 @@ def test_a_filter_of_a_wrong_form(indexed: Path, rag: Rag, command: str, text: s
     ran = rag(command, "horn", "--filter", text)
     assert ran.code == 2
     sentence, remedy = error_of(ran)
-    assert sentence.startswith(f"the filter {text!r} is not one of source=GLOB, type=TYPE")
+    assert sentence.startswith(f"the filter {text!r} is not one of source=NAME, type=TYPE")
     assert "--filter 'source=" in remedy
 
 

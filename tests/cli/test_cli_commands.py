@@ -684,6 +684,7 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 def test_these_are_the_commands() -> None:
     assert [" ".join(path) for path, _ in COMMANDS] == [
         "ask", "config", "config show", "doctor", "documents", "documents list", "documents rm", "documents show",
+        "documents text",
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
         "index", "index compact", "index info", "index reembed", "index restore", "index rollback", "index snapshot",
         "index verify", "ingest",

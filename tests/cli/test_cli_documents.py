@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli_runner import Rag, error_of
+from cli_runner import Rag, error_of, process
 from fpdf import FPDF
 
 from indexes import Index
+from indexes.store.store import Store
 
 HORN = "How long does the fog horn sound?"
 
@@ -35,8 +36,8 @@ def test_a_document_is_shown_with_its_chunks(indexed: Path, rag: Rag) -> None:
     assert len(value["borders"]) == value["chunks"]
     assert all(border["end"] > border["start"] for border in value["borders"])
     assert len(value["content_sha256"]) == 64
-    sentence, remedy = error_of(rag("documents", "show", "nowhere.txt"))
-    assert sentence == "the index has no document nowhere.txt"
+    sentence, remedy = error_of(rag("documents", "show", "elephant"))
+    assert sentence == "the index has no document elephant"
     assert "rag documents list" in remedy
 
 
@@ -389,10 +390,94 @@ def test_an_empty_index_and_a_filter_that_fits_nothing_say_so(indexed: Path, rag
 
 @pytest.mark.parametrize("command", ["search", "ask"])
 def test_a_filter_by_the_end_of_a_name_is_corrected(indexed: Path, rag: Rag, command: str) -> None:
-    better = "A source is the whole name: try source=*horn.txt and type=text."
     ran = rag(command, "fog horn", "--filter", "source=horn.txt", "--filter", "type=text")
-    assert f"No document matches the filter source=horn.txt and type=text. {better}" in ran.err
-    assert "try" not in rag(command, "fog horn", "--filter", "source=horn.doc").err
+    assert "No document matches the filter source=horn.txt. Similar names: docs/horn.txt." in ran.err
+    assert "Similar" not in rag(command, "fog horn", "--filter", "source=elephant").err
+
+
+def test_filters_take_folders_paths_and_brackets(indexed: Path, rag: Rag) -> None:
+    (indexed / "docs" / "minutes [final].txt").write_text("The fog horn was praised.\n", encoding="utf-8")
+    (indexed / "docs" / "minutes f.txt").write_text("The fog horn was blamed.\n", encoding="utf-8")
+    assert rag("ingest", "docs").code == 0
+
+    def found(*filters: str) -> set[str]:
+        options = [word for text in filters for word in ("--filter", f"source={text}")]
+        ran = rag("search", "fog horn", "--json", *options)
+        assert ran.err == ""
+        return {passage["source"] for passage in ran.json["passages"]}
+
+    assert found("docs/minutes [final].txt") == {"docs/minutes [final].txt"}
+    assert found(str(indexed / "docs" / "horn.txt")) == found("./docs/horn.txt") == {"docs/horn.txt"}
+    assert found("docs\\horn.txt") == found("DOCS/Horn.TXT") == {"docs/horn.txt"}
+    assert (
+        len(found("docs")) == len(found("docs/")) == len(found(str(indexed))) == 4
+    )  # the lantern, the horn and both minutes
+    many = [f"docs/none-{n}.txt" for n in range(1500)]
+    ran = rag(
+        "search", "fog horn", "--json", *(w for n in [*many, "docs/horn.txt"] for w in ("--filter", f"source={n}"))
+    )
+    assert {passage["source"] for passage in ran.json["passages"]} == {"docs/horn.txt"}
+    assert "No document matches the filter source=docs/none-0.txt" in ran.err
+
+
+def test_documents_are_removed_by_folder_and_never_by_another_case(indexed: Path, rag: Rag) -> None:
+    sentence, remedy = error_of(rag("documents", "rm", "docs/HORN.txt"))
+    assert sentence == "the index has no document docs/HORN.txt"
+    assert remedy == "similar names: docs/horn.txt; nothing was removed"
+    assert rag("documents", "rm", "docs/", "--json").json["removed"] == names_of_corpus()
+    assert names(rag) == []
+
+
+def names_of_corpus() -> list[str]:
+    return ["docs/horn.txt", "docs/lantern.md", "docs/pump.pdf"]
+
+
+# The text ---------------------------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_document_is_printed_as_it_was_read(indexed: Path, rag: Rag) -> None:
+    stored = (indexed / "docs" / "lantern.md").read_text(encoding="utf-8")
+    assert rag("documents", "text", "docs/lantern.md").out == stored
+    assert rag("documents", "text", str(indexed / "docs" / "lantern.md")).out == stored
+    (indexed / "docs" / "odd.txt").write_bytes("a\u202eb\x1b[31m тест\n\n end".encode())
+    assert rag("ingest", "docs").code == 0
+    ran = process("documents", "text", "odd.txt", PYTHONIOENCODING="ascii", COLUMNS="80")
+    assert (ran.code, ran.err) == (0, "")
+    with Store.open(Path(".rag")) as store:
+        assert ran.out == store.text("docs/odd.txt")
+    assert "\u202e" in ran.out
+    assert ran.out.endswith("end")
+
+
+def test_a_page_of_a_document_is_printed_with_its_sections(indexed: Path, rag: Rag) -> None:
+    assert "pump house is painted" in rag("documents", "text", "pump.pdf", "--page", "1").out
+    second = rag("documents", "text", "pump.pdf", "--page", "2", "--json").json
+    whole = rag("documents", "text", "pump.pdf", "--json").json
+    assert second["text"] == whole["text"][second["start"] : second["end"]]
+    assert "spare key" in second["text"] and "painted" not in second["text"]
+    assert [section["page"] for section in second["sections"]] == [2]
+    assert {section["page"] for section in whole["sections"]} == {1, 2}
+    assert (whole["state"], whole["pages"], whole["page"], whole["media_type"]) == ("ready", 2, None, "application/pdf")
+    for page, message in (("3", "docs/pump.pdf has 2 pages, not a page 3"), ("0", "docs/pump.pdf has 2 pages, not")):
+        assert error_of(rag("documents", "text", "pump.pdf", "--page", page))[0].startswith(message)
+    assert error_of(rag("documents", "text", "horn.txt", "--page", "1"))[0] == "docs/horn.txt has no pages"
+
+
+def test_a_text_comes_with_what_was_not_read(indexed: Path, rag: Rag) -> None:
+    write_scan(indexed / "docs" / "contract.pdf", 2)
+    (indexed / "docs" / "zero.txt").touch()
+    (indexed / "docs" / "horn.txt").write_bytes(b"")
+    rag("ingest", "docs")
+    ran = rag("documents", "text", "contract.pdf", "--page", "2")
+    assert ran.out == ""
+    assert ran.err.splitlines()[0] == "note: page 2 of docs/contract.pdf has no text"
+    assert ran.err.splitlines()[1].startswith("not read: pages 2-3 of 3 have no text")
+    stale = rag("documents", "text", "horn.txt")
+    assert stale.out.startswith("The fog horn sounds")
+    assert stale.err == "note: docs/horn.txt could not be read again (the file is empty); this is the version before\n"
+    sentence, _ = error_of(rag("documents", "text", "zero.txt"))
+    assert sentence == "docs/zero.txt was not read: the file is empty"
+    assert error_of(rag("documents", "text", "elephant"))[0] == "the index has no document elephant"
 
 
 def test_a_restoration_that_fails_leaves_no_folder_behind(indexed: Path, rag: Rag) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ MANY_TYPES = {
 
 def passing(project: Project, *texts: str) -> list[str]:
     found = project.retriever().retrieve("lamp", only=Filter.parse(texts), k=50)
-    listed = [row.source for row in project.index.store.documents(Filter.parse(texts).selection())]
+    listed = [row.source for row in project.index.store.documents(Filter.parse(texts).selection(project.index.store))]
     assert sorted({p.source for p in found.passages}) == listed  # search and list agree
     return listed
 
@@ -68,10 +69,11 @@ def test_which_documents_pass(lamps: Project, texts: list[str], expected: str) -
 @pytest.mark.parametrize(
     ("texts", "told"),
     [
-        (["docs/*"], "is not one of source=GLOB"),
-        (["page=3"], "is not one of source=GLOB"),
-        (["type="], "is not one of source=GLOB"),
+        (["docs/*"], "is not one of source=NAME"),
+        (["page=3"], "is not one of source=NAME"),
+        (["type="], "is not one of source=NAME"),
         (["type=elephant"], "there is no type"),
+        (["type=made/" + "up" * 200], "there is no type"),
         (["since=yesterday"], "has no valid date"),
         (["until=2024-02-30"], "has no valid date"),
         (["since=2024-01-01", "since=2024-01-02"], "given twice"),
@@ -84,6 +86,19 @@ def test_what_is_no_filter_is_said(texts: list[str], told: str) -> None:
     assert caught.value.remedy
 
 
+class _Nothing:
+    """A store without documents."""
+
+    folder = Path("/nowhere/at/all/.rag")
+
+    def sources(self) -> list[str]:
+        return []
+
+    def head(self) -> tuple[int, str]:
+        return (0, "")
+
+
+NOTHING = _Nothing()
 globs = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text == text.strip())
 filters = st.builds(
     Filter,
@@ -100,7 +115,32 @@ filters = st.builds(
 def test_a_filter_is_read_from_its_own_texts(one: Filter) -> None:
     assert Filter.parse(one.texts()) == one
     assert one.empty == (not one.texts())
-    one.selection()  # whatever the days
+
+
+@given(filters)
+def test_every_filter_can_be_looked_up(one: Filter) -> None:
+    one.selection(NOTHING)  # type: ignore[arg-type]  # whatever its days and names
+    one.unmatched(NOTHING)  # type: ignore[arg-type]
+
+
+def test_thousands_of_names_and_types(lamps: Project) -> None:
+    many = [f"source=nothing-{n}.md" for n in range(3000)] + [f"type=made/up{n}" for n in range(3000)]
+    assert passing(lamps, *many) == []
+    assert passing(lamps, *many, "source=a.md", "source=b.txt", "type=markdown") == ["a.md"]
+    found = lamps.retriever().retrieve("lamp", only=Filter.parse([*many, "source=a.md"]))
+    assert [note.kind for note in found.notes] == [*["source_unmatched"] * 3, "more_unmatched"]
+    assert found.notes[-1].text == "2,997 more sources of the filter match no document."
+
+
+def test_a_source_that_matches_nothing_is_named_with_similar_names(lamps: Project) -> None:
+    retriever = lamps.retriever()
+    [note] = retriever.retrieve("lamp", only=Filter.parse(["source=a.mdx", "source=b.txt"])).notes
+    assert note.text == "No document matches the filter source=a.mdx. Similar names: a.md."
+    assert (note.kind, note.values) == ("source_unmatched_near", {"source": "a.mdx", "names": "a.md"})
+    [note] = retriever.retrieve("lamp", only=Filter.parse(["source=a.md", "type=csv"])).notes
+    assert note.text == "No document matches the filter source=a.md and type=csv. `rag documents list` shows the names."
+    [note] = retriever.retrieve("lamp", only=Filter.parse(["source=" + "elephant" * 100])).notes
+    assert len(note.text) < 300
 
 
 def test_every_format_has_a_filter() -> None:

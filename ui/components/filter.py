@@ -60,7 +60,7 @@ def draw_fields(t: Texts) -> None:
 def _keep(number: int) -> None:
     state = st.session_state
     source = str(state.get(f"filter_source_{number}") or "").strip()
-    if source and not any(c in source for c in "*?["):
+    if source and not any(c in source for c in "*?\\") and not source.startswith((".", "/")) and source[-1] != "/":
         source = f"*{source}*"  # a bare name is meant wherever it stands
     days = {name: state.get(f"filter_{name}_{number}") for name in _DAYS}
     state[FILTER] = Filter((source,) if source else (), tuple(state.get(f"filter_types_{number}") or ()), **days)

@@ -181,4 +181,4 @@ def _nothing_in(knowledge_base: KnowledgeBase, only: Filter) -> NothingIn:
     store = knowledge_base.retriever.reader.store
     if not store.counts()["chunks"]:
         return "index"
-    return "filter" if not only.empty and not len(store.chunk_ids(only.selection())) else ""
+    return "filter" if not only.empty and not len(store.chunk_ids(only.selection(store))) else ""

@@ -66,7 +66,8 @@ def _draw_documents(here: Here, config: Config) -> None:
     only = chosen_filter()
     with closing(open_index(here.index, config).store) as store, store.reading():
         everything = store.documents()
-        passing = store.documents(only.selection()) if only else everything
+        passing = store.documents(only.selection(store)) if only else everything
+        near = [name for names in only.unmatched(store).values() for name in names] if only and not passing else []
         generation = store.generation
     if not everything:
         st.text(t("documents.empty"))
@@ -79,6 +80,8 @@ def _draw_documents(here: Here, config: Config) -> None:
         st.text(t("documents.filtered", n=len(passing), all=len(everything)))
     if not passing:
         st.text(t("documents.no_match"))
+        if near:
+            st.text(t("documents.similar_names", names=", ".join(one_line(name, 200) for name in near)))
         return
     st.dataframe([line(row, t) for row in passing], hide_index=True, width="stretch")
     rows = {row.source: row for row in passing}

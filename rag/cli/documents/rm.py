@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,9 @@ __all__ = ["rm"]
 
 
 def rm(
-    sources: Annotated[list[str], typer.Argument(help="Names of documents, or patterns such as 'drafts/*'.")],
+    sources: Annotated[
+        list[str], typer.Argument(help="Names of documents or folders, or patterns such as '*.tmp.md'.")
+    ],
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -28,7 +29,10 @@ def rm(
     from rag.ops.index_folders import matching_documents, remove_documents
 
     removed, generation = remove_documents(
-        index, resolve(config, settings).config, partial(matching_documents, sources), "rag documents rm"
+        index,
+        resolve(config, settings).config,
+        lambda known: matching_documents(sources, known, index),
+        "rag documents rm",
     )
     if as_json:
         out_json({"removed": removed, "generation": generation, "index": str(index)})

@@ -11,7 +11,6 @@ import typer
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import document_json, out, out_json, page_of
 from rag.cli.reading_notes import note_lines
-from rag.errors import InputError
 from rag.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -19,23 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["show"]
 
-_MAX_SHOWN = 10
-
 
 def show(
-    source: Annotated[str, typer.Argument(help="A document's name, as `rag documents list` shows it, or its end.")],
+    source: Annotated[
+        str, typer.Argument(help="A document's name, as `rag documents list` shows it, its path, or its end.")
+    ],
     index: IndexFolder = Path(".rag"),
     chunks: Annotated[bool, typer.Option("--chunks", help="Also show where each chunk begins and ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what the index knows about one document."""
     from indexes.store.store import Store
+    from rag.ops.documents import find_document
 
     with closing(Store.open(index)) as store, store.reading():
-        row = store.document(source) or store.document(_full_name(source, list(store.content_hashes())))
-        rows = store.chunks_of(row.source) if chunks and row else []
-    if row is None:
-        raise InputError(f"the index has no document {source}", "run `rag documents list` for the names")
+        row = find_document(store, source)
+        rows = store.chunks_of(row.source) if chunks else []
     if as_json:
         value = document_json(row)
         if chunks:
@@ -66,15 +64,3 @@ def _fields(row: DocumentRow) -> dict[str, object]:
         "committed": f"{row.committed_at or 'unknown'} as generation {row.generation}",
         "problem": f"{row.message}; {row.remedy}" if row.message else None,
     }
-
-
-def _full_name(name: str, sources: list[str]) -> str:
-    """Return the one source that ends in ``name``. Raises :class:`~rag.errors.InputError` if several do."""
-    ending = name.removeprefix("./")
-    whole_names = [source for source in sources if source.endswith(f"/{ending}")]
-    matching = whole_names or [source for source in sources if source.endswith(ending)]
-    if len(matching) > 1:
-        names = ", ".join(sorted(matching)[:_MAX_SHOWN])
-        more = f" and {len(matching) - _MAX_SHOWN} more" if len(matching) > _MAX_SHOWN else ""
-        raise InputError(f"{len(matching)} documents end in {name}: {names}{more}", "give more of the name")
-    return matching[0] if matching else name
