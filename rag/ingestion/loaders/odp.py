@@ -12,6 +12,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
 from rag.ingestion.loaders.note_kinds import numbered
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, local_name, named
+from rag.ingestion.loaders.open_document import paragraph_text, repeated
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
 from rag.text import counted, one_line
@@ -21,7 +22,6 @@ __all__ = ["load_odp"]
 
 _MEDIA_TYPE = "application/vnd.oasis.opendocument.presentation"
 _OF_THE_LAYOUT = ("date-time", "footer", "header", "page-number")
-_MOST_REPEATED = 100
 
 
 def load_odp(data: bytes, source: str) -> Document:
@@ -65,7 +65,7 @@ def _texts(element: Any) -> Iterator[str]:
     """Yield the paragraphs, lists, tables and notes inside an element."""
     name = local_name(element)
     if name in ("p", "h"):
-        yield _text(element).strip()
+        yield paragraph_text(element).strip()
     elif name == "list":
         yield "\n".join(_items(element, 0))
     elif name == "table":
@@ -83,7 +83,7 @@ def _items(element: Any, depth: int) -> Iterator[str]:
         for below in item:
             if local_name(below) == "list":
                 yield from _items(below, depth + 1)
-            elif text := _text(below).strip():
+            elif text := paragraph_text(below).strip():
                 yield "  " * depth + f"- {text}"
 
 
@@ -95,21 +95,6 @@ def _rows(table: Any) -> list[Row]:
             text = one_line(" ".join(text.removeprefix("- ") for below in cell for text in _texts(below)))
             rows, columns = attribute(cell, "number-rows-spanned"), attribute(cell, "number-columns-spanned")
             span = Span(Cell(text) if text else BLANK, int(rows or 1), int(columns or 1))
-            cells += [span] * min(int(attribute(cell, "number-columns-repeated") or 1), _MOST_REPEATED)
+            cells += [span] * repeated(cell, "columns")
         spans.append(cells)
     return list(enumerate(expand(spans), start=1))
-
-
-def _text(element: Any) -> str:
-    """Return a paragraph's text: spaces, tabs and line breaks are elements."""
-    parts = [element.text or ""]
-    for below in element:
-        name = local_name(below)
-        if name == "s":
-            parts.append(" " * min(int(attribute(below, "c") or 1), _MOST_REPEATED))
-        elif name in ("tab", "line-break"):
-            parts.append("\t" if name == "tab" else "\n")
-        elif name and name != "annotation":
-            parts.append(_text(below))
-        parts.append(below.tail or "")
-    return "".join(parts)

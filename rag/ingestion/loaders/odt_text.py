@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tables
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
 from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
+from rag.ingestion.loaders.open_document import NO_LOOK, look_of, repeated, spaces
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
 from rag.text import one_line
@@ -19,19 +19,6 @@ __all__ = ["OdtReader"]
 _SKIPPED = ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "bibliography")
 _GROUPS = ("section", "index-body", "soft-page-break", "numbered-paragraph", "text", "list-header")
 _FORMS = {"1": "decimal", "a": "letter", "A": "LETTER", "i": "roman", "I": "ROMAN", "": "none"}
-_MOST_REPEATED = 1000  # rows or columns that a file may repeat with one element
-_MOST_SPACES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """How a style looks, as far as the text depends on it."""
-
-    hidden: bool = False
-    struck: bool = False
-    raised: bool = False
-    lowered: bool = False
-    strong: bool = False
 
 
 class OdtReader:
@@ -41,7 +28,7 @@ class OdtReader:
         self._flow = flow
         self._styles_root = styles
         roots = [root for root in (styles, content) if root is not None]
-        self._looks = {attribute(s, "name"): _look(s) for root in roots for s in named(root, "style")}
+        self._looks = {attribute(s, "name"): look_of(s) for root in roots for s in named(root, "style")}
         self._lists = {attribute(s, "name"): _levels(s) for root in roots for s in named(root, "list-style")}
         outline = next(named(styles, "outline-style"), None) if styles is not None else None
         self._outline = Counter(_levels(outline) if outline is not None else {})
@@ -132,7 +119,7 @@ class OdtReader:
 
     def _text(self, element: Any, before: str = "") -> str:
         """Return the text of a paragraph or span; footnotes and boxes are collected."""
-        look = self._looks.get(attribute(element, "style-name"), _Look())
+        look = self._looks.get(attribute(element, "style-name"), NO_LOOK)
         text = element.text or ""
         for child in element:
             text += self._inline(child, before + text)
@@ -148,7 +135,7 @@ class OdtReader:
     def _inline(self, element: Any, before: str) -> str:
         name = local_name(element)
         if name == "s":
-            return " " * min(int(attribute(element, "c") or 1), _MOST_SPACES)
+            return spaces(element)
         if name == "tab":
             return "\t"
         if name == "line-break":
@@ -206,7 +193,7 @@ class OdtReader:
         return Span(cell, int(rows or 1), int(columns or 1))
 
     def _strong(self, element: Any) -> bool:
-        return self._looks.get(attribute(element, "style-name"), _Look()).strong
+        return self._looks.get(attribute(element, "style-name"), NO_LOOK).strong
 
 
 def _rows(table: Any, *, header: bool = False) -> Iterator[tuple[bool, list[Any]]]:
@@ -218,27 +205,9 @@ def _rows(table: Any, *, header: bool = False) -> Iterator[tuple[bool, list[Any]
         elif name == "table-row":
             cells = []
             for cell in children(element, "table-cell"):
-                repeated = int(attribute(cell, "number-columns-repeated") or 1)
-                cells += [cell] * min(repeated, _MOST_REPEATED)
-            for _ in range(min(int(attribute(element, "number-rows-repeated") or 1), _MOST_REPEATED)):
+                cells += [cell] * repeated(cell, "columns")
+            for _ in range(repeated(element, "rows")):
                 yield header, cells
-
-
-def _look(style: Any) -> _Look:
-    text = first_child(style, "text-properties")
-    if text is None:
-        return _Look()
-    position = attribute(text, "text-position").split()
-    place = position[0] if position else ""
-    raised = place == "super" or (place.rstrip("%").isdigit() and place.rstrip("%") != "0")
-    line = attribute(text, "text-line-through-style") or attribute(text, "text-line-through-type")
-    return _Look(
-        attribute(text, "display") == "none",
-        line not in ("", "none"),
-        raised,
-        place == "sub" or place.startswith("-"),
-        attribute(text, "font-weight") in ("bold", "600", "700", "800", "900"),
-    )
 
 
 def _levels(style: Any) -> dict[int, NumberLevel]:
