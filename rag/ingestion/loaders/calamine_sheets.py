@@ -1,4 +1,4 @@
-"""Sheets of old and binary Excel workbooks and of OpenDocument spreadsheets, through calamine: values in tables.
+"""Sheets of binary Excel workbooks, and of damaged old ones, through calamine: values in tables.
 
 calamine gives values without the formats of their cells: a percentage is a fraction, a price has no currency. Sheets
 that are hidden are left out and noted.
@@ -18,24 +18,19 @@ from rag.ingestion.loaders.sheet_tables import sheet_tables
 from rag.text import one_line
 from rag.types import Document
 
-__all__ = ["load_ods", "load_xls", "load_xlsb"]
+__all__ = ["load_xls_values", "load_xlsb"]
 
 _MIDNIGHT = time()
 
 
-def load_xls(data: bytes, source: str) -> Document:
-    """Read a workbook of Excel 5 to 2003."""
+def load_xls_values(data: bytes, source: str) -> Document:
+    """Read a workbook of Excel 5 to 2003, its values without their formats."""
     return _load(data, source, "application/vnd.ms-excel")
 
 
 def load_xlsb(data: bytes, source: str) -> Document:
     """Read a binary workbook."""
     return _load(data, source, "application/vnd.ms-excel.sheet.binary.macroenabled.12")
-
-
-def load_ods(data: bytes, source: str) -> Document:
-    """Read an OpenDocument spreadsheet."""
-    return _load(data, source, "application/vnd.oasis.opendocument.spreadsheet")
 
 
 def _load(data: bytes, source: str, media_type: str) -> Document:

@@ -137,8 +137,8 @@ for _row in (
         package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
     ),
     Format(
-        "old Excel", "application/vnd.ms-excel", (".xls", ".xlt"), f"{_LOADERS}.calamine_sheets:load_xls", "xls",
-        package="python-calamine", ole_streams=("Workbook", "Book", "WORKBOOK", "BOOK"), noun="workbook",
+        "old Excel", "application/vnd.ms-excel", (".xls", ".xlt"), f"{_LOADERS}.xls:load_xls", "xls",
+        package="xlrd", ole_streams=("Workbook", "Book", "WORKBOOK", "BOOK"), noun="workbook",
     ),
     Format(
         "binary Excel", "application/vnd.ms-excel.sheet.binary.macroenabled.12", (".xlsb",),
@@ -146,8 +146,8 @@ for _row in (
         package="python-calamine", zip_member="xl/workbook.bin", noun="workbook",
     ),
     Format(
-        "OpenDocument spreadsheet", _SPREADSHEET, (".ods", ".ots"), f"{_LOADERS}.calamine_sheets:load_ods", "ods",
-        package="python-calamine", zip_mimetypes=(_SPREADSHEET, f"{_SPREADSHEET}-template"), noun="spreadsheet",
+        "OpenDocument spreadsheet", _SPREADSHEET, (".ods", ".ots"), f"{_LOADERS}.ods:load_ods", "ods",
+        package="lxml", zip_mimetypes=(_SPREADSHEET, f"{_SPREADSHEET}-template"), noun="spreadsheet",
     ),
     Format(
         "OpenDocument text", _OPEN_DOCUMENT, (".odt",), f"{_LOADERS}.odt:load_odt", "odt",

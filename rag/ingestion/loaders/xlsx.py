@@ -14,9 +14,15 @@ from rag.ingestion.loaders.office_package import OfficePackage, attribute, first
 from rag.ingestion.loaders.sheet_tables import sheet_tables
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
-from rag.ingestion.loaders.xlsx_parts import comments_of, drawing_tables, drawing_texts, shared_strings, styles_of
+from rag.ingestion.loaders.xlsx_parts import (
+    comments_of,
+    drawing_tables,
+    drawing_texts,
+    pictures_on,
+    shared_strings,
+    styles_of,
+)
 from rag.ingestion.loaders.xlsx_sheet import SheetReader, Workbook
-from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_xlsx"]
@@ -67,7 +73,8 @@ def _add_sheet(builder: DocumentBuilder, workbook: Workbook, sheet: _Sheet) -> N
         builder.add(text, None, (sheet.name,))
     for table in drawing_tables(package, sheet.part):
         builder.add(table_text(table), None, (sheet.name,))
-    _add_notes(builder, reader, f"sheet {sheet.name}")
+    reader.counts.pictures = pictures_on(package, sheet.part)
+    reader.counts.add_notes(builder, f"sheet {sheet.name}")
 
 
 def _table_headers(package: OfficePackage, sheet: str) -> Iterator[str]:
@@ -83,18 +90,3 @@ def _table_headers(package: OfficePackage, sheet: str) -> Iterator[str]:
             continue
         for row in range(top or 1, (top or 1) + count):
             yield from (f"{get_column_letter(column)}{row}" for column in range(left or 1, (right or 1) + 1))
-
-
-def _add_notes(builder: DocumentBuilder, reader: SheetReader, place: str) -> None:
-    if reader.hidden_rows:
-        text = f"{counted(len(reader.hidden_rows), 'hidden row')} left out"
-        builder.note("hidden_content", text, place)
-    if reader.used_hidden_columns:
-        text = f"{counted(len(reader.used_hidden_columns), 'hidden column')} left out"
-        builder.note("hidden_content", text, place)
-    if reader.without_value:
-        text = f"{counted(reader.without_value, 'formula')} without a stored value, read as written"
-        builder.note("formulas_without_value", text, place)
-    if reader.struck:
-        text = f"{counted(reader.struck, 'cell')} left out because the text is struck through"
-        builder.note("struck_through", text, place)

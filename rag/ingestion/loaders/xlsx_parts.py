@@ -21,7 +21,16 @@ from rag.ingestion.loaders.office_package import (
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.text import one_line
 
-__all__ = ["Style", "comments_of", "drawing_tables", "drawing_texts", "rich_text", "shared_strings", "styles_of"]
+__all__ = [
+    "Style",
+    "comments_of",
+    "drawing_tables",
+    "drawing_texts",
+    "pictures_on",
+    "rich_text",
+    "shared_strings",
+    "styles_of",
+]
 
 _GENERAL = "General"
 
@@ -126,6 +135,11 @@ def drawing_texts(package: OfficePackage, sheet: str) -> Iterator[str]:
             lines = ("".join(t.text or "" for t in named(paragraph, "t")) for paragraph in named(shape, "p"))
             if text := "\n".join(line for line in lines if line.strip()):
                 yield text
+
+
+def pictures_on(package: OfficePackage, sheet: str) -> int:
+    """Return how many pictures lie on a sheet."""
+    return sum(1 for part in package.related(sheet, "drawing") for _ in named(package.xml(part), "pic"))
 
 
 def drawing_tables(package: OfficePackage, sheet: str) -> Iterator[Table]:

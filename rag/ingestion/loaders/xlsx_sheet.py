@@ -14,6 +14,7 @@ from typing import Any
 from rag.ingestion.loaders.grid import BLANK, Cell, Row
 from rag.ingestion.loaders.number_format import general, shown
 from rag.ingestion.loaders.office_package import OfficePackage, first_child, is_true, local_name
+from rag.ingestion.loaders.sheet_notes import SheetCounts
 from rag.ingestion.loaders.xlsx_parts import Style, rich_text
 from rag.text import one_line
 
@@ -48,11 +49,8 @@ class SheetReader:
     part: str
     comments: Mapping[str, str] = field(default_factory=dict)
     headers: frozenset[str] = frozenset()
-    hidden_rows: list[int] = field(default_factory=list)
+    counts: SheetCounts = field(default_factory=SheetCounts)
     hidden_columns: set[int] = field(default_factory=set)
-    used_hidden_columns: set[int] = field(default_factory=set)
-    without_value: int = 0
-    struck: int = 0
     _bases: dict[str, tuple[str, str]] = field(default_factory=dict)  # shared formulas: formula and place
 
     def rows(self) -> Iterator[Row]:
@@ -74,7 +72,7 @@ class SheetReader:
                     cells |= dict.fromkeys(range(left, right + 1), cell)
                     active += [(last, left, right, cell)] if last > number else []
             if hidden:
-                self.hidden_rows += [number] if any(_has_content(element) for element in elements) else []
+                self.counts.hidden_rows += any(_has_content(element) for element in elements)
                 continue
             width = max(cells, default=-1) + 1
             row = [cells.get(place, BLANK) for place in range(width) if place not in self.hidden_columns]
@@ -114,12 +112,12 @@ class SheetReader:
             if column >= _LAST_COLUMN:
                 continue
             if column in self.hidden_columns:
-                self.used_hidden_columns.update({column} if _has_content(element) else ())
+                self.counts.hidden_columns.update({column} if _has_content(element) else ())
                 continue
             style = self._style(element)
             text = self._text(element, style, place)
             if style.struck and text:
-                self.struck += 1
+                self.counts.struck += 1
                 text = ""
             comment = self.comments.get(place, "")
             if text or comment:
@@ -167,7 +165,7 @@ class SheetReader:
 
     def _formula(self, element: Any, place: str) -> str:
         """Return a formula whose value is not stored, as it would be shown in its cell."""
-        self.without_value += 1
+        self.counts.without_value += 1
         text = "".join(element.itertext())
         shared = element.get("si") if element.get("t") == "shared" else None
         if shared is not None and text:
