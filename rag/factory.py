@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rag.generation.prompt_builder import Packer
     from rag.ingestion.run import IngestParts
     from rag.ingestion.sandbox import ParserPool
+    from rag.ingestion.web.fetch import PageFetcher
     from rag.retrieval.rerankers import Reranker
     from rag.retrieval.retriever import Retriever
 
@@ -51,6 +52,7 @@ __all__ = [
     "make_generator",
     "make_ingest_parts",
     "make_packer",
+    "make_page_fetcher",
     "make_parser_pool",
     "make_reranker",
     "make_retriever",
@@ -153,7 +155,15 @@ def make_ingest_parts(
         load_embedder=load_embedder or (lambda: closing(make_embedder(config))),
         make_chunker=lambda embedder: make_chunker(config, embedder),
         make_parser_pool=lambda: make_parser_pool(config),
+        make_page_fetcher=lambda: make_page_fetcher(config),
     )
+
+
+def make_page_fetcher(config: Config) -> PageFetcher:
+    """Return what fetches single web pages."""
+    from rag.ingestion.web.fetch import FetchLimits, PageFetcher
+
+    return PageFetcher(FetchLimits(**config.web.model_dump()))
 
 
 def make_chunker(config: Config, embedder: Embedder) -> Chunker:

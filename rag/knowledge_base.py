@@ -121,15 +121,18 @@ class KnowledgeBase:
         observer: IngestObserver | None = None,
         purpose: str = "rag",
     ) -> IngestReport:
-        """Read files and folders into the index; unchanged files are skipped. A mapping names single files.
+        """Read files, folders and web pages into the index; what is unchanged is skipped. A mapping names single files.
+
+        A text that begins with ``https://`` or ``http://`` is the address of one web page, which is fetched.
 
         ``prune`` removes documents whose files are gone, ``force`` even those of a folder that is now empty.
         ``progress`` is called often, in this thread. ``options`` and ``observer`` replace these three and have more.
         ``purpose`` is shown to processes that wait for the index. Raises :class:`~rag.errors.InputError` for a wrong
-        path. A file that cannot be read is a failure in the report, not an error.
+        path or address. A file that cannot be read is a failure in the report, not an error.
         """
         from rag.factory import make_ingest_parts
         from rag.ingestion.run import IngestObserver, IngestOptions, ingest_files, ingest_paths
+        from rag.ingestion.web.urls import is_url
 
         self._require_open()
         config = self.config.config
@@ -143,8 +146,10 @@ class KnowledgeBase:
                 return ingest_files(parts, self.folder, named, options, observer=observer, purpose=purpose)
             if isinstance(paths, str | Path | bytes) or not isinstance(paths, Iterable):
                 paths = [paths]
-            files = [_path(path) for path in paths]
-            return ingest_paths(parts, self.folder, files, options, observer=observer, purpose=purpose)
+            given = list(paths)
+            urls = [path for path in given if isinstance(path, str) and is_url(path)]
+            files = [_path(path) for path in given if not (isinstance(path, str) and is_url(path))]
+            return ingest_paths(parts, self.folder, files, options, urls=urls, observer=observer, purpose=purpose)
 
     # Asking -------------------------------------------------------------------------------------------------------
 

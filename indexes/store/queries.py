@@ -83,6 +83,11 @@ class Queries(Database):
         """Map each source to its stamp and the content hash it stands for; a damaged one is left out."""
         return {row["source"]: (row["stamp"], row["content_sha256"]) for row, sound in read(self._db, STAMPS) if sound}
 
+    def stamp(self, source: str) -> tuple[str, bytes] | None:
+        """Return a source's stamp and the content hash it stands for, None if there is none or it is damaged."""
+        rows = read(self._db, STAMPS, "WHERE source = ?", source)
+        return next(((row["stamp"], row["content_sha256"]) for row, sound in rows if sound), None)
+
     def commits(self, limit: int = 10) -> list[CommitRow]:
         """Return the last commits, newest first."""
         rows = self._db.execute(

@@ -12,6 +12,8 @@ import typer
 from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, path, resolve
 from rag.cli.output import out_json
 from rag.errors import EXIT_SOME_FAILED, UsageError
+from rag.ingestion.web.urls import is_url
+from rag.text import one_line
 
 if TYPE_CHECKING:
     from rag.config import Config
@@ -23,8 +25,8 @@ __all__ = ["ingest"]
 
 def ingest(
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Files and folders to read.", show_default=False, parser=path),
+        list[str] | None,
+        typer.Argument(help="Files and folders to read, and addresses of single web pages.", show_default=False),
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove documents whose files are gone or ignored.")] = False,
     force: Annotated[bool, typer.Option("--force", help="With --prune: even if a folder is empty or missing.")] = False,
@@ -47,9 +49,13 @@ def ingest(
     and some seventy more). Hidden files, lock files (~$name), links to folders and files matched by a .ragignore are
     skipped. A file that you name is read whatever its extension: formats are detected from content.
 
+    An address (https://…) is fetched: that page alone, if its site's robots.txt allows it and its address is public.
+
     Unchanged files are skipped, changed ones replaced, moved ones renamed; --prune removes those that are gone. A
     file that cannot be read is reported, and the others are read (exit code 7, until it is fixed or gone).
     """
+    urls = [text for text in paths or () if is_url(text)]
+    files = [path(text) for text in paths or () if not is_url(text)]
     if not paths and not retry_failed:
         raise UsageError("no path is given", "for example: rag ingest docs")
     if force and not prune:
@@ -61,14 +67,14 @@ def ingest(
 
     options = IngestOptions(prune=prune, force=force, rehash=rehash, retry_failed=retry_failed)
     if dry_run:
-        plan = plan_ingest(index, paths or [], options)
+        plan = plan_ingest(index, files, options, urls=urls)
         if as_json:
             out_json(plan_json(plan, str(index)))
         else:
             print_plan(plan)
         return
     with KnowledgeBase(index, resolved) as knowledge_base, _on_stderr(resolved.config) as observer:
-        report = knowledge_base.ingest(paths or (), options=options, observer=observer, purpose="rag ingest")
+        report = knowledge_base.ingest([*files, *urls], options=options, observer=observer, purpose="rag ingest")
     print_problems(report)
     if as_json:
         out_json(report_json(report, str(index)))
@@ -82,7 +88,7 @@ def ingest(
 def _on_stderr(config: Config) -> Iterator[IngestObserver]:
     """Show an ingestion on stderr: the loading of the embedder, then the reading."""
     from rag.cli.ingest_report import show_ingestion
-    from rag.cli.progress import loading
+    from rag.cli.progress import loading, status
     from rag.ingestion.run import IngestObserver
 
     with ExitStack() as stack:
@@ -93,4 +99,8 @@ def _on_stderr(config: Config) -> Iterator[IngestObserver]:
                 bar.append(stack.enter_context(show_ingestion()))
             bar[0](step)
 
-        yield IngestObserver(loading=lambda: loading(config), progress=show)
+        yield IngestObserver(
+            loading=lambda: loading(config),
+            progress=show,
+            fetching=lambda url: status(f"fetching {one_line(url, 100)}"),
+        )

@@ -118,8 +118,11 @@ def print_plan(plan: Plan) -> None:
 
 def _reads(plan: Plan) -> tuple[dict[str, list[str]], list[str]]:
     """Return the files to read, by what happened to them, and those that cannot be read."""
-    unreadable = [w.file.source for w in plan.to_read if w.file.status is None]
-    reads = {what: [w.file.source for w in plan.to_read if w.what == what and w.file.status] for what in _READS}
+    unreadable = [w.file.source for w in plan.to_read if not (w.file.status or w.file.content)]
+    reads = {
+        what: [w.file.source for w in plan.to_read if w.what == what and w.file.source not in unreadable]
+        for what in _READS
+    }
     return reads, unreadable
 
 

@@ -24,7 +24,7 @@ from rag.retrieval.rerankers import RERANKERS
 __all__ = [
     "AnswersConfig", "ChunkingConfig", "CitationConfig", "Config", "DenseConfig", "EmbeddingConfig", "GeneratorConfig",
     "IndexConfig", "OneOf", "OpenAIConfig", "ParsingConfig", "PromptConfig", "ReaderModelConfig", "RetrievalConfig",
-    "VllmConfig",
+    "VllmConfig", "WebConfig",
 ]  # fmt: skip
 
 
@@ -64,6 +64,15 @@ class ParsingConfig(SettingsModel):
     """Most time for one file, in seconds."""
     file_mb: int = Field(256, ge=1)
     """Largest file that is read, in MiB."""
+
+
+class WebConfig(SettingsModel):
+    """The limits for one web page that `rag ingest` fetches."""
+
+    page_mb: int = Field(32, ge=1)
+    """Largest page that is fetched, in MiB, unpacked."""
+    seconds: float = Field(60.0, gt=0)
+    """Most time for one page, in seconds, with its `robots.txt` and redirections."""
 
 
 class ChunkingConfig(SettingsModel):
@@ -276,6 +285,7 @@ class Config(SettingsModel):
     """The whole tree."""
 
     parsing: ParsingConfig = ParsingConfig()
+    web: WebConfig = WebConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     chunking: ChunkingConfig = ChunkingConfig()
     index: IndexConfig = IndexConfig()

@@ -2,7 +2,7 @@
 
 A document's source is its path relative to the folder that contains the index, so that project and index can move
 together. A file elsewhere keeps its absolute path. A document from the page is called ``upload://NAME``, which no path
-can be: the page knows where its file is.
+can be: the page knows where its file is. A web page is called by its address.
 
 In folders, some things are skipped: what :class:`IgnoreRules` exclude, hidden files and the lock files of office
 programs (``~$report.docx``), files whose extension is of no known format, and links to folders, which could lead in a
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexes.store.database import holds_index, is_part_of_index
 from rag.errors import DocumentError, InputError
+from rag.ingestion.file_stamps import FileContent
 from rag.ingestion.loaders.file_kinds import is_lock_file
 from rag.ingestion.loaders.formats import extensions
 
@@ -38,7 +39,9 @@ __all__ = [
     "SourceFile",
     "find_failed",
     "find_sources",
+    "has_file",
     "is_upload",
+    "is_web_page",
     "source_name",
     "source_path",
     "status_of",
@@ -53,15 +56,23 @@ _FOREIGN = frozenset({"node_modules", "__pycache__", "__MACOSX", "CVS", "_darcs"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file on disk, its name in the index, and its status when it was found, None if that is unknown."""
+    """A file on disk, its name in the index, and its status when it was found, None if that is unknown.
+
+    A web page has no file: its ``content`` is there already, and ``hints`` are what its server says of it, as
+    :func:`~rag.ingestion.loaders.load_bytes` takes them.
+    """
 
     path: Path
     source: str
     status: os.stat_result | None = None
+    content: FileContent | None = None
+    hints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Its size in bytes, 0 if it is unknown."""
+        if self.content is not None:
+            return len(self.content.data)
         return self.status.st_size if self.status else 0
 
 
@@ -151,6 +162,16 @@ def find_failed(sources: Iterable[str], root: Path) -> Found:
 def is_upload(source: str) -> bool:
     """Return whether a document came through the page."""
     return source.startswith(UPLOAD)
+
+
+def is_web_page(source: str) -> bool:
+    """Return whether a document was read from the web."""
+    return source.startswith(("https://", "http://"))
+
+
+def has_file(source: str) -> bool:
+    """Return whether a document was read from a file that its name is the path of."""
+    return not is_upload(source) and not is_web_page(source)
 
 
 def source_path(source: str, root: Path) -> Path:

@@ -195,7 +195,7 @@ class Ingestor:
         source = item.file.source
         try:
             with self._stages.stage("read"):
-                content = read_file(item.file.path)
+                content = item.file.content or read_file(item.file.path)
         except DocumentError as error:
             self._fail(item, None, error)
             return None

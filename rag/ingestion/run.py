@@ -7,7 +7,7 @@ not know the configuration, nor who follows the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +18,24 @@ from indexes import Index
 from indexes.derived.signatures import duplicate_groups
 from indexes.store.store import Store
 from rag.embedding.base import Embedder
+from rag.errors import InputError
 from rag.ingestion.chunker import Chunker
-from rag.ingestion.discovery import Found, SourceFile, find_failed, find_sources, is_upload, status_of
+from rag.ingestion.discovery import (
+    Found,
+    SourceFile,
+    find_failed,
+    find_sources,
+    has_file,
+    is_web_page,
+    status_of,
+)
 from rag.ingestion.ingestor import FileState, Ingestor, carry_out_without_reading
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import DEFAULT_OPTIONS, IngestOptions, Plan, make_plan
 
 if TYPE_CHECKING:
     from rag.ingestion.sandbox import ParserPool
+    from rag.ingestion.web.fetch import PageFetcher
 
 __all__ = [
     "FileState",
@@ -54,6 +64,7 @@ class IngestParts:
     load_embedder: Callable[[], AbstractContextManager[Embedder]]
     make_chunker: Callable[[Embedder], Chunker]
     make_parser_pool: Callable[[], ParserPool]
+    make_page_fetcher: Callable[[], PageFetcher]
 
 
 @dataclass(frozen=True)
@@ -61,34 +72,44 @@ class IngestObserver:
     """Functions that are called as a run goes on, in the run's thread. Each is optional.
 
     ``loading`` returns a context that surrounds the loading of the embedder. ``planned`` gets the plan, ``progress``
-    the state of the run, often; ``file`` a source and what became of it.
+    the state of the run, often; ``file`` a source and what became of it. ``fetching`` takes the address of a web page
+    and returns a context that surrounds the fetching.
     """
 
     loading: Callable[[], AbstractContextManager[None]] = nullcontext
     planned: Callable[[Plan], None] = lambda *_: None
     progress: Callable[[Progress], None] = lambda *_: None
     file: Callable[[str, FileState], None] = lambda *_: None
+    fetching: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
 
 def ingest_paths(
     parts: IngestParts,
     folder: Path,
-    paths: Iterable[Path],
+    paths: Sequence[Path],
     options: IngestOptions = DEFAULT_OPTIONS,
     *,
+    urls: Sequence[str] = (),
     observer: IngestObserver | None = None,
     purpose: str = "an ingestion",
 ) -> IngestReport:
-    """Read files and folders into the index in ``folder``, which is created if it does not exist.
+    """Read files, folders and web pages into the index in ``folder``, which is created if it does not exist.
 
-    Without paths, ``options.retry_failed`` reads all files that failed before. ``purpose`` is shown to other processes
-    that wait for the writer lock. Raises :class:`~rag.errors.InputError` for a wrong path,
+    Without paths and addresses, ``options.retry_failed`` reads all that failed before. ``purpose`` is shown to other
+    processes that wait for the writer lock. Raises :class:`~rag.errors.InputError` for a wrong path or address,
     :class:`~indexes.errors.IndexLockedError`, and what the parts raise.
     """
-    stages = StageClock()
+    stages, observer = StageClock(), observer or IngestObserver()
     with stages.stage("find"):
-        found = _find(folder, list(paths), options)
-    return _Run(parts, folder, found, options, observer or IngestObserver(), stages).run(purpose)
+        failed = _failed(folder) if options.retry_failed and not paths and not urls else []
+        found = _find(folder, paths, urls, failed, options)
+        pages = [*urls, *filter(is_web_page, failed)]
+        if pages:
+            _fetch(found, pages, parts, folder, options, observer)
+        if found.unreadable and not found.files and not Store.exists(folder):  # no index is made for nothing
+            source, error = found.unreadable[0]
+            raise InputError(f"{source}: {error.message}", error.remedy)
+    return _Run(parts, folder, found, options, observer, stages).run(purpose)
 
 
 def ingest_files(
@@ -107,9 +128,15 @@ def ingest_files(
     return _Run(parts, folder, found, options, observer or IngestObserver(), stages).run(purpose)
 
 
-def plan_ingest(folder: Path, paths: Iterable[Path], options: IngestOptions = DEFAULT_OPTIONS) -> Plan:
-    """Return what :func:`ingest_paths` would do, and change nothing. Raises :class:`~rag.errors.InputError`."""
-    found = _find(folder, list(paths), options)
+def plan_ingest(
+    folder: Path, paths: Sequence[Path], options: IngestOptions = DEFAULT_OPTIONS, *, urls: Sequence[str] = ()
+) -> Plan:
+    """Return what :func:`ingest_paths` would do; change and fetch nothing. Raises :class:`~rag.errors.InputError`."""
+    from rag.ingestion.web.pages import pages_to_fetch
+
+    failed = _failed(folder) if options.retry_failed and not paths and not urls else []
+    found = _find(folder, paths, urls, failed, options)
+    found.files += pages_to_fetch([*urls, *filter(is_web_page, failed)])
     root = folder.resolve().parent
     if not Store.exists(folder):
         return make_plan(None, found, root, options)
@@ -119,14 +146,38 @@ def plan_ingest(folder: Path, paths: Iterable[Path], options: IngestOptions = DE
     return plan
 
 
-def _find(folder: Path, paths: list[Path], options: IngestOptions) -> Found:
+def _failed(folder: Path) -> list[str]:
+    """Return the documents that failed before, by name."""
+    with Store.open(folder) as store:
+        return list(store.failures())
+
+
+def _find(
+    folder: Path, paths: Sequence[Path], urls: Sequence[str], failed: Sequence[str], options: IngestOptions
+) -> Found:
     """Return the files below the paths, or those that failed before, unless they are ignored, without paths."""
     root = folder.resolve().parent
-    if paths or not options.retry_failed:
-        return find_sources(paths, root, may_be_gone=options.prune, index=folder)
-    with Store.open(folder) as store:
-        failed = [source for source in store.failures() if not is_upload(source)]
-    return find_failed(failed, root)
+    if not paths and (urls or options.retry_failed):
+        return find_failed(filter(has_file, failed), root)
+    return find_sources(paths, root, may_be_gone=options.prune, index=folder)
+
+
+def _fetch(
+    found: Found,
+    urls: Sequence[str],
+    parts: IngestParts,
+    folder: Path,
+    options: IngestOptions,
+    observer: IngestObserver,
+) -> None:
+    """Fetch web pages and add them to what was found."""
+    from rag.ingestion.web.pages import find_pages
+
+    fetcher = parts.make_page_fetcher()
+    with Store.open(folder) if Store.exists(folder) else nullcontext() as store:
+        pages = find_pages(urls, store, fetcher, options, observer.fetching)
+    found.files += pages.files
+    found.unreadable += pages.unreadable
 
 
 @dataclass(frozen=True)
@@ -167,7 +218,8 @@ class _Run:
     def _read(self, index: Index, plan: Plan, embedder: Embedder) -> IngestReport:
         chunker = self.parts.make_chunker(embedder)
         with self.parts.make_parser_pool() as pool:
-            parse_all = partial(pool.parse_all, patience=_PATIENCE_S)
+            hints = {file.source: file.hints for file in self.found.files if file.hints}
+            parse_all = partial(pool.parse_all, patience=_PATIENCE_S, hints=hints)
             observer = self.observer
             ingestor = Ingestor(index, embedder, chunker, observer.progress, parse_all, self.stages, observer.file)
             report = ingestor.carry_out(plan, self.found)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from indexes.store.store import Store
 from rag.errors import DocumentError
-from rag.ingestion.discovery import is_upload, source_path
+from rag.ingestion.discovery import is_upload, is_web_page, source_path
 from rag.ingestion.file_stamps import read_file
 from rag.ingestion.loaders.pdf_page import compact
 from rag.types import Passage
@@ -28,11 +28,12 @@ class Original:
     """The state of a passage's document and its file.
 
     ``removed``: the document is not in the index any more; ``replaced``: it is, without these words; ``missing``: the
-    file does not exist; ``changed``: the file has other content; ``same``: ``data`` is its content. ``before`` is where
-    the passage begins on its page (:func:`rag.ingestion.loaders.pdf_page.compact`).
+    file does not exist; ``web``: it was read from the web, and only its text is stored; ``changed``: the file has other
+    content; ``same``: ``data`` is its content. ``before`` is where the passage begins on its page
+    (:func:`rag.ingestion.loaders.pdf_page.compact`).
     """
 
-    state: Literal["same", "changed", "missing", "removed", "replaced"]
+    state: Literal["same", "changed", "missing", "removed", "replaced", "web"]
     media_type: str = ""
     pages: int | None = None
     sha256: bytes = b""
@@ -58,6 +59,8 @@ def find_original(index: Path, passage: Passage, upload: Path | None = None) -> 
         if text[passage.start : passage.end] != passage.text:
             return Original("replaced", row.media_type, row.pages)
         before = _before(store, passage, text) if row.media_type == PDF else 0
+    if is_web_page(passage.source):
+        return Original("web", row.media_type, row.pages)
     try:
         if upload is None and is_upload(passage.source):
             return Original("missing", row.media_type, row.pages)

@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from indexes import FailedDocument
 from indexes.store.store import Store
 from rag.errors import DocumentError, InputError
-from rag.ingestion.discovery import Found, SourceFile, is_upload, source_path
+from rag.ingestion.discovery import Found, SourceFile, has_file, source_path
 from rag.ingestion.file_stamps import FileContent, read_file, same_size, stamp_of
 from rag.text import counted
 
@@ -112,7 +112,7 @@ def make_plan(store: Store | None, found: Found, root: Path, options: IngestOpti
     planner = _Planner(store, options)
     here = {file.source for file in found.files}
     missing = [source for source in planner.known if source not in here]
-    gone = {source for source in missing if not is_upload(source) and _is_gone(source_path(source, root))}
+    gone = {source for source in missing if has_file(source) and _is_gone(source_path(source, root))}
     for file in found.files:
         if file.source in planner.known:
             planner.add_known(file)
@@ -229,6 +229,8 @@ class _Planner:
 
 
 def _content(file: SourceFile) -> FileContent | None:
+    if file.content is not None:
+        return file.content
     try:
         return read_file(file.path)
     except DocumentError:

@@ -20,12 +20,14 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fnmatch import translate
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from rag.errors import InputError
 from rag.ingestion.discovery import source_name
+from rag.ingestion.web.urls import is_url, normal_url
 
 __all__ = ["SourceNames"]
 
@@ -102,6 +104,9 @@ class SourceNames:
     def _forms(self, text: str) -> Iterator[str]:
         """Yield what a text may mean, in the order in which it is tried."""
         yield text
+        if is_url(text) and not _WILDCARD.search(text.partition("?")[0]):
+            with suppress(InputError):
+                yield normal_url(text)
         if "://" in text:
             return
         slashes = text.replace("\\", "/")

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 from evidence_samples import FILES, ask, cited, make_index
+from rag_project import Project
 from streamlit.testing.v1 import AppTest
 
+from rag.embedding.fake import FakeEmbedder
+from rag.factory import make_chunker
+from rag.ingestion.discovery import Found, SourceFile
+from rag.ingestion.file_stamps import FileContent
+from rag.ingestion.ingestor import Ingestor
 from rag.ingestion.source_files import find_original
+from rag.ingestion.sync import make_plan
 from rag.types import Answer
 from ui.i18n import Texts
 
@@ -105,6 +112,20 @@ def test_a_document_that_was_removed_or_read_again_is_said(tmp_path: Path) -> No
     make_index(tmp_path, FILES | {"pump.md": "# Pump\n\nIt was sold.\n"})
     assert find_original(index, passage).state == "replaced"
     assert t("evidence.replaced") in told(opened(index, answer))
+
+
+def test_a_web_page_has_no_file(project: Project) -> None:
+    url = "https://example.com/pump.md"
+    page = FileContent(b"# Pump\n\nThe pump is tested on Mondays.\n", b"1" * 32, 0, None)
+    found = Found([SourceFile(Path(url), url, None, page)])
+    with project.index.writing("test"):
+        plan = make_plan(project.index.store, found, project.folder)
+        embedder = FakeEmbedder()
+        Ingestor(project.index, embedder, make_chunker(project.config, embedder)).carry_out(plan, found)
+    passage = project.retriever().retrieve("When is the pump tested?").passages[0]
+    assert passage.source == url
+    assert find_original(project.index.folder, passage).state == "web"
+    assert t("evidence.web").startswith("This is the text of the web page")
 
 
 def test_without_an_index_the_evidence_is_still_shown(index: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from rag.config import Config, load_config
 from rag.factory import open_index
-from rag.ingestion.discovery import is_upload, source_path
+from rag.ingestion.discovery import is_upload, is_web_page, source_path
 from rag.ops.index_folders import holds_index, remove_documents
 from ui.components.adding import begin, draw_adding, draw_ingestions, forget_messages
 from ui.components.filter import chosen_filter, draw_filter
@@ -159,6 +159,9 @@ def _reread(here: Here, sources: Sequence[str]) -> None:
     files: list[tuple[Path, str]] = []
     missing = []
     for source in sources:
+        if is_web_page(source):
+            missing.append(here.t("documents.reread_web", name=name_of(source)))
+            continue
         path = uploads.path(source) if is_upload(source) else source_path(source, root)
         if path is None:
             missing.append(here.t("documents.reread_missing", name=name_of(source)))

@@ -29,13 +29,18 @@ def show(
 ) -> None:
     """Show what the index knows about one document."""
     from indexes.store.store import Store
+    from rag.ingestion.discovery import is_web_page
+    from rag.ingestion.web.pages import fetched_at
     from rag.ops.documents import find_document
 
     with closing(Store.open(index)) as store, store.reading():
         row = find_document(store, source)
         rows = store.chunks_of(row.source) if chunks else []
+        fetched = fetched_at(store, row.source) if is_web_page(row.source) else None
     if as_json:
         value = document_json(row)
+        if fetched:
+            value["fetched_at"], value["redirected_to"] = fetched[0], fetched[1] or None
         if chunks:
             value["borders"] = [
                 {"id": c.id, "start": c.start, "end": c.end, "page": c.page, "headings": list(c.headings)} for c in rows
@@ -45,6 +50,8 @@ def show(
     for name, shown in _fields(row).items():
         if shown is not None:
             out(f"{name:<11} {shown}")
+    if fetched:
+        out(f"{'fetched':<11} {fetched[0]}{f', redirected to {fetched[1]}' if fetched[1] else ''}")
     for line in note_lines(row.notes):
         out(f"{'not read':<11} {line}")
     for chunk in rows:

@@ -32,14 +32,21 @@ _REPLACEMENT = "\ufffd"
 _OBJECT = re.compile(r"'?<[^<>]* at 0x[0-9a-f]+>'?")  # how a Python object appears in a library's message
 
 
-def load_bytes(data: bytes, source: str, bounds: Bounds | None = None) -> Document:
-    """Read a file's bytes into a document. Raises :class:`~rag.errors.DocumentError`."""
+def load_bytes(
+    data: bytes, source: str, bounds: Bounds | None = None, *, name: str = "", charset: str = ""
+) -> Document:
+    """Read a file's bytes into a document. Raises :class:`~rag.errors.DocumentError`.
+
+    ``name`` is the file's name, if ``source`` is none; ``charset`` is the encoding that a server declares for a text.
+    """
     bounds = bounds or Bounds()
+    if name:
+        return replace(load_bytes(data, name, bounds, charset=charset), source=source)
     try:
         row = FORMATS[sniff(data, source)]
         if row.is_zip:
             check_package(data, bounds)
-        data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data)
+        data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data, charset)
         document = _load(row, data, source, bounds)
     except RecursionError:
         message = "it is nested too deeply to be read"

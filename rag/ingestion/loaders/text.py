@@ -30,13 +30,14 @@ def decode(data: bytes, label: str = "") -> str:
     return normalise(decode_bytes(data, label).text)
 
 
-def as_utf8(data: bytes) -> tuple[bytes, tuple[ReadingNote, ...]]:
+def as_utf8(data: bytes, charset: str = "") -> tuple[bytes, tuple[ReadingNote, ...]]:
     """Return a text file's bytes in UTF-8, and notes of what was guessed or replaced.
 
+    ``charset`` is what a server declares, which comes before what the text itself says.
     Bytes that were in UTF-8 already are the same object. Others begin with a byte order mark, so that
     :func:`decode` does not believe what the text declares of its former encoding.
     """
-    decoded = decode_bytes(data)
+    decoded = decode_bytes(data, charset)
     if decoded.encoding == "utf-8" and not decoded.notes:
         return data, ()
     return codecs.BOM_UTF8 + decoded.text.encode("utf-8", "replace"), decoded.notes

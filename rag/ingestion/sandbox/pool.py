@@ -10,11 +10,11 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar, overload
 
 from rag.errors import DocumentError, RagError
@@ -100,20 +100,28 @@ class ParserPool:
     def parse_all(self, jobs: Iterable[Job]) -> Iterator[Outcome]: ...
 
     @overload
-    def parse_all(self, jobs: Iterable[Job], patience: float) -> Iterator[Outcome | None]: ...
+    def parse_all(
+        self, jobs: Iterable[Job], patience: float, hints: Mapping[str, Mapping[str, str]] = ...
+    ) -> Iterator[Outcome | None]: ...
 
-    def parse_all(self, jobs: Iterable[Job], patience: float | None = None) -> Iterator[Outcome | None]:
+    def parse_all(
+        self,
+        jobs: Iterable[Job],
+        patience: float | None = None,
+        hints: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> Iterator[Outcome | None]:
         """Read files, and yield each job with its document or error, in the order of the jobs.
 
         At most two jobs per worker are in flight, fewer if the files are large. None is yielded whenever the next
-        result takes more than ``patience`` seconds. Closing the iterator kills the workers that are busy with it.
+        result takes more than ``patience`` seconds. ``hints`` maps a job's name to further arguments of
+        :func:`~rag.ingestion.loaders.load_bytes`. Closing the iterator kills the workers that are busy with it.
         """
         call, most = _Call(), _IN_FLIGHT_PER_WORKER * self._workers
         flying: deque[tuple[Job, Future[Document | DocumentError]]] = deque()
         threads = ThreadPoolExecutor(self._workers, thread_name_prefix="parser")
         try:
             for job in jobs:
-                flying.append((job, threads.submit(self._outcome, job, call)))
+                flying.append((job, threads.submit(self._outcome, job, hints.get(job[0], {}), call)))
                 del job  # do not hold on to its content while waiting for the next result
                 while len(flying) >= most or sum(len(data) for (_, data), _ in flying) >= _IN_FLIGHT_BYTES:
                     yield from _next_of(flying, patience)
@@ -123,11 +131,11 @@ class ParserPool:
             self._end(call)
             threads.shutdown(cancel_futures=True)
 
-    def _outcome(self, job: Job, call: _Call) -> Document | DocumentError:
+    def _outcome(self, job: Job, hints: Mapping[str, str], call: _Call) -> Document | DocumentError:
         source, data = job
         started = time.monotonic()
         try:
-            return self._ask({"source": source}, data, unpack_document, call)
+            return self._ask({"source": source, "hints": dict(hints)}, data, unpack_document, call)
         except DocumentError as error:
             return error
         finally:

@@ -54,7 +54,7 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> Message:
     try:
         if "page" in request:
             return pack_page(render_page(data, **request["page"]))
-        return pack_document(load_bytes(data, request["source"], limits.bounds))
+        return pack_document(load_bytes(data, request["source"], limits.bounds, **request.get("hints", {})))
     except DocumentError as error:
         return {"error": [error.reason, error.message, error.remedy]}, b""
 
