@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +11,6 @@ from rag.cli.options import AsJson, ConfigName, IndexFolder, Settings, path, res
 from rag.cli.output import out_json
 from rag.errors import EXIT_SOME_FAILED, UsageError
 from rag.ingestion.web.urls import is_url
-from rag.text import one_line
-
-if TYPE_CHECKING:
-    from rag.config import Config
-    from rag.ingestion.report import Progress
-    from rag.ingestion.run import IngestObserver
 
 __all__ = ["ingest"]
 
@@ -61,7 +53,14 @@ def ingest(
     if force and not prune:
         raise UsageError("--force has no effect without --prune", "use both, or neither")
     resolved = resolve(config, settings)
-    from rag.cli.ingest_report import plan_json, print_plan, print_problems, print_report, report_json
+    from rag.cli.ingest_report import (
+        plan_json,
+        print_plan,
+        print_problems,
+        print_report,
+        report_json,
+        shown_on_stderr,
+    )
     from rag.ingestion.run import IngestOptions, plan_ingest
     from rag.knowledge_base import KnowledgeBase
 
@@ -73,7 +72,7 @@ def ingest(
         else:
             print_plan(plan)
         return
-    with KnowledgeBase(index, resolved) as knowledge_base, _on_stderr(resolved.config) as observer:
+    with KnowledgeBase(index, resolved) as knowledge_base, shown_on_stderr(resolved.config) as observer:
         report = knowledge_base.ingest([*files, *urls], options=options, observer=observer, purpose="rag ingest")
     print_problems(report)
     if as_json:
@@ -82,25 +81,3 @@ def ingest(
         print_report(report, str(index))
     if report.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-@contextmanager
-def _on_stderr(config: Config) -> Iterator[IngestObserver]:
-    """Show an ingestion on stderr: the loading of the embedder, then the reading."""
-    from rag.cli.ingest_report import show_ingestion
-    from rag.cli.progress import loading, status
-    from rag.ingestion.run import IngestObserver
-
-    with ExitStack() as stack:
-        bar: list[Callable[[Progress], None]] = []  # begins with the reading, after the loading is shown
-
-        def show(step: Progress) -> None:
-            if not bar:
-                bar.append(stack.enter_context(show_ingestion()))
-            bar[0](step)
-
-        yield IngestObserver(
-            loading=lambda: loading(config),
-            progress=show,
-            fetching=lambda url: status(f"fetching {one_line(url, 100)}"),
-        )

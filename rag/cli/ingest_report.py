@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.cli.output import note, out
-from rag.cli.progress import duration, progress
+from rag.cli.progress import duration, loading, progress, status
 from rag.cli.reading_notes import print_notes
 from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
 from rag.ingestion.report import AFTER_READING, IngestReport, Progress, bottleneck, shares
 from rag.ingestion.sync import Plan
-from rag.text import counted
+from rag.text import counted, one_line
+
+if TYPE_CHECKING:
+    from rag.config import Config
+    from rag.ingestion.run import IngestObserver
 
 __all__ = [
     "plan_json",
     "print_plan",
     "print_problems",
     "print_report",
+    "print_report_line",
     "progress_text",
     "report_json",
     "show_ingestion",
+    "shown_on_stderr",
     "stage_shares",
 ]
 
@@ -48,6 +54,26 @@ def show_ingestion(*, hidden: bool = False) -> Iterator[Callable[[Progress], Non
             draw(done, total, f"{progress_text(step)}\n{stage_shares(step.stages)}", label=step.stage)
 
         yield show
+
+
+@contextmanager
+def shown_on_stderr(config: Config) -> Iterator[IngestObserver]:
+    """Show an ingestion on stderr: the loading of the embedder, then the reading."""
+    from rag.ingestion.run import IngestObserver
+
+    with ExitStack() as stack:
+        bar: list[Callable[[Progress], None]] = []  # begins with the reading, after the loading is shown
+
+        def show(step: Progress) -> None:
+            if not bar:
+                bar.append(stack.enter_context(show_ingestion()))
+            bar[0](step)
+
+        yield IngestObserver(
+            loading=lambda: loading(config),
+            progress=show,
+            fetching=lambda url: status(f"fetching {one_line(url, 100)}"),
+        )
 
 
 def progress_text(step: Progress) -> str:
@@ -148,13 +174,7 @@ def _estimate(plan: Plan) -> str:
 
 def print_report(report: IngestReport, index: str) -> None:
     """Print what an ingestion did, and how fast it was."""
-    moves = "".join(f"{n} {what}, " for n, what in ((report.moved, "moved"), (report.removed, "removed")) if n)
-    rate = f" ({report.embedded / report.seconds:.1f}/s)" if report.embedded and report.seconds else ""
-    out(
-        f"{report.added} added, {report.changed} changed, {moves}{report.unchanged} unchanged, {report.failed} failed"
-        f" · {counted(report.chunks, 'chunk')}, {report.embedded:,} embedded{rate}"
-        f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
-    )
+    print_report_line(report, index)
     if report.bytes:
         seconds = sum(spent for stage, spent in report.stages.items() if stage not in ("find", "load"))
         rate = f" ({report.tokens / seconds:,.0f}/s)" if seconds else ""
@@ -163,6 +183,18 @@ def print_report(report: IngestReport, index: str) -> None:
             f"{report.bytes / 1e6:.2f} MB, {counted(report.tokens, 'token')}{rate} · time: "
             f"{stage_shares(report.stages)} · bottleneck: {slowest[0] if slowest else 'none'}"
         )
+
+
+def print_report_line(report: IngestReport, index: str, before: str = "") -> None:
+    """Print in one line what an ingestion did."""
+    moves = "".join(f"{n} {what}, " for n, what in ((report.moved, "moved"), (report.removed, "removed")) if n)
+    rate = f" ({report.embedded / report.seconds:.1f}/s)" if report.embedded and report.seconds else ""
+    out(
+        f"{before}{report.added} added, {report.changed} changed, {moves}"
+        f"{report.unchanged} unchanged, {report.failed} failed"
+        f" · {counted(report.chunks, 'chunk')}, {report.embedded:,} embedded{rate}"
+        f" · {report.seconds:.1f} s · generation {report.generation} in {index}"
+    )
 
 
 def print_problems(report: IngestReport) -> None:

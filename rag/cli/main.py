@@ -55,6 +55,7 @@ class Group:
 
 COMMANDS = [
     Command("ingest", "rag.cli.ingest", "ingest", resumable=True),
+    Command("watch", "rag.cli.watch", "watch"),
     Command("search", "rag.cli.search", "search"),
     Command("ask", "rag.cli.ask", "ask"),
     Command("why", "rag.cli.why", "why"),

@@ -688,7 +688,8 @@ def test_these_are_the_commands() -> None:
         "eval", "eval calibrate", "eval compare", "eval run", "eval score", "eval sweep",
         "index", "index compact", "index info", "index reembed", "index restore", "index rollback", "index snapshot",
         "index verify", "ingest",
-        "search", "train", "train finish", "train reader", "train reranker", "ui", "why",
+        "search", "train", "train finish", "train reader", "train reranker", "ui", "watch",
+        "why",
     ]  # fmt: skip
 
 
