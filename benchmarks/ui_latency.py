@@ -80,7 +80,9 @@ def in_browser(index: Path, chromium: str, *, one_chat: bool) -> tuple[float, li
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-P", "-c", "from rag.cli.main import run; run()", "ui", "--index", str(index)]
     begun = time.monotonic()
-    server = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*command, "--insecure", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while True:
             try:

@@ -132,11 +132,16 @@ def pareto(rows: Sequence[Mapping[str, float]], *, more: Sequence[str], less: Se
 
 
 def _load_yaml(text: str) -> Any:
-    """Read YAML without repeated keys: YAML would silently use the last one."""
+    """Read YAML without aliases and without repeated keys, of which YAML would silently use the last one."""
     import yaml
 
     class Strict(yaml.SafeLoader):
-        pass
+        def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):  # a few lines of them stand for a tree without end
+                event = self.get_event()  # type: ignore[no-untyped-call]
+                problem = f"*{event.anchor}: aliases are not allowed"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            return super().compose_node(parent, index)
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         keys = [loader.construct_object(key) for key, _ in node.value]

@@ -83,4 +83,9 @@ def test_the_first_answer_of_the_readme_is_what_it_prints(
     assert run(lines[0], monkeypatch) == 0
     capsys.readouterr()
     assert run(lines[1], monkeypatch) == 0
-    assert capsys.readouterr().out.strip() == printed.strip()
+    shown, said = capsys.readouterr().out.strip(), printed.strip()
+    number = re.compile(r"confidence (0\.\d\d)$")
+    assert number.sub("", shown) == number.sub("", said)
+    # The int8 kernels of processors differ: .78 and .80 were seen.
+    confidences = [float(match[1]) for text in (shown, said) if (match := number.search(text))]
+    assert confidences[0] == pytest.approx(confidences[1], abs=0.05)

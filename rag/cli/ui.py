@@ -24,22 +24,44 @@ def ui(
         list[str] | None,
         typer.Option("--allow-host", help="Another name of this page, for example behind a proxy.", metavar="NAME"),
     ] = None,
+    proxies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust-proxy", help="A proxy's IP address, whose X-Forwarded-For is believed. Repeatable.", metavar="IP"
+        ),
+    ] = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Option("--allow-paths", help="A folder whose files may be named on the page. Repeatable.", metavar="DIR"),
+    ] = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen at other addresses without a login: everybody can read.")
+        bool, typer.Option("--insecure", help="No login and no token: everybody who reaches the page can read.")
     ] = False,
 ) -> None:
     """Open the page in the browser: ask, check the evidence, manage documents, read evaluations.
 
-    It listens on this machine only. Any other --host needs a login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
+    It listens on this machine only, at an address with a token that keeps other accounts out. Any other --host needs a
+    login (RAG_UI_PASSWORD, or OpenID Connect), or --insecure.
     """
-    from ui.server.launch import check_host, check_port, configured_login, serve
+    from ui.server.launch import check_host, check_paths, check_port, check_proxies, configured_login, serve
     from ui.settings import UiSettings
 
     resolve(config, settings)  # reports a wrong configuration here instead of on the page
     login = configured_login()
     check_host(host, login=bool(login), insecure=insecure)
+    check_paths(paths or (), host, login=bool(login), names=names or ())
+    check_proxies(proxies or ())
     check_port(host, port)
     if insecure and not login:
         note(f"warning: everybody who can connect to {host}:{port} can read and delete the documents")
-    note(f"The page runs at http://{host}:{port}. Ctrl-C stops it.")
-    serve(UiSettings(index, config, tuple(settings or ()), runs), host=host, port=port, names=names or (), login=login)
+    login = login if insecure else login.with_token()
+    shown = f"[{host}]" if ":" in host else host
+    note(f"The page runs at http://{shown}:{port}{f'/?token={login.token}' if login.token else ''} (Ctrl-C stops it).")
+    serve(
+        UiSettings(index, config, tuple(settings or ()), runs, paths=tuple(paths or ())),
+        host=host,
+        port=port,
+        names=names or (),
+        proxies=proxies or (),
+        login=login,
+    )

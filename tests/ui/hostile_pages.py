@@ -143,7 +143,7 @@ def evaluation_new(_: Here, texts: list[str]) -> None:
 
     [config] = Path(os.environ[FOLDER]).glob("*.yaml")
     _begin(evaluation_view="new", new_source=st.query_params.get("source", "path"))
-    show(_here(config=str(config)))
+    show(_here(config=str(config), paths=(Path(os.environ[FOLDER]),)))
 
 
 def evaluation_running(_: Here, texts: list[str]) -> None:
@@ -202,7 +202,7 @@ def system(_: Here, texts: list[str]) -> None:
 
     page.ask_doctor = lambda *_: [Finding(text, "fail", text, text) for text in texts]
     [config] = Path(os.environ[FOLDER]).glob("*.yaml")
-    page.show(_here(config=str(config)))
+    page.show(_here(config=str(config), paths=(Path(os.environ[FOLDER]),)))
 
 
 def chat(_: Here, texts: list[str]) -> None:

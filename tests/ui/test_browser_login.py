@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,3 +105,24 @@ def test_a_token_that_is_not_the_providers_lets_nobody_in(
         assert [cookie for cookie in context.cookies() if cookie.get("name", "").startswith("_streamlit_user")] == []
     finally:
         provider.fault = None
+
+
+def test_without_a_login_the_printed_address_lets_in_and_the_bare_one_does_not(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    index = ingest(tmp_path / "documents", FILES)
+    running = start_server(index, with_token=True)
+    try:
+        page = context.new_page()
+        page.goto(running.url)
+        page.get_by_text("Open the address that").wait_for()
+        assert page.get_by_test_id(FIELD).count() == 0
+        printed = (index.parent / "server.log").read_text()
+        [address] = re.findall(r"http://127\.0\.0\.1:\d+/\?token=\S+", printed)
+        page.goto(address)
+        page.get_by_test_id(FIELD).wait_for()
+        assert "token" not in page.url
+        page.reload()
+        page.get_by_test_id(FIELD).wait_for()  # the cookie holds
+    finally:
+        stop_server(running)

@@ -183,7 +183,7 @@ time.sleep(600)
 def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list[Evaluations]) -> None:
     started.append(Evaluations())
     request = Request(str(made() / "beacons.json"), limit=4, config="test", settings=("prompt.form=chat",), name="two")
-    sweep = sweep_of(request, "grid: {retrieval.k: [1, 3]}\npoints: [{name: other, generator.model: another}]")
+    sweep = sweep_of(request, "grid: {retrieval.k: [1, 3]}\npoints: [{name: other, retrieval.candidates: 7}]")
     kept = keep_sweep(tmp_path / "sweeps", request, sweep)
     assert Path(kept.sweep).stat().st_mode & 0o077 == 0
     assert read_sweep(Path(kept.sweep)) == sweep
@@ -206,7 +206,7 @@ def test_a_real_sweep_from_its_start_to_its_folder(tmp_path: Path, started: list
         ("grid: {retrieval.kk: [1, 2]}", "there is no configuration key"),
         ("grid: {retrieval.k: [1, x]}", "retrieval.k"),
         ("dataset: other.json\ngrid: {retrieval.k: [1, 2]}", "there is no key 'dataset'"),
-        ("a: &a [1, 2]\ngrid: {retrieval.k: *a}", "an alias"),
+        ("a: &a [1, 2]\ngrid: {retrieval.k: *a}", "aliases are not allowed"),
         ("grid: [", "is not YAML"),
         ("", "holds no keys"),
     ],

@@ -206,7 +206,7 @@ def test_a_failed_upload_is_no_document_and_can_be_removed_with_its_file(ingeste
 
 @pytest.mark.slow
 def test_a_failed_file_of_a_folder_is_not_offered_for_removal(ingested: Path, settings: Set, tmp_path: Path) -> None:
-    settings(ingested)
+    settings(ingested, paths=(tmp_path,))
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     page = opened(documents_way="path")
     page.text_input(key="documents_path_text").set_value(str(tmp_path / "broken.pdf"))
@@ -236,13 +236,16 @@ def test_reading_again_a_file_that_changed_and_one_that_is_gone(ingested: Path, 
 
 @pytest.mark.slow
 def test_a_path_of_this_machine(ingested: Path, settings: Set, tmp_path: Path) -> None:
-    settings(ingested)
+    (tmp_path / "out").symlink_to("/etc")
+    now = settings(ingested, paths=(tmp_path,))
     page = opened(documents_way="path")
-    for typed in ("/no/such/folder", "", "a\x00b", "x" * 5000):
+    refused = ("/etc/hostname", "/no/such/folder", "", "a\x00b", str(tmp_path / "out"), f"{tmp_path}/../..", "~")
+    for typed in (*refused, str(tmp_path / "missing")):
         page.text_input(key="documents_path_text").set_value(typed)
         next(b for b in page.button if b.label == "Read it").click().run()
-        assert not page.exception
-        assert "There is nothing at this path" in texts(page)
+        assert not page.exception and not ingestions().of(now.index)
+        sentence = "Only files in these folders" if typed in refused else "There is nothing at this path"
+        assert sentence in texts(page)
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "one.txt").write_text("One more.", encoding="utf-8")
     page.text_input(key="documents_path_text").set_value(str(tmp_path / "more"))
@@ -251,8 +254,8 @@ def test_a_path_of_this_machine(ingested: Path, settings: Set, tmp_path: Path) -
     assert str(tmp_path / "more" / "one.txt") in sources(ingested)
 
 
-def test_others_than_this_machine_name_no_path(ingested: Path, settings: Set) -> None:
-    settings(ingested, local=False)
+def test_without_folders_of_the_owner_nobody_names_a_path(ingested: Path, settings: Set) -> None:
+    settings(ingested)
     page = opened()
     ways = page.get("button_group")
     assert all("path" not in str(way.proto).lower() for way in ways if "Add documents" in str(way.proto))

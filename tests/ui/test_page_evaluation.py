@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -19,7 +20,7 @@ import ui.jobs.evaluations
 from eval.sweep import read_sweep
 from ui.i18n import Texts
 from ui.jobs.evaluations import Evaluation, Evaluations, Request
-from ui.settings import UiSettings, use
+from ui.settings import UiSettings, current, use
 
 SAY = "import json, sys, time\ndef say(**e): print(json.dumps(e), file=sys.stderr, flush=True)\n"
 WORKING = SAY + (
@@ -330,8 +331,12 @@ def test_a_sweep_is_started_from_the_form(folder: Path, evaluations: Evaluations
 
 
 def test_the_feedback_of_the_chat_is_offered(folder: Path) -> None:
-    uploads_and_paths = ["Upload", "A file on this machine"]
-    assert opened(evaluation_view="new").radio(key="new_source").options == uploads_and_paths
+    assert opened(evaluation_view="new").radio(key="new_source").options == ["Upload"]
+    use(dataclasses.replace(current(), paths=(folder,)))
+    page = opened(evaluation_view="new", new_source="path")
+    assert page.radio(key="new_source").options == ["Upload", "A file on this machine"]
+    page.text_input(key="new_path").set_value("/etc/hostname")
+    assert "only files in the folders of `rag ui --allow-paths`" in said(settled(page.run()))
     state = folder / ".rag-ui"
     state.mkdir()
     (state / "feedback.json").write_bytes((made() / "beacons.json").read_bytes())

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import streamlit.config as settings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from eval.errors import SweepError
 from rag.errors import UsageError
 from ui.components.frame import STYLE
+from ui.jobs.evaluations import Request as EvaluationRequest
+from ui.jobs.process import child_environment
 from ui.server import launch as server
-from ui.server.launch import Login, check_host, check_port, configured_login
+from ui.server.launch import Login, check_host, check_paths, check_port, check_proxies, configured_login
 from ui.server.login import COOKIE as LOGIN
-from ui.server.login import FREE_ATTEMPTS, MOST_ADDRESSES, Passwords
+from ui.server.login import FREE_ATTEMPTS, MOST_ADDRESSES, PasswordLogin, Passwords
 from ui.storage.chats import COOKIE
 from ui.theme import DARK, LIGHT, MARK
+from ui.views.new_evaluation import setting_lines, sweep_of
 
 PASSWORD = "correct horse"
 
@@ -220,6 +230,81 @@ def test_a_session_ends_by_itself() -> None:
     assert not passwords.knows(token)
 
 
+def test_an_open_socket_ends_with_its_session() -> None:
+    """A page that stays open shows nothing new after the log-out, or after the session's time."""
+    with ThreadPoolExecutor(1) as apart:  # Playwright's loop may run in this thread
+        got, sent = apart.submit(lambda: asyncio.run(_socket_of_a_session_that_ends())).result()
+    assert [message["type"] for message in got] == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+async def _socket_of_a_session_that_ends() -> tuple[list[Message], list[Message]]:
+    passwords, got, sent = Passwords(PASSWORD), list[Message](), list[Message]()
+    token = passwords.log_in(PASSWORD, "a")
+    assert token is not None
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    incoming.put_nowait({"type": "websocket.connect"})
+    incoming.put_nowait({"type": "websocket.receive", "text": "a"})
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while not got or got[-1]["type"] != "websocket.disconnect":
+            got.append(await receive())
+            if got[-1]["type"] == "websocket.receive":
+                passwords.log_out(token)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/", "headers": [(b"cookie", f"{LOGIN}={token}".encode())]}
+    await asyncio.wait_for(PasswordLogin(app, passwords=passwords)(scope, incoming.get, send), 10)
+    return got, sent
+
+
+# The token ----------------------------------------------------------------------------------------------------------
+
+TOKEN = "t" * 32
+
+
+def test_without_a_login_the_address_has_a_token_that_becomes_a_cookie() -> None:
+    asked = client(login=Login(token=TOKEN))
+    html = {"accept": "text/html"}
+    assert [asked.get(path, headers=html).status_code for path in ("/", "/data", "/?token=guess")] == [401] * 3
+    assert "token" in asked.get("/", headers=html).text
+    with pytest.raises(WebSocketDisconnect), asked.websocket_connect("/stream"):
+        pass
+    got = asked.get(f"/?token={TOKEN}&language=ru", headers=html)
+    assert (got.status_code, got.headers["location"]) == (303, "/?language=ru")
+    assert got.headers["set-cookie"].startswith(f"{LOGIN}_8501=") and TOKEN not in got.headers["set-cookie"]
+    assert asked.get("/data").json() == {"documents": 3}
+    with asked.websocket_connect("ws://127.0.0.1:8501/stream") as opened:
+        assert opened.receive_text() == "documents"
+    assert asked.get("/?token=another").headers["location"] == "/"  # who is in stays in
+    other = client(login=Login(token=TOKEN))
+    assert other.post("/login", data={"password": f" {TOKEN} "}).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/%5cevil.example", "/\\evil.example"])
+def test_the_way_back_from_the_token_stays_on_this_server(path: str) -> None:
+    got = client(login=Login(token=TOKEN)).get(f"http://127.0.0.1:8501{path}?token={TOKEN}")
+    assert got.headers["location"].lstrip("/").startswith(("evil", "%5Cevil")) and got.headers["location"][1] != "/"
+
+
+def test_wrong_tokens_keep_nobody_waiting() -> None:
+    asked = client(login=Login(token=TOKEN))
+    for _ in range(FREE_ATTEMPTS + 2):
+        assert asked.post("/login", data={"password": "guess"}).status_code == 401
+    assert asked.post("/login", data={"password": TOKEN}).status_code == 303
+
+
+def test_a_token_is_made_only_where_there_is_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(server.TOKEN, raising=False)
+    one, other = Login().with_token(), Login().with_token()
+    assert len(one.token) >= 32 and one.token != other.token and not one
+    assert Login(PASSWORD).with_token() == Login(PASSWORD)
+    monkeypatch.setenv(server.TOKEN, "mine")
+    assert Login().with_token().token == "mine"
+
+
 # How it is started --------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +336,69 @@ def test_the_login_is_read_from_the_environment_and_the_secrets(monkeypatch: pyt
     secrets["auth"] = {"client_id": "x"}
     with pytest.raises(UsageError, match="redirect_uri"):
         configured_login()
+
+
+@pytest.mark.parametrize(
+    ("host", "login", "names"),
+    [("0.0.0.0", False, ()), ("127.0.0.1", True, ()), ("127.0.0.1", False, ("rag.example",))],
+)
+def test_paths_are_never_named_where_others_reach_the_page(
+    host: str, login: bool, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    check_paths([], host, login=login, names=names)
+    with pytest.raises(UsageError, match="--allow-paths lets users read files"):
+        check_paths([tmp_path], host, login=login, names=names)
+    check_paths([tmp_path], "127.0.0.1", login=False, names=())
+    with pytest.raises(UsageError, match="is no folder"):
+        check_paths([tmp_path / "missing"], "127.0.0.1", login=False, names=())
+
+
+def test_a_proxy_is_named_by_its_address() -> None:
+    check_proxies(["10.0.0.1", "::1", "10.1.0.0/16"])
+    with pytest.raises(UsageError, match="is no IP address"):
+        check_proxies(["proxy.example"])
+
+
+def test_a_settings_file_in_the_working_folder_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text('[server]\ntrustedUserHeaders = "{\\"X-User\\": \\"sub\\"}"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "get_config_files", settings.get_config_files)  # undone at the end
+    settings.get_config_options(force_reparse=True)
+    assert settings.get_option("server.trustedUserHeaders")
+    server._ignore_found_settings()
+    assert not settings.get_option("server.trustedUserHeaders")
+    assert settings.get_config_files("secrets.toml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["generator.openai.base_url=http://evil.example", "generator.openai.api_key_env=AWS_SECRET_ACCESS_KEY",
+     'generator={"openai": {"base_url": "http://evil.example"}}', "generator.model=/etc", "reader.model=/etc",
+     "embedding.model=/etc", "parsing.memory_mb=999999", "retrieval.cross_encoder=/etc", "generator.vllm.seed=3",
+     "generator.type=openai"],
+)  # fmt: skip
+def test_the_page_sets_no_address_model_or_limit(line: str) -> None:
+    with pytest.raises(UsageError, match="cannot be set on a page"):
+        setting_lines(f"retrieval.k=3\n{line}", "test", ())
+    assert setting_lines("retrieval.k=3", "test", (line,)) == (line, "retrieval.k=3")  # the owner may
+    key, _, value = line.partition("=")
+    grid = f"grid:\n  {key}: [{value}, {value}1]" if not value.startswith("{") else f"points:\n  - {key}: {value}"
+    with pytest.raises((UsageError, SweepError), match="cannot be set on a page"):
+        sweep_of(EvaluationRequest("q.json", mode="gold", config="test"), grid)
+    owners = EvaluationRequest("q.json", mode="gold", config="test", settings=("generator.model=mine",))
+    assert sweep_of(owners, "grid: {retrieval.k: [1, 2]}").common == {"generator.model": "mine"}
+
+
+def test_a_job_gets_no_secret_of_the_server_but_the_one_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (server.PASSWORD, server.TOKEN, "OPENAI_API_KEY", "OTHER_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    kept = child_environment(["OPENAI_API_KEY", "MISSING"])
+    assert [name for name, value in kept.items() if value == "secret"] == ["OPENAI_API_KEY"]
+    assert kept["HF_HUB_OFFLINE"] == "1" and kept["PATH"] == os.environ["PATH"]
+    assert kept["TOKENIZERS_PARALLELISM"] == "false"
 
 
 # Colours ------------------------------------------------------------------------------------------------------------

@@ -74,14 +74,20 @@ class Server:
 
 
 def start_server(
-    index: Path, *arguments: str, environment: dict[str, str] | None = None, port: int | None = None
+    index: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    port: int | None = None,
+    with_token: bool = False,
 ) -> Server:
-    """Start ``rag ui`` on a free port with models that are none, and wait until it answers."""
+    """Start ``rag ui`` on a free port with models that are none, and wait until it answers; no token is needed."""
     port = port or free_port()
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom rag.__main__ import run; run()"
     )
     command = [sys.executable, "-c", code, "ui", "--index", str(index), "--config", "test", "--port", str(port)]
+    if not with_token:
+        command.append("--insecure")  # of a server with a login it changes nothing
     log = index.parent / "server.log"
     with log.open("w") as file:
         process = subprocess.Popen(

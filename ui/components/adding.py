@@ -34,7 +34,7 @@ def begin(
 def draw_adding(here: Here) -> None:
     """Draw the ways to add documents, and what came of the last files."""
     t, settings = here.t, here.settings
-    ways = ["files", "folder", *(["path"] if settings.local else [])]
+    ways = ["files", "folder", *(["path"] if settings.paths else [])]
     with st.container(border=True):
         way = st.segmented_control(
             t("documents.add"), ways, format_func=lambda w: t(f"documents.add_{w}"), default="files",
@@ -99,13 +99,17 @@ def _draw_path(here: Here) -> None:
         if not st.form_submit_button(t("documents.path_button")):
             return
     try:
-        there = bool(path.strip()) and Path(path.strip()).expanduser().exists()
+        named = Path(path.strip()).expanduser()
+        allowed = bool(path.strip()) and here.settings.may_name(named)
+        there = allowed and named.exists()
     except (OSError, ValueError, RuntimeError):  # a null byte, a name that is too long, a home that is not known
-        there = False
+        allowed, there = bool(path.strip()), False
     if there:
-        begin(here, paths=[str(Path(path.strip()).expanduser())])
-    else:
+        begin(here, paths=[str(named.resolve())])
+    elif allowed:
         st.text(t("documents.path_missing"))
+    else:  # nothing is said of what lies elsewhere
+        st.text(t("documents.path_refused", folders=", ".join(one_line(str(p), 100) for p in here.settings.paths)))
 
 
 def draw_ingestions(here: Here) -> None:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from rag.config import load_config
 from rag.errors import UsageError
 from ui.jobs.process import JobProcess
 
@@ -161,7 +162,8 @@ class _Job:
         self._began = time.monotonic()
         self._now = Evaluation(request, "running", 0.0)
         self._notes = notes
-        self.process = JobProcess(command, self._take, self._end, events_on="stderr")
+        keep = [load_config(request.config, request.settings).config.generator.openai.api_key_env]
+        self.process = JobProcess(command, self._take, self._end, events_on="stderr", keep=keep)
 
     def now(self) -> Evaluation:
         """Return the state, with the seconds so far."""

@@ -9,18 +9,41 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
-__all__ = ["GRACE_S", "JobProcess"]
+__all__ = ["GRACE_S", "JobProcess", "child_environment"]
 
 GRACE_S = 8.0
+_NEEDED = frozenset(
+    """
+    CI CURL_CA_BUNDLE HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PWD REQUESTS_CA_BUNDLE SHELL SSL_CERT_DIR
+    SSL_CERT_FILE TERM TMPDIR TZ USER VIRTUAL_ENV HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
+    """.split()  # noqa: SIM905
+)
+_NEEDED_OF = (
+    "CUDA_", "HF_", "HUGGINGFACE_", "LC_", "MALLOC_", "MKL_", "NCCL_", "NVIDIA_", "OMP_", "OPENBLAS_", "OV_", "PYTHON",
+    "RAG_", "SENTENCE_TRANSFORMERS_", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "VLLM_", "XDG_",
+)  # fmt: skip
+_SECRET = re.compile(r"KEY|TOKEN(?!IZERS)|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _LINES = 40  # of other output, for an error message
+
+
+def child_environment(keep: Collection[str] = ()) -> dict[str, str]:
+    """Return the variables of this process that a job needs, without keys and passwords but those named in ``keep``."""
+    needed = {
+        name: value
+        for name, value in os.environ.items()
+        if (name in _NEEDED or name.startswith(_NEEDED_OF)) and not _SECRET.search(name)
+    }
+    named = {name: os.environ[name] for name in keep if name in os.environ}
+    return needed | named | {"PYTHONIOENCODING": "utf-8"}
 
 
 class JobProcess:
@@ -28,7 +51,8 @@ class JobProcess:
 
     ``on_event(name, values)`` gets each event, ``on_end(code, cancelled, lines)`` the exit code and the last lines that
     were no events; both are called in a thread of their own. ``message`` is written to its standard input, which stays
-    open: a job can stop when it closes, because then this process is gone. Raises ``OSError`` if it cannot start.
+    open: a job can stop when it closes, because then this process is gone. ``keep`` as in :func:`child_environment`.
+    Raises ``OSError`` if it cannot start.
     """
 
     def __init__(
@@ -39,6 +63,7 @@ class JobProcess:
         *,
         events_on: Literal["stdout", "stderr"] = "stdout",
         message: str = "",
+        keep: Collection[str] = (),
     ) -> None:
         self._on_event, self._on_end = on_event, on_end
         self._cancelled = False
@@ -47,7 +72,7 @@ class JobProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if events_on == "stdout" else subprocess.DEVNULL,
             stderr=subprocess.PIPE if events_on == "stderr" else None,
-            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+            env=child_environment(keep),
             start_new_session=True,  # so that its own children receive its signals
         )
         threading.Thread(target=self._follow, args=(message,), name="job", daemon=True).start()

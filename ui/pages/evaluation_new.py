@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from eval.squad_download import OFFICIAL
 from rag.config import load_config, preset_names
+from rag.errors import UsageError
 from rag.factory import made_with
 from ui.components.frame import Here, showing_failures
 from ui.i18n import Texts
@@ -90,14 +92,14 @@ def _questions(here: Here) -> Questions | None:
     t, state = here.t, here.settings.state
     sources = ["upload"]
     sources += ["feedback"] if (state / FEEDBACK).is_file() else []
-    sources += ["path"] if here.settings.local else []
+    sources += ["path"] if here.settings.paths else []
     source = _radio(t, "new_source", sources, "new_questions", prefix="new", horizontal=True)
     if source == "feedback":
         return look(str(state / FEEDBACK))
     if source == "path":
         message = t("evaluation.new_path_help")
         given = st.text_input(t("evaluation.new_path_label"), key="new_path", help=message, persist_state=_PERSIST)
-        return look(str(_spelled(given.strip()))) if given.strip() else None
+        return look(_spelled(given.strip(), here)) if given.strip() else None
     path = _upload(here)
     return look(str(path)) if path else None
 
@@ -116,9 +118,20 @@ def _upload(here: Here) -> Path | None:
     return path
 
 
-def _spelled(given: str) -> str | Path:
-    """Return a dataset's name as it is, and a path in full: the process may have another working folder."""
-    return given if "/" not in given and "." not in given else Path(given).expanduser().absolute()
+def _spelled(given: str, here: Here) -> str:
+    """Return a dataset's name as it is, and a path in full: the process may have another working folder.
+
+    Raises :class:`~rag.errors.UsageError` for a path that may not be named.
+    """
+    if given in OFFICIAL:
+        return given
+    try:
+        path = Path(given).expanduser()
+    except RuntimeError:  # a home that is not known
+        path = Path(given)
+    if not here.settings.may_name(path):
+        raise UsageError("only files in the folders of `rag ui --allow-paths` may be named", "upload the file")
+    return str(path.resolve())
 
 
 def _request(here: Here, questions: Questions) -> Request:
@@ -137,7 +150,9 @@ def _request(here: Here, questions: Questions) -> Request:
     with right:
         limit = st.number_input(t("evaluation.new_limit"), 0, value=50, step=10, key="new_limit", **stays)
         seed = st.number_input(t("evaluation.new_seed"), 0, value=0, step=1, key="new_seed", **stays)
-        configs = list(dict.fromkeys([settings.config, *preset_names()]))
+        # A preset that sends passages to an endpoint is the owner's to choose.
+        local = [name for name in preset_names() if load_config(name).config.generator.type != "openai"]
+        configs = list(dict.fromkeys([settings.config, *local]))
         config = st.selectbox(t("evaluation.config"), configs, key="new_config", format_func=one_line, **stays)
         name = st.text_input(t("evaluation.new_name"), key="new_name", max_chars=60, **stays)
         st.text_area(

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rag.config import load_config
 from rag.errors import RagError
 from rag.ops.doctor import Finding
+from ui.jobs.process import child_environment
 
 __all__ = ["ask_doctor", "read_findings"]
 
@@ -25,7 +27,15 @@ def ask_doctor(index: Path, config: str, assignments: Sequence[str]) -> list[Fin
     command = [sys.executable, "-P", "-m", "rag", "doctor", f"--index={index}", f"--config={config}", "--json"]
     command += [f"--set={assignment}" for assignment in assignments]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_S, check=False)
+        keep = [load_config(config, assignments).config.generator.openai.api_key_env]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_S,
+            check=False,
+            env=child_environment(keep),
+        )
     except subprocess.TimeoutExpired:
         raise RagError(f"`rag doctor` took more than {_LONGEST_S} s", "run it in a terminal") from None
     return read_findings(done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))

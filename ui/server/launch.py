@@ -6,8 +6,10 @@ import dataclasses
 import errno
 import importlib
 import inspect
+import ipaddress
 import logging
 import os
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -29,10 +31,23 @@ if TYPE_CHECKING:
     import streamlit as st
     from starlette.middleware import Middleware
 
-__all__ = ["PASSWORD", "Login", "check_host", "check_port", "configured_login", "make_app", "serve", "warm"]
+__all__ = [
+    "PASSWORD",
+    "TOKEN",
+    "Login",
+    "check_host",
+    "check_paths",
+    "check_port",
+    "check_proxies",
+    "configured_login",
+    "make_app",
+    "serve",
+    "warm",
+]
 
 HEAD_START_S = 0.6  # of the first page before the models, measured from its script to its field in the browser
 PASSWORD = "RAG_UI_PASSWORD"  # noqa: S105 - the variable's name
+TOKEN = "RAG_UI_TOKEN"  # noqa: S105 - the same
 _LOGIN = (
     f"set {PASSWORD} in the environment, or [auth] in .streamlit/secrets.toml (docs/ui.md), "
     "or add --insecure to open it to everybody who reaches this machine"
@@ -41,21 +56,29 @@ _LOGIN = (
 
 @dataclass(frozen=True)
 class Login:
-    """How users prove themselves: a password, an OpenID provider (``oidc``), or not at all. ``names``: its hosts."""
+    """How users prove themselves: a password, an OpenID provider (``oidc``), or not at all. ``names``: its hosts.
+
+    ``token`` is that of the address that is printed where there is neither.
+    """
 
     password: str = ""
     oidc: bool = False
     names: tuple[str, ...] = ()
+    token: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.password) or self.oidc
 
+    def with_token(self) -> Login:
+        """Return a login by a token, from the environment or a new one, where there is no other."""
+        return self if self else dataclasses.replace(self, token=os.environ.get(TOKEN) or secrets.token_urlsafe(24))
+
 
 def configured_login() -> Login:
     """Return the login of the environment and of Streamlit's secrets. Raises :class:`~rag.errors.UsageError`."""
-    secrets = _secrets()
-    password = os.environ.get(PASSWORD) or str(secrets.get(PASSWORD) or "")
-    auth = secrets.get("auth")
+    stored = _secrets()
+    password = os.environ.get(PASSWORD) or str(stored.get(PASSWORD) or "")
+    auth = stored.get("auth")
     if not auth:
         return Login(password)
     address = urlsplit(str(auth.get("redirect_uri") or ""))
@@ -99,11 +122,22 @@ def make_app(host: str, login: Login, names: Sequence[str] = ()) -> st.App:
 
 
 def serve(
-    settings: UiSettings, *, host: str = "127.0.0.1", port: int = 8501, names: Sequence[str] = (), login: Login
+    settings: UiSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    names: Sequence[str] = (),
+    proxies: Sequence[str] = (),
+    login: Login,
 ) -> None:
-    """Serve until stopped; ``names`` are other names of this machine. Raises :class:`~rag.errors.RagError`."""
+    """Serve until stopped. Raises :class:`~rag.errors.RagError`.
+
+    ``names`` are other names of this machine, ``proxies`` addresses whose word for a client's address is taken.
+    """
     engines().head_start_s = HEAD_START_S
-    settings = use(dataclasses.replace(settings, oidc=login.oidc, local=is_loopback(host)))
+    settings = use(dataclasses.replace(settings, oidc=login.oidc))
+    _ignore_found_settings()
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(proxies)  # uvicorn's name; its default trusts this whole machine
     app = make_app(host, login, names)
     # It asks for a restart whenever options come from a program, and these are those that the server starts with.
     logging.getLogger("streamlit.config").addFilter(lambda record: "restart streamlit" not in record.getMessage())
@@ -127,6 +161,38 @@ def serve(
     )
 
 
+def check_paths(paths: Sequence[Path], host: str, *, login: bool, names: Sequence[str]) -> None:
+    """Raise :class:`~rag.errors.UsageError` where others than the owner could name files on this machine."""
+    if not paths:
+        return
+    if login or names or not is_loopback(host):
+        raise UsageError(
+            "--allow-paths lets users read files of this machine, and others can reach this page",
+            "leave it out: with a login, --allow-host, or another --host, users upload files",
+        )
+    for path in paths:
+        if not path.is_dir():
+            raise UsageError(f"--allow-paths {path} is no folder", "name a folder whose files may be read")
+
+
+def check_proxies(proxies: Sequence[str]) -> None:
+    """Raise :class:`~rag.errors.UsageError` for what is no address or network."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            raise UsageError(f"--trust-proxy {proxy} is no IP address", "name the proxy's address") from None
+
+
+def _ignore_found_settings() -> None:
+    """Let no ``.streamlit/config.toml`` change the server: the working folder may be anybody's."""
+    import streamlit.config as settings
+
+    found = settings.get_config_files
+    settings.get_config_files = lambda file_name: [] if file_name == "config.toml" else found(file_name)
+    settings.get_config_options(force_reparse=True)
+
+
 def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middleware]:
     from starlette.middleware import Middleware
 
@@ -136,6 +202,8 @@ def _middleware(host: str, login: Login, names: Sequence[str]) -> list[Middlewar
     layers = [Middleware(SecurityHeaders), Middleware(KnownHosts, bound=host, names=(*names, *login.names))]
     if login.password:
         layers.append(Middleware(PasswordLogin, passwords=Passwords(login.password)))
+    elif login.token:
+        layers.append(Middleware(PasswordLogin, passwords=Passwords(login.token, is_random=True), is_token=True))
     return [*layers, Middleware(BrowserCookie)]
 
 

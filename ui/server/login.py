@@ -1,8 +1,11 @@
-"""One password for the whole page, checked before Streamlit sees a request: pages, uploads, media and WebSockets.
+"""One password or token for the whole page, checked before Streamlit sees a request, on WebSockets as on HTTP.
 
 The password is stored only as its scrypt hash. A user who enters it gets a cookie with a random token; only hashes of
 the tokens are stored, in memory, so a restart logs everyone out. After a few wrong passwords an address has to
 wait, longer each time; the passwords of all addresses are checked one after the other.
+
+Without a login, ``rag ui`` makes a token and prints it as part of its address, as other accounts of the machine reach
+the same port. The first visit exchanges it for the cookie. A session that ends also ends its open WebSockets.
 
 A password is no identity: chats belong to browsers, not to users (:mod:`ui.storage.chats`). For users with names
 there is OpenID Connect, which is Streamlit's own.
@@ -19,18 +22,19 @@ import time
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
 from ui.i18n import LANGUAGES, Texts
 from ui.server.security import cookie, cookies_of, header, refuse
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["PasswordLogin", "Passwords"]
 
 COOKIE = "rag_login"
 SESSION_S = 12 * 3600
+CHECKED_EVERY_S = 1.0
 FREE_ATTEMPTS = 5
 MOST_BODY = 4096
 MOST_ADDRESSES = 10_000
@@ -45,9 +49,13 @@ input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .6
 
 
 class Passwords:
-    """Checks passwords and issues tokens. ``clock`` returns seconds. Safe to call from many threads."""
+    """Checks passwords and issues tokens. ``clock`` returns seconds. Safe to call from many threads.
 
-    def __init__(self, password: str, clock: Callable[[], float] = time.monotonic) -> None:
+    With ``is_random`` the password cannot be guessed: its hash is a quick one, and nobody has to wait.
+    """
+
+    def __init__(self, password: str, clock: Callable[[], float] = time.monotonic, *, is_random: bool = False) -> None:
+        self._is_random = is_random
         self._salt = secrets.token_bytes(16)
         self._hash = self._hashed(password)
         self._clock = clock
@@ -75,6 +83,8 @@ class Passwords:
             return token
 
     def _count_wrong(self, address: str, now: float) -> None:
+        if self._is_random:
+            return
         wrong = self._wrong.pop(address, (0, 0.0))[0] + 1
         wait = min(2.0 ** min(wrong - FREE_ATTEMPTS, 9), 300.0) if wrong >= FREE_ATTEMPTS else 0.0
         self._wrong[address] = (wrong, now + wait)
@@ -90,28 +100,44 @@ class Passwords:
         self._sessions.pop(_key(token), None)
 
     def _hashed(self, password: str) -> bytes:
-        return hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=self._salt, n=2**14, r=8, p=1)
+        secret = password.encode("utf-8", "surrogatepass")
+        if self._is_random:
+            return hashlib.sha256(self._salt + secret).digest()
+        return hashlib.scrypt(secret, salt=self._salt, n=2**14, r=8, p=1)
 
 
 class PasswordLogin:
-    """ASGI middleware that lets only those through who know the password; others get a form."""
+    """ASGI middleware that lets only those through who know the password; others get a form.
 
-    def __init__(self, app: ASGIApp, *, passwords: Passwords) -> None:
-        self._app, self._passwords = app, passwords
+    With ``is_token``, it is a token, which may also come as ``?token=`` of a page's address. Cookies do not know ports,
+    so the token's one has the port in its name: several servers on one machine do not log each other out.
+    """
+
+    def __init__(self, app: ASGIApp, *, passwords: Passwords, is_token: bool = False) -> None:
+        self._app, self._passwords, self._is_token = app, passwords, is_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         kind = scope["type"]
-        token = cookies_of(scope).get(COOKIE, "") if kind in ("http", "websocket") else ""
-        if kind == "http" and scope["path"] == "/login" and scope["method"] == "POST":
+        name = self._cookie(scope)
+        token = cookies_of(scope).get(name, "") if kind in ("http", "websocket") else ""
+        asks_for_page = kind == "http" and scope["method"] == "GET"
+        if self._is_token and asks_for_page and (given := _token_in(scope)):
+            if self._passwords.knows(token):
+                await _redirect(scope, receive, send, None, _without_token(scope))
+            else:
+                await self._enter(given, scope, receive, send, _without_token(scope))
+        elif kind == "http" and scope["path"] == "/login" and scope["method"] == "POST":
             await self._log_in(scope, receive, send)
         elif kind == "http" and scope["path"] == "/logout" and self._passwords.knows(token):
             self._passwords.log_out(token)
-            await _redirect(scope, receive, send, cookie(scope, COOKIE, "", 0))
+            await _redirect(scope, receive, send, cookie(scope, name, "", 0))
+        elif kind == "websocket" and self._passwords.knows(token):
+            await self._while_known(token, scope, receive, send)
         elif kind not in ("http", "websocket") or self._passwords.knows(token):
             await self._app(scope, receive, send)
-        elif kind == "http" and scope["method"] == "GET" and "text/html" in (header(scope, "accept") or ""):
-            await _form(scope, receive, send, "login.protected", 401)
+        elif asks_for_page and "text/html" in (header(scope, "accept") or ""):
+            await self._form(scope, receive, send, "login.token_needed" if self._is_token else "login.protected", 401)
         else:
             await refuse(scope, receive, send, 401, "log in first")
 
@@ -126,33 +152,78 @@ class PasswordLogin:
             if not message.get("more_body"):
                 break
         typed = parse_qs(body.decode("utf-8", "replace")).get("password", [""])[0]
+        await self._enter(typed.strip() if self._is_token else typed, scope, receive, send, "/")
+
+    async def _enter(self, typed: str, scope: Scope, receive: Receive, send: Send, target: str) -> None:
+        """Log in and go on to a page, or show the form again."""
         address = str((scope.get("client") or ("",))[0])
         if self._passwords.wait_s(address) > 0:
-            await _form(scope, receive, send, "login.wait", 429)
+            await self._form(scope, receive, send, "login.wait", 429)
             return
         token = await asyncio.to_thread(self._passwords.log_in, typed, address)
         if token is None:
-            await _form(scope, receive, send, "login.wrong", 401)
+            await self._form(scope, receive, send, "login.token_wrong" if self._is_token else "login.wrong", 401)
         else:
-            await _redirect(scope, receive, send, cookie(scope, COOKIE, token, SESSION_S))
+            await _redirect(scope, receive, send, cookie(scope, self._cookie(scope), token, SESSION_S), target)
+
+    async def _while_known(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket until its session ends; then it is closed, and the application learns that it is gone."""
+        waiting: asyncio.Task[Message] | None = None
+
+        async def receive_while_known() -> Message:
+            nonlocal waiting
+            waiting = waiting or asyncio.ensure_future(receive())
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=CHECKED_EVERY_S)
+                if not self._passwords.knows(token):
+                    break
+            if self._passwords.knows(token):
+                message, waiting = waiting.result(), None
+                return message
+            await send({"type": "websocket.close", "code": 1008, "reason": "the session has ended"})
+            return {"type": "websocket.disconnect", "code": 1008}
+
+        try:
+            await self._app(scope, receive_while_known, send)
+        finally:
+            if waiting is not None:
+                waiting.cancel()
+
+    def _cookie(self, scope: Scope) -> str:
+        server = scope.get("server")
+        return f"{COOKIE}_{server[1]}" if self._is_token and server else COOKIE
+
+    async def _form(self, scope: Scope, receive: Receive, send: Send, message: str, status: int) -> None:
+        from starlette.responses import HTMLResponse
+
+        wanted = (header(scope, "accept-language") or "en")[:2].lower()
+        t = Texts(wanted if wanted in LANGUAGES else "en")
+        label = t("login.token" if self._is_token else "login.password")
+        texts = {"title": t("app.title"), "message": t(message), "label": label, "button": t("login.log_in")}
+        page = _PAGE.format(language=t.language, **{name: escape(text) for name, text in texts.items()})
+        await HTMLResponse(page, status, {"Cache-Control": "no-store"})(scope, receive, send)
 
 
-async def _form(scope: Scope, receive: Receive, send: Send, message: str, status: int) -> None:
-    from starlette.responses import HTMLResponse
-
-    wanted = (header(scope, "accept-language") or "en")[:2].lower()
-    t = Texts(wanted if wanted in LANGUAGES else "en")
-    texts = {"title": t("app.title"), "message": t(message), "label": t("login.password"), "button": t("login.log_in")}
-    page = _PAGE.format(language=t.language, **{name: escape(text) for name, text in texts.items()})
-    await HTMLResponse(page, status, {"Cache-Control": "no-store"})(scope, receive, send)
-
-
-async def _redirect(scope: Scope, receive: Receive, send: Send, setting: tuple[bytes, bytes]) -> None:
+async def _redirect(
+    scope: Scope, receive: Receive, send: Send, setting: tuple[bytes, bytes] | None, target: str = "/"
+) -> None:
     from starlette.responses import RedirectResponse
 
-    response = RedirectResponse("/", 303)
-    response.raw_headers.append(setting)
+    response = RedirectResponse(target, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    if setting is not None:
+        response.raw_headers.append(setting)
     await response(scope, receive, send)
+
+
+def _token_in(scope: Scope) -> str:
+    return str(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0])
+
+
+def _without_token(scope: Scope) -> str:
+    """Return the address of a page on this server without its token."""
+    left = [(name, value) for name, value in parse_qsl(scope["query_string"].decode("latin-1")) if name != "token"]
+    path = "/" + quote(scope["path"].lstrip("/\\"))  # two slashes would begin another host
+    return f"{path}?{urlencode(left)}" if left else path
 
 
 def _key(token: str) -> str:

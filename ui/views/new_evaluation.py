@@ -5,12 +5,11 @@ It knows no widgets.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,27 @@ from eval.squad_download import OFFICIAL
 from eval.sweep import Sweep, parse_sweep
 from indexes.system import atomic_write
 from rag.config import Resolved, load_config
+from rag.errors import UsageError
 from rag.factory import made_with
 from ui.jobs.evaluations import Request
 
-__all__ = ["FEEDBACK", "Questions", "keep_sweep", "keep_upload", "look", "refuse_unfit", "setting_lines", "sweep_of"]
+__all__ = [
+    "FEEDBACK",
+    "Questions",
+    "keep_sweep",
+    "keep_upload",
+    "look",
+    "refuse_owners",
+    "refuse_unfit",
+    "setting_lines",
+    "sweep_of",
+]
 
+_SETTABLE = (
+    "retrieval.", "chunking.", "index.", "prompt.", "citations.", "answers.", "embedding.query_prefix",
+    "embedding.passage_prefix", "generator.type",
+)  # fmt: skip
+_OWNERS = frozenset({"retrieval.cross_encoder", "index.dense.gpu"})
 FEEDBACK = "feedback.json"  # what thumbs-down on the chat page makes, in SQuAD's format
 
 
@@ -72,12 +87,26 @@ def look(path: str) -> Questions:
 def setting_lines(text: str, config: str, before: tuple[str, ...]) -> tuple[str, ...]:
     """Return the assignments of a text, one a line, behind those the page was started with.
 
-    Raises :class:`~rag.errors.UsageError` for what is no setting.
+    Raises :class:`~rag.errors.UsageError` for what is no setting, or none that a page may set.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    assignments = (*before, *(line for line in lines if line and not line.startswith("#")))
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+    refuse_owners(lines)
+    assignments = (*before, *lines)
     load_config(config, assignments)
     return assignments
+
+
+def refuse_owners(assignments: Sequence[str]) -> None:
+    """Raise :class:`~rag.errors.UsageError` for a setting that only the owner of the page's configuration may set.
+
+    Addresses, names of environment variables, models and limits of processes are the owner's: whoever sets them can
+    send the server's secrets to an address of their choice, or read its files.
+    """
+    for key, value, origin in load_config(settings=assignments).rows():
+        sends = key == "generator.type" and value == "openai"
+        if origin == "--set" and (sends or key in _OWNERS or not key.startswith(_SETTABLE)):
+            what = f"{key}={value}" if sends else key
+            raise UsageError(f"{what} cannot be set on a page", "set it when `rag ui` is started: --config or --set")
 
 
 def sweep_of(request: Request, text: str) -> Sweep:
@@ -86,8 +115,8 @@ def sweep_of(request: Request, text: str) -> Sweep:
     Raises :class:`~eval.errors.SweepError`, :class:`~rag.errors.UsageError` and, of an index that is to be searched,
     :class:`~indexes.errors.StoreError`.
     """
-    _refuse_aliases(text)
     rows = load_config(request.config, request.settings).rows()
+    given = {key: value for key, value, origin in rows if origin == "--set"}
     form = {
         "name": request.name or "sweep",
         "dataset": request.questions,
@@ -95,12 +124,14 @@ def sweep_of(request: Request, text: str) -> Sweep:
         "limit": request.limit,
         "seed": request.seed,
         "config": request.config,
-        "set": {key: value for key, value, origin in rows if origin == "--set"},
+        "set": given,
     }
     made = made_with(Path(request.index)) if request.index else {}
 
     def check(settings: Mapping[str, Any]) -> None:
         parts = [f"{key}={json.dumps(value, default=str)}" for key, value in settings.items()]
+        written = {key: value for key, value in settings.items() if key not in given or value != given[key]}
+        refuse_owners([f"{key}={json.dumps(value, default=str)}" for key, value in written.items()])
         refuse_unfit(made, load_config(request.config, parts), SweepError)
 
     return parse_sweep(text, "the sweep", "sweep", form, check)
@@ -121,15 +152,6 @@ def keep_sweep(folder: Path, request: Request, sweep: Sweep) -> Request:
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, content, mode=0o600)
     return dataclasses.replace(request, sweep=str(path))
-
-
-def _refuse_aliases(text: str) -> None:
-    """Refuse what refers to itself or to other places: a few lines of it can be made into gigabytes."""
-    import yaml
-
-    with contextlib.suppress(yaml.YAMLError):  # said where it is read
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise SweepError("the sweep refers to a value by an alias (*name)", "write the value out")
 
 
 _REMEDY = "leave it out, or search in the paragraphs of the question file: an index is made of them for every setting"
