@@ -113,3 +113,11 @@ def test_no_format_fails(value: float, code: str) -> None:
 @given(st.floats(-1e9, 1e9), st.text('0#?.,%/;[]<>=yhmsdE+-@_*\\" $€', max_size=14))
 def test_no_format_made_of_its_own_signs_fails(value: float, code: str) -> None:
     assert isinstance(shown(value, code), str)
+
+
+@given(
+    st.floats(-1e12, 1e12) | st.integers(-(10**12), 10**12) | st.sampled_from([0.5, -0.004, 2.675, 1e300]),
+    st.sampled_from(["0", "#,##0", "0.00", "#,##0.000", "0%", "0.0%", "#,##0%"]),
+)
+def test_common_formats_show_the_same_as_the_general_way(value: float, code: str) -> None:
+    assert shown(value, code) == shown(value, f'{code}""')
