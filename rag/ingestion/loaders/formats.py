@@ -50,8 +50,9 @@ class Format:
     - ``package``: the distribution that the loader imports
     - ``filter``: the name in ``--filter type=NAME``, which several formats may share; ``aliases`` are further names
     - ``magic``: how a file of this format begins, after white space. For zip packages instead: ``zip_member``, the name
-      of a member that only this format has, or ``zip_mimetypes``, what the member ``mimetype`` may contain. For OLE
-      files: ``ole_streams``, names of which one is at the top of the file
+      of a member that only this format has, in small letters, and ``zip_types``, families of content types that its
+      main part has under another name; or ``zip_mimetypes``, what the member ``mimetype`` may contain. For OLE files:
+      ``ole_streams``, names of which one is at the top of the file
     - ``own_encodings``: its parts declare their own encodings, so the loader gets the bytes as they are. The loaders of
       other formats of text get UTF-8
     - ``needs_content``: a file with the extension whose content is not recognised is plain text
@@ -71,6 +72,7 @@ class Format:
     other_extensions: tuple[str, ...] = ()
     magic: str = ""
     zip_member: str = ""
+    zip_types: tuple[str, ...] = ()
     zip_mimetypes: tuple[str, ...] = ()
     ole_streams: tuple[str, ...] = ()
     takes_limits: bool = False
@@ -123,18 +125,21 @@ for _row in (
     Format(
         "Word", f"{_OFFICE}.wordprocessingml.document", (".docx", ".docm", ".dotx", ".dotm"),
         f"{_LOADERS}.docx:load_docx", "docx",
-        package="lxml", aliases=("word",), zip_member="word/document.xml", noun="Word document",
+        package="lxml", aliases=("word",), zip_member="word/document.xml", zip_types=("wordprocessingml", "word"),
+        noun="Word document",
     ),
     Format(
         "PowerPoint", f"{_OFFICE}.presentationml.presentation",
         (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_LOADERS}.pptx:load_pptx", "pptx",
         package="python-pptx", aliases=("powerpoint",),
-        zip_member="ppt/presentation.xml", noun="presentation", page="slide",
+        zip_member="ppt/presentation.xml", zip_types=("presentationml", "powerpoint"), noun="presentation",
+        page="slide",
     ),
     Format(
         "Excel", f"{_OFFICE}.spreadsheetml.sheet", (".xlsx", ".xlsm", ".xltx", ".xltm"),
         f"{_LOADERS}.xlsx:load_xlsx", "xlsx",
-        package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", noun="workbook",
+        package="lxml", aliases=("excel",), zip_member="xl/workbook.xml", zip_types=("spreadsheetml", "excel"),
+        noun="workbook",
     ),
     Format(
         "old Excel", "application/vnd.ms-excel", (".xls", ".xlt"), f"{_LOADERS}.xls:load_xls", "xls",

@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
+from rag.ingestion.loaders.zip_safety import member_key
+
 __all__ = [
     "OfficePackage",
     "Relation",
@@ -37,16 +39,16 @@ class OfficePackage:
 
     def __init__(self, data: bytes) -> None:
         self._zip = zipfile.ZipFile(io.BytesIO(data))
-        self._names = {name.lower(): name for name in self._zip.namelist()}
+        self._names = {member_key(name): name for name in self._zip.namelist()}
         self._relations: dict[str, dict[str, Relation]] = {}
 
     def has(self, part: str) -> bool:
         """Return whether the package has a part; case does not count."""
-        return part.lower() in self._names
+        return member_key(part) in self._names
 
     def open(self, part: str) -> IO[bytes]:
         """Open a part. Raises ``KeyError`` if there is none."""
-        return self._zip.open(self._names[part.lower()])
+        return self._zip.open(self._names[member_key(part)])
 
     def xml(self, part: str) -> Any:
         """Return the root element of a part. Raises ``KeyError`` if there is none."""

@@ -7,6 +7,7 @@ it once, piece by piece, without keeping anything, because declarations may be w
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 
@@ -16,10 +17,11 @@ from rag.ingestion.loaders.formats import FORMATS
 from rag.ingestion.loaders.limits import MIB, Bounds
 from rag.text import error_line
 
-__all__ = ["check_package", "package_type"]
+__all__ = ["check_package", "member_key", "package_type"]
 
 _ENCRYPTED_FLAG = 0x1
 _AT_ONCE = 1 << 16
+_MAIN_PART = re.compile(rb"application/vnd\.(?:openxmlformats-officedocument\.(\w+)|ms-(\w+))\.[\w.]*main\+xml")
 _XML = (".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx")
 # E-books obfuscate fonts in these ways; their text is not encrypted.
 _FONT_OBFUSCATION = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
@@ -34,19 +36,29 @@ def package_type(data: bytes) -> str:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
-            names = set(package.namelist())
-            declared = ""
-            if "mimetype" in names:
+            names = {member_key(name) for name in package.namelist()}
+            declared = family = ""
+            if "[Content_Types].xml" in package.namelist():
+                with package.open("[Content_Types].xml") as member:
+                    main = _MAIN_PART.search(member.read(MIB))
+                family = (main[1] or main[2]).decode() if main else ""
+            if "mimetype" in package.namelist():
                 with package.open("mimetype") as member:
                     declared = member.read(100).strip().decode("latin-1")
     except _DAMAGED as error:
         raise _damaged(error) from None
     by_member = (row.media_type for row in FORMATS.values() if row.zip_member in names)
+    by_type = (row.media_type for row in FORMATS.values() if family in row.zip_types)
     by_mimetype = (row.media_type for row in FORMATS.values() if declared in row.zip_mimetypes)
-    media_type = next(by_member, None) or next(by_mimetype, None)
+    media_type = next(by_member, None) or next(by_type, None) or next(by_mimetype, None)
     if media_type is None:
-        raise unread_package(names, declared)
+        raise unread_package(package.namelist(), declared)
     return media_type
+
+
+def member_key(name: str) -> str:
+    """Return a member's name as it is looked up: some programs write other cases, and back slashes."""
+    return name.lower().replace("\\", "/")
 
 
 def check_package(data: bytes, bounds: Bounds) -> None:

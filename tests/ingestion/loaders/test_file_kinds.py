@@ -34,6 +34,30 @@ def strict(package: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["manual.docx", "talk.pptx", "accounts.xlsx"])
+def test_members_may_have_other_names(name: str) -> None:
+    sound = SAMPLES[name]()
+    part = {"docx": "word/document", "pptx": "ppt/presentation", "xlsx": "xl/workbook"}[name[-4:]]
+    folder, stem = part.split("/")
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(renamed, "w") as new:
+        for member in old.namelist():
+            content = old.read(member).replace(f"{part}.xml".encode(), f"{part}2.xml".encode())
+            place = member.replace(f"{folder}/{stem}.xml", f"{part}2.xml")
+            new.writestr(place.replace(f"_rels/{stem}.xml", f"_rels/{stem}2.xml"), content)
+    assert load_bytes(renamed.getvalue(), name) == load_bytes(sound, name)
+
+
+@pytest.mark.parametrize("name", ["manual.docx", "accounts.xlsx"])
+def test_members_may_be_written_with_back_slashes(name: str) -> None:
+    sound = SAMPLES[name]()
+    renamed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(sound)) as old, zipfile.ZipFile(renamed, "w") as new:
+        for member in old.namelist():
+            new.writestr(member.replace("/", "\\"), old.read(member))
+    assert load_bytes(renamed.getvalue(), name) == load_bytes(sound, name)
+
+
+@pytest.mark.parametrize("name", ["manual.docx", "talk.pptx", "accounts.xlsx"])
 def test_a_strict_document_has_the_text_of_a_transitional_one(name: str) -> None:
     sound = SAMPLES[name]()
     changed = strict(sound)
