@@ -29,6 +29,15 @@ _SENDER, _ADDRESSES = "0C1A", ("5D01", "0C1F")
 _TO, _CC = "0E04", "0E03"
 _FILE_NAMES, _CONTENT, _EMBEDDED = ("3707", "3704", "3001"), "3701", "3701000D"
 _SENT, _DELIVERED = 0x0039, 0x0E06
+_CLASS = "001A"
+_TIMES = {"Start": (0x820D, 0x0060), "End": (0x820E, 0x0061)}
+_WITH_TIMES = ("IPM.Appointment", "IPM.Schedule", "IPM.Task")
+_CONTACT = {
+    "Name": "3001", "Company": "3A16", "Department": "3A18", "Title": "3A17", "Phone": "3A08", "Phone at home": "3A09",
+    "Mobile": "3A1C", "Fax": "3A24", "Address": "3A15",
+}  # fmt: skip
+_LOCATION, _E_MAILS = 0x8208, (0x8083, 0x8093, 0x80A3)  # properties whose tags differ between files
+_NAMES = ["__nameid_version1.0", "__substg1.0_00030102"]
 _CODE_PAGES = (0x3FFD, 0x3FDE)  # of the message, of its HTML
 _LONG, _TIME = 0x0003, 0x0040
 _PROPERTIES = "__properties_version1.0"
@@ -68,8 +77,17 @@ class _Storage:
             if wide := self.bytes_of(f"__substg1.0_{tag}001F"):
                 return wide.decode("utf-16-le", "replace").rstrip("\x00")
             if narrow := self.bytes_of(f"__substg1.0_{tag}001E"):
-                return self._decoded(narrow).rstrip("\x00")
+                return self._decoded(narrow.replace(b"\x00", b""))
         return ""
+
+    def tag_of(self, number: int) -> int:
+        """Return the tag that the file gives to a property that is known by a number, 0 if it has none."""
+        names = self.file.openstream(_NAMES).read() if self.file.exists(_NAMES) else b""
+        entries = struct.iter_unpack("<IHH", names[: len(names) // 8 * 8])
+        return next((0x8000 + place for name, kind, place in entries if name == number and not kind & 1), 0)
+
+    def named_text(self, number: int) -> str:
+        return self.text(f"{self.tag_of(number):04X}")
 
     def html(self) -> str:
         data = self.bytes_of(f"__substg1.0_{_HTML}0102")
@@ -121,12 +139,14 @@ def _add_message(
     subject = one_line(message.text(_SUBJECT))
     address = one_line(message.text(*_ADDRESSES))
     sender = one_line(message.text(_SENDER))
+    address = "" if address.startswith("/") else address  # the name of a folder in a directory
     headers = {
         "From": f"{sender} <{address}>" if address and address != sender else sender or address,
         "To": one_line(message.text(_TO)),
         "Cc": one_line(message.text(_CC)),
         "Date": message.time(_SENT, _DELIVERED),
         "Subject": subject,
+        **_fields(message),
     }
     lines = [f"{name}: {value}" for name, value in headers.items() if value]
     headings = (*above, subject) if subject else above
@@ -139,6 +159,18 @@ def _add_message(
             break
         _add_attachment(builder, attachment, source, bounds, headings)
     return subject
+
+
+def _fields(message: _Storage) -> dict[str, str]:
+    """Return what is shown of an appointment, a task or a contact besides its text."""
+    kind = message.text(_CLASS)
+    if kind.startswith(_WITH_TIMES):
+        times = {name: message.time(message.tag_of(own), tag) for name, (own, tag) in _TIMES.items()}
+        return times | {"Location": one_line(message.named_text(_LOCATION))}
+    if kind.startswith("IPM.Contact"):
+        fields = {name: one_line(message.text(tag)) for name, tag in _CONTACT.items()}
+        return fields | {"E-mail": ", ".join(filter(None, (one_line(message.named_text(n)) for n in _E_MAILS)))}
+    return {}
 
 
 def _body(message: _Storage, source: str, builder: DocumentBuilder) -> str:

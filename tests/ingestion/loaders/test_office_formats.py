@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from broken_files import rewritten
@@ -140,6 +140,39 @@ def test_a_message_of_html_only_is_read() -> None:
 def test_the_fuller_form_of_a_message_is_read() -> None:
     html = f"<html><body><p>{LEASE}</p></body></html>"
     assert LEASE in load_bytes(msg("Please see the HTML version.", html=html), "a.msg").text
+
+
+def item(kind: str, texts: dict[str, str], times: dict[int, datetime] | None = None, names: bytes = b"") -> bytes:
+    """Return an Outlook item with narrow texts, which end in a zero byte as some programs write them."""
+    begin = datetime(1601, 1, 1, tzinfo=UTC)
+    fixed = b"".join(
+        struct.pack("<HHIQ", 0x40, tag, 6, int((time - begin).total_seconds()) * 10**7)
+        for tag, time in (times or {}).items()
+    )
+    tree = {f"__substg1.0_{tag}001E": text.encode() + b"\0" for tag, text in {"001A": kind, **texts}.items()}
+    return ole({
+        "__properties_version1.0": bytes(32) + fixed, "__nameid_version1.0": {"__substg1.0_00030102": names}, **tree,
+    })  # fmt: skip
+
+
+def test_an_appointment_has_its_times_and_its_place() -> None:
+    times = {0x8009: datetime(2031, 3, 1, 9, tzinfo=UTC), 0x61: datetime(2031, 3, 1, 10, 30, tzinfo=UTC)}
+    names = b"".join(struct.pack("<IHH", name, 4, place) for name, place in ((0x8205, 0), (0x8208, 7), (0x820D, 9)))
+    texts = {"0037": "Survey", "0E04": "Tom Wick", "8007": "Pier 4"}
+    document = load_bytes(item("IPM.Appointment", texts, times, names), "a.msg")
+    assert document.text.splitlines() == [
+        "To: Tom Wick", "Subject: Survey", "Start: 2031-03-01 09:00 UTC", "End: 2031-03-01 10:30 UTC",
+        "Location: Pier 4",
+    ]  # fmt: skip
+    assert document.notes == ()
+
+
+def test_a_contact_has_its_fields() -> None:
+    texts = {"0037": "Ada Brill", "3A16": "Harbour Ltd", "3A08": "01632 960417", "8001": "ada@example.org"}
+    document = load_bytes(item("IPM.Contact", texts, names=struct.pack("<IHH", 0x8083, 4, 1)), "a.msg")
+    assert document.text.splitlines() == [
+        "Subject: Ada Brill", "Company: Harbour Ltd", "Phone: 01632 960417", "E-mail: ada@example.org",
+    ]  # fmt: skip
 
 
 def test_a_text_that_is_stored_as_compressed_rtf_only_is_read() -> None:
