@@ -12,7 +12,7 @@ from email.message import EmailMessage, MIMEPart
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.calendar_text import calendar_text
-from rag.ingestion.loaders.decoding import Decoded, decode_bytes
+from rag.ingestion.loaders.decoding import BOMS, Decoded, decode_bytes, wide_encoding
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.limits import Bounds
@@ -96,7 +96,11 @@ def _decoded(part: MIMEPart, builder: DocumentBuilder) -> str:
 def _file(part: MIMEPart) -> bytes:
     """Return the bytes of an attachment; text whose charset is declared as UTF-8."""
     if part.get_content_maintype() == "message" and part.is_multipart():
-        return bytes(part.get_payload(0))  # type: ignore[arg-type]  # a message
+        inner: EmailMessage = part.get_payload(0)  # type: ignore[assignment]
+        if "base64" in part.get("Content-Transfer-Encoding", "") and not inner.keys():  # forbidden, and yet written
+            inner["Content-Transfer-Encoding"] = "base64"
+            return _content_of(inner)
+        return bytes(inner)
     declared = part.get_content_maintype() == "text" and part.get_content_charset()
     text = text_of(part) if declared else None
     exact = text is not None and not text.notes
@@ -104,7 +108,9 @@ def _file(part: MIMEPart) -> bytes:
 
 
 def parse_message(data: bytes) -> EmailMessage:
-    """Parse a message. Damaged ones are parsed as far as possible."""
+    """Parse a message. Damaged ones are parsed as far as possible, and those that were saved as UTF-16."""
+    if data.startswith(BOMS) or wide_encoding(data):
+        data = decode_bytes(data).text.encode()
     return message_from_bytes(data, policy=policy.default)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -242,6 +243,21 @@ def test_a_signed_file_is_read_and_a_damaged_one_is_noted(subtype: str) -> None:
     ]
     [note] = document.notes
     assert note.kind == ("body_not_readable" if subtype == "pkcs7-mime" else "attachment_not_read")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_a_message_that_was_saved_in_another_unicode_is_parsed(encoding: str) -> None:
+    data = (HEAD + b"Content-Type: text/plain; charset=utf-8\n\nThe gate is closed.\n").decode().encode(encoding)
+    document = load_bytes(data, "a.eml")
+    assert document.title == "Berth"
+    assert body(document).strip() == "The gate is closed."
+
+
+def test_an_attached_message_in_base64_is_read() -> None:
+    inner = b64encode(HEAD + b"\nThe gate is closed.\n").decode()
+    part = f"--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{inner}\n--b--\n"
+    document = read(HEAD + f'Content-Type: multipart/mixed; boundary="b"\n\n{part}'.encode())
+    assert "The gate is closed." in document.text
 
 
 def test_attachments_that_were_not_read_are_noted_with_reason_and_remedy() -> None:
