@@ -52,10 +52,17 @@ def load_bytes(
         message = "it is nested too deeply to be read"
         raise DocumentError("nested", message, "export it again, with less nesting") from None
     if not document.text.strip():
-        raise DocumentError("no text", "the file contains no text", "if it is a scan, run OCR on it first")
+        raise _no_text(document)
     if len(document.text) > bounds.text_mb * MIB:
         raise DocumentError("too large", f"it contains more than {bounds.text_mb} MiB of text", "split it")
     return _storable(replace(document, notes=(*_notes_of_type(row, source), *notes, *document.notes)))
+
+
+def _no_text(document: Document) -> DocumentError:
+    """Return the error for a document without text; its notes say what else is in the file."""
+    what = "; ".join(note.placed_text for note in document.notes[:3])
+    message = "the file contains no text" + (f": {what}" if what else "")
+    return DocumentError("no text", message, "if it is a scan, run OCR on it first")
 
 
 def _notes_of_type(row: Format, source: str) -> tuple[ReadingNote, ...]:

@@ -12,13 +12,12 @@ from typing import Any
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.docx_blocks import BodyReader
 from rag.ingestion.loaders.docx_styles import Numbering, Styles
-from rag.ingestion.loaders.docx_text import LeftOut
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.html import html_document
+from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
 from rag.ingestion.loaders.text import decode
 from rag.ingestion.loaders.titles import title_of
-from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_docx"]
@@ -37,7 +36,7 @@ def load_docx(data: bytes, source: str) -> Document:
     left_out = LeftOut()
     _read(package, builder, flow, left_out, depth=1)
     flow.end()
-    _add_notes(builder, left_out)
+    left_out.add_notes(builder)
     return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)
 
 
@@ -97,17 +96,3 @@ def _related(package: OfficePackage, part: str, kind: str) -> Any:
 
 def _children(root: Any, name: str) -> Iterator[Any]:
     return (element for element in root if local_name(element) == name) if root is not None else iter(())
-
-
-def _add_notes(builder: DocumentBuilder, left_out: LeftOut) -> None:
-    if left_out.hidden:
-        builder.note("hidden_content", f"{counted(left_out.hidden, 'hidden passage')} left out")
-    if left_out.struck:
-        text = f"{counted(left_out.struck, 'passage')} left out because of being struck through"
-        builder.note("struck_through", text)
-    if left_out.comments:
-        builder.note("comments", f"{counted(left_out.comments, 'comment')} not read")
-    if left_out.pictures:
-        builder.note("pictures_not_read", f"{counted(left_out.pictures, 'picture')} not read")
-    if left_out.objects:
-        builder.note("attachment_not_read", f"{counted(left_out.objects, 'embedded object')} not read")

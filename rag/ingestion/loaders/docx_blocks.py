@@ -7,9 +7,10 @@ from typing import Any
 
 from rag.ingestion.loaders.chart_data import chart_tables
 from rag.ingestion.loaders.docx_styles import Numbering, Styles, value_of
-from rag.ingestion.loaders.docx_text import DELETED, LeftOut, ParagraphReader, alternative
+from rag.ingestion.loaders.docx_text import DELETED, ParagraphReader, alternative
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Table, read_tables
+from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.office_package import (
     OfficePackage,
     Relation,

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.ingestion.loaders.docx_styles import Look, Styles, look_of, value_of
+from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.office_package import attribute, children, first_child, local_name, named, says_yes
 from rag.ingestion.loaders.omml import linear_text
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.word_symbols import symbol
 
-__all__ = ["DELETED", "LeftOut", "ParagraphReader", "alternative", "is_checked"]
+__all__ = ["DELETED", "ParagraphReader", "alternative", "is_checked"]
 
 DELETED = ("del", "moveFrom")
 """The elements whose content is deleted, by those who review a document."""
@@ -25,17 +26,6 @@ _DRAWINGS = ("drawing", "pict", "object")
 _PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b", re.IGNORECASE)
 _BOXES = "☐☑☒"
 _PLAIN = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
-
-
-@dataclass(slots=True)
-class LeftOut:
-    """How many pieces of text were left out, by the reason."""
-
-    hidden: int = 0
-    struck: int = 0
-    comments: int = 0
-    objects: int = 0
-    pictures: int = 0
 
 
 @dataclass(slots=True)

@@ -7,11 +7,13 @@ import json
 import zipfile
 from typing import Any
 
+import pytest
 from format_samples import SAMPLES
 from PIL import Image
 from pptx import Presentation
 from pptx.util import Inches
 
+from rag.errors import DocumentError
 from rag.ingestion.loaders import load_bytes
 
 
@@ -21,7 +23,11 @@ def noted(data: bytes, name: str) -> list[tuple[str, str, str]]:
 
 def test_files_that_are_read_in_full_have_no_notes() -> None:
     for name, make in SAMPLES.items():
-        expected = {"letter.eml": ["attachment_not_read"], "tides.ipynb": ["outputs_left_out"]}.get(name, [])
+        expected = {
+            "letter.eml": ["attachment_not_read"],
+            "tides.ipynb": ["outputs_left_out"],
+            "manual.rtf": ["hidden_content", "pictures_not_read"],
+        }.get(name, [])
         assert [kind for kind, _, _ in noted(make(), name)] == expected, name
 
 
@@ -38,6 +44,18 @@ def test_pictures_of_slides_are_counted_also_in_groups() -> None:
     data = io.BytesIO()
     made.save(data)
     assert noted(data.getvalue(), "a.pptx") == [("pictures_not_read", "4 pictures not read", "slides 2-3")]
+
+
+def test_a_file_without_text_says_what_else_it_has() -> None:
+    picture = io.BytesIO()
+    Image.new("L", (40, 40)).save(picture, "PNG")
+    made = Presentation()
+    made.slides.add_slide(made.slide_layouts[6]).shapes.add_picture(picture, Inches(1), Inches(1))
+    data = io.BytesIO()
+    made.save(data)
+    with pytest.raises(DocumentError) as refused:
+        load_bytes(data.getvalue(), "a.pptx")
+    assert refused.value.message == "the file contains no text: 1 picture not read (slide 1)"
 
 
 def test_parts_of_a_book_that_are_missing_or_no_text_are_noted() -> None:

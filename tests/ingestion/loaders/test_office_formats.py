@@ -98,8 +98,8 @@ def test_rich_text_is_read_in_any_code_page_without_what_is_not_shown() -> None:
     assert document.media_type == "application/rtf"
     assert document.title == "Harbour manual"
     assert document.text == (
-        f"Leases\n\n{LEASE}\n\nFläche 10^2 Причал ąę €5 😀\n\n| Item | Price |\n| --- | --- |\n| Lamp | 19.90 |\n\n"
-        "See the list [of 2031]."
+        f"Page head\n\nLeases\n\n{LEASE}\n\nFläche 10^2 Причал ąę €5 😀\n\n"
+        "| Item | Price |\n| --- | --- |\n| Lamp | 19.90 |\n\nSee the list [of 2031]."
     )
 
 
