@@ -11,7 +11,6 @@ from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.odt_text import OdtReader
 from rag.ingestion.loaders.office_package import OfficePackage, first_child
 from rag.ingestion.loaders.titles import title_of
-from rag.text import counted
 from rag.types import Document
 
 __all__ = ["load_odt"]
@@ -32,10 +31,5 @@ def load_odt(data: bytes, source: str) -> Document:
         reader.read_letterhead()
         reader.read(body)
     flow.end()
-    if reader.hidden:
-        builder.note("hidden_content", f"{counted(reader.hidden, 'hidden passage')} left out")
-    if reader.struck:
-        builder.note("struck_through", f"{counted(reader.struck, 'passage')} left out because it is struck through")
-    if reader.comments:
-        builder.note("comments", f"{counted(reader.comments, 'comment')} not read")
+    reader.left_out.add_notes(builder)
     return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tables
+from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
 from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
 from rag.ingestion.loaders.open_document import NO_LOOK, look_of, repeated, spaces
@@ -34,7 +35,7 @@ class OdtReader:
         self._outline = Counter(_levels(outline) if outline is not None else {})
         self._counters: dict[str, Counter] = {}
         self._boxes: list[Any] = []
-        self.hidden = self.struck = self.comments = 0
+        self.left_out = LeftOut()
 
     def read_letterhead(self) -> None:
         """Read the header and footer of the first page."""
@@ -60,7 +61,7 @@ class OdtReader:
                 self._flow.table(self._tables(element))
                 self._read_boxes()
             elif name == "section" and attribute(element, "display") == "none":
-                self.hidden += 1
+                self.left_out.hidden += 1
             elif name in _GROUPS:
                 self.read(element)
             elif name in ("frame", "custom-shape", "text-box", "g"):
@@ -112,8 +113,17 @@ class OdtReader:
         for box in boxes:
             for inner in named(box, "text-box"):
                 self.read(inner)
+            self._count(box)
             if local_name(box) == "custom-shape":
                 self.read(box)
+
+    def _count(self, box: Any) -> None:
+        """Count the pictures and objects of a frame; the picture that an object is shown by is none."""
+        for frame in [box] if local_name(box) == "frame" else children(box, "frame"):
+            has_object = any(first_child(frame, name) is not None for name in ("object", "object-ole"))
+            has_picture = first_child(frame, "image") is not None and first_child(frame, "text-box") is None
+            self.left_out.objects += has_object
+            self.left_out.pictures += has_picture and not has_object
 
     # Inline text ---------------------------------------------------------------------------------------------------
 
@@ -125,8 +135,8 @@ class OdtReader:
             text += self._inline(child, before + text)
             text += child.tail or ""
         if (look.hidden or look.struck) and text.strip():
-            self.hidden += look.hidden
-            self.struck += look.struck and not look.hidden
+            self.left_out.hidden += look.hidden
+            self.left_out.struck += look.struck and not look.hidden
             return ""
         if look.raised:
             return with_raised(before, text)
@@ -147,10 +157,10 @@ class OdtReader:
                 self._flow.note(mark, " ".join(self._text(p) for p in named(body, "p")))
             return f" [{mark}]"
         if name in ("annotation", "annotation-end"):
-            self.comments += name == "annotation"
+            self.left_out.comments += name == "annotation"
             return ""
         if name in ("hidden-text", "hidden-paragraph"):
-            self.hidden += 1
+            self.left_out.hidden += 1
             return ""
         if name in ("frame", "custom-shape", "g", "text-box"):
             self._boxes.append(element)

@@ -117,6 +117,15 @@ def test_what_is_left_out_is_noted() -> None:
     assert [note.kind for note in document.notes] == ["hidden_content", "struck_through", "comments"]
 
 
+def test_pictures_and_objects_are_counted_once() -> None:
+    picture = "<draw:frame><draw:image/></draw:frame>"
+    boxed = f"<draw:frame><draw:text-box><text:p>Box {picture}</text:p></draw:text-box></draw:frame>"
+    thing = "<draw:frame><draw:object/><draw:image/></draw:frame>"
+    document = read(f"<text:p>Words {picture}{boxed}<draw:g>{picture}{thing}</draw:g></text:p>")
+    assert document.text == "Words\n\nBox"
+    assert [note.text for note in document.notes] == ["3 pictures not read", "1 embedded object not read"]
+
+
 def test_powers_never_join_a_number() -> None:
     looks = style("U", 'style:text-position="super 58%"') + style("D", 'style:text-position="sub 58%"')
     body = (
