@@ -12,7 +12,8 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
 from rag.ingestion.loaders.note_kinds import numbered
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, local_name, named
-from rag.ingestion.loaders.open_document import paragraph_text, repeated
+from rag.ingestion.loaders.open_document import is_picture, paragraph_text, repeated
+from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
 from rag.text import counted, one_line
@@ -34,14 +35,15 @@ def load_odp(data: bytes, source: str) -> Document:
         if any(attribute(look, "visibility") == "hidden" for look in children(style, "drawing-page-properties"))
     }
     builder = DocumentBuilder()
+    objects = EmbeddedObjects(package, content)
     titles, pictures = [], {}
     for number, slide in enumerate(named(content, "page"), start=1):
         if attribute(slide, "style-name") in hidden:
             builder.note("hidden_content", "a hidden slide was left out", f"slide {number}")
             titles.append("")
             continue
-        titles.append(_add_slide(builder, number, slide))
-        if count := sum(1 for _ in named(slide, "image")):
+        titles.append(_add_slide(builder, number, slide, objects))
+        if count := sum(map(is_picture, named(slide, "image"))):
             pictures[number] = count
     if pictures:
         text = f"{counted(sum(pictures.values()), 'picture')} not read"
@@ -49,7 +51,7 @@ def load_odp(data: bytes, source: str) -> Document:
     return builder.document(source, _MEDIA_TYPE, title_of(package) or next(filter(None, titles), ""), pages=len(titles))
 
 
-def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
+def _add_slide(builder: DocumentBuilder, number: int, slide: Any, objects: EmbeddedObjects) -> str:
     """Add the section of a slide and return its title."""
     titles = [one_line(" ".join(_texts(shape))) for shape in slide if attribute(shape, "class") == "title"]
     title = next(filter(None, titles), "")
@@ -57,8 +59,17 @@ def _add_slide(builder: DocumentBuilder, number: int, slide: Any) -> str:
     for shape in slide:
         if attribute(shape, "class") not in ("title", *_OF_THE_LAYOUT):
             texts += _texts(shape)
+            texts += _embedded(shape, objects)
     builder.add("\n\n".join(filter(None, texts)), number, (title,) if title else ())
     return title
+
+
+def _embedded(shape: Any, objects: EmbeddedObjects) -> Iterator[str]:
+    """Yield the formulas and the data of charts in a shape."""
+    for frame in named(shape, "frame"):
+        yield objects.formula(frame)
+        chart = objects.chart(frame)
+        yield table_text(chart) if chart is not None else ""
 
 
 def _texts(element: Any) -> Iterator[str]:

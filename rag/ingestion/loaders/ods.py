@@ -1,7 +1,7 @@
-"""OpenDocument spreadsheets: the tables of each visible sheet with its row numbers, then the texts of its shapes.
+"""OpenDocument spreadsheets: the tables of each visible sheet with its row numbers, then its text boxes and charts.
 
 Values are read as the file shows them. Comments come with their cells. Hidden sheets, rows and columns, what is struck
-through, pictures and charts are left out and noted. The sheets are read as a stream.
+through, and pictures are left out and noted. The sheets are read as a stream.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
-from rag.ingestion.loaders.grid import BLANK, Cell, Row
+from rag.ingestion.loaders.grid import BLANK, Cell, Row, Table
 from rag.ingestion.loaders.number_format import general
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
-from rag.ingestion.loaders.open_document import NO_LOOK, Look, look_of, paragraph_text, repeated
+from rag.ingestion.loaders.open_document import NO_LOOK, Look, is_picture, look_of, paragraph_text, repeated
+from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.sheet_notes import SheetCounts
 from rag.ingestion.loaders.sheet_tables import sheet_tables
+from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
 from rag.text import one_line
 from rag.types import Document
@@ -38,7 +40,7 @@ def load_ods(data: bytes, source: str) -> Document:
     if package.has("styles.xml"):
         looks = {attribute(style, "name"): look_of(style) for style in named(package.xml("styles.xml"), "style")}
     with package.open("content.xml") as stream:
-        for sheet in _sheets(stream, looks):
+        for sheet in _sheets(stream, looks, EmbeddedObjects(package)):
             tables = sheet_tables(sheet.rows())
             if sheet.is_hidden:
                 sheet.skip()
@@ -48,11 +50,13 @@ def load_ods(data: bytes, source: str) -> Document:
                 builder.add_table(table, None, (sheet.name,))
             for text in sheet.texts:
                 builder.add(text, None, (sheet.name,))
+            for chart in sheet.charts:
+                builder.add(table_text(chart), None, (sheet.name,))
             sheet.counts.add_notes(builder, f"sheet {sheet.name}")
     return builder.document(source, _MEDIA_TYPE, title_of(package))
 
 
-def _sheets(stream: Any, looks: dict[str, Look]) -> Iterator[_Sheet]:
+def _sheets(stream: Any, looks: dict[str, Look], objects: EmbeddedObjects) -> Iterator[_Sheet]:
     """Yield the sheets in their order; each is to be read or skipped before the next."""
     from lxml import etree
 
@@ -67,7 +71,7 @@ def _sheets(stream: Any, looks: dict[str, Look]) -> Iterator[_Sheet]:
             if properties is not None and attribute(properties, "display") == "false":
                 hidden.add(attribute(element, "name"))
         elif event == "start" and name == "table":
-            yield _Sheet(events, attribute(element, "name"), attribute(element, "style-name") in hidden, looks)
+            yield _Sheet(events, attribute(element, "name"), attribute(element, "style-name") in hidden, looks, objects)
 
 
 @dataclass(slots=True)
@@ -78,7 +82,9 @@ class _Sheet:
     name: str
     is_hidden: bool
     looks: dict[str, Look]
+    objects: EmbeddedObjects
     texts: list[str] = field(default_factory=list)
+    charts: list[Table] = field(default_factory=list)
     counts: SheetCounts = field(default_factory=SheetCounts)
     _column_looks: list[Look] = field(default_factory=list)
     _hidden_columns: set[int] = field(default_factory=set)
@@ -199,11 +205,13 @@ class _Sheet:
         return ""
 
     def _shapes(self, parent: Any) -> None:
-        """Read the texts of the boxes and shapes in an element, count its pictures and charts."""
+        """Read the texts of the boxes and shapes and the charts in an element, count its pictures."""
         for shape in parent:
             if local_name(shape) in ("p", "annotation"):
                 continue
-            self.counts.pictures += sum(1 for _ in named(shape, "image"))
+            self.counts.pictures += sum(map(is_picture, named(shape, "image")))
+            charts = (self.objects.chart(frame) for frame in named(shape, "frame"))
+            self.charts += (chart for chart in charts if chart is not None)
             lines = [one_line(paragraph_text(p)) for p in named(shape, "p", "h")]
             if text := "\n".join(filter(None, lines)):
                 self.texts.append(text)

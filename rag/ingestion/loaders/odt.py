@@ -10,6 +10,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.odt_text import OdtReader
 from rag.ingestion.loaders.office_package import OfficePackage, first_child
+from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.titles import title_of
 from rag.types import Document
 
@@ -25,7 +26,7 @@ def load_odt(data: bytes, source: str) -> Document:
     styles = package.xml("styles.xml") if package.has("styles.xml") else None
     builder = DocumentBuilder()
     flow = FlowText(builder)
-    reader = OdtReader(content, styles, flow)
+    reader = OdtReader(content, styles, flow, EmbeddedObjects(package, content))
     body = first_child(content, "body", "text")
     if body is not None:
         reader.read_letterhead()

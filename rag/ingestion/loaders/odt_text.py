@@ -10,23 +10,29 @@ from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tabl
 from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
 from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
-from rag.ingestion.loaders.open_document import NO_LOOK, look_of, repeated, spaces
+from rag.ingestion.loaders.open_document import NO_LOOK, is_picture, look_of, repeated, spaces
+from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
 from rag.text import one_line
 
 __all__ = ["OdtReader"]
 
-_SKIPPED = ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "bibliography")
-_GROUPS = ("section", "index-body", "soft-page-break", "numbered-paragraph", "text", "list-header")
+_SKIPPED = ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls")
+_GROUPS = ("section", "bibliography", "index-body", "soft-page-break", "numbered-paragraph", "text", "list-header")
+_SHAPES = (
+    "frame", "g", "text-box", "custom-shape", "rect", "circle", "ellipse", "line", "polyline", "polygon", "path",
+    "connector", "caption", "measure", "regular-polygon",
+)  # fmt: skip
 _FORMS = {"1": "decimal", "a": "letter", "A": "LETTER", "i": "roman", "I": "ROMAN", "": "none"}
 
 
 class OdtReader:
     """Reads elements into a flow; counts what was left out."""
 
-    def __init__(self, content: Any, styles: Any, flow: FlowText) -> None:
+    def __init__(self, content: Any, styles: Any, flow: FlowText, objects: EmbeddedObjects) -> None:
         self._flow = flow
+        self._objects = objects
         self._styles_root = styles
         roots = [root for root in (styles, content) if root is not None]
         self._looks = {attribute(s, "name"): look_of(s) for root in roots for s in named(root, "style")}
@@ -64,9 +70,10 @@ class OdtReader:
                 self.left_out.hidden += 1
             elif name in _GROUPS:
                 self.read(element)
-            elif name in ("frame", "custom-shape", "text-box", "g"):
-                self._boxes.append(element)
-                self._read_boxes()
+            elif name in _SHAPES:
+                self._read_box(element)
+            elif name == "control":
+                self._flow.paragraph(self._objects.field(element))
 
     def _emit(self, add: Any, element: Any) -> None:
         add(self._text(element))
@@ -111,19 +118,30 @@ class OdtReader:
     def _read_boxes(self) -> None:
         boxes, self._boxes = self._boxes, []
         for box in boxes:
-            for inner in named(box, "text-box"):
-                self.read(inner)
-            self._count(box)
-            if local_name(box) == "custom-shape":
-                self.read(box)
+            self._read_box(box)
 
-    def _count(self, box: Any) -> None:
-        """Count the pictures and objects of a frame; the picture that an object is shown by is none."""
-        for frame in [box] if local_name(box) == "frame" else children(box, "frame"):
-            has_object = any(first_child(frame, name) is not None for name in ("object", "object-ole"))
-            has_picture = first_child(frame, "image") is not None and first_child(frame, "text-box") is None
-            self.left_out.objects += has_object
-            self.left_out.pictures += has_picture and not has_object
+    def _read_box(self, box: Any) -> None:
+        name = local_name(box)
+        if name == "g":
+            for shape in box:
+                if local_name(shape) in _SHAPES:
+                    self._read_box(shape)
+        elif name == "frame":
+            for inner in children(box, "text-box"):
+                self.read(inner)
+            self._read_object(box)
+        else:
+            self.read(box)
+
+    def _read_object(self, frame: Any) -> None:
+        """Read the chart of a frame, or count its picture or other object; the picture of an object is none."""
+        has_object = any(first_child(frame, name) is not None for name in ("object", "object-ole"))
+        chart = self._objects.chart(frame)
+        if chart is not None:
+            self._flow.table([chart])
+        elif has_object and not self._objects.formula(frame):
+            self.left_out.objects += 1
+        self.left_out.pictures += any(map(is_picture, children(frame, "image")))
 
     # Inline text ---------------------------------------------------------------------------------------------------
 
@@ -162,9 +180,11 @@ class OdtReader:
         if name in ("hidden-text", "hidden-paragraph"):
             self.left_out.hidden += 1
             return ""
-        if name in ("frame", "custom-shape", "g", "text-box"):
+        if name in _SHAPES:
             self._boxes.append(element)
-            return ""
+            return self._objects.formula(element) if name == "frame" else ""
+        if name == "control":
+            return f"{' ' if before[-1:].strip() else ''}{self._objects.field(element)} "
         if name in (*_SKIPPED, "ruby-text") or not name:
             return ""
         return self._text(element, before)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rag.ingestion.loaders.office_package import attribute, first_child, local_name
 
-__all__ = ["NO_LOOK", "Look", "look_of", "paragraph_text", "repeated", "spaces"]
+__all__ = ["NO_LOOK", "Look", "is_picture", "look_of", "paragraph_text", "repeated", "spaces"]
 
 _MOST_SPACES = 100
 _MOST_REPEATED = 1000  # cells, rows or columns that a file may repeat with one element
@@ -43,6 +43,12 @@ def look_of(style: Any) -> Look:
         place == "sub" or place.startswith("-"),
         attribute(text, "font-weight") in ("bold", "600", "700", "800", "900"),
     )
+
+
+def is_picture(image: Any) -> bool:
+    """Return whether an image is a picture of its own, and not the look of an object or a table."""
+    frame = image.getparent()
+    return frame is None or all(first_child(frame, name) is None for name in ("object", "table", "text-box"))
 
 
 def paragraph_text(element: Any) -> str:

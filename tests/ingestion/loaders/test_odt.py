@@ -19,7 +19,7 @@ NAMES = " ".join(
 )  # fmt: skip
 
 
-def read(body: str, automatic: str = "", styles: str = "") -> Document:
+def read(body: str, automatic: str = "", styles: str = "", parts: dict[str, str] | None = None) -> Document:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as package:
         package.writestr("mimetype", "application/vnd.oasis.opendocument.text")
@@ -28,6 +28,8 @@ def read(body: str, automatic: str = "", styles: str = "") -> Document:
             f"<office:document-content {NAMES}><office:automatic-styles>{automatic}</office:automatic-styles>"
             f"<office:body><office:text>{body}</office:text></office:body></office:document-content>",
         )
+        for name, content in (parts or {}).items():
+            package.writestr(name, content)
         package.writestr("styles.xml", f"<office:document-styles {NAMES}>{styles}</office:document-styles>")
     return load_bytes(stream.getvalue(), "a.odt")
 
@@ -124,6 +126,55 @@ def test_pictures_and_objects_are_counted_once() -> None:
     document = read(f"<text:p>Words {picture}{boxed}<draw:g>{picture}{thing}</draw:g></text:p>")
     assert document.text == "Words\n\nBox"
     assert [note.text for note in document.notes] == ["3 pictures not read", "1 embedded object not read"]
+
+
+def test_shapes_in_groups_are_read_without_their_descriptions() -> None:
+    shape = "<draw:{0}><svg:desc>blue</svg:desc><text:p>{0}</text:p></draw:{0}>"
+    shapes = "".join(map(shape.format, ("rect", "custom-shape", "ellipse")))
+    document = read(f'<text:p xmlns:svg="urn:svg">Words <draw:g><draw:g>{shapes}</draw:g></draw:g></text:p>')
+    assert document.text == "Words\n\nrect\n\ncustom-shape\n\nellipse"
+
+
+def test_formulas_charts_and_bibliographies_are_read() -> None:
+    def frame(number: int) -> str:
+        return (
+            f'<draw:frame xmlns:xlink="urn:x"><draw:object xlink:href="./Object {number}"/><draw:image/></draw:frame>'
+        )
+
+    math = "<math><semantics><mi>E</mi><annotation encoding='StarMath 5.0'>E = m c^2</annotation></semantics></math>"
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    rows = (("", "Ships"), ("2030", "12"), ("2031", "15"))
+    table = "".join(f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows)
+    chart = (
+        f'<office:document-content {NAMES} xmlns:chart="urn:chart"><office:body><office:chart><chart:chart>'
+        "<chart:title><text:p>Calls</text:p></chart:title><table:table><table:table-header-rows/>"
+        f"<table:table-rows>{table}</table:table-rows></table:table></chart:chart></office:chart></office:body>"
+        "</office:document-content>"
+    )
+    body = (
+        f"<text:p>Mass: {frame(1)}.</text:p><text:p>{frame(2)}</text:p><text:table-of-content><text:index-body>"
+        "<text:p>no</text:p></text:index-body></text:table-of-content><text:bibliography><text:bibliography-source><text:p>no"
+        "</text:p></text:bibliography-source><text:index-body><text:p>Gale 2031</text:p></text:index-body>"
+        "</text:bibliography>"
+    )
+    document = read(body, parts={"Object 1/content.xml": math, "Object 2/content.xml": chart})
+    table_text = "Calls\n\n|  | Ships |\n| --- | --- |\n| 2030 | 12 |\n| 2031 | 15 |"
+    assert document.text == f"Mass: E = m c^2.\n\n{table_text}\n\nGale 2031"
+    assert document.notes == ()
+
+
+def test_form_fields_show_their_values() -> None:
+    fields = (
+        '<form:text form:id="a" form:current-value="Ada"/><form:checkbox form:id="b" form:label="paid" '
+        'form:current-state="checked"/><form:radio form:id="c" form:label="due"/><form:listbox form:id="d">'
+        '<form:option form:label="Nordby"/><form:option form:label="Esbjerg" form:current-selected="true"/>'
+        '</form:listbox><form:fixed-text form:id="e" form:label="Name:"/>'
+    )
+    controls = "".join(f'<draw:control draw:control="{name}"/>' for name in "eabcd")
+    body = (
+        f'<office:forms xmlns:form="urn:form"><form:form>{fields}</form:form></office:forms><text:p>{controls}</text:p>'
+    )
+    assert text_of(body) == "Name: Ada ☒ paid ☐ due Esbjerg"
 
 
 def test_powers_never_join_a_number() -> None:
