@@ -1,8 +1,8 @@
 """Notes beside an answer that a cited document was not read in full.
 
-For each cited document one note is chosen, the one whose place is nearest to what is cited. A guessed encoding is left
-out: nothing of the document is missing. This module knows nothing of indexes: the caller looks the notes of the
-documents up.
+For each cited document one note is chosen, the one whose place is nearest to what is cited. A guessed encoding and
+running heads are left out: nothing of the text is missing. This module knows nothing of indexes: the caller looks the
+notes of the documents up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rag.types import Answer, Citation, Note, ReadingNote
 __all__ = ["cited_sources", "with_reading_notes"]
 
 _MOST = 3
-_READ_WHOLE = frozenset({"encoding_guessed"})
+_READ_WHOLE = frozenset({"encoding_guessed", "running_heads"})
 _NUMBERS = re.compile(r"(\d+)(?:[-–](\d+))?")
 _FAR = 10**6  # pages: the distance of a note that names another kind of place, or the whole document
 

@@ -23,7 +23,12 @@ def note_lines(notes: Sequence[ReadingNote]) -> list[str]:
 
 
 def print_notes(notes: Mapping[str, Sequence[ReadingNote]]) -> None:
-    """Write the notes of several documents to stderr: grouped by kind, the most frequent first, each with its file."""
+    """Write the notes of several documents to stderr: grouped by kind, the most frequent first, each with its file.
+
+    Minor notes are only listed with their document.
+    """
+    notes = {source: [one for one in found if not _is_minor(one)] for source, found in notes.items()}
+    notes = {source: found for source, found in notes.items() if found}
     if not notes:
         return
     by_kind: dict[str, list[tuple[str, ReadingNote]]] = {}
@@ -46,3 +51,7 @@ def print_notes(notes: Mapping[str, Sequence[ReadingNote]]) -> None:
         left -= len(found_of_kind)
     if total > _MAX_SHOWN:
         note(f"  … and {total - _MAX_SHOWN} more: rag documents list --notes")
+
+
+def _is_minor(note: ReadingNote) -> bool:
+    return note.kind in NOTE_KINDS and NOTE_KINDS[note.kind].is_minor

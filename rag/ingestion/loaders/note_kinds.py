@@ -17,10 +17,14 @@ __all__ = ["NOTE_KINDS", "KindOfNote", "note_of", "numbered"]
 
 @dataclass(frozen=True, slots=True)
 class KindOfNote:
-    """What the notes of a kind are about, as a noun phrase, and the default remedy (empty if there is none)."""
+    """What the notes of a kind are about, as a noun phrase, and the default remedy (empty if there is none).
+
+    ``is_minor`` notes are listed with their document only: what they are about is left out on purpose.
+    """
 
     meaning: str
     remedy: str = ""
+    is_minor: bool = False
 
 
 NOTE_KINDS: dict[str, KindOfNote] = {
@@ -37,6 +41,7 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "further_notes": KindOfNote("more notes than a document can have"),
     "hidden_content": KindOfNote("hidden sheets, rows, columns, slides or text", "unhide it and ingest the file again"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
+    "running_heads": KindOfNote("running heads and page numbers that were left out", is_minor=True),
     "form_not_read": KindOfNote(
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
     ),

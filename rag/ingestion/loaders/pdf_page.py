@@ -1,27 +1,36 @@
 """A page of a PDF as an image, with boxes around given words.
 
-The words are found by their characters alone: white space, hyphens at line ends and composed letters differ between
-the page's text and the stored text. This module does not know documents and citations. It reads untrusted files: run
-it through :mod:`rag.ingestion.sandbox`.
+The words are found by their characters alone, in the order in which the page's layout is read: white space, hyphens and
+composed letters differ between the page and the stored text, and the marks of tables, lists and headings are only in
+the latter. A quote that is not in one piece on the page, such as a row of a table, is found piece by piece. This module
+does not know documents and citations. It reads untrusted files: run it through :mod:`rag.ingestion.sandbox`.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.pdf_chars import letters_of, visible_codes
 from rag.ingestion.loaders.pdf_forms import open_form
+from rag.ingestion.loaders.pdf_layout import Lines, read_page
 
 __all__ = ["Box", "PageImage", "compact", "render_page"]
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom, in pixels of the image."""
 
-_LAYOUT = "\ufffe\x02\ufeff\x00\ufffd\u00ad"  # soft hyphens, and characters replaced in the stored text
+_LAYOUT = "\ufffe\x02\ufeff\x00\ufffd\u00ad\u2010-|#\\*^_[]/•"
+"""Hyphens, characters replaced in the stored text, and marks of tables, lists, headings and raised text."""
+_PIECES = re.compile(r"\n|(?<!\\)\|")
+_MOST_PIECES, _MOST_BOXES = 200, 400
 _WIDE, _MOST_PIXELS, _MOST_ZOOM = 1200, 4_000_000, 4.0
 _FILL, _LINE = (255, 196, 0, 70), (180, 83, 9, 255)
 _PADDING = 3
@@ -91,32 +100,84 @@ def _scale(width: float, height: float) -> float:
 
 def _rectangles(page: Any, quote: str, before: int) -> list[tuple[float, float, float, float]]:
     """Return a rectangle for each run of the quote's characters, in points of the page."""
-    import pypdfium2.raw as pdfium
-
     words = page.get_textpage()
-    span = _find(words.get_text_range(), quote, before)
-    if span is None:
+    codes = visible_codes(words)
+    for text, places in (_in_reading_order(page, words), _as_drawn(codes)):
+        if found := _find(text, places, quote, before):
+            break
+    else:
         return []
-    first, last = (pdfium.FPDFText_GetCharIndexFromTextIndex(words, place) for place in span)
-    if first < 0 or last < first:
-        return []
-    return [words.get_rect(n) for n in range(words.count_rects(first, last - first + 1))]
+    visible = [index for index, _ in codes]
+    wanted = sorted({place for place in found if place >= 0})
+    rectangles: list[tuple[float, float, float, float]] = []
+    for first, last in _runs(wanted, visible):
+        rectangles += [words.get_rect(n) for n in range(words.count_rects(first, last - first + 1))]
+        if len(rectangles) >= _MOST_BOXES:
+            break
+    return rectangles[:_MOST_BOXES]
 
 
-def _find(text: str, quote: str, before: int) -> tuple[int, int] | None:
-    """Return the places of the first and last character of the quote in a page's text, None if it is not there."""
-    page, places = _compact(text)
-    wanted = compact(quote)
-    if not wanted:
-        return None
-    starts, start = [], page.find(wanted)
-    while start >= 0:
-        starts.append(start)
-        start = page.find(wanted, start + 1)
-    if not starts:
-        return None
-    nearest = min(starts, key=lambda place: abs(place - before))
-    return places[nearest], places[nearest + len(wanted) - 1]
+def _in_reading_order(page: Any, words: Any) -> tuple[str, list[int]]:
+    """Return the text of a page as its layout is read, and pdfium's index of each character."""
+    texts: list[str] = []
+    places: list[int] = []
+    for block in read_page(page, words, 1).blocks():
+        if isinstance(block, Lines):
+            texts += [line.text for line in block.lines]
+            places += [place for line in block.lines for place in line.places]
+        else:
+            texts += block.texts
+            places += block.places
+    return "".join(texts), places
+
+
+def _as_drawn(codes: list[tuple[int, int]]) -> tuple[str, list[int]]:
+    """Return the text of a page in the order in which pdfium has it, and the index of each character."""
+    texts = [(letters_of(code), index) for index, code in codes]
+    return "".join(text for text, _ in texts), [index for text, index in texts for _ in text]
+
+
+def _runs(wanted: list[int], visible: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of indexes between which no other visible character is."""
+    first = last = -1
+    for index in wanted:
+        if first >= 0 and bisect_left(visible, index) == bisect_left(visible, last) + 1:
+            last = index
+            continue
+        if first >= 0:
+            yield first, last
+        first = last = index
+    if first >= 0:
+        yield first, last
+
+
+def _find(text: str, places: list[int], quote: str, before: int) -> list[int]:
+    """Return the places of the quote's characters in a page's text; none if it is not there.
+
+    A quote that is not there in one piece is looked for line by line and cell by cell, each near the one before.
+    """
+    page, own = _compact(text)
+    for pieces in ([quote], _PIECES.split(quote)[:_MOST_PIECES]):
+        wanted = [piece for piece in map(compact, pieces) if piece]
+        found: list[int] = []
+        near = before
+        for piece in wanted:
+            start = _nearest(page, piece, near)
+            if start is None:
+                continue
+            found += [places[place] for place in own[start : start + len(piece)]]
+            near = start + len(piece)
+        if found and (len(wanted) == 1 or 2 * len(found) >= sum(map(len, wanted))):
+            return found
+    return []
+
+
+def _nearest(page: str, piece: str, near: int) -> int | None:
+    """Return where a piece begins in a page's text, the place that is nearest to ``near``; None if it is not there."""
+    after = page.find(piece, max(near, 0))
+    before = page.rfind(piece, 0, max(near, 0) + len(piece) - 1)
+    starts: Iterable[int] = (start for start in (after, before) if start >= 0)
+    return min(starts, key=lambda start: abs(start - near), default=None)
 
 
 def _compact(text: str) -> tuple[str, list[int]]:
