@@ -43,7 +43,7 @@ def load_epub(data: bytes, source: str) -> Document:
             if member not in names:
                 builder.note("chapter_not_read", "a part is missing from the file", f"part {member}")
                 continue
-            chapter = html_document(package.read(member), source, "application/epub+zip")
+            chapter = html_document(package.read(member), source, "application/epub+zip", without="nav")
             named = any(section.headings for section in chapter.sections)
             entry = contents.get(member, "")
             if chapter.text.strip():

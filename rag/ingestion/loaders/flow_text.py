@@ -56,13 +56,26 @@ class FlowText:
         text = text.strip()
         if not text:
             return
-        line = f"{'  ' * depth}{mark} {text}".rstrip()
+        self._add_line(f"{'  ' * depth}{mark} {text}" if mark or self._in_list else text)
+
+    def line(self, text: str, indent: int = 0) -> None:
+        """Add a line to a list: the rest of an item, or a term or its meaning; consecutive ones are one block."""
+        text = text.strip()
+        if not text:
+            return
+        self._add_line(f"{'  ' * indent}{text}")
+
+    def _add_line(self, line: str) -> None:
         if self._in_list:
             self._blocks[-1] += f"\n{line}"
         else:
-            self._blocks.append(line if mark else text)
+            self._blocks.append(line)
         self._in_list = self._has_text = True
         self._flush_notes()
+
+    def verbatim(self, text: str) -> None:
+        """Add a block whose lines keep their spaces, such as code."""
+        self._add(text.strip("\n").rstrip())
 
     def table(self, tables: Iterable[Table]) -> None:
         """Add tables."""

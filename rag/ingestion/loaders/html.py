@@ -1,100 +1,89 @@
-"""HTML: the main text as Markdown, with headings and tables, without scripts, styles, navigation and hidden parts."""
+"""HTML: the text of a page with headings, lists and tables; of a web page without navigation, banners and footers.
+
+The text looks like Markdown and is not escaped. What is hidden, struck through or beside the main part is left out
+and noted.
+"""
 
 from __future__ import annotations
 
-import re
 import warnings
-from functools import lru_cache
 from typing import Any
 
+from rag.ingestion.loaders.document_builder import DocumentBuilder
+from rag.ingestion.loaders.flow_text import FlowText
+from rag.ingestion.loaders.html_flow import add_page, note_marks
+from rag.ingestion.loaders.html_inline import inline_text
+from rag.ingestion.loaders.html_main_part import leave_out
 from rag.ingestion.loaders.html_tables import replace_tables
-from rag.ingestion.loaders.markdown import markdown_document
-from rag.ingestion.loaders.raised_text import with_lowered, with_raised
-from rag.ingestion.loaders.text import decode, normalise, title_from
+from rag.ingestion.loaders.html_visible import characters, show
+from rag.ingestion.loaders.text import decode
+from rag.ingestion.loaders.titles import usable_title
+from rag.text import counted
 from rag.types import Document
 
 __all__ = ["html_document", "load_html"]
 
-_DROPPED = [
-    "script", "style", "noscript", "template", "svg", "canvas", "iframe", "object", "embed", "nav", "button",
-    "input", "select", "textarea", "dialog", "head",
-]  # fmt: skip
+_CONSIDERABLE = 200  # characters
+_SHARE = 0.1  # of the page
+_HIDDEN_AT_LEAST = 20  # characters; shorter ones are icons
 
 
 def load_html(data: bytes, source: str) -> Document:
-    """Read an HTML page: its ``main`` or only ``article`` if it has one, else its body."""
-    return html_document(data, source, "text/html")
+    """Read the main part of a web page."""
+    return html_document(data, source, "text/html", main_part=True)
 
 
-def html_document(data: bytes | str, source: str, media_type: str, title: str = "") -> Document:
-    """Read HTML. Other formats are converted to HTML and read by this, too."""
-    from bs4 import BeautifulSoup, Comment, MarkupResemblesLocatorWarning
+def html_document(
+    data: bytes | str,
+    source: str,
+    media_type: str,
+    title: str = "",
+    *,
+    main_part: bool = False,
+    without: str = "",
+) -> Document:
+    """Read HTML. Other formats are converted to HTML and read by this, too.
+
+    With ``main_part``, navigation, cookie banners and footers are left out. ``without`` is a CSS
+    selector of elements to leave out.
+    """
+    from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # a short page is not a file name
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is read like HTML
         soup = BeautifulSoup(data if isinstance(data, str) else decode(data), "lxml")
     title = title or (soup.title.get_text(" ", strip=True) if soup.title else "")
-    for node in soup(_DROPPED):
+    for node in soup.select(without) if without else ():
         node.decompose()
-    for node in soup.select('[hidden], [aria-hidden="true"], [role="navigation"]'):
-        node.decompose()
-    for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
-        comment.extract()
-    articles = soup.find_all("article")
-    root = soup.find("main") or soup.select_one('[role="main"]') or (articles[0] if len(articles) == 1 else None)
-    if root is None:
-        root = soup.body or soup
-        for node in root.find_all(["footer", "aside"]):
-            node.decompose()
-    converter = _converter()
-    replace_tables(root, converter.cell_text)
-    markdown = converter.convert_soup(root)
-    text = re.sub(r"\n{3,}", "\n\n", normalise(markdown)).strip() + "\n"
-    title = normalise(title) or (title_from(source) if media_type == "text/html" else "")
-    return markdown_document(text, source, media_type, title)
+    builder = DocumentBuilder()
+    root = _visible(soup, builder, main_part=main_part)
+    marks = note_marks(root)
+    replace_tables(root, lambda element: inline_text(element, marks))
+    flow = FlowText(builder)
+    add_page(root, flow, marks)
+    return builder.document(source, media_type, usable_title(title) or flow.first_heading)
 
 
-@lru_cache(maxsize=1)
-def _converter() -> Any:
-    from markdownify import MarkdownConverter
-
-    class Converter(MarkdownConverter):
-        """Leaves text unescaped, except where a paragraph would become a heading or a rule."""
-
-        def escape(self, text: str, parent_tags: object) -> str:
-            """Escape marks at the beginning of a text node."""
-            del parent_tags
-            return re.sub(r"^(\s*)(#{1,6}(?=\s)|(?:-{3,}|={3,})(?=\s*$))", r"\1\\\2", text)
-
-        def convert_ragtable(self, el: Any, text: str, parent_tags: Any) -> str:
-            """Return the text of a table as it is."""
-            del text, parent_tags
-            return f"\n\n{el.get_text()}\n\n"
-
-        def cell_text(self, cell: Any) -> str:
-            """Return the text of a cell or a caption on one line."""
-            return str(self.process_tag(cell, {"_inline", "td"}))  # type: ignore[attr-defined]  # markdownify has no types
-
-        def convert_td(self, el: Any, text: str, parent_tags: Any) -> str:
-            """Return the text alone."""
-            del el, parent_tags
-            return str(text)
-
-        convert_th = convert_caption = convert_td
-
-        def convert_sup(self, el: Any, text: str, parent_tags: Any) -> str:
-            """Keep an exponent apart from its number."""
-            del parent_tags
-            return with_raised(_text_before(el), text)
-
-        def convert_sub(self, el: Any, text: str, parent_tags: Any) -> str:
-            """Keep a base apart from its number."""
-            del parent_tags
-            return with_lowered(_text_before(el), text)
-
-    return Converter(heading_style="ATX", strip=["a", "img"], bullets="-")
-
-
-def _text_before(element: Any) -> str:
-    before = element.previous_sibling
-    return before.get_text() if before is not None else ""
+def _visible(soup: Any, builder: DocumentBuilder, *, main_part: bool) -> Any:
+    """Remove what is not shown and return the element with the rest; note what was removed."""
+    visible = show(soup)
+    root = soup.body or soup
+    total = characters(root)
+    if main_part:
+        removed = leave_out(root, visible.hidden)
+    else:
+        removed = {"hidden text": sum(map(characters, visible.hidden))}
+        for element in visible.hidden:
+            element.decompose()
+    hidden = removed.pop("hidden text", 0)
+    if hidden >= _HIDDEN_AT_LEAST:
+        builder.note("hidden_content", f"hidden text of {counted(hidden, 'character')} left out")
+    for part, amount in removed.items():
+        if amount >= _CONSIDERABLE or amount >= _SHARE * total:
+            builder.note("page_parts_left_out", f"{part} of {counted(amount, 'character')} left out")
+    if visible.struck:
+        builder.note("struck_through", f"{counted(visible.struck, 'passage')} left out because of being struck through")
+    if visible.frames:
+        builder.note("attachment_not_read", f"{counted(visible.frames, 'embedded page')} not read")
+    return root

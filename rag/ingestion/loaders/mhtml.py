@@ -21,5 +21,5 @@ def load_mhtml(data: bytes, source: str) -> Document:
     if page is None:
         raise DocumentError("broken", "the saved page contains no HTML", "save it again")
     content = text_of(page)
-    document = html_document(content.text, source, "multipart/related", header_of(message, "Subject"))
+    document = html_document(content.text, source, "multipart/related", header_of(message, "Subject"), main_part=True)
     return replace(document, notes=content.notes + document.notes)

@@ -40,6 +40,7 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     ),
     "further_notes": KindOfNote("more notes than a document can have"),
     "hidden_content": KindOfNote("hidden sheets, rows, columns, slides or text", "unhide it and ingest the file again"),
+    "page_parts_left_out": KindOfNote("navigation, cookie banners and footers of web pages"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
     "running_heads": KindOfNote("running heads and page numbers that were left out", is_minor=True),
     "form_not_read": KindOfNote(

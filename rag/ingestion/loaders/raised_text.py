@@ -7,7 +7,12 @@ import re
 __all__ = ["with_lowered", "with_raised"]
 
 _LAST_WORD = re.compile(r"[^\W\d_]+$")
-_LONGEST_UNIT = 3  # letters, as in ``km``
+_TAKE_EXPONENTS = frozenset({
+    "acos", "asin", "atan", "bar", "cd", "cm", "cos", "cosh", "dm", "exp", "fm", "ft", "gal", "hm", "hr", "hz", "in",
+    "inch", "kg", "km", "lb", "ln", "log", "mg", "mi", "min", "ml", "mm", "mol", "ms", "nm", "oz", "pa", "pc", "px",
+    "rad", "sec", "sin", "sinh", "sr", "tan", "tanh", "um", "yd", "μm", "µm", "дм", "кг", "км", "мин", "мм", "сек",
+    "см",
+})  # fmt: skip
 
 
 def with_raised(before: str, text: str) -> str:
@@ -16,7 +21,8 @@ def with_raised(before: str, text: str) -> str:
     if not mark or not before or before[-1].isspace() or mark.isalpha():
         return text
     word = _LAST_WORD.search(before)
-    if before[-1].isdigit() or before[-1] in ")]" or (word and len(word[0]) <= _LONGEST_UNIT):
+    is_base = word is not None and (len(word[0]) == 1 or word[0].casefold() in _TAKE_EXPONENTS)
+    if before[-1].isdigit() or before[-1] in ")]" or is_base:
         return f"^{text}"
     return f" {mark}" if mark[0] in "[(" else f" [{mark}]"
 

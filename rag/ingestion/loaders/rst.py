@@ -43,7 +43,7 @@ def load_rst(data: bytes, source: str) -> Document:
     text = decode(data)
     _register_unknown(text)
     html = publish_parts(text, source_path=None, writer="html5", settings_overrides=_SETTINGS)["html_body"]
-    return html_document(html, source, "text/x-rst")
+    return html_document(html, source, "text/x-rst", without="nav.contents")
 
 
 def _register_unknown(text: str) -> None:

@@ -80,7 +80,7 @@ def test_every_text_of_a_message_is_read_in_order() -> None:
     made["Subject"] = "Berth"
     made.attach(MIMEText("<p>The contract is below.</p>", "html"))
     made.attach(MIMEText("Sent from the harbour list.", "plain"))
-    assert body(read(bytes(made))) == "The contract is below.\n\n\nSent from the harbour list."
+    assert body(read(bytes(made))) == "The contract is below.\n\nSent from the harbour list."
 
 
 def test_html_in_several_pieces_around_a_file_is_whole() -> None:

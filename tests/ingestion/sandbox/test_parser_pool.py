@@ -381,7 +381,7 @@ def test_a_worker_that_answers_nonsense_costs_its_file(monkeypatch: pytest.Monke
 
 
 def test_importing_the_packages_loads_no_library_of_a_format() -> None:
-    heavy = ("bs4", "docutils", "lxml", "markdownify", "odfdo", "openpyxl", "pptx", "pylatexenc", "webvtt")
+    heavy = ("bs4", "docutils", "lxml", "odfdo", "openpyxl", "pptx", "pylatexenc", "webvtt")
     code = (
         f"import sys, rag.ingestion.sandbox, rag.ingestion.loaders\nprint(*sorted(set(sys.modules) & set({heavy!r})))"
     )
