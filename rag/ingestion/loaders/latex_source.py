@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     r"|(?P<comment>%[^\n]*(?:\n[ \t]*)?)"
     r"|(?P<math>\$\$?)|(?P<brace>[{}])|(?P<blank>\n[ \t]*\n)"
 )
+_ADDRESS = re.compile(r"\\(?:url|href|nolinkurl|path)\s*\{[^{}\n]*\}")  # where a per cent sign begins no comment
 _HIDDEN = frozenset({"comment", "filecontents", "filecontents*"})
 _VERBATIM = _HIDDEN | {"verbatim", "verbatim*", "lstlisting", "Verbatim", "minted"}
 _COMMANDS = frozenset({"newcommand", "renewcommand", "providecommand", "DeclareRobustCommand"})
@@ -61,6 +62,7 @@ class _Definitions:
 
 def prepare(text: str) -> LatexSource:
     """Return LaTeX without definitions, comments and preamble, with its abbreviations applied, and balanced."""
+    text = _ADDRESS.sub(lambda match: re.sub(r"\\?%", r"\\%", match[0]), text)
     defined = _Definitions(budget=100_000 + 4 * len(text))
     begin = text.find(r"\begin{document}")
     if begin < 0:

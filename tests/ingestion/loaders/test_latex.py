@@ -168,13 +168,58 @@ def test_headings_of_every_level_and_form_are_read(name: str, marks: str, form: 
         (r"See \citep[see][p.~2]{brill} and \autoref{tab:a}.", "See [brill] and [tab:a]."),
         (r"\begin{figure}\includegraphics[width=2cm]{quay.png}\caption{The quay}\end{figure}", "The quay"),
         (
-            r"\begin{tabular}{ll}Item & Price \\ \multirow{2}{*}{Lamp} & 19 \\ & 20 \end{tabular}",
-            "| Item | Price | | --- | --- | | Lamp | 19 | | | 20 |",
+            r"\begin{tabular}{ll}Item & Price \\ \multirow{2}{*}{Lamp} & 19 \\ & 20 \\ & 21 \end{tabular}",
+            "| Item | Price | | --- | --- | | Lamp | 19 | | Lamp | 20 | | | 21 |",
         ),
     ],
 )
 def test_references_figures_and_joined_rows_are_read(body: str, expected: str) -> None:
     assert words(body) == expected
+
+
+@pytest.mark.parametrize(
+    "macro",
+    [
+        r"\mbox{Quay}", r"\href{http://a.org/b%20c}{Quay}", r"\raisebox{2pt}{Quay}", r"\resizebox{\textwidth}{!}{Quay}",
+        r"\parbox[t]{3cm}{Quay}", r"\begin{minipage}[t]{0.5\textwidth}Quay\end{minipage}", r"\textcolor{red}{Quay}",
+        r"\begin{CJK*}{UTF8}{gbsn}Quay\end{CJK*}", r"\begin{multicols}{2}Quay\end{multicols}",
+        r"\captionof{table}{Quay}", r"\thispagestyle{empty}Quay", r"\setcounter{page}{1}Quay", r"\rule{1cm}{2pt}Quay",
+        r"\fontsize{12}{14}Quay",
+        r"\addcontentsline{toc}{section}{x}Quay", r"Quay\index{quay}", r"\nocite{x}Quay", r"\texorpdfstring{Quay}{x}",
+        r"\begin{tikzpicture}\draw (0,0) -- (1,1);\end{tikzpicture}Quay", r"\hypertarget{x}{Quay}",
+    ],
+)  # fmt: skip
+def test_layout_is_no_text_and_what_it_frames_is(macro: str) -> None:
+    document = read(f"The {macro} is wide.")
+    assert document.text.split() == ["The", "Quay", "is", "wide."]
+
+
+def test_cells_of_several_columns_are_repeated_and_rules_are_no_text() -> None:
+    body = (
+        r"\begin{tabular}{lrr}\toprule & \multicolumn{2}{c}{Depth} \\ \cmidrule(lr){2-3} Pier & 2030 & 2031 \\"
+        r"\midrule 4 & 9 & 8 \\ \cline{1-2} 5 & 7 & 6 \\ \bottomrule\end{tabular}"
+    )
+    assert read(body).text.strip() == (
+        "| Pier | Depth / 2030 | Depth / 2031 |\n| --- | --- | --- |\n| 4 | 9 | 8 |\n| 5 | 7 | 6 |"
+    )
+
+
+def test_quantities_have_their_units_and_powers_never_join_a_number() -> None:
+    body = (
+        r"\SI{5}{\kilo\meter\per\hour}, \qty{12.5}{\degreeCelsius}, \SI{3}{m/s}, \num{1200}, \ang{45}, "
+        r"10\textsuperscript{6}, CO\textsubscript{2}"
+    )
+    assert words(body) == "5 km/h, 12.5 °C, 3 m/s, 1200, 45°, 10^6, CO2"
+
+
+def test_figures_are_counted_in_a_note() -> None:
+    document = read(r"Quay \includegraphics[width=2cm]{a.png} \begin{tikzpicture}\draw (0,0);\end{tikzpicture}")
+    assert [(note.kind, note.text) for note in document.notes] == [("pictures_not_read", "2 figures not read")]
+
+
+@pytest.mark.parametrize("cut", [r"\href{x}", r"\SI{5}", r"\mbox", r"\subfloat[a", r"\multicolumn{2}", r"\ang"])
+def test_a_file_that_ends_inside_a_macro_is_read(cut: str) -> None:
+    assert "Noon" in words(rf"Noon {cut}")
 
 
 def test_a_short_form_of_the_title_is_left_out() -> None:
