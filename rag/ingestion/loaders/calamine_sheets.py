@@ -42,6 +42,11 @@ def _load(data: bytes, source: str, media_type: str) -> Document:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
     except PasswordError:
         raise DocumentError("encrypted", "the workbook is encrypted", "save a copy without a password") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what an error in its Rust code becomes; it ends the process
+            raise
+        message = f"the library that reads such workbooks failed: {one_line(str(error), 100)}"
+        raise DocumentError("parser", message, "save it as .xlsx") from None
     for sheet in workbook.sheets_metadata:
         if sheet.visible == SheetVisibleEnum.Visible:
             for table in sheet_tables(_rows(workbook.get_sheet_by_name(sheet.name))):

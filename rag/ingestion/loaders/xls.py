@@ -1,8 +1,8 @@
 """Old Excel workbooks (Excel 5 to 2003): the tables of each visible sheet with Excel's row numbers.
 
 Values are shown by their formats, as in Excel, and comments come with their cells. Hidden sheets, rows and columns,
-what is struck through, and charts are left out and noted. A workbook that xlrd cannot read is read by calamine, without
-formats.
+what is struck through, and charts are left out and noted. Text boxes follow the tables of their sheet. A workbook that
+xlrd cannot read is read by calamine, without formats.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rag.ingestion.loaders.number_format import general, shown
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.sheet_notes import SheetCounts
 from rag.ingestion.loaders.sheet_tables import sheet_tables
+from rag.ingestion.loaders.xls_drawings import read_drawings
 from rag.text import counted, one_line
 from rag.types import Document
 
@@ -31,12 +32,10 @@ _SYSTEM_DATES = {14: "yyyy-mm-dd", 22: "yyyy-mm-dd hh:mm"}  # shown as each read
 _GENERAL = "General"
 _BOLD = 600
 _RAISED, _LOWERED = 1, 2
-_STREAMS = ("Workbook", "Book")
-_BEGIN_OF_PART, _CHART = 0x0809, 0x0020
 _MOST_MERGED_COLUMNS = 256
 # What xlrd raises for a damaged file, besides its own errors.
 _DAMAGED = (
-    AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error,
+    AssertionError, AttributeError, ArithmeticError, LookupError, NameError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
 
@@ -57,16 +56,21 @@ def load_xls(data: bytes, source: str) -> Document:
 
 def _read(book: Any, data: bytes, source: str) -> Document:
     builder = DocumentBuilder()
-    for sheet in book.sheets():
+    drawings = read_drawings(data)
+    for number, sheet in enumerate(book.sheets()):
         if sheet.visibility:
             builder.note("hidden_content", "a hidden sheet was left out", f"sheet {sheet.name}")
             continue
         reader = _SheetReader(book, sheet)
         for table in sheet_tables(reader.rows()):
             builder.add_table(table, None, (sheet.name,))
+        comments = {one_line(note.text) for note in sheet.cell_note_map.values()}
+        for text in drawings.texts.get(number, ()):
+            if one_line(text) not in comments:
+                builder.add(text, None, (sheet.name,))
         reader.counts.add_notes(builder, f"sheet {sheet.name}")
-    if charts := _charts(data):
-        builder.note("pictures_not_read", f"{counted(charts, 'chart')} not read")
+    if drawings.charts:
+        builder.note("pictures_not_read", f"{counted(drawings.charts, 'chart')} not read")
     return builder.document(source, _MEDIA_TYPE)
 
 
@@ -84,15 +88,16 @@ class _SheetReader:
         hidden = {column for column, info in sheet.colinfo_map.items() if info.hidden}
         merges = sorted(sheet.merged_cells, reverse=True)
         active: list[tuple[int, int, int, Cell]] = []  # the row after the last, first and last column, the cell
-        for number in range(sheet.nrows):
+        noted: dict[int, list[int]] = {}
+        for row, column in sheet.cell_note_map:
+            noted.setdefault(row, []).append(column)
+        for number in range(max(sheet.nrows, max(noted, default=-1) + 1)):
             active = [one for one in active if one[0] > number]
             info = sheet.rowinfo_map.get(number)
             is_hidden = info is not None and bool(info.hidden)
-            cells = {
-                column: self._cell(number, column)
-                for column in range(sheet.row_len(number))
-                if sheet.cell_type(number, column) or (number, column) in sheet.cell_note_map
-            }
+            width = sheet.row_len(number) if number < sheet.nrows else 0
+            cells = {column: self._cell(number, column) for column in range(width) if sheet.cell_type(number, column)}
+            cells |= {column: self._cell(number, column) for column in noted.get(number, ())}
             while merges and merges[-1][0] <= number:
                 first, last, left, right = merges.pop()
                 if first == number and left in cells:
@@ -108,10 +113,12 @@ class _SheetReader:
             yield number + 1, [cells.get(column, BLANK) for column in range(width) if column not in hidden]
 
     def _cell(self, row: int, column: int) -> Cell:
-        form = self.book.xf_list[self.sheet.cell_xf_index(row, column)]
-        font = self.book.font_list[form.font_index]
         note = self.sheet.cell_note_map.get((row, column))
         comment = one_line(note.text) if note is not None else ""
+        if row >= self.sheet.nrows or column >= self.sheet.row_len(row):  # a comment without a cell
+            return Cell(comment=comment)
+        form = self.book.xf_list[self.sheet.cell_xf_index(row, column)]
+        font = self.book.font_list[form.font_index]
         text = one_line(self._text(row, column, form.format_key))
         if font.struck_out and text:
             self.counts.struck += 1
@@ -151,18 +158,3 @@ class _SheetReader:
                 piece = with_lowered(read, piece)
             read += piece
         return read
-
-
-def _charts(data: bytes) -> int:
-    """Return how many charts a workbook has: each is a part of its stream."""
-    import olefile
-
-    with olefile.OleFileIO(data) as file:
-        name = next((name for name in _STREAMS if file.exists(name)), None)
-        stream = file.openstream(name).read() if name else b""
-    place = count = 0
-    while place + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, place)
-        count += kind == _BEGIN_OF_PART and stream[place + 6 : place + 8] == struct.pack("<H", _CHART)
-        place += 4 + length
-    return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from datetime import date
 from typing import Any
@@ -60,14 +61,18 @@ def noted(document: Document) -> list[tuple[str, str, str]]:
     return [(note.kind, note.text, note.place) for note in document.notes]
 
 
-def workbook(fill: Any) -> Document:
+def saved_workbook(fill: Any) -> bytes:
     import xlwt
 
     book = xlwt.Workbook()
     fill(book, book.add_sheet("Prices"))
     stream = io.BytesIO()
     book.save(stream)
-    return load_bytes(stream.getvalue(), "a.xls")
+    return stream.getvalue()
+
+
+def workbook(fill: Any) -> Document:
+    return load_bytes(saved_workbook(fill), "a.xls")
 
 
 def test_an_old_workbook_shows_numbers_by_their_formats() -> None:
@@ -114,6 +119,32 @@ def test_powers_in_an_old_workbook_never_join_a_number() -> None:
         page.write_rich_text(1, 0, (("10", plain), ("6", raised), (" N", plain), (" per day", struck)))
 
     assert workbook(fill).text.splitlines()[-1].strip("| ") == "10^6 N"
+
+
+def record(kind: int, content: bytes = b"") -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def test_text_boxes_of_an_old_workbook_are_read_and_charts_counted() -> None:
+    import olefile
+    from office_samples import ole
+
+    def fill(_: Any, page: Any) -> None:
+        page.write(0, 0, "Words")
+
+    def box(text: str) -> bytes:
+        size = record(0x01B6, bytes(10) + struct.pack("<HHI", len(text), 16, 0))
+        thing = record(0x5D, struct.pack("<4H", 0x15, 0x12, 6, 1) + bytes(18))
+        return thing + size + record(0x3C, b"\x01" + text.encode("utf-16-le")) + record(0x3C, bytes(16))
+
+    chart = record(0x0809, struct.pack("<HHHH", 0x0600, 0x0020, 0, 0)) + record(0x0A)
+    with olefile.OleFileIO(io.BytesIO(saved_workbook(fill))) as file:
+        stream = file.openstream("Workbook").read()
+    sheet = stream.rstrip(b"\0").removesuffix(b"\x0a")  # without the record that ends it
+    changed = sheet + box("Läs\rmig") + chart + record(0x0A)
+    document = load_bytes(ole({"Workbook": changed}), "a.xls")
+    assert document.text == "Words\n\nLäs\nmig"
+    assert noted(document) == [("pictures_not_read", "1 chart not read", "")]
 
 
 def test_a_workbook_with_a_password_is_refused() -> None:
