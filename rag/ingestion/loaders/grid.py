@@ -151,7 +151,9 @@ def read_table(rows: Sequence[Row], *, assume_header: bool = True) -> Table:
     width = max((len(row) for _, row in rows), default=0)
     usual = _usual(rows)
     while len(rows) > 1 and _introduces([row for _, row in rows], width, usual):
-        above.append(_line(rows.pop(0)[1]))
+        row = rows.pop(0)[1]
+        if not _goes_on(row, rows[0][1]):
+            above.append(_line(row))
     while len(rows) > 2 and _is_note(rows[-1][1], usual):
         below.insert(0, _line(rows.pop()[1]))
     group = next((n for n, (_, row) in enumerate(rows) if _is_one_cell(row)), len(rows))
@@ -223,6 +225,11 @@ def _usual(rows: Sequence[Row]) -> int:
     """Return how many filled cells most rows have; of equally many rows, the wider ones decide."""
     counts = Counter(len(_filled(row)) for _, row in rows)
     return max(counts, key=lambda width: (counts[width] * min(width, 2), width), default=0)
+
+
+def _goes_on(row: Sequence[Cell], below: Sequence[Cell]) -> bool:
+    """Return whether a row has nothing but cells that cover the row below, too."""
+    return all(cell is under for cell, under in zip(row, below, strict=False) if cell.text)
 
 
 def _introduces(rows: Sequence[Sequence[Cell]], width: int, usual: int) -> bool:

@@ -62,7 +62,7 @@ class OdtReader:
             elif name == "p":
                 self._emit(self._flow.paragraph, element)
             elif name == "list":
-                self._list(element, 0, attribute(element, "style-name"))
+                self._list(element)
             elif name == "table":
                 self._flow.table(self._tables(element))
                 self._read_boxes()
@@ -89,12 +89,22 @@ class OdtReader:
             self._flow.heading(level, f"{number} {text}" if number else text)
         self._read_boxes()
 
-    def _list(self, element: Any, depth: int, style: str) -> None:
-        levels = self._lists.get(attribute(element, "style-name") or style, {})
+    def _list(self, element: Any) -> None:
+        for child, depth, mark in self._items(element, 0, attribute(element, "style-name")):
+            name = local_name(child)
+            if name == "h":
+                self._heading(child, mark.removeprefix("-"))
+            elif name == "p":
+                self._emit(lambda text, depth=depth, mark=mark: self._flow.item(text, depth, mark), child)
+            else:
+                self.read([child])
+
+    def _items(self, element: Any, depth: int, style: str) -> Iterator[tuple[Any, int, str]]:
+        """Yield the blocks of a list with their depth and their number or bullet, which the first of an item has."""
         key = attribute(element, "style-name") or style
         goes_on = is_true(attribute(element, "continue-numbering")) or attribute(element, "continue-list")
         if key not in self._counters or (depth == 0 and not goes_on):
-            self._counters[key] = Counter(levels)
+            self._counters[key] = Counter(self._lists.get(key, {}))
         for item in element:
             marked = local_name(item) == "list-item"
             start = attribute(item, "start-value")
@@ -103,17 +113,12 @@ class OdtReader:
             for child in item:
                 name = local_name(child)
                 if name == "list":
-                    self._list(child, depth + 1, key)
+                    yield from self._items(child, depth + 1, key)
                 elif name in ("p", "h"):
-                    number = self._counters[key].next(depth) if marked else ""
-                    if name == "h":
-                        self._heading(child, number)
-                    else:
-                        mark = number or "-" if marked else ""
-                        self._emit(lambda text, mark=mark: self._flow.item(text, depth, mark), child)
+                    yield child, depth, (self._counters[key].next(depth) or "-") if marked else ""
                     marked = False
                 else:
-                    self.read([child])
+                    yield child, depth, ""
 
     def _read_boxes(self) -> None:
         boxes, self._boxes = self._boxes, []
@@ -217,7 +222,9 @@ class OdtReader:
                 spans = list(children(child, "span"))
                 strong.append((bool(spans) and all(self._strong(span) for span in spans)) or self._strong(child))
             elif name == "list":
-                texts += (self._text(paragraph) for paragraph in named(child, "p", "h"))
+                for paragraph, _, mark in self._items(child, 0, attribute(child, "style-name")):
+                    words = self._text(paragraph)
+                    texts.append(f"{mark} {words}" if mark not in ("", "-") and words.strip() else words)
         cell = Cell(one_line(" ".join(texts)), header, bool(strong) and all(strong))
         rows, columns = (attribute(element, f"number-{name}-spanned") for name in ("rows", "columns"))
         return Span(cell, int(rows or 1), int(columns or 1))

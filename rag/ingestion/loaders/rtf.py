@@ -107,6 +107,8 @@ class _Reader:
         self._choices: list[str] = []
         self._table, self._row = RtfTable(), RowForm()
         self._inner, self._inner_row = RtfTable(), RowForm()
+        self._before: list[str] = []  # the text of a cell before the table in it
+        self._in_inner = False
         self._large: list[Table] = []  # tables that follow the one whose cells contain them
 
     def read(self, data: bytes) -> None:
@@ -212,6 +214,11 @@ class _Reader:
             self._state = replace(state, outline=number or 0)
         elif word == b"ilvl":
             self._state = replace(state, depth=min(max(number or 0, 0), 8))
+        elif word == b"itap":
+            if (number or 0) > 1 and not self._in_inner:
+                self._before, self._text = self._before + self._text, []
+            self._state = replace(state, in_table=True)
+            self._in_inner = (number or 0) > 1
         elif word == b"intbl":
             self._state = replace(state, in_table=True)
         elif word in (b"par", b"sect", b"page", b"column"):
@@ -238,8 +245,10 @@ class _Reader:
             row.beside = True
         elif word == b"nestcell":
             self._inner.cell(self._taken())
+            self._in_inner = True
         elif word == b"nestrow":
             self._inner.row(self._inner_row)
+            self._in_inner = True
         elif word == b"cell" and self._state.target == "head":
             self._append("\t")
         elif word == b"cell":
@@ -384,13 +393,13 @@ class _Reader:
                 self._flow.paragraph(line)
 
     def _end_cell(self) -> None:
-        inner = self._inner.tables()
-        text = self._taken()
+        before, after = one_line(_joined("".join(self._before))), self._taken()
+        inner, self._before, self._in_inner = self._inner.tables(), [], False
         line = " ".join(map(inline_text, inner))
         if len(line) > LARGE_TABLE:
             self._large += inner
             line = ""
-        self._table.cell(" ".join(filter(None, (text, line))))
+        self._table.cell(" ".join(filter(None, (before, line, after))))
 
     def _end_table(self) -> None:
         if self._inner.in_row or not self._table.in_row:

@@ -128,6 +128,13 @@ def test_two_header_rows_are_joined() -> None:
 # Titles, notes and groups ------------------------------------------------------------------------------------------
 
 
+def test_a_title_of_several_rows_comes_once() -> None:
+    title = Cell("Full name of the applicant")
+    rows = [[title] * 3, [title] * 3, *([Cell(text) for text in row] for row in (("a", "b", "c"), ("1", "2", "3")))]
+    (table,) = read_tables(list(enumerate(rows, start=1)))
+    assert table.above == ("Full name of the applicant",)
+
+
 def test_lines_above_are_a_title_and_a_long_last_line_is_a_note() -> None:
     rows = [["Fares of 2031", "", ""], ["Route", "Ticket", "Price"], ["Nordby", "adult", "41"], ["Sund", "child", "17"]]
     rows.append(["* Bicycles travel free of charge on weekdays until May.", "", ""])

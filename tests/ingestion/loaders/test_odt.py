@@ -221,6 +221,20 @@ def test_a_table_in_a_cell_is_on_one_line_and_a_large_one_follows(rows: int) -> 
         assert stored.endswith("| N59 | 59 m |")
 
 
+def test_lists_in_cells_have_their_numbers() -> None:
+    levels = (
+        '<text:list-style style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" '
+        'style:num-suffix="."/></text:list-style>'
+    )
+    items = "".join(f"<text:list-item><text:p>{word}</text:p></text:list-item>" for word in ("One", "Two"))
+    cells = "".join(
+        f"<table:table-cell>{inside}</table:table-cell>"
+        for inside in ("<text:p>Steps</text:p>", f'<text:list text:style-name="L">{items}</text:list>')
+    )
+    body = f"<table:table><table:table-row>{cells}</table:table-row></table:table>"
+    assert "1. One 2. Two" in text_of(body, levels)
+
+
 def test_text_boxes_and_the_letterhead() -> None:
     header = (
         "<office:master-styles><style:master-page><style:header><text:p>Harbour Ltd, Nordby</text:p></style:header>"
