@@ -68,7 +68,10 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document about to be stored, whole: its text, its sections, its chunks, and notes on how it was read."""
+    """A document about to be stored, whole: its text, its sections, its chunks, and notes on how it was read.
+
+    ``boxes`` say where words are on their pages, in a form that the store does not know.
+    """
 
     source: str
     content_sha256: bytes
@@ -81,6 +84,7 @@ class NewDocument:
     sections: tuple[Section, ...]
     chunks: tuple[NewChunk, ...]
     notes: tuple[ReadingNote, ...] = ()
+    boxes: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

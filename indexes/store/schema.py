@@ -5,8 +5,9 @@ each copy checks the other. A commit's ``nonce`` distinguishes it from one of th
 a database was restored from a copy; its ``run`` is the generation with which its run began.
 
 ``retired`` holds what documents were before the last runs changed them (:mod:`indexes.store.undo_log`). ``stamps`` is a
-hint of its owner's, which knows what it means: what a source looked like when its content had that hash.
-``signatures`` are derived from the texts (:mod:`indexes.derived.signatures`), and go with them.
+hint of its owner's, which knows what it means: what a source looked like when its content had that hash. ``boxes`` of a
+document are its owner's, too: where the words of scans are on their pages. They come last, because listings read only
+what is before them. ``signatures`` are derived from the texts (:mod:`indexes.derived.signatures`), and go with them.
 
 A row's checksum, in its column ``sha256``, covers the columns that are sealed, in the order of the format that first
 covered them and then of the table: a new column changes no checksum of earlier formats. A text's also covers its
@@ -37,7 +38,7 @@ __all__ = [
     "Table",
 ]
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 OLDEST_FORMAT = 2  # earlier ones are refused: nothing was released with them
 
 RECORDS: dict[str, type] = {
@@ -170,6 +171,7 @@ DOCUMENTS = Table(
         Column("message", "TEXT", sealed=3),
         Column("remedy", "TEXT", sealed=3),
         Column("notes", "TEXT NOT NULL DEFAULT '[]'", since=5),
+        Column("boxes", "BLOB", since=6),
     ),
     indexes=("CREATE INDEX documents_by_content ON documents (content_sha256)",),
 )

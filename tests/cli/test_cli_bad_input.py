@@ -312,7 +312,7 @@ def test_an_index_of_an_older_format(indexed: Path, rag: Rag, arguments: tuple[s
     edit(indexed, "UPDATE meta SET value = '1' WHERE key = 'format_version'")
     ran = rag(*arguments)
     assert ran.code == 1
-    assert error_of(ran)[0] == "the index in .rag has format 1, and this version reads format 5"
+    assert error_of(ran)[0] == "the index in .rag has format 1, and this version reads format 6"
 
 
 GARBAGE: dict[str, Callable[[bytes], bytes]] = {

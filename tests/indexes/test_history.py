@@ -212,8 +212,21 @@ def test_what_decides_what_is_seen_is_sealed(store: Store, change: str, told: st
 # Formats ----------------------------------------------------------------------------------------------------
 
 
-def make_format_4(folder: Path) -> None:
+def make_format_5(folder: Path) -> None:
     """Turn an index into what the version before wrote."""
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        db.execute("ALTER TABLE documents DROP COLUMN boxes")
+        names = ", ".join(DOCUMENTS.sealed(5))
+        for document_id, *values in db.execute(f"SELECT id, {names} FROM documents").fetchall():
+            db.execute("UPDATE documents SET sha256 = ? WHERE id = ?", (row_sha256(*values), document_id))
+        db.execute("UPDATE meta SET value = '5' WHERE key = 'format_version'")
+        seal_meta(db)
+        db.commit()
+
+
+def make_format_4(folder: Path) -> None:
+    """Turn an index into what the version before that wrote."""
+    make_format_5(folder)
     with closing(sqlite3.connect(folder / DATABASE)) as db:
         db.execute("ALTER TABLE documents DROP COLUMN notes")
         names = ", ".join(DOCUMENTS.sealed(4))

@@ -31,7 +31,7 @@ def languages():
 def marks(source):
     return [chunk.mark for chunk in store.chunks_of(source)]
 
-assert store.meta("format_version") == 6
+assert store.meta("format_version") == 7
 assert index.verify(deep=True) == [], "what was sealed before is sealed with the new columns"
 assert languages() == {"a": None, "b": None}
 new = document("a", "un", "deux")
@@ -89,16 +89,19 @@ def test_a_new_column_needs_two_files(tmp_path: Path) -> None:
     store = tmp_path / "indexes" / "store"
     insert_after(
         store / "schema.py",
-        ("FORMAT_VERSION = 5\n", f"{version}\n"),
-        ('        Column("notes", "TEXT NOT NULL DEFAULT \'[]\'", since=5),\n', f"        {column},\n"),
+        ("FORMAT_VERSION = 6\n", f"{version}\n"),
+        ('        Column("boxes", "BLOB", since=6),\n', f"        {column},\n"),
     )
-    mark = '        Column("mark", "TEXT", since=6),\n'
+    mark = '        Column("mark", "TEXT", since=7),\n'
     schema = (store / "schema.py").read_text(encoding="utf-8")
     schema = schema.replace('"headings", "TEXT NOT NULL"),\n', f'"headings", "TEXT NOT NULL"),\n{mark}')
     (store / "schema.py").write_text(schema, encoding="utf-8")
     insert_after(
         store / "rows.py",
-        ("    chunks: tuple[NewChunk, ...]\n    notes: tuple[ReadingNote, ...] = ()\n", f"    {field}\n"),
+        (
+            "    notes: tuple[ReadingNote, ...] = ()\n    boxes: bytes | None = None\n",
+            f"    {field}\n",
+        ),
         ("    modified_ns: int\n    notes: tuple[ReadingNote, ...] = ()\n", f"    {field}\n"),
         ("    text: str\n\n", "    mark: str | None = None\n\n"),
     )
