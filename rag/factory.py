@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rag.generation.base import Completer, Extractor
     from rag.generation.cached import CachedCompleter
     from rag.generation.prompt_builder import Packer
+    from rag.ingestion.loaders.limits import OcrSettings
     from rag.ingestion.run import IngestParts
     from rag.ingestion.sandbox import ParserPool
     from rag.ingestion.web.fetch import PageFetcher
@@ -136,8 +137,28 @@ def make_parser_pool(config: Config) -> ParserPool:
     """Make the processes that read files; they start with the first file."""
     from rag.ingestion.sandbox import Limits, ParserPool
 
-    part = config.parsing.model_dump()
-    return ParserPool(part.pop("workers"), Limits(**part))
+    part = {name: value for name, value in config.parsing.model_dump().items() if not name.startswith("ocr")}
+    return ParserPool(part.pop("workers"), Limits(**part, ocr=ocr_settings(config)))
+
+
+def ocr_settings(config: Config) -> OcrSettings:
+    """Return how scans and pictures are read."""
+    from rag.ingestion.loaders.limits import OcrSettings
+
+    part = config.parsing
+    languages = tuple(dict.fromkeys(part.ocr_languages.split("+")))
+    return OcrSettings(part.ocr, languages, part.ocr_pages, part.ocr_page_seconds, part.ocr_page_megapixels)
+
+
+def ocr_is_usable(config: Config) -> bool:
+    """Return whether scans and pictures are read. Raises :class:`~rag.errors.UsageError` if they must be and cannot."""
+    from rag.ingestion.loaders.ocr_engine import ocr_command, ocr_is_ready
+
+    settings = ocr_settings(config)
+    if settings.mode == "on" and not ocr_is_ready(settings):
+        message = "parsing.ocr is on, and the engine or its languages are not installed"
+        raise UsageError(message, f"run `{ocr_command(settings)}`, or --set parsing.ocr=auto")
+    return ocr_is_ready(settings)
 
 
 def make_ingest_parts(
@@ -156,6 +177,7 @@ def make_ingest_parts(
         make_chunker=lambda embedder: make_chunker(config, embedder),
         make_parser_pool=lambda: make_parser_pool(config),
         make_page_fetcher=lambda: make_page_fetcher(config),
+        ocr_is_ready=ocr_is_usable(config),
     )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Note",
     "NoteKind",
     "Outcome",
+    "PageBoxes",
     "Passage",
     "QuestionKind",
     "ReadingNote",
@@ -35,8 +36,9 @@ __all__ = [
 
 NoteKind = Literal[
     "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "low_confidence", "more_unmatched",
-    "nothing_filtered", "nothing_ingested", "over_budget", "over_context", "part_unanswered", "question_cut",
-    "question_cut_by_reader", "read_in_part", "rows_cut", "source_unmatched", "source_unmatched_near", "table_cut",
+    "nothing_filtered", "nothing_ingested", "ocr_uncertain", "over_budget", "over_context", "part_unanswered",
+    "question_cut", "question_cut_by_reader", "read_by_ocr", "read_in_part", "rows_cut", "source_unmatched",
+    "source_unmatched_near", "table_cut",
     "verdict_inferred",
 ]  # fmt: skip
 
@@ -49,8 +51,23 @@ QuestionKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class PageBoxes:
+    """Where the words of a page are that was read by OCR, packed by :mod:`rag.ingestion.loaders.word_boxes`.
+
+    ``start`` is the place of the page's first character in the document's text.
+    """
+
+    page: int
+    start: int
+    words: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One source file: its extracted text, the sections that cover it, and notes of what was not read."""
+    """One source file: its extracted text, the sections that cover it, and notes of what was not read.
+
+    ``boxes`` say where the words of pages are that were read by OCR.
+    """
 
     source: str
     media_type: str
@@ -59,6 +76,7 @@ class Document:
     sections: tuple[Section, ...]
     pages: int | None = None
     notes: tuple[ReadingNote, ...] = ()
+    boxes: tuple[PageBoxes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,12 +142,6 @@ class Queries(Database):
             notes.update((source, load("notes", stored, source)) for source, stored in rows)
         return notes
 
-    def with_notes(self, kinds: Iterable[str]) -> set[str]:
-        """Return the sources of the documents that have a note of one of the kinds."""
-        wanted = set(kinds)
-        rows = self._db.execute("SELECT source, notes FROM documents WHERE notes <> '[]'")
-        return {source for source, stored in rows if any(n.kind in wanted for n in load("notes", stored, source))}
-
     def boxes(self, source: str) -> bytes | None:
         """Return where the words of a document are on its pages, None if that is not stored."""
         row = self._db.execute("SELECT boxes FROM documents WHERE source = ?", (source,)).fetchone()

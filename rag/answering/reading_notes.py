@@ -1,8 +1,8 @@
-"""Notes beside an answer that a cited document was not read in full.
+"""Notes beside an answer that a cited document was not read in full, or that the cited page was read by OCR.
 
-For each cited document one note is chosen, the one whose place is nearest to what is cited. A guessed encoding and
-running heads are left out: nothing of the text is missing. This module knows nothing of indexes: the caller looks the
-notes of the documents up.
+For each cited document one note is chosen, the one whose place is nearest to what is cited; those on OCR count only at
+the place itself. A guessed encoding and running heads are left out: nothing of the text is missing. This module knows
+nothing of indexes: the caller looks the notes of the documents up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from rag.types import Answer, Citation, Note, ReadingNote
 __all__ = ["cited_sources", "with_reading_notes"]
 
 _MOST = 3
-_READ_WHOLE = frozenset({"encoding_guessed", "running_heads"})
+_READ_WHOLE = frozenset({"encoding_guessed", "no_words_found", "ocr_uncertain", "read_by_ocr", "running_heads"})
+_BY_OCR = ("ocr_uncertain", "read_by_ocr")  # the more important first
 _NUMBERS = re.compile(r"(\d+)(?:[-–](\d+))?")
 _FAR = 10**6  # pages: the distance of a note that names another kind of place, or the whole document
 
@@ -27,14 +28,25 @@ def cited_sources(answers: Iterable[Answer]) -> list[str]:
 
 
 def with_reading_notes(answer: Answer, notes: Mapping[str, Sequence[ReadingNote]]) -> Answer:
-    """Return the answer with a note for each cited document that has ``notes``, at most three."""
-    added: list[Note] = []
+    """Return the answer with a note for each cited document that has ``notes``, at most three of each sort."""
+    lacking, by_ocr = list[Note](), list[Note]()
     for source in cited_sources([answer]):
-        lacking = [note for note in notes.get(source, ()) if note.kind not in _READ_WHOLE]
-        if lacking and len(added) < _MOST:
-            citations = [citation for citation in answer.citations if citation.source == source]
-            added.append(_as_note(source, min(lacking, key=lambda note: _distance(note, citations))))
+        of_source = notes.get(source, ())
+        citations = [citation for citation in answer.citations if citation.source == source]
+        if left := [note for note in of_source if note.kind not in _READ_WHOLE]:
+            lacking.append(_as_note(source, min(left, key=lambda note: _distance(note, citations))))
+        if read := [note for note in of_source if note.kind in _BY_OCR and not _distance(note, citations)]:
+            by_ocr.append(_on_ocr(source, min(read, key=lambda note: _BY_OCR.index(note.kind))))
+    added = (*lacking[:_MOST], *by_ocr[:_MOST])
     return replace(answer, notes=(*answer.notes, *added)) if added else answer
+
+
+def _on_ocr(source: str, note: ReadingNote) -> Note:
+    if note.kind == "ocr_uncertain":
+        text = f"{source} was hard to read by OCR ({note.place}): check the words against the scan."
+        return Note(text, "ocr_uncertain", {"source": source, "place": note.place})
+    text = f"{source} was read by OCR ({note.place}): check names and numbers against the scan."
+    return Note(text, "read_by_ocr", {"source": source, "place": note.place})
 
 
 def _as_note(source: str, note: ReadingNote) -> Note:

@@ -61,12 +61,13 @@ def ingest(
         report_json,
         shown_on_stderr,
     )
+    from rag.factory import ocr_is_usable
     from rag.ingestion.run import IngestOptions, plan_ingest
     from rag.knowledge_base import KnowledgeBase
 
     options = IngestOptions(prune=prune, force=force, rehash=rehash, retry_failed=retry_failed)
     if dry_run:
-        plan = plan_ingest(index, files, options, urls=urls)
+        plan = plan_ingest(index, files, options, urls=urls, ocr_is_ready=ocr_is_usable(resolved.config))
         if as_json:
             out_json(plan_json(plan, str(index)))
         else:

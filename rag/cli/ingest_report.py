@@ -11,6 +11,7 @@ from rag.cli.output import note, out
 from rag.cli.progress import duration, loading, progress, status
 from rag.cli.reading_notes import print_notes
 from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
+from rag.ingestion.loaders.formats import extensions
 from rag.ingestion.report import AFTER_READING, IngestReport, Progress, bottleneck, shares
 from rag.ingestion.sync import Plan
 from rag.text import counted, one_line
@@ -229,8 +230,14 @@ def print_problems(report: IngestReport) -> None:
 def _skipped(report: IngestReport) -> Iterator[str]:
     by_reason = dict(report.skipped)
     linked, ignored = by_reason.pop(LINKED_FOLDER, 0), by_reason.pop(IGNORED, 0)
+    pictures = {
+        ending: by_reason.pop(ending) for ending, row in extensions().items() if row.needs_ocr and ending in by_reason
+    }
     if by_reason:
         yield "skipped, unknown format: " + ", ".join(f"{n} {suffix}" for suffix, n in sorted(by_reason.items()))
+    if pictures:
+        counts = ", ".join(f"{n} {ending}" for ending, n in sorted(pictures.items()))
+        yield f"skipped, pictures without OCR: {counts}; `rag doctor` says how to read them"
     if linked:
         yield f"skipped: {counted(linked, LINKED_FOLDER)}; to read one, name it"
     if ignored:

@@ -28,6 +28,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _yaml_off(value: object) -> object:
+    """Undo YAML, which reads ``off`` as false."""
+    return "off" if value is False else value
+
+
+def _yaml_switch(value: object) -> object:
+    """Undo YAML, which reads ``on`` and ``off`` as true and false."""
+    return "on" if value is True else _yaml_off(value)
+
+
 class EmbeddingConfig(SettingsModel):
     """How texts become vectors."""
 
@@ -64,6 +74,16 @@ class ParsingConfig(SettingsModel):
     """Most time for one file, in seconds."""
     file_mb: int = Field(256, ge=1)
     """Largest file that is read, in MiB."""
+    ocr: Annotated[Literal["auto", "on", "off"], BeforeValidator(_yaml_switch)] = "auto"
+    """Read text in scans and pictures: `auto` where the engine is installed; `on` demands it."""
+    ocr_languages: str = Field("eng+rus", pattern=r"^\w+(\+\w+)*$")
+    """The languages to read, as names of Tesseract's data, joined by `+`; those that are not installed are left out."""
+    ocr_pages: int = Field(500, ge=1)
+    """Most pages and pictures of one file that are read by OCR."""
+    ocr_page_seconds: int = Field(20, ge=1)
+    """Most time for one page or picture, in seconds."""
+    ocr_page_megapixels: int = Field(50, ge=1)
+    """Most pixels of one page or picture, in millions."""
 
 
 class WebConfig(SettingsModel):
@@ -86,16 +106,6 @@ class ChunkingConfig(SettingsModel):
     """Merge small neighboring sections up to this many tokens; 0 merges none."""
     embed_headings: bool = True
     """Embed title, words of the file's name, and headings together with the text."""
-
-
-def _yaml_off(value: object) -> object:
-    """Undo YAML, which reads ``off`` as false."""
-    return "off" if value is False else value
-
-
-def _yaml_switch(value: object) -> object:
-    """Undo YAML, which reads ``on`` and ``off`` as true and false."""
-    return "on" if value is True else _yaml_off(value)
 
 
 @dataclass(frozen=True, eq=False)

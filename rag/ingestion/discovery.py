@@ -115,8 +115,12 @@ class Found:
         self.skipped[what] = self.skipped.get(what, 0) + 1
 
 
-def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False, index: Path | None = None) -> Found:
+def find_sources(
+    paths: Iterable[Path], root: Path, *, may_be_gone: bool = False, index: Path | None = None, pictures: bool = True
+) -> Found:
     """Walk the paths. ``root`` is the folder that contains the index, ``index`` the index folder, if it is known.
+
+    Without ``pictures``, those in folders are skipped: there is no OCR.
 
     Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, for one that is an index
     folder or a part of one, and unless it ``may_be_gone``, for a path that does not exist and if there is nothing to
@@ -125,7 +129,7 @@ def find_sources(paths: Iterable[Path], root: Path, *, may_be_gone: bool = False
     paths = list(paths)
     if not paths:
         raise InputError("no path is given", "name the files and folders to read")
-    walk, top = _Walk(), root.resolve()
+    walk, top = _Walk(pictures=pictures), root.resolve()
     found = walk.found
     for path in paths:
         given = _root(path, top, may_be_gone)
@@ -245,10 +249,10 @@ def _printable(name: str) -> str:
 class _Walk:
     """Collects the documents below folders. Paths are strings, because there may be very many."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pictures: bool) -> None:
         self.found = Found()
         self.files: dict[str, SourceFile] = {}
-        self._suffixes = frozenset(extensions())
+        self._suffixes = frozenset(name for name, row in extensions().items() if pictures or not row.needs_ocr)
 
     def add_folder(self, folder: Path, prefix: str, rules: IgnoreRules) -> None:
         """Add every document below a folder. ``prefix`` begins the names of its files."""

@@ -24,6 +24,7 @@ from rag.ingestion.chunker import Chunker, EmbeddedText
 from rag.ingestion.discovery import Found, find_sources
 from rag.ingestion.file_stamps import FileContent, read_file
 from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders.word_boxes import pack_boxes
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import IngestOptions, Known, Plan, ToRead, make_plan
 from rag.ingestion.vector_writer import VectorWriter
@@ -344,4 +345,5 @@ def _new_document(document: Document, chunks: tuple[NewChunk, ...], content: Fil
         sections=document.sections,
         chunks=chunks,
         notes=document.notes,
+        boxes=pack_boxes(document.boxes),
     )

@@ -56,7 +56,7 @@ class IngestParts:
 
     ``open_existing`` opens the index of a folder for writing without an embedder; it returns None if there is no index,
     or one with other settings. ``open_or_create`` raises for other settings. ``load_embedder`` is called at most once,
-    and its embedder is used until the context ends.
+    and its embedder is used until the context ends. ``ocr_is_ready`` says whether scans and pictures are read.
     """
 
     open_existing: Callable[[Path], Index | None]
@@ -65,6 +65,7 @@ class IngestParts:
     make_chunker: Callable[[Embedder], Chunker]
     make_parser_pool: Callable[[], ParserPool]
     make_page_fetcher: Callable[[], PageFetcher]
+    ocr_is_ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def ingest_paths(
     stages, observer = StageClock(), observer or IngestObserver()
     with stages.stage("find"):
         failed = _failed(folder) if options.retry_failed and not paths and not urls else []
-        found = _find(folder, paths, urls, failed, options)
+        found = _find(folder, paths, urls, failed, options, pictures=parts.ocr_is_ready)
         pages = [*urls, *filter(is_web_page, failed)]
         if pages:
             _fetch(found, pages, parts, folder, options, observer)
@@ -129,19 +130,24 @@ def ingest_files(
 
 
 def plan_ingest(
-    folder: Path, paths: Sequence[Path], options: IngestOptions = DEFAULT_OPTIONS, *, urls: Sequence[str] = ()
+    folder: Path,
+    paths: Sequence[Path],
+    options: IngestOptions = DEFAULT_OPTIONS,
+    *,
+    urls: Sequence[str] = (),
+    ocr_is_ready: bool = False,
 ) -> Plan:
     """Return what :func:`ingest_paths` would do; change and fetch nothing. Raises :class:`~rag.errors.InputError`."""
     from rag.ingestion.web.pages import pages_to_fetch
 
     failed = _failed(folder) if options.retry_failed and not paths and not urls else []
-    found = _find(folder, paths, urls, failed, options)
+    found = _find(folder, paths, urls, failed, options, pictures=ocr_is_ready)
     found.files += pages_to_fetch([*urls, *filter(is_web_page, failed)])
     root = folder.resolve().parent
     if not Store.exists(folder):
         return make_plan(None, found, root, options)
     with Store.open(folder) as store:
-        plan = make_plan(store, found, root, options)
+        plan = make_plan(store, found, root, options, ocr_is_ready=ocr_is_ready)
         plan.bytes_per_second = store.throughput()
     return plan
 
@@ -153,13 +159,19 @@ def _failed(folder: Path) -> list[str]:
 
 
 def _find(
-    folder: Path, paths: Sequence[Path], urls: Sequence[str], failed: Sequence[str], options: IngestOptions
+    folder: Path,
+    paths: Sequence[Path],
+    urls: Sequence[str],
+    failed: Sequence[str],
+    options: IngestOptions,
+    *,
+    pictures: bool,
 ) -> Found:
     """Return the files below the paths, or those that failed before, unless they are ignored, without paths."""
     root = folder.resolve().parent
     if not paths and (urls or options.retry_failed):
         return find_failed(filter(has_file, failed), root)
-    return find_sources(paths, root, may_be_gone=options.prune, index=folder)
+    return find_sources(paths, root, may_be_gone=options.prune, index=folder, pictures=pictures)
 
 
 def _fetch(
@@ -202,7 +214,8 @@ class _Run:
             stack.enter_context(index)
             stack.enter_context(index.writing(purpose))
             with self.stages.stage("find"):
-                plan = make_plan(index.store, self.found, self.folder.resolve().parent, self.options)
+                root, ready = self.folder.resolve().parent, self.parts.ocr_is_ready
+                plan = make_plan(index.store, self.found, root, self.options, ocr_is_ready=ready)
             self.observer.planned(plan)
             if plan.to_read:
                 report = self._read(index, plan, embedder or self._load(stack))

@@ -16,11 +16,13 @@ from rag.errors import DocumentError
 from rag.ingestion.discovery import is_upload, is_web_page, source_path
 from rag.ingestion.file_stamps import read_file
 from rag.ingestion.loaders.pdf_page import compact
+from rag.ingestion.loaders.picture_file import PICTURE_TYPES
+from rag.ingestion.loaders.word_boxes import Rectangle, rectangles
 from rag.types import Passage
 
 __all__ = ["Original", "find_original", "passage_with"]
 
-PDF = "application/pdf"
+_PDF = "application/pdf"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Original:
     ``removed``: the document is not in the index any more; ``replaced``: it is, without these words; ``missing``: the
     file does not exist; ``web``: it was read from the web, and only its text is stored; ``changed``: the file has other
     content; ``same``: ``data`` is its content. ``before`` is where the passage begins on its page
-    (:func:`rag.ingestion.loaders.pdf_page.compact`).
+    (:func:`rag.ingestion.loaders.pdf_page.compact`), ``boxes`` where the words of scans are
+    (:mod:`rag.ingestion.loaders.word_boxes`).
     """
 
     state: Literal["same", "changed", "missing", "removed", "replaced", "web"]
@@ -39,11 +42,16 @@ class Original:
     sha256: bytes = b""
     data: bytes = b""
     before: int = 0
+    boxes: bytes = b""
 
     @property
-    def is_pdf(self) -> bool:
+    def is_drawable(self) -> bool:
         """Whether its pages can be drawn."""
-        return self.state == "same" and self.media_type == PDF
+        return self.state == "same" and _is_drawn(self.media_type)
+
+    def places(self, page: int, start: int, end: int) -> list[Rectangle]:
+        """Return the places on a scanned page of the characters from ``start`` to ``end`` of the document's text."""
+        return rectangles(self.boxes, page, start, end)
 
 
 def find_original(index: Path, passage: Passage, upload: Path | None = None) -> Original:
@@ -58,7 +66,9 @@ def find_original(index: Path, passage: Passage, upload: Path | None = None) -> 
         text = store.text(passage.source)
         if text[passage.start : passage.end] != passage.text:
             return Original("replaced", row.media_type, row.pages)
-        before = _before(store, passage, text) if row.media_type == PDF else 0
+        is_drawn = _is_drawn(row.media_type)
+        before = _before(store, passage, text) if is_drawn else 0
+        boxes = store.boxes(passage.source) if is_drawn else None
     if is_web_page(passage.source):
         return Original("web", row.media_type, row.pages)
     try:
@@ -69,9 +79,13 @@ def find_original(index: Path, passage: Passage, upload: Path | None = None) -> 
         return Original("missing", row.media_type, row.pages)
     if content.sha256 != row.content_sha256:
         return Original("changed", row.media_type, row.pages)
-    # Only pages of a PDF are drawn from the file; other texts are shown as they were read.
-    data = content.data if row.media_type == PDF else b""
-    return Original("same", row.media_type, row.pages, content.sha256, data, before)
+    # Only pages of PDFs and pictures are drawn from the file; other texts are shown as they were read.
+    data = content.data if is_drawn else b""
+    return Original("same", row.media_type, row.pages, content.sha256, data, before, boxes or b"")
+
+
+def _is_drawn(media_type: str) -> bool:
+    return media_type == _PDF or media_type in PICTURE_TYPES
 
 
 def _before(store: Store, passage: Passage, text: str) -> int:

@@ -20,6 +20,7 @@ from indexes.store.store import Store
 from rag.errors import DocumentError, InputError
 from rag.ingestion.discovery import Found, SourceFile, has_file, source_path
 from rag.ingestion.file_stamps import FileContent, read_file, same_size, stamp_of
+from rag.ingestion.loaders.note_kinds import waits_for_ocr
 from rag.text import counted
 
 __all__ = ["DEFAULT_OPTIONS", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
@@ -45,6 +46,7 @@ class IngestOptions:
 
 
 DEFAULT_OPTIONS = IngestOptions()
+_OLD_REMEDY = "run OCR on it"  # of scans and pictures, in an index of a version without OCR
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,22 @@ class Plan:
         return len(self.moves) + sum(item.what == "moved" for item in self.to_read)
 
 
-def make_plan(store: Store | None, found: Found, root: Path, options: IngestOptions = DEFAULT_OPTIONS) -> Plan:
+def make_plan(
+    store: Store | None,
+    found: Found,
+    root: Path,
+    options: IngestOptions = DEFAULT_OPTIONS,
+    *,
+    ocr_is_ready: bool = False,
+) -> Plan:
     """Compare files with the index. ``root`` is the folder that contains the index; ``store`` is None before it exists.
+
+    If ``ocr_is_ready``, files with scans or pictures that were not read, because it was not, are read again.
 
     Raises :class:`~rag.errors.InputError` for a path that does not exist, and when ``options`` ask to remove the
     documents of a folder that is empty or missing, which may be a disk that is not mounted, without ``force``.
     """
-    planner = _Planner(store, options)
+    planner = _Planner(store, options, ocr_is_ready=ocr_is_ready)
     here = {file.source for file in found.files}
     missing = [source for source in planner.known if source not in here]
     gone = {source for source in missing if has_file(source) and _is_gone(source_path(source, root))}
@@ -124,26 +135,28 @@ def make_plan(store: Store | None, found: Found, root: Path, options: IngestOpti
 class _Planner:
     """Fills a plan step by step from what the index knows of each source."""
 
-    def __init__(self, store: Store | None, options: IngestOptions) -> None:
+    def __init__(self, store: Store | None, options: IngestOptions, *, ocr_is_ready: bool) -> None:
         self.known: Known = store.content_hashes() if store else {}
         self._store = store
         self._stamps = store.stamps() if store and not options.rehash else {}
         self._failures = store.failures() if store and not options.retry_failed else {}
         self._options = options
+        self._waiting = _waiting_for_ocr(store) if store and ocr_is_ready else frozenset()
         self._plan = Plan()
 
     def add_known(self, file: SourceFile) -> None:
         """Plan a file that the index knows. One that failed and has not changed is reported or, on request, read."""
         state, sha, failed_sha = self.known[file.source]
         last_read = sha if state == "ready" else failed_sha
-        unchanged = not self._options.reread and last_read is not None and self._is_unchanged(file, last_read)
+        reread = self._options.reread or file.source in self._waiting
+        unchanged = not reread and last_read is not None and self._is_unchanged(file, last_read)
         if unchanged and state == "ready":
             self._plan.unchanged += 1
         elif unchanged and file.source in self._failures:
             self._plan.failures.append(self._failures[file.source])
         else:
             what = "added" if state == "failed" else "changed"
-            self._plan.to_read.append(ToRead(file, what, forced=self._options.reread))
+            self._plan.to_read.append(ToRead(file, what, forced=reread))
 
     def add_new(self, files: list[SourceFile], gone: set[str]) -> set[str]:
         """Plan files that the index does not know. Return the sources from which files were moved."""
@@ -226,6 +239,13 @@ class _Planner:
     def _put_stamp(self, file: SourceFile, content: FileContent) -> None:
         if content.stamp is not None:
             self._plan.stamps[file.source] = (content.stamp, content.sha256)
+
+
+def _waiting_for_ocr(store: Store) -> frozenset[str]:
+    """Return the documents with scans or pictures that were not tried, also those that failed because of it."""
+    failed = (f.source for f in store.failures().values() if f.reason == "no OCR" or _OLD_REMEDY in f.remedy)
+    with_notes = store.notes(store.content_hashes())
+    return frozenset((*(s for s, notes in with_notes.items() if any(map(waits_for_ocr, notes))), *failed))
 
 
 def _content(file: SourceFile) -> FileContent | None:

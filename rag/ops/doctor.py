@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from indexes import IndexMissingError
 from indexes.store.database import journal_mode
 from rag.config import Config
 from rag.embedding.int8 import int8_obstacle
 from rag.errors import FAILURES, NEW_FOLDER, RagError, explain
-from rag.factory import through_graph
+from rag.factory import ocr_settings, through_graph
 from rag.generation.registry import GENERATORS
 from rag.models.resolve import BUNDLED, bundled_problem, cache_folder, installed, is_offline, resolve_model
 from rag.text import counted, documents_by_state
@@ -38,6 +39,7 @@ def examine(config: Config, index: Path) -> list[Finding]:
         ("generator", lambda: _generator(config)),
         ("models", lambda: _models(config)),
         ("embedder", lambda: _embedder(config)),
+        ("ocr", lambda: _ocr(config)),
         ("disk", lambda: _disk(index)),
         ("index", lambda: _index(config, index)),
     ]
@@ -161,6 +163,27 @@ def _embedder(config: Config) -> Iterator[Finding]:
     passages = f"passages too, as {obstacle}" if obstacle else "passages in int8, made at the first ingestion"
     fix = "run `pip install nncf` for passages in int8, twice as fast" if "nncf" in obstacle else ""
     yield Finding("embedder", "ok", f"through OpenVINO, questions in fp32, {passages}", fix)
+
+
+def _ocr(config: Config) -> Iterator[Finding]:
+    """Report whether text in scans and pictures is read, in which languages, and the command that is missing."""
+    from rag.ingestion.loaders.ocr_engine import installed_languages, ocr_command, ocr_is_ready, ocr_version
+
+    settings = ocr_settings(config)
+    if settings.mode == "off":
+        yield Finding("ocr", "ok", "off: scans and pictures are not read", "")
+        return
+    command, ready = ocr_command(settings), ocr_is_ready(settings)
+    fix = f"run `{command}`" if command else ""
+    if not ready:
+        state: Literal["warn", "fail"] = "fail" if settings.mode == "on" else "warn"
+        yield Finding("ocr", state, "not installed: scans and pictures are not read", fix)
+        return
+    known = [name for name in settings.languages if name in installed_languages()]
+    missing = [name for name in settings.languages if name not in known]
+    found = f"tesserocr {ocr_version()} reads {', '.join(known)}"
+    found += f", and not {', '.join(missing)}" if missing else ""
+    yield Finding("ocr", "warn" if missing else "ok", found, fix)
 
 
 def _bundled(name: str) -> Finding:

@@ -67,3 +67,31 @@ def test_at_most_three_documents_are_named_each_once() -> None:
     assert cited_sources([cited, cited]) == ["a", "b", "c", "d", "e"]
     notes = with_reading_notes(cited, {name: about("page 1", "page 2") for name in "bcde"}).notes
     assert [note.values.get("source") for note in notes] == [None, "b", "c", "d"]
+
+
+def by_ocr(*places: str, kind: str = "read_by_ocr") -> list[ReadingNote]:
+    return [ReadingNote(kind, f"{place} was read by OCR", place) for place in places]
+
+
+def test_an_answer_from_a_page_that_was_read_by_ocr_says_so_and_one_from_another_page_does_not() -> None:
+    notes = {"a.pdf": [*by_ocr("pages 2-4"), *by_ocr("page 4", kind="ocr_uncertain")]}
+    (_, note) = with_reading_notes(answer(citation("a.pdf", 3)), notes).notes
+    text = "a.pdf was read by OCR (pages 2-4): check names and numbers against the scan."
+    assert note == Note(text, "read_by_ocr", {"source": "a.pdf", "place": "pages 2-4"})
+    (_, note) = with_reading_notes(answer(citation("a.pdf", 4)), notes).notes
+    text = "a.pdf was hard to read by OCR (page 4): check the words against the scan."
+    assert note == Note(text, "ocr_uncertain", {"source": "a.pdf", "place": "page 4"})
+    for other in (citation("a.pdf", 1), citation("a.pdf"), citation("b.pdf", 3)):
+        assert len(with_reading_notes(answer(other), notes).notes) == 1
+
+
+def test_an_attachment_that_was_read_by_ocr_is_found_by_its_heading() -> None:
+    notes = {"a.eml": by_ocr("attachment scan.pdf, page 1")}
+    cited = answer(citation("a.eml", 1, "Letter", "attachment scan.pdf"))
+    assert [note.kind for note in with_reading_notes(cited, notes).notes] == ["", "read_by_ocr"]
+
+
+def test_what_is_missing_and_what_was_read_by_ocr_are_both_said() -> None:
+    notes = {"a.pdf": [*by_ocr("page 2"), *about("page 9")]}
+    kinds = [note.kind for note in with_reading_notes(answer(citation("a.pdf", 2)), notes).notes]
+    assert kinds == ["", "read_in_part", "read_by_ocr"]

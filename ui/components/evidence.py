@@ -25,6 +25,7 @@ from ui.views.words import place, short_name
 
 if TYPE_CHECKING:
     from rag.ingestion.loaders.pdf_page import PageImage
+    from rag.ingestion.loaders.word_boxes import Rectangle
     from rag.ingestion.sandbox import ParserPool
     from rag.ingestion.source_files import Original
 
@@ -117,7 +118,7 @@ def _viewer(here: Here, source: Source, key: str) -> None:
         if where:
             st.html(block(where, "place"))
         original = _original(here, source)
-        if original is not None and original.is_pdf and passage.page is not None:
+        if original is not None and original.is_drawable and passage.page is not None:
             _page(here, source, original)
         elif original is not None and original.state != "same":
             st.caption(t(f"evidence.{original.state}"))
@@ -143,7 +144,10 @@ def _page(here: Here, source: Source, original: Original) -> None:
     before = original.before + len(compact(passage.text[: source.start]))
     try:
         with st.spinner(t("evidence.drawing")):
-            image = _drawn(original.sha256, passage.page or 1, source.quote, before, original.data)
+            page = passage.page or 1
+            start = passage.start + source.start
+            places = tuple(original.places(page, start, start + len(source.quote)))
+            image = _drawn(original.sha256, page, source.quote, before, places, original.data)
     except (DocumentError, RagError) as error:
         st.caption(t("evidence.undrawn"))
         st.text(error.message)
@@ -154,10 +158,10 @@ def _page(here: Here, source: Source, original: Original) -> None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _drawn(sha256: bytes, page: int, quote: str, before: int, _data: bytes) -> PageImage:
+def _drawn(sha256: bytes, page: int, quote: str, before: int, places: tuple[Rectangle, ...], _data: bytes) -> PageImage:
     """Draw a page once: the hash of the file stands for its content."""
     del sha256  # only the key of the cache
-    return _drawers().render_page(_data, page, quote, before)
+    return _drawers().render_page(_data, page, quote, before, places)
 
 
 @st.cache_resource(show_spinner=False)

@@ -32,6 +32,8 @@ def noted(t: Texts, note: Note) -> str:
         values = {name: v if isinstance(v, int | float) else one_line(str(v), 300) for name, v in note.values.items()}
         if note.kind == "read_in_part":
             values["what"] = read_as(t, ReadingNote(str(values["reading"]), str(values["what"]), str(values["place"])))
+        elif "place" in values:
+            values["place"] = _place_words(t, str(values["place"]))
         return t(f"notes.{note.kind}", **values)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # no kind, or the kinds and values of another version
         return one_line(note.text, 500)

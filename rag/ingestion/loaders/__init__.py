@@ -11,13 +11,15 @@ Read untrusted files through :mod:`rag.ingestion.sandbox`: the libraries that ar
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import PurePath
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.formats import FORMATS, PLAIN_TEXT, Format, add_format, extensions
-from rag.ingestion.loaders.limits import MIB, Bounds
-from rag.ingestion.loaders.note_kinds import note_of
+from rag.ingestion.loaders.limits import MIB, Bounds, OcrSettings
+from rag.ingestion.loaders.note_kinds import note_of, waits_for_ocr
+from rag.ingestion.loaders.ocr import reading_pictures
 from rag.ingestion.loaders.sniff import sniff
 from rag.ingestion.loaders.text import as_utf8, load_text, title_from
 from rag.ingestion.loaders.zip_safety import check_package
@@ -33,15 +35,27 @@ _OBJECT = re.compile(r"'?<[^<>]* at 0x[0-9a-f]+>'?")  # how a Python object appe
 
 
 def load_bytes(
-    data: bytes, source: str, bounds: Bounds | None = None, *, name: str = "", charset: str = ""
+    data: bytes,
+    source: str,
+    bounds: Bounds | None = None,
+    ocr: OcrSettings | None = None,
+    more_time: Callable[[float], None] = lambda _: None,
+    *,
+    name: str = "",
+    charset: str = "",
 ) -> Document:
     """Read a file's bytes into a document. Raises :class:`~rag.errors.DocumentError`.
 
-    ``name`` is the file's name, if ``source`` is none; ``charset`` is the encoding that a server declares for a text.
+    ``ocr`` says how pictures are read. ``more_time`` is called with the seconds that a picture may take. For a file
+    inside another both are the outer file's. ``name`` is the file's name, if ``source`` is none; ``charset`` is the
+    encoding that a server declares for a text.
     """
-    bounds = bounds or Bounds()
-    if name:
-        return replace(load_bytes(data, name, bounds, charset=charset), source=source)
+    with reading_pictures(ocr or OcrSettings(), more_time):
+        document = _load_bytes(data, name or source, bounds or Bounds(), charset)
+    return replace(document, source=source)
+
+
+def _load_bytes(data: bytes, source: str, bounds: Bounds, charset: str) -> Document:
     try:
         row = FORMATS[sniff(data, source)]
         if row.is_zip:
@@ -51,7 +65,7 @@ def load_bytes(
     except RecursionError:
         message = "it is nested too deeply to be read"
         raise DocumentError("nested", message, "export it again, with less nesting") from None
-    if not document.text.strip():
+    if not document.text.strip() and not row.may_be_blank:
         raise _no_text(document)
     if len(document.text) > bounds.text_mb * MIB:
         raise DocumentError("too large", f"it contains more than {bounds.text_mb} MiB of text", "split it")
@@ -62,7 +76,10 @@ def _no_text(document: Document) -> DocumentError:
     """Return the error for a document without text; its notes say what else is in the file."""
     what = "; ".join(note.placed_text for note in document.notes[:3])
     message = "the file contains no text" + (f": {what}" if what else "")
-    return DocumentError("no text", message, "if it is a scan, run OCR on it first")
+    waiting = next(filter(waits_for_ocr, document.notes), None)
+    if waiting is not None:
+        return DocumentError("no OCR", message, waiting.remedy)
+    return DocumentError("no text", message, "add some, or leave it out")
 
 
 def _notes_of_type(row: Format, source: str) -> tuple[ReadingNote, ...]:

@@ -16,6 +16,7 @@ from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.html import html_document
 from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
+from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.text import decode
 from rag.ingestion.loaders.titles import title_of
 from rag.types import Document
@@ -33,14 +34,23 @@ def load_docx(data: bytes, source: str) -> Document:
     package = OfficePackage(data)
     builder = DocumentBuilder()
     flow = FlowText(builder)
-    left_out = LeftOut()
-    _read(package, builder, flow, left_out, depth=1)
+    left_out, pictures = LeftOut(), OfficePictures()
+    _read(package, builder, flow, left_out, pictures, depth=1)
     flow.end()
     left_out.add_notes(builder)
+    pictures.add_notes(builder)
     return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)
 
 
-def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left_out: LeftOut, *, depth: int) -> None:
+def _read(
+    package: OfficePackage,
+    builder: DocumentBuilder,
+    flow: FlowText,
+    left_out: LeftOut,
+    pictures: OfficePictures,
+    *,
+    depth: int,
+) -> None:
     part = next(iter(package.related("", "officeDocument")), "word/document.xml")
     styles = Styles(_related(package, part, "styles"))
     numbering = Numbering(_related(package, part, "numbering"), styles)
@@ -56,7 +66,7 @@ def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left
         with package.open(name) as stream:
             data = stream.read()
         if name.lower().endswith(".docx") and depth < _MOST_NESTED:
-            _read(OfficePackage(data), builder, flow, left_out, depth=depth + 1)
+            _read(OfficePackage(data), builder, flow, left_out, pictures, depth=depth + 1)
             return ""
         if name.lower().endswith(_HTML):
             return html_document(data, name, _MEDIA_TYPE).text
@@ -65,7 +75,7 @@ def _read(package: OfficePackage, builder: DocumentBuilder, flow: FlowText, left
         builder.note("attachment_not_read", "a file that is a part of the text was not read", name)
         return ""
 
-    reader = BodyReader(package, flow, styles, numbering, notes, left_out, read_chunk)
+    reader = BodyReader(package, flow, styles, numbering, notes, left_out, read_chunk, pictures)
     body = first_child(package.xml(part), "body")
     if body is not None:
         if depth == 1:

@@ -21,6 +21,7 @@ from rag.ingestion.loaders.office_package import (
     named,
     says_yes,
 )
+from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
 from rag.text import one_line
 
@@ -48,6 +49,7 @@ class BodyReader:
         notes: dict[tuple[str, str], Any],
         left_out: LeftOut,
         read_chunk: Callable[[str], str],
+        pictures: OfficePictures,
     ) -> None:
         self._left_out = left_out
         self._package = package
@@ -56,6 +58,7 @@ class BodyReader:
         self._numbering = numbering
         self._notes = notes
         self._read_chunk = read_chunk
+        self._pictures = pictures
         self._relations: dict[str, Relation] = {}
         self._paragraphs = ParagraphReader(styles, left_out)
 
@@ -126,7 +129,7 @@ class BodyReader:
                 self._flow.table(chart_tables(root))
             else:
                 self._diagram(root)
-        self._left_out.pictures += sum(1 for _ in named(drawing, "blip", "imagedata"))
+        self._flow.paragraph(self._pictures.read_blips(drawing, self._package, self._relations))
         self._left_out.objects += sum(1 for _ in named(drawing, "OLEObject"))
 
     def _diagram(self, root: Any) -> None:

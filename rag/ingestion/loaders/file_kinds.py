@@ -14,7 +14,7 @@ from rag.errors import DocumentError
 
 __all__ = ["is_lock_file", "ole_kind", "unread_kind", "unread_ole", "unread_package"]
 
-_OCR = "if it shows text, run OCR on it and ingest the text or PDF"
+_AS_PNG = "if it shows text, save it as PNG, JPEG or PDF"
 _TRANSCRIBE = "ingest a transcript or subtitles of it"
 _TEXT_OR_PDF = "export it as text or PDF"
 _IGNORE = "leave it out, or name it in a .ragignore"
@@ -36,7 +36,7 @@ class _Kind:
 
 
 def _picture(name: str) -> _Kind:
-    return _Kind(name, ", and pictures are not read", _OCR, "picture")
+    return _Kind(name, ", and pictures of this format are not read", _AS_PNG, "picture")
 
 
 def _sound(name: str) -> _Kind:
@@ -65,12 +65,6 @@ def _office(name: str, remedy: str = _TEXT_OR_PDF) -> _Kind:
 
 # The signature is a regular expression that is matched at the beginning.
 _SIGNATURES: tuple[tuple[bytes, _Kind], ...] = (
-    (rb"\x89PNG", _picture("a PNG picture")),
-    (rb"\xff\xd8\xff", _picture("a JPEG picture")),
-    (rb"GIF8[79]a", _picture("a GIF picture")),
-    (rb"RIFF.{4}WEBP", _picture("a WebP picture")),
-    (rb"II\*\x00|MM\x00\*", _picture("a TIFF picture")),
-    (rb"BM.{4}\x00{4}", _picture("a BMP picture")),
     (rb"\x00\x00[\x01\x02]\x00[\x01-\x40]\x00", _picture("an icon")),
     (rb".{4}ftyp(?:heic|heix|mif1|msf1|avif)", _picture("a HEIC or AVIF picture")),
     (rb"8BPS", _picture("a Photoshop picture")),

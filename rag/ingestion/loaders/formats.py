@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rag.ingestion.loaders.code import CODE_SUFFIXES, LANGUAGES
+from rag.ingestion.loaders.picture_file import PICTURE_TYPES
 
 if TYPE_CHECKING:
     from rag.types import Document
@@ -49,16 +50,18 @@ class Format:
     - ``loader``: ``module:function``. With ``takes_limits``, it gets the limits as its third argument
     - ``package``: the distribution that the loader imports
     - ``filter``: the name in ``--filter type=NAME``, which several formats may share; ``aliases`` are further names
-    - ``magic``: how a file of this format begins, after white space. For zip packages instead: ``zip_member``, the name
-      of a member that only this format has, in small letters, and ``zip_types``, families of content types that its
-      main part has under another name; or ``zip_mimetypes``, what the member ``mimetype`` may contain. For OLE files:
-      ``ole_streams``, names of which one is at the top of the file
+    - ``magic``: how a file of this format begins, after white space, as a regular expression. For zip packages instead:
+      ``zip_member``, the name of a member that only this format has, in small letters, and ``zip_types``, families of
+      content types that its main part has under another name; or ``zip_mimetypes``, what the member ``mimetype`` may
+      contain. For OLE files: ``ole_streams``, names of which one is at the top of the file
     - ``own_encodings``: its parts declare their own encodings, so the loader gets the bytes as they are. The loaders of
       other formats of text get UTF-8
     - ``needs_content``: a file with the extension whose content is not recognised is plain text
     - ``noun``: what a broken file is called; without it, a loader that fails counts as a defect of this project.
       ``remedy`` says what to do about a broken file. With ``text_if_broken``, it is read as plain text instead
     - ``page``: what a page of its documents is called
+    - ``may_be_blank``: a file without text is a document, too
+    - ``needs_ocr``: it is only read from folders where OCR is ready
     """
 
     name: str
@@ -82,6 +85,8 @@ class Format:
     noun: str = ""
     remedy: str = "export or download it again"
     page: str = "page"
+    may_be_blank: bool = False
+    needs_ocr: bool = False
 
     @property
     def is_zip(self) -> bool:
@@ -163,7 +168,10 @@ for _row in (
         package="lxml", zip_mimetypes=(_PRESENTATION, f"{_PRESENTATION}-template"), noun="presentation",
         page="slide",
     ),
-    Format("RTF", "application/rtf", (".rtf",), f"{_LOADERS}.rtf:load_rtf", "rtf", magic="{\\rtf", noun="RTF document"),
+    Format(
+        "RTF", "application/rtf", (".rtf",), f"{_LOADERS}.rtf:load_rtf", "rtf",
+        magic=r"\{\\rtf", noun="RTF document",
+    ),
     Format(
         "EPUB", "application/epub+zip", (".epub",), f"{_LOADERS}.epub:load_epub", "epub",
         package="defusedxml", zip_mimetypes=("application/epub+zip",), noun="EPUB book",
@@ -218,6 +226,21 @@ for _row in (
     Format(
         "WebVTT subtitles", "text/vtt", (".vtt",), f"{_LOADERS}.subtitles:load_vtt", "subtitles",
         package="webvtt-py", needs_content=True, text_if_broken=True,
+    ),
+    *(
+        Format(
+            f"{name} picture", f"image/{kind}", endings, f"{_LOADERS}.image:load_image", "image",
+            package="pillow", aliases=("picture", "scan"), magic=PICTURE_TYPES[f"image/{kind}"], takes_limits=True,
+            noun="picture", may_be_blank=True, needs_ocr=True,
+        )
+        for name, kind, endings in (
+            ("PNG", "png", (".png",)),
+            ("JPEG", "jpeg", (".jpg", ".jpeg")),
+            ("TIFF", "tiff", (".tif", ".tiff")),
+            ("WebP", "webp", (".webp",)),
+            ("BMP", "bmp", (".bmp",)),
+            ("GIF", "gif", (".gif",)),
+        )
     ),
     Format(
         "source code", CODE, tuple(CODE_SUFFIXES), f"{_LOADERS}.code:load_code", "code",

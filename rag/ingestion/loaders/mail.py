@@ -63,10 +63,13 @@ def _add_attachment(part: MIMEPart, builder: DocumentBuilder, headings: tuple[st
     try:
         if part.get_content_type() in _TNEF or name.casefold() == "winmail.dat":
             raise DocumentError("archive", "it is in Outlook's own format (TNEF)", _TNEF_REMEDY)
-        builder.add_document(load_bytes(_file(part), name, bounds), below)
+        document = load_bytes(_file(part), name, bounds)
+        if document.text.strip():  # a picture may have none
+            builder.add_document(document, below)
     except DocumentError as error:
         builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
-        builder.note("attachment_not_read", f"not read: {error.message}", f"attachment {name}", error.remedy)
+        kind = "pictures_not_read" if error.reason == "no OCR" else "attachment_not_read"
+        builder.note(kind, f"not read: {error.message}", f"attachment {name}", error.remedy)
 
 
 def _text(forms: TextForms, source: str, builder: DocumentBuilder) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.types import ReadingNote
 
-__all__ = ["NOTE_KINDS", "KindOfNote", "note_of", "numbered"]
+__all__ = ["NOTE_KINDS", "KindOfNote", "note_of", "numbered", "waits_for_ocr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "page_parts_left_out": KindOfNote("navigation, cookie banners and footers of web pages"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
     "running_heads": KindOfNote("running heads and page numbers that were left out", is_minor=True),
+    "read_by_ocr": KindOfNote("what OCR read", "check names and numbers against the picture"),
+    "ocr_uncertain": KindOfNote("what was hard to read by OCR", "check it against the picture, or scan it again"),
+    "ocr_stopped": KindOfNote("scans and pictures that OCR did not read", "split the file, or raise the limit"),
+    "no_words_found": KindOfNote("pages and pictures on which OCR found no text"),
     "form_not_read": KindOfNote(
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
     ),
@@ -66,6 +70,13 @@ NOTE_KINDS: dict[str, KindOfNote] = {
 def note_of(kind: str, text: str, place: str = "") -> ReadingNote:
     """Return a note with the remedy of its kind."""
     return ReadingNote(kind, text, place, NOTE_KINDS[kind].remedy)
+
+
+def waits_for_ocr(note: ReadingNote) -> bool:
+    """Return whether a note is of scans or pictures that OCR can read; pictures then have a remedy of their own."""
+    if note.kind == "pictures_not_read":
+        return note.remedy != NOTE_KINDS[note.kind].remedy
+    return note.kind == "pages_without_text"
 
 
 def numbered(noun: str, numbers: Iterable[int]) -> str:

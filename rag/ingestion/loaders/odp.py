@@ -1,6 +1,6 @@
 """OpenDocument presentations: a section for each slide, headed by its title, with lists, tables and speaker's notes.
 
-Hidden slides are left out and noted; pictures are counted.
+Hidden slides are left out and noted; pictures are read by OCR after the texts of their slide.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
-from rag.ingestion.loaders.note_kinds import numbered
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, local_name, named
-from rag.ingestion.loaders.open_document import is_picture, paragraph_text, repeated
+from rag.ingestion.loaders.office_pictures import OfficePictures
+from rag.ingestion.loaders.open_document import paragraph_text, repeated
 from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
-from rag.text import counted, one_line
+from rag.text import one_line
 from rag.types import Document
 
 __all__ = ["load_odp"]
@@ -36,23 +36,22 @@ def load_odp(data: bytes, source: str) -> Document:
     }
     builder = DocumentBuilder()
     objects = EmbeddedObjects(package, content)
-    titles, pictures = [], {}
+    titles, pictures = [], OfficePictures()
     for number, slide in enumerate(named(content, "page"), start=1):
         if attribute(slide, "style-name") in hidden:
             builder.note("hidden_content", "a hidden slide was left out", f"slide {number}")
             titles.append("")
             continue
-        titles.append(_add_slide(builder, number, slide, objects))
-        if count := sum(map(is_picture, named(slide, "image"))):
-            pictures[number] = count
-    if pictures:
-        text = f"{counted(sum(pictures.values()), 'picture')} not read"
-        builder.note("pictures_not_read", text, numbered("slide", pictures))
+        on_slide = [pictures.read_frame(frame, package, number) for frame in named(slide, "frame")]
+        titles.append(_add_slide(builder, number, slide, objects, on_slide))
+    pictures.add_notes(builder, "slide")
     return builder.document(source, _MEDIA_TYPE, title_of(package) or next(filter(None, titles), ""), pages=len(titles))
 
 
-def _add_slide(builder: DocumentBuilder, number: int, slide: Any, objects: EmbeddedObjects) -> str:
-    """Add the section of a slide and return its title."""
+def _add_slide(
+    builder: DocumentBuilder, number: int, slide: Any, objects: EmbeddedObjects, on_pictures: list[str]
+) -> str:
+    """Add the section of a slide, with the texts on its pictures at the end, and return its title."""
     titles = [one_line(" ".join(_texts(shape))) for shape in slide if attribute(shape, "class") == "title"]
     title = next(filter(None, titles), "")
     texts = [f"# {title}"] if title else []
@@ -60,7 +59,7 @@ def _add_slide(builder: DocumentBuilder, number: int, slide: Any, objects: Embed
         if attribute(shape, "class") not in ("title", *_OF_THE_LAYOUT):
             texts += _texts(shape)
             texts += _embedded(shape, objects)
-    builder.add("\n\n".join(filter(None, texts)), number, (title,) if title else ())
+    builder.add("\n\n".join(filter(None, [*texts, *on_pictures])), number, (title,) if title else ())
     return title
 
 

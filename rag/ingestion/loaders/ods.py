@@ -1,7 +1,7 @@
 """OpenDocument spreadsheets: the tables of each visible sheet with its row numbers, then its text boxes and charts.
 
-Values are read as the file shows them. Comments come with their cells. Hidden sheets, rows and columns, what is struck
-through, and pictures are left out and noted. The sheets are read as a stream.
+Values are read as the file shows them. Comments come with their cells, the texts on pictures with those of the boxes.
+Hidden sheets, rows and columns and what is struck through are left out and noted. The sheets are read as a stream.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Table
 from rag.ingestion.loaders.number_format import general
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, children, first_child, local_name, named
-from rag.ingestion.loaders.open_document import NO_LOOK, Look, is_picture, look_of, paragraph_text, repeated
+from rag.ingestion.loaders.office_pictures import OfficePictures
+from rag.ingestion.loaders.open_document import NO_LOOK, Look, look_of, paragraph_text, repeated
 from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.sheet_notes import SheetCounts
 from rag.ingestion.loaders.sheet_tables import sheet_tables
@@ -40,7 +41,7 @@ def load_ods(data: bytes, source: str) -> Document:
     if package.has("styles.xml"):
         looks = {attribute(style, "name"): look_of(style) for style in named(package.xml("styles.xml"), "style")}
     with package.open("content.xml") as stream:
-        for sheet in _sheets(stream, looks, EmbeddedObjects(package)):
+        for sheet in _sheets(stream, looks, package):
             tables = sheet_tables(sheet.rows())
             if sheet.is_hidden:
                 sheet.skip()
@@ -53,14 +54,15 @@ def load_ods(data: bytes, source: str) -> Document:
             for chart in sheet.charts:
                 builder.add(table_text(chart), None, (sheet.name,))
             sheet.counts.add_notes(builder, f"sheet {sheet.name}")
+            sheet.pictures.add_notes(builder, place=f"sheet {sheet.name}")
     return builder.document(source, _MEDIA_TYPE, title_of(package))
 
 
-def _sheets(stream: Any, looks: dict[str, Look], objects: EmbeddedObjects) -> Iterator[_Sheet]:
+def _sheets(stream: Any, looks: dict[str, Look], package: OfficePackage) -> Iterator[_Sheet]:
     """Yield the sheets in their order; each is to be read or skipped before the next."""
     from lxml import etree
 
-    hidden: set[str] = set()
+    hidden, objects = set[str](), EmbeddedObjects(package)
     tags = tuple(f"{{*}}{tag}" for tag in _TAGS)
     events = etree.iterparse(stream, events=("start", "end"), tag=tags, resolve_entities=False, no_network=True)
     for event, element in events:
@@ -71,7 +73,8 @@ def _sheets(stream: Any, looks: dict[str, Look], objects: EmbeddedObjects) -> It
             if properties is not None and attribute(properties, "display") == "false":
                 hidden.add(attribute(element, "name"))
         elif event == "start" and name == "table":
-            yield _Sheet(events, attribute(element, "name"), attribute(element, "style-name") in hidden, looks, objects)
+            is_hidden = attribute(element, "style-name") in hidden
+            yield _Sheet(events, attribute(element, "name"), is_hidden, looks, package, objects)
 
 
 @dataclass(slots=True)
@@ -82,7 +85,9 @@ class _Sheet:
     name: str
     is_hidden: bool
     looks: dict[str, Look]
+    package: OfficePackage
     objects: EmbeddedObjects
+    pictures: OfficePictures = field(default_factory=OfficePictures)
     texts: list[str] = field(default_factory=list)
     charts: list[Table] = field(default_factory=list)
     counts: SheetCounts = field(default_factory=SheetCounts)
@@ -205,13 +210,14 @@ class _Sheet:
         return ""
 
     def _shapes(self, parent: Any) -> None:
-        """Read the texts of the boxes and shapes and the charts in an element, count its pictures."""
+        """Read the texts of the boxes and shapes, the charts, and the texts on the pictures in an element."""
         for shape in parent:
             if local_name(shape) in ("p", "annotation"):
                 continue
-            self.counts.pictures += sum(map(is_picture, named(shape, "image")))
-            charts = (self.objects.chart(frame) for frame in named(shape, "frame"))
-            self.charts += (chart for chart in charts if chart is not None)
+            for frame in named(shape, "frame"):
+                self.texts += filter(None, [self.pictures.read_frame(frame, self.package)])
+                chart = self.objects.chart(frame)
+                self.charts += [chart] if chart is not None else []
             lines = [one_line(paragraph_text(p)) for p in named(shape, "p", "h")]
             if text := "\n".join(filter(None, lines)):
                 self.texts.append(text)

@@ -10,6 +10,7 @@ from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.flow_text import FlowText
 from rag.ingestion.loaders.odt_text import OdtReader
 from rag.ingestion.loaders.office_package import OfficePackage, first_child
+from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.titles import title_of
 from rag.types import Document
@@ -26,11 +27,14 @@ def load_odt(data: bytes, source: str) -> Document:
     styles = package.xml("styles.xml") if package.has("styles.xml") else None
     builder = DocumentBuilder()
     flow = FlowText(builder)
-    reader = OdtReader(content, styles, flow, EmbeddedObjects(package, content))
+    pictures = OfficePictures()
+    objects = EmbeddedObjects(package, content)
+    reader = OdtReader(content, styles, flow, objects, lambda frame: pictures.read_frame(frame, package))
     body = first_child(content, "body", "text")
     if body is not None:
         reader.read_letterhead()
         reader.read(body)
     flow.end()
     reader.left_out.add_notes(builder)
+    pictures.add_notes(builder)
     return builder.document(source, _MEDIA_TYPE, title_of(package) or flow.first_heading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.ingestion.loaders.flow_text import FlowText
@@ -10,7 +10,7 @@ from rag.ingestion.loaders.grid import Cell, Row, Span, Table, expand, read_tabl
 from rag.ingestion.loaders.left_out import LeftOut
 from rag.ingestion.loaders.numbering import Counter, NumberLevel
 from rag.ingestion.loaders.office_package import attribute, children, first_child, is_true, local_name, named
-from rag.ingestion.loaders.open_document import NO_LOOK, is_picture, look_of, repeated, spaces
+from rag.ingestion.loaders.open_document import NO_LOOK, look_of, repeated, spaces
 from rag.ingestion.loaders.open_document_objects import EmbeddedObjects
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.ingestion.loaders.table_text import LARGE_TABLE, inline_text
@@ -28,11 +28,19 @@ _FORMS = {"1": "decimal", "a": "letter", "A": "LETTER", "i": "roman", "I": "ROMA
 
 
 class OdtReader:
-    """Reads elements into a flow; counts what was left out."""
+    """Reads elements into a flow; counts what was left out. ``read_picture`` returns the text on a frame's picture."""
 
-    def __init__(self, content: Any, styles: Any, flow: FlowText, objects: EmbeddedObjects) -> None:
+    def __init__(
+        self,
+        content: Any,
+        styles: Any,
+        flow: FlowText,
+        objects: EmbeddedObjects,
+        read_picture: Callable[[Any], str],
+    ) -> None:
         self._flow = flow
         self._objects = objects
+        self._read_picture = read_picture
         self._styles_root = styles
         roots = [root for root in (styles, content) if root is not None]
         self._looks = {attribute(s, "name"): look_of(s) for root in roots for s in named(root, "style")}
@@ -139,14 +147,14 @@ class OdtReader:
             self.read(box)
 
     def _read_object(self, frame: Any) -> None:
-        """Read the chart of a frame, or count its picture or other object; the picture of an object is none."""
+        """Read the chart of a frame or the text on its picture, or count another object, whose picture is none."""
         has_object = any(first_child(frame, name) is not None for name in ("object", "object-ole"))
         chart = self._objects.chart(frame)
         if chart is not None:
             self._flow.table([chart])
         elif has_object and not self._objects.formula(frame):
             self.left_out.objects += 1
-        self.left_out.pictures += any(map(is_picture, children(frame, "image")))
+        self._flow.paragraph(self._read_picture(frame))
 
     # Inline text ---------------------------------------------------------------------------------------------------
 

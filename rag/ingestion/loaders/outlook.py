@@ -202,7 +202,10 @@ def _add_attachment(
             _add_message(builder, message, source, inner, below)
         else:
             content = attachment.bytes_of(f"__substg1.0_{_CONTENT}0102")
-            builder.add_document(load_bytes(content, name, inner), below)
+            document = load_bytes(content, name, inner)
+            if document.text.strip():  # a picture may have none
+                builder.add_document(document, below)
     except DocumentError as error:
         builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
-        builder.note("attachment_not_read", f"not read: {error.message}", f"attachment {name}", error.remedy)
+        kind = "pictures_not_read" if error.reason == "no OCR" else "attachment_not_read"
+        builder.note(kind, f"not read: {error.message}", f"attachment {name}", error.remedy)

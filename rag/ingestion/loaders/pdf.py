@@ -1,6 +1,6 @@
 """PDF, through pdfium: headings, paragraphs, lists and tables in reading order. A section never crosses a page break.
 
-The values of form fields and the texts of annotations are read below the text of their page. A scan has no text.
+The values of form fields and the texts of annotations are read below the text of their page. Scans are read by OCR.
 Running heads and page numbers are left out and noted.
 """
 
@@ -14,11 +14,14 @@ from typing import Any
 from rag.errors import DocumentError
 from rag.ingestion.loaders.limits import Bounds
 from rag.ingestion.loaders.note_kinds import note_of, numbered
+from rag.ingestion.loaders.ocr import PictureReader, ReadPicture, picture_reader
+from rag.ingestion.loaders.ocr_notes import ocr_remedy, page_notes
 from rag.ingestion.loaders.pdf_flow import PageItem, PlainText, flow_text, page_items
 from rag.ingestion.loaders.pdf_forms import annotation_texts, is_dynamic_form, open_form
 from rag.ingestion.loaders.pdf_layout import Page, read_page
 from rag.ingestion.loaders.pdf_margins import Margins
 from rag.ingestion.loaders.pdf_paragraphs import Words
+from rag.ingestion.loaders.scanned_pages import boxes_of, read_scan
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.ingestion.loaders.titles import usable_title
 from rag.text import one_line
@@ -50,10 +53,10 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
             message = f"it has {len(pdf)} pages; at most {bounds.pages} are read"
             raise DocumentError("too large", message, "split it")
         open_form(pdf)
-        margins, words = Margins(), Words()
-        read = list(_read_pages(pdf, margins, words))
+        margins, words, reader = Margins(), Words(), picture_reader()
+        read = list(_read_pages(pdf, margins, words, reader))
         title = usable_title(pdf.get_metadata_value("Title"))
-        notes = list(_notes(pdf, [page.unread for page in read], margins))
+        notes = list(_notes(pdf, read, margins, reader))
     except pypdfium2.PdfiumError as error:
         raise DocumentError(
             "broken", f"a page of the PDF cannot be read: {_reason(error)}", "export or download it again"
@@ -62,18 +65,29 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
         pdf.close()
     text, sections = flow_text([item for page in read for item in page.items], words)
     if not text.strip():
-        raise DocumentError(
-            "no text", f"none of the {len(read)} pages has text", "if it is a scan, run OCR on it first"
-        )
-    return Document(source, "application/pdf", title or title_from(source), text, sections, len(read), tuple(notes))
+        raise _without_text(read, reader, notes)
+    boxes = boxes_of([page.scan for page in read], text, sections)
+    title = title or title_from(source)
+    return Document(source, "application/pdf", title, text, sections, len(read), tuple(notes), boxes)
 
 
-def _notes(pdf: Any, unread: list[bool], margins: Margins) -> Iterator[ReadingNote]:
-    """Yield what is not read: pictures of text, running heads, a dynamic form, and files inside the PDF."""
-    if pages := [number for number, is_unread in enumerate(unread, start=1) if is_unread]:
-        place = numbered("page", pages)
-        text = f"{place} of {len(unread)} {'has' if len(pages) == 1 else 'have'} no text"
-        yield note_of("pages_without_text", text, place)
+def _without_text(read: list[_Page], reader: PictureReader, notes: list[ReadingNote]) -> DocumentError:
+    """Return the error for a PDF of which no page has text."""
+    none = f"none of the {len(read)} pages has text"
+    if not any(page.scan for page in read):
+        return DocumentError("no text", none, "export it again with its text")
+    if not reader.is_ready:
+        return DocumentError("no OCR", none, ocr_remedy(reader.settings))
+    stopped = next((note for note in notes if note.kind == "ocr_stopped"), None)
+    if stopped is not None:
+        return DocumentError("no text", f"{none}: {stopped.text}", stopped.remedy)
+    return DocumentError("no text", f"{none} that OCR can read", "scan it again, or set parsing.ocr_languages")
+
+
+def _notes(pdf: Any, read: list[_Page], margins: Margins, reader: PictureReader) -> Iterator[ReadingNote]:
+    """Yield what is read by OCR, and what is not read: scans, running heads, a dynamic form, files inside the PDF."""
+    scans = [(number, page.scan) for number, page in enumerate(read, start=1) if page.scan is not None]
+    yield from page_notes(reader, scans, len(read))
     if margins.pages:
         texts = f"running heads and page numbers were left out: {', '.join(margins.texts())}"
         yield note_of("running_heads", texts, numbered("page", set().union(*margins.pages.values())))
@@ -93,36 +107,38 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What was read of a page; ``unread`` if something is drawn on it and none of that is text."""
+    """What was read of a page, and what became of it if it is a scan."""
 
     items: list[PageItem]
-    unread: bool
+    scan: ReadPicture | None
 
 
-def _read_pages(pdf: Any, margins: Margins, words: Words) -> Iterator[_Page]:
+def _read_pages(pdf: Any, margins: Margins, words: Words, reader: PictureReader) -> Iterator[_Page]:
     """Yield the pages in order. Running heads are found among the pages of a window, which keeps memory flat."""
     for first in range(0, len(pdf), _WINDOW):
-        window = [_open_page(pdf, number) for number in range(first, min(first + _WINDOW, len(pdf)))]
+        window = [_open_page(pdf, number, reader) for number in range(first, min(first + _WINDOW, len(pdf)))]
         running = margins.of([page for page, _, _ in window])
-        for page, more, is_drawn in window:
+        for page, more, scan in window:
             blocks = page.blocks(running.get(page.number, ()))
             items = page_items(blocks, page.number, words)
             if page.is_plain:
                 items = [PlainText(page.plain(), page.number)]
-            unread = is_drawn and not page.parts
-            yield _Page([*items, *(PlainText(text, page.number) for text in more)], unread)
+            if scan is not None and scan.text.text:
+                items = [PlainText(scan.text.text, page.number)]
+            yield _Page([*items, *(PlainText(text, page.number) for text in more)], scan)
 
 
-def _open_page(pdf: Any, number: int) -> tuple[Page, list[str], bool]:
-    """Return a page, the texts of its forms and annotations, and whether anything is drawn on it."""
-    import pypdfium2.raw as pdfium
-
+def _open_page(pdf: Any, number: int, reader: PictureReader) -> tuple[Page, list[str], ReadPicture | None]:
+    """Return a page, the texts of its forms and annotations, and what became of it if it is a scan."""
     page = pdf[number]
     textpage = page.get_textpage()
     try:
         read = read_page(page, textpage, number + 1)
         more = annotation_texts(pdf, page, textpage)
-        return read, ["\n".join(more)] if more else [], pdfium.FPDFPage_CountObjects(page) > 0
+        scan = read_scan(page, sum(len(part.indexes) for part in read.parts), reader)
+        if scan is not None and scan.text.text:
+            read = Page(number + 1, [], str)
+        return read, ["\n".join(more)] if more else [], scan
     finally:
         textpage.close()
         page.close()

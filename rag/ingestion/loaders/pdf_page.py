@@ -1,9 +1,10 @@
-"""A page of a PDF as an image, with boxes around given words.
+"""A page of a PDF or a picture file as an image, with boxes around given words.
 
 The words are found by their characters alone, in the order in which the page's layout is read: white space, hyphens and
 composed letters differ between the page and the stored text, and the marks of tables, lists and headings are only in
-the latter. A quote that is not in one piece on the page, such as a row of a table, is found piece by piece. This module
-does not know documents and citations. It reads untrusted files: run it through :mod:`rag.ingestion.sandbox`.
+the latter. A quote that is not in one piece on the page, such as a row of a table, is found piece by piece. Where the
+words of a scan are, the caller knows. This module does not know documents and citations. It reads untrusted files: run
+it through :mod:`rag.ingestion.sandbox`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders.pdf_chars import letters_of, visible_codes
 from rag.ingestion.loaders.pdf_forms import open_form
 from rag.ingestion.loaders.pdf_layout import Lines, read_page
+from rag.ingestion.loaders.picture_file import as_seen, check_size, frames_of, open_picture, picture_type
+from rag.ingestion.loaders.word_boxes import Rectangle
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["Box", "PageImage", "compact", "render_page"]
 
@@ -34,6 +41,7 @@ _MOST_PIECES, _MOST_BOXES = 200, 400
 _WIDE, _MOST_PIXELS, _MOST_ZOOM = 1200, 4_000_000, 4.0
 _FILL, _LINE = (255, 196, 0, 70), (180, 83, 9, 255)
 _PADDING = 3
+_MOST_MEGAPIXELS = 100  # of a picture file that is drawn: more than OCR reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +59,27 @@ def compact(text: str) -> str:
     return _compact(text)[0]
 
 
-def render_page(data: bytes, number: int, quote: str = "", before: int = 0) -> PageImage:
+def render_page(
+    data: bytes, number: int, quote: str = "", before: int = 0, scanned: Iterable[Iterable[float]] = ()
+) -> PageImage:
     """Draw page ``number``, from 1, with boxes around ``quote``.
 
     ``before`` is the length of :func:`compact` of the page's text before the quote. Of several places the nearest to
-    it is chosen. Raises :class:`~rag.errors.DocumentError`.
+    it is chosen. ``scanned`` are the places of the quote on a scan instead: left, top, right and bottom as shares of
+    the page. Raises :class:`~rag.errors.DocumentError`.
     """
     import pypdfium2
 
+    places = [Rectangle(*place) for place in scanned]
+    if picture_type(data) is not None:
+        return _draw_picture(data, number, places)
     pdf = None
     try:
         pdf = pypdfium2.PdfDocument(data)
         open_form(pdf)  # so that the values of its fields are drawn
         if not 1 <= number <= len(pdf):
             raise DocumentError("no page", f"it has no page {number}", "ingest it again")
-        return _draw(pdf[number - 1], quote, before)
+        return _draw(pdf[number - 1], quote, before, places)
     except pypdfium2.PdfiumError:
         raise DocumentError("broken", f"page {number} cannot be drawn", "export or download it again") from None
     finally:
@@ -73,22 +87,43 @@ def render_page(data: bytes, number: int, quote: str = "", before: int = 0) -> P
             pdf.close()
 
 
-def _draw(page: Any, quote: str, before: int) -> PageImage:
-    from PIL import Image, ImageDraw
+def _draw_picture(data: bytes, number: int, places: list[Rectangle]) -> PageImage:
+    from PIL import Image, ImageOps
 
+    with open_picture(data) as image:
+        frame = next(islice(frames_of(image, number), number - 1, None), None)
+        if frame is None:
+            raise DocumentError("no page", f"it has no page {number}", "ingest it again")
+        check_size(frame, data, _MOST_MEGAPIXELS)
+        upright = ImageOps.exif_transpose(frame) if frame.mode in ("RGB", "RGBA") else as_seen(frame)
+        scale = _scale(*upright.size)
+        size = (max(round(upright.width * scale), 1), max(round(upright.height * scale), 1))
+        picture = upright.convert("RGBA").resize(size, Image.Resampling.LANCZOS)
+    return _with_boxes(picture, [_on_picture(place, picture.size) for place in places])
+
+
+def _draw(page: Any, quote: str, before: int, places: list[Rectangle]) -> PageImage:
     bitmap = page.render(scale=_scale(*page.get_size()))
     picture = bitmap.to_pil().convert("RGBA")
     place = bitmap.get_posconv(page)
-    boxes = tuple(_on_image(place, rectangle, picture.size) for rectangle in _rectangles(page, quote, before))
+    if places:
+        return _with_boxes(picture, [_on_picture(share, picture.size) for share in places])
+    return _with_boxes(picture, [_on_image(place, r, picture.size) for r in _rectangles(page, quote, before)])
+
+
+def _with_boxes(picture: Image, boxes: list[Box]) -> PageImage:
+    from PIL import Image as Images
+    from PIL import ImageDraw
+
     if boxes:
-        layer = Image.new("RGBA", picture.size)
+        layer = Images.new("RGBA", picture.size)
         pen = ImageDraw.Draw(layer)
         for box in boxes:
             pen.rectangle(box, fill=_FILL, outline=_LINE, width=2)
-        picture = Image.alpha_composite(picture, layer)
+        picture = Images.alpha_composite(picture, layer)
     out = io.BytesIO()
     picture.convert("RGB").save(out, "PNG")
-    return PageImage(out.getvalue(), picture.width, picture.height, boxes)
+    return PageImage(out.getvalue(), picture.width, picture.height, tuple(boxes))
 
 
 def _scale(width: float, height: float) -> float:
@@ -189,6 +224,16 @@ def _compact(text: str) -> tuple[str, list[int]]:
             characters.append(part)
             places.append(place)
     return "".join(characters), places
+
+
+def _on_picture(share: Rectangle, size: tuple[int, int]) -> Box:
+    width, height = size
+    return (
+        max(round(share.left * width) - _PADDING, 0),
+        max(round(share.top * height) - _PADDING, 0),
+        min(round(share.right * width) + _PADDING, width - 1),
+        min(round(share.bottom * height) + _PADDING, height - 1),
+    )
 
 
 def _on_image(place: Any, rectangle: tuple[float, float, float, float], size: tuple[int, int]) -> Box:

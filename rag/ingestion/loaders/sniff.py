@@ -48,7 +48,7 @@ def sniff(data: bytes, name: str) -> str:
         raise DocumentError("empty", "the file is empty", "fill it or remove it")
     start = data[:_MAGIC_WITHIN].lstrip()
     for row in FORMATS.values():
-        if row.magic and start.startswith(row.magic.encode("latin-1")):
+        if row.magic and re.match(row.magic.encode("latin-1"), start, re.DOTALL):
             return row.media_type
     if _is_late_pdf(data):
         return "application/pdf"

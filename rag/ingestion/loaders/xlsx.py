@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.office_package import OfficePackage, attribute, first_child, is_true, named
+from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.sheet_tables import sheet_tables
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import title_of
 from rag.ingestion.loaders.xlsx_parts import (
     comments_of,
+    drawing_pictures,
     drawing_tables,
     drawing_texts,
-    pictures_on,
     shared_strings,
     styles_of,
 )
@@ -64,17 +65,19 @@ def _sheets(package: OfficePackage, part: str, root: Any) -> Iterator[_Sheet]:
 
 
 def _add_sheet(builder: DocumentBuilder, workbook: Workbook, sheet: _Sheet) -> None:
-    package = workbook.package
+    package, pictures = workbook.package, OfficePictures()
     comments = comments_of(package, sheet.part)
     reader = SheetReader(workbook, sheet.part, comments, frozenset(_table_headers(package, sheet.part)))
     for table in sheet_tables(reader.rows()):
         builder.add_table(table, None, (sheet.name,))
     for text in drawing_texts(package, sheet.part):
         builder.add(text, None, (sheet.name,))
+    for text in drawing_pictures(package, sheet.part, pictures):
+        builder.add(text, None, (sheet.name,))
     for table in drawing_tables(package, sheet.part):
         builder.add(table_text(table), None, (sheet.name,))
-    reader.counts.pictures = pictures_on(package, sheet.part)
     reader.counts.add_notes(builder, f"sheet {sheet.name}")
+    pictures.add_notes(builder, place=f"sheet {sheet.name}")
 
 
 def _table_headers(package: OfficePackage, sheet: str) -> Iterator[str]:

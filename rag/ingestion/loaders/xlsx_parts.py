@@ -18,15 +18,16 @@ from rag.ingestion.loaders.office_package import (
     named,
     says_yes,
 )
+from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.raised_text import with_lowered, with_raised
 from rag.text import one_line
 
 __all__ = [
     "Style",
     "comments_of",
+    "drawing_pictures",
     "drawing_tables",
     "drawing_texts",
-    "pictures_on",
     "rich_text",
     "shared_strings",
     "styles_of",
@@ -137,9 +138,12 @@ def drawing_texts(package: OfficePackage, sheet: str) -> Iterator[str]:
                 yield text
 
 
-def pictures_on(package: OfficePackage, sheet: str) -> int:
-    """Return how many pictures lie on a sheet."""
-    return sum(1 for part in package.related(sheet, "drawing") for _ in named(package.xml(part), "pic"))
+def drawing_pictures(package: OfficePackage, sheet: str, pictures: OfficePictures) -> Iterator[str]:
+    """Yield the texts on the pictures that lie on a sheet."""
+    for part in package.related(sheet, "drawing"):
+        relations = package.relations(part)
+        for picture in named(package.xml(part), "pic"):
+            yield pictures.read_blips(picture, package, relations)
 
 
 def drawing_tables(package: OfficePackage, sheet: str) -> Iterator[Table]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import math
 import os
 import resource
 import select
@@ -19,7 +20,7 @@ from pathlib import Path
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.sandbox.protocol import Limits
 
-__all__ = ["OUT_OF_MEMORY", "allow_one_file", "end_with", "isolate", "resident_bytes", "stop_timer"]
+__all__ = ["OUT_OF_MEMORY", "allow_more", "allow_one_file", "end_with", "isolate", "resident_bytes", "stop_timer"]
 
 OUT_OF_MEMORY = 77  # the exit code of a worker that ran out of memory and could not reply
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -60,6 +61,18 @@ def allow_one_file(limits: Limits) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + limits.cpu_seconds, hard))
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + _GRACE_SECONDS)
+
+
+def allow_more(limits: Limits, seconds: float) -> None:
+    """Grant more processor time for the current file, or take it back, and begin its wall-clock time again.
+
+    The wall-clock time includes twice the seconds: other processes may be busy.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    whole = math.ceil(seconds)  # a page must not cost the file more than it took
+    least = int(time.process_time()) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (max(soft + whole, least), hard))
+    signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + 2 * max(seconds, 0.0) + _GRACE_SECONDS)
 
 
 def stop_timer() -> None:

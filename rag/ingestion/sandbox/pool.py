@@ -20,6 +20,7 @@ from typing import Any, TypeVar, overload
 from rag.errors import DocumentError, RagError
 from rag.ingestion.loaders.limits import MIB
 from rag.ingestion.loaders.pdf_page import PageImage
+from rag.ingestion.loaders.word_boxes import Rectangle
 from rag.ingestion.sandbox.protocol import Limits, unpack_document, unpack_page
 from rag.ingestion.sandbox.worker_process import GoneError, Worker
 from rag.types import Document
@@ -88,12 +89,14 @@ class ParserPool:
         """Read one file. Raises :class:`~rag.errors.DocumentError`."""
         return self._ask({"source": source}, data, unpack_document, _Call())
 
-    def render_page(self, data: bytes, number: int, quote: str = "", before: int = 0) -> PageImage:
-        """Draw a page of a PDF with boxes around words, see :func:`~rag.ingestion.loaders.pdf_page.render_page`.
+    def render_page(
+        self, data: bytes, number: int, quote: str = "", before: int = 0, scanned: Iterable[Rectangle] = ()
+    ) -> PageImage:
+        """Draw a page with boxes around words, see :func:`~rag.ingestion.loaders.pdf_page.render_page`.
 
         Raises :class:`~rag.errors.DocumentError`.
         """
-        page = {"number": number, "quote": quote, "before": before}
+        page = {"number": number, "quote": quote, "before": before, "scanned": list(map(list, scanned))}
         return self._ask({"page": page}, data, unpack_page, _Call())
 
     @overload

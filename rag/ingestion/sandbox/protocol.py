@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
-from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.limits import Bounds, OcrSettings
 from rag.ingestion.loaders.pdf_page import PageImage
-from rag.types import Document, ReadingNote, Section
+from rag.types import Document, PageBoxes, ReadingNote, Section
 
 __all__ = [
     "Limits",
@@ -38,7 +38,9 @@ class Limits:
     """What one file may cost before its worker is stopped, and when a worker is replaced.
 
     ``memory_mb`` is address space beyond an idle worker's. A worker is replaced after ``files_per_worker`` files, or
-    when it holds ``growth_mb`` more memory than at its start. The loaders check ``bounds`` themselves.
+    when it holds ``growth_mb`` more memory than at its start. The loaders check ``bounds`` and the limits in ``ocr``
+    themselves. A page that is read by OCR gets ``ocr.page_seconds`` of processor time, and twice that of wall-clock
+    time, besides the file's own.
     """
 
     memory_mb: int = 1024
@@ -48,16 +50,19 @@ class Limits:
     files_per_worker: int = 500
     growth_mb: int = 256
     bounds: Bounds = field(default_factory=Bounds)
+    ocr: OcrSettings = field(default_factory=OcrSettings)
 
     def __post_init__(self) -> None:
-        for name, value in {**asdict(self), **asdict(self.bounds)}.items():
-            if name != "bounds" and value <= 0:
+        for name, value in {**asdict(self), **asdict(self.bounds), **asdict(self.ocr)}.items():
+            if isinstance(value, int | float) and value <= 0:
                 raise ValueError(f"{name} is {value} and must be more than 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Limits:
         """Return the limits of which ``values`` are the ``asdict``."""
-        return cls(**{**values, "bounds": Bounds(**values["bounds"])})
+        ocr = values["ocr"]
+        settings = OcrSettings(**{**ocr, "languages": tuple(ocr["languages"])})
+        return cls(**{**values, "bounds": Bounds(**values["bounds"]), "ocr": settings})
 
 
 class OversizedError(Exception):
@@ -95,6 +100,7 @@ def pack_document(document: Document) -> Message:
         "pages": document.pages,
         "sections": [[s.start, s.end, s.page, s.headings] for s in document.sections],
         "notes": [[n.kind, n.text, n.place, n.remedy] for n in document.notes],
+        "boxes": [[b.page, b.start, b.words.hex()] for b in document.boxes],
     }
     return head, document.text.encode()
 
@@ -103,7 +109,9 @@ def unpack_document(head: dict[str, Any], body: bytes) -> Document:
     """Return the document in a message. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it contains none."""
     sections = tuple(Section(start, end, page, tuple(path)) for start, end, page, path in head["sections"])
     notes = tuple(ReadingNote(*map(str, note)) for note in head["notes"])
-    return Document(head["source"], head["media_type"], head["title"], body.decode(), sections, head["pages"], notes)
+    boxes = tuple(PageBoxes(int(page), int(start), bytes.fromhex(words)) for page, start, words in head["boxes"])
+    text, title = body.decode(), head["title"]
+    return Document(head["source"], head["media_type"], title, text, sections, head["pages"], notes, boxes)
 
 
 def pack_page(page: PageImage) -> Message:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from rag.errors import DocumentError
@@ -15,6 +16,7 @@ from rag.ingestion.loaders import FORMATS, Format, load_bytes
 from rag.ingestion.loaders.pdf_page import render_page
 from rag.ingestion.sandbox.isolation import (
     OUT_OF_MEMORY,
+    allow_more,
     allow_one_file,
     end_with,
     isolate,
@@ -43,18 +45,25 @@ def main(lifeline: int) -> None:
     os.dup2(null, 2)
     while (request := read_message(requests)) is not None:
         allow_one_file(limits)
-        head, body = _answer(*request, limits)
+
+        def more_time(seconds: float) -> None:
+            if seconds > 0:
+                write_message(replies, {"more_seconds": seconds})
+            allow_more(limits, seconds)
+
+        head, body = _answer(*request, limits, more_time)
         del request
         write_message(replies, {**head, "resident": resident_bytes()}, body)
         del body
         stop_timer()
 
 
-def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> Message:
+def _answer(request: dict[str, Any], data: bytes, limits: Limits, more_time: Callable[[float], None]) -> Message:
     try:
         if "page" in request:
             return pack_page(render_page(data, **request["page"]))
-        return pack_document(load_bytes(data, request["source"], limits.bounds, **request.get("hints", {})))
+        hints = request.get("hints", {})
+        return pack_document(load_bytes(data, request["source"], limits.bounds, limits.ocr, more_time, **hints))
     except DocumentError as error:
         return {"error": [error.reason, error.message, error.remedy]}, b""
 

@@ -32,7 +32,7 @@ T = TypeVar("T")
 _START_SECONDS = 120.0
 _LAST_SECONDS = 5.0  # between closing the pipe and ending
 # What a worker needs of the environment. Keys and tokens are not passed on.
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TESSDATA_PREFIX", "TMPDIR", "TZ", "VIRTUAL_ENV")
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGALRM)
 
 
@@ -71,7 +71,7 @@ class Worker:
         settings = {"limits": asdict(limits), "formats": [asdict(row) for row in FORMATS.values()]}
         hello: Message | None = None
         with suppress(OversizedError, ValueError):  # something else wrote to the pipe
-            hello = self._talk(settings, b"", _START_SECONDS)
+            hello = self._talk(settings, b"", _Deadline(_START_SECONDS, self.kill))
         if hello is None:
             raise self._unstarted()
         self._resident_at_start: int = hello[0]["resident"]
@@ -94,9 +94,9 @@ class Worker:
                 raise GoneError
             # A character takes at most four bytes; the rest is for sections and headings.
             most = (5 * limits.bounds.text_mb + limits.memory_mb) * MIB
-            started = time.monotonic()
+            deadline = _Deadline(limits.wall_seconds, self.kill)
             try:
-                answer = self._talk(request, data, limits.wall_seconds, most)
+                answer = self._talk(request, data, deadline, most)
                 outcome = self._outcome(*answer, unpack) if answer else None
             except OversizedError:
                 raise DocumentError("too large", "it contains too much text", "split it") from None
@@ -104,7 +104,7 @@ class Worker:
                 message = "the process that read it sent an invalid answer"
                 raise DocumentError("crashed", message, "report the file") from None
             if outcome is None:
-                raise self._death(is_overdue=time.monotonic() - started >= limits.wall_seconds)
+                raise self._death(is_overdue=deadline.has_passed)
             stack.pop_all()
         if isinstance(outcome, DocumentError):
             raise outcome
@@ -127,18 +127,24 @@ class Worker:
             os.close(self._lifeline)
             self._lifeline = -1
 
-    def _talk(self, head: dict[str, Any], body: bytes, seconds: float, most: int = 1 << 20) -> Message | None:
-        """Send a message and return the answer. Return None if the process ends; it is killed after ``seconds``."""
-        timer = threading.Timer(seconds, self.kill)
-        timer.daemon = True
-        timer.start()
+    def _talk(self, head: dict[str, Any], body: bytes, deadline: _Deadline, most: int = 1 << 20) -> Message | None:
+        """Send a message and return the answer. Return None if the process ends; it is killed at the deadline.
+
+        Before a page that it reads by OCR it asks for more time, as often as the limits allow.
+        """
+        ocr = self._limits.ocr
         try:
             write_message(self._to, head, body)
+            for _ in range(ocr.pages):
+                answer = read_message(self._from, most)
+                if answer is None or "more_seconds" not in answer[0]:
+                    return answer
+                deadline.begin_again(self._limits.wall_seconds + 2 * ocr.page_seconds)
             return read_message(self._from, most)
         except BrokenPipeError:
             return None
         finally:
-            timer.cancel()
+            deadline.cancel()
 
     def _outcome(
         self, head: dict[str, Any], body: bytes, unpack: Callable[[dict[str, Any], bytes], T]
@@ -179,12 +185,39 @@ class Worker:
         return DocumentError("crashed", f"its parser crashed ({how})", "export it again; if it still fails, report it")
 
 
+class _Deadline:
+    """Calls a function after some seconds, unless it is cancelled. It can begin again."""
+
+    def __init__(self, seconds: float, then: Callable[[], None]) -> None:
+        self._then = then
+        self.begin_again(seconds)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._end
+
+    def begin_again(self, seconds: float) -> None:
+        """Call the function after so many seconds from now."""
+        if hasattr(self, "_timer"):
+            self.cancel()
+        self._end = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._then)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Do not call the function."""
+        self._timer.cancel()
+
+
 def _environment() -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "PYTHONPATH": str(Path(rag.__file__).parents[1]),
         "MALLOC_ARENA_MAX": "1",
         "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUTF8": "1",
     }

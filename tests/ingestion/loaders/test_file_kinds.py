@@ -175,11 +175,7 @@ def ole(stream: str) -> bytes:
 
 NOISE = bytes(range(256)) * 8
 UNREAD = {
-    "photo.png": (b"\x89PNG\r\n\x1a\n" + NOISE, "PNG picture", "OCR"),
-    "photo.jpg": (b"\xff\xd8\xff\xe0\x00\x10JFIF" + NOISE, "JPEG picture", "OCR"),
-    "scan.tif": (b"II*\x00" + NOISE, "TIFF picture", "OCR"),
-    "photo.webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 " + NOISE, "WebP picture", "OCR"),
-    "photo.heic": (b"\x00\x00\x00\x18ftypheic" + NOISE, "HEIC", "OCR"),
+    "photo.heic": (b"\x00\x00\x00\x18ftypheic" + NOISE, "HEIC", "save it as PNG"),
     "talk.mp3": (b"ID3\x03\x00" + NOISE, "MP3", "transcript"),
     "talk.wav": (b"RIFF\x10\x00\x00\x00WAVEfmt " + NOISE, "WAV", "transcript"),
     "talk.mp4": (b"\x00\x00\x00\x18ftypmp42" + NOISE, "video", "transcript"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag.ingestion.loaders import FORMATS, Format
 from rag.ingestion.loaders.formats import CODE
-from rag.ingestion.loaders.limits import Bounds
+from rag.ingestion.loaders.limits import Bounds, OcrSettings
 from rag.ingestion.sandbox import Limits
 
 ROOT = Path(__file__).parents[3]
@@ -36,8 +36,10 @@ def test_every_limit_is_on_the_page_with_its_default() -> None:
     for names, values in re.findall(r"^\| (`[^|]+`) \| ([\d, ]+) \|", PAGE, re.MULTILINE):
         numbers = [float(number.replace(",", "")) for number in re.findall(r"\d+(?:,\d{3})*", values)]
         documented.update(zip(re.findall(r"`([^`]+)`", names), numbers, strict=True))
-    expected = {f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.name != "bounds"}
+    expected = {f.name: getattr(Limits(), f.name) for f in fields(Limits) if f.name not in ("bounds", "ocr")}
     expected |= {f"bounds.{f.name}": getattr(Bounds(), f.name) for f in fields(Bounds)}
+    settings = {f"ocr.{f.name}": getattr(OcrSettings(), f.name) for f in fields(OcrSettings)}
+    expected |= {name: value for name, value in settings.items() if isinstance(value, int)}
     assert documented == expected
 
 

@@ -15,10 +15,11 @@ from pptx.util import Inches
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders.limits import NO_OCR
 
 
 def noted(data: bytes, name: str) -> list[tuple[str, str, str]]:
-    return [(note.kind, note.text, note.place) for note in load_bytes(data, name).notes]
+    return [(note.kind, note.text, note.place) for note in load_bytes(data, name, ocr=NO_OCR).notes]
 
 
 def test_files_that_are_read_in_full_have_no_notes() -> None:
@@ -33,7 +34,7 @@ def test_files_that_are_read_in_full_have_no_notes() -> None:
 
 def test_pictures_of_slides_are_counted_also_in_groups() -> None:
     picture = io.BytesIO()
-    Image.new("L", (40, 40)).save(picture, "PNG")
+    Image.new("L", (140, 140)).save(picture, "PNG")
     made = Presentation()
     for count in (0, 2, 1):
         slide = made.slides.add_slide(made.slide_layouts[5])
@@ -48,13 +49,14 @@ def test_pictures_of_slides_are_counted_also_in_groups() -> None:
 
 def test_a_file_without_text_says_what_else_it_has() -> None:
     picture = io.BytesIO()
-    Image.new("L", (40, 40)).save(picture, "PNG")
+    Image.new("L", (140, 140)).save(picture, "PNG")
     made = Presentation()
     made.slides.add_slide(made.slide_layouts[6]).shapes.add_picture(picture, Inches(1), Inches(1))
     data = io.BytesIO()
     made.save(data)
     with pytest.raises(DocumentError) as refused:
-        load_bytes(data.getvalue(), "a.pptx")
+        load_bytes(data.getvalue(), "a.pptx", ocr=NO_OCR)
+    assert (refused.value.reason, refused.value.remedy) == ("no OCR", "set parsing.ocr to auto")
     assert refused.value.message == "the file contains no text: 1 picture not read (slide 1)"
 
 

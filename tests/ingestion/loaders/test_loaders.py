@@ -19,6 +19,7 @@ from PIL import Image
 
 from rag.errors import DocumentError
 from rag.ingestion.loaders import FORMATS, load_bytes, sniff
+from rag.ingestion.loaders.limits import NO_OCR
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise, title_from
 from rag.types import Document, Section
@@ -370,9 +371,9 @@ def test_the_pages_of_a_scan_are_noted_and_blank_ones_are_not() -> None:
             made.multi_cell(0, text="Signed in Nordby.")
         elif drawn == "picture":
             made.image(Image.new("L", (40, 40), 128), w=100)
-    (note,) = load_bytes(bytes(made.output()), "a.pdf").notes
+    (note,) = load_bytes(bytes(made.output()), "a.pdf", ocr=NO_OCR).notes
     assert (note.kind, note.place) == ("pages_without_text", "pages 2-3, 5")
-    assert (note.text, note.remedy) == ("pages 2-3, 5 of 6 have no text", "run OCR on them first")
+    assert (note.text, note.remedy) == ("pages 2-3, 5 of 6 have no text", "set parsing.ocr to auto")
     assert load_bytes(pdf("Words.", ""), "a.pdf").notes == ()
 
 
@@ -420,7 +421,7 @@ _PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
         (b"\xef\xbb\xbf \n", "a.txt", "no text"),
         ("\ufeff  \n".encode("utf-16-le"), "a.txt", "no text"),
         (b"<html><body><script>x()</script></body></html>", "a.html", "no text"),
-        (_PNG, "picture.txt", "picture"),
+        (_PNG, "picture.txt", "broken"),
         (b"\x7fELF" + bytes(2000), "a.md", "program"),
         (pdf("secret", password="sesame"), "a.pdf", "encrypted"),
         (pdf("half of it", "more")[:200], "a.pdf", "broken"),

@@ -114,7 +114,7 @@ def test_broken_rich_text_ends_soon(number: int) -> None:
 def test_an_outlook_message_is_read_with_its_attachments(wide: bool) -> None:
     attachments = {
         "prices.csv": b"Item,Price\nLamp,19.9\n",
-        "photo.png": b"\x89PNG\r\n" + bytes(64),
+        "photo.heic": b"\x00\x00\x00\x18ftypheic" + bytes(64),
         "big.txt": b"Quay. " * 2000,
     }
     document = load_bytes(msg("Причал закрыт до конца мая.", attachments, wide=wide), "a.msg")
@@ -125,10 +125,10 @@ def test_an_outlook_message_is_read_with_its_attachments(wide: bool) -> None:
         "Причал закрыт до конца мая."
     )
     assert "| Lamp | 19.9 |" in document.text
-    assert "[attachment photo.png was not read: it is a PNG picture" in document.text
+    assert "[attachment photo.heic was not read: it is a HEIC or AVIF picture" in document.text
     (note,) = document.notes
-    assert (note.kind, note.place) == ("attachment_not_read", "attachment photo.png")
-    assert "it is a PNG picture" in note.text
+    assert (note.kind, note.place) == ("attachment_not_read", "attachment photo.heic")
+    assert "it is a HEIC or AVIF picture" in note.text
     assert document.text.count("Quay.") == 2000
     assert ("Lease of Pier 4", "attachment prices.csv") in [section.headings[:2] for section in document.sections]
 

@@ -214,7 +214,7 @@ def test_a_spreadsheet_leaves_out_what_is_hidden_or_struck_through_and_notes_it(
         ("hidden_content", "1 hidden row left out", "sheet Prices"),
         ("hidden_content", "1 hidden column left out", "sheet Prices"),
         ("struck_through", "1 cell left out because the text is struck through", "sheet Prices"),
-        ("pictures_not_read", "1 picture not read", "sheet Prices"),
+        ("ocr_stopped", "1 picture not read: damaged, linked, or of a format that is not read", "sheet Prices"),
         ("hidden_content", "a hidden sheet was left out", "sheet Gone"),
     ]
 

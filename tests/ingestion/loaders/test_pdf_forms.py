@@ -9,6 +9,7 @@ from fpdf import FPDF
 from PIL import Image, ImageChops
 
 from rag.ingestion.loaders import load_bytes
+from rag.ingestion.loaders.limits import NO_OCR
 from rag.ingestion.loaders.pdf_page import render_page
 from rag.ingestion.loaders.titles import usable_title
 
@@ -101,7 +102,7 @@ def test_a_form_over_a_scan_is_read_and_the_scan_is_noted() -> None:
     made.add_page()
     made.image(Image.new("L", (40, 40), 128), w=100)
     made.text_annotation(x=20, y=20, text="Signed on Friday.")
-    document = load_bytes(bytes(made.output()), "a.pdf")
+    document = load_bytes(bytes(made.output()), "a.pdf", ocr=NO_OCR)
     assert document.text == "Note: Signed on Friday."
     assert [note.kind for note in document.notes] == ["pages_without_text"]
 
