@@ -156,8 +156,11 @@ def main() -> None:
     """Print the error rate of each look and the seconds a page of each reader."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", default="", help="readers whose names contain this")
-    wanted = parser.parse_args().only
-    pages = list(scans())
+    parser.add_argument("--look", choices=LOOKS, help="pages of this look only")
+    parser.add_argument("--language", choices=("eng", "rus"), help="pages in this language only")
+    given = parser.parse_args()
+    wanted = given.only
+    pages = [p for p in scans() if given.look in (None, p.look) and given.language in (None, p.language)]
     print(f"{len(pages)} pages, {sum(len(p.text) for p in pages) / len(pages):,.0f} characters on average")
     for name, read in readers().items():
         if wanted not in name:
