@@ -5,8 +5,9 @@ The score of a text is the sum of: BM25 of each word of the query, where functio
 (:mod:`indexes.search.exact_tokens`), its rarity, whatever the text's length, because a table has many numbers; and
 BM25 of each quoted phrase.
 
-Texts are cut at anything that is not a letter or digit, lower-cased, and passed through one Snowball stemmer a
-language in turn. That is sound for languages of different scripts (an English stemmer leaves Cyrillic words alone
+Texts and queries are folded, and scripts without spaces cut into pairs of characters
+(:mod:`indexes.search.matching_form`). Then they are cut at anything that is not a letter, mark or digit, and passed
+through one Snowball stemmer a language in turn. That is sound for languages of different scripts (an English stemmer leaves Cyrillic words alone
 and the Russian one leaves Latin words alone); two languages of one script would stem each other's words, which
 costs precision, so the default is English and Russian only.
 
@@ -27,12 +28,13 @@ import numpy as np
 
 from indexes.search.exact_tokens import exact_tokens, quoted_phrases
 from indexes.search.function_words import FUNCTION_WORDS
+from indexes.search.matching_form import folded, matching_form
 from indexes.search.protocols import NO_HITS, Hits, top_hits
 from indexes.store.rows import Int64
 
 __all__ = ["FIELDS_VERSION", "LANGUAGES", "TantivyIndex"]
 
-FIELDS_VERSION = 2
+FIELDS_VERSION = 3
 """The version of the fields and of what is in them. An index of another version must be built again."""
 
 LANGUAGES = (
@@ -42,6 +44,7 @@ LANGUAGES = (
 
 _HEAP = 64_000_000
 _LONGEST_WORD = 200
+_WORDS = r"[\p{L}\p{M}\p{N}]+"
 _ANALYZER, _WHOLE = "stemmed", "whole"
 _FUNCTION_WEIGHT = 0.1  # of a function word, where a query has other words
 _EXACT_WEIGHT = 2.0
@@ -52,8 +55,7 @@ _MOST_PHRASES = 8
 def _analyzer(languages: tuple[str, ...]) -> Any:
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
-    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(_LONGEST_WORD))
-    builder = builder.filter(Filter.lowercase())
+    builder = TextAnalyzerBuilder(Tokenizer.regex(_WORDS)).filter(Filter.remove_long(_LONGEST_WORD))
     for language in languages:
         builder = builder.filter(Filter.stemmer(language))
     return builder.build()
@@ -107,11 +109,11 @@ class TantivyIndex:
 
     def terms(self, text: str) -> list[str]:
         """Return the stems of a text's words, in their order."""
-        return list(self._analyzer.analyze(text))
+        return list(self._analyzer.analyze(matching_form(text)))
 
     def has_words(self, text: str) -> bool:
         """Return whether a search for a text can find anything."""
-        return bool(self.terms(text)) or bool(exact_tokens(text))
+        return bool(self.terms(text)) or bool(exact_tokens(folded(text)))
 
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, in one tantivy commit."""
@@ -122,7 +124,8 @@ class TantivyIndex:
             for chunk_id in removed.tolist():
                 writer.delete_documents_by_term("id", chunk_id)
             for chunk_id, text in zip(ids.tolist(), texts, strict=True):
-                writer.add_document(tantivy.Document(id=chunk_id, text=text, exact=" ".join(exact_tokens(text))))
+                exact = " ".join(exact_tokens(folded(text)))
+                writer.add_document(tantivy.Document(id=chunk_id, text=matching_form(text), exact=exact))
             writer.commit()
         except BaseException:  # an interruption too leaves the index as it was
             writer.rollback()
@@ -159,7 +162,7 @@ class TantivyIndex:
         for term in terms:
             query = Query.term_query(schema, "text", term, index_option="freq")
             parts.append(Query.boost_query(query, _FUNCTION_WEIGHT) if term in minor else query)
-        for token in dict.fromkeys(exact_tokens(text)):
+        for token in dict.fromkeys(exact_tokens(folded(text))):
             if having := self._searcher.doc_freq("exact", token):
                 query = Query.term_query(schema, "exact", token, index_option="basic")
                 parts.append(Query.const_score_query(query, _EXACT_WEIGHT * self._rarity(having)))

@@ -1,8 +1,10 @@
 """Text to content words: the units by which two texts are compared as evidence.
 
 A content word is a Snowball stem of a word that is not a function word of English or Russian. The script chooses the
-stemmer; Cyrillic words are taken for Russian. Scripts without spaces, such as Chinese, count by pairs of characters. A
-token with a digit is a number, compared as a whole: neither 5 nor 500 is found in 3.5, 1,500 or A12.
+stemmer; Cyrillic words are taken for Russian. Letters are folded as the word index folds them
+(:mod:`indexes.search.matching_form`): ``café`` is ``cafe``, and full-width digits are digits. Scripts without spaces,
+such as Chinese, count by pairs of characters. A token with a digit is a number, compared as a whole: neither 5 nor 500
+is found in 3.5, 1,500 or A12.
 
 These rules normalise the ways of writing a number:
 
@@ -21,10 +23,13 @@ These rules normalise the ways of writing a number:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+
+from indexes.search.matching_form import folded, numbers_apart
 
 __all__ = ["content_stems", "is_number"]
 
@@ -68,6 +73,7 @@ _RANGE = re.compile(r"(\d+)-(\d+)")
 # Han, Kana and its neighbours, Thai, Lao, Burmese, Khmer
 _WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _UNSPACED = re.compile(f"[{_WITHOUT_SPACES}]")
+_RAISED = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹]+")  # of a unit or a footnote
 _JOINED = re.compile(rf"(?<=[{_WITHOUT_SPACES}])(?=[A-Za-z\d])|(?<=[A-Za-z\d])(?=[{_WITHOUT_SPACES}])")
 _STEMMED = {
     "russian": re.compile("[\u0400-\u04ff]"),
@@ -90,11 +96,13 @@ def is_number(stem: str) -> bool:
 
 
 def _stems(text: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(_JOINED.sub(" ", text)):
+    if not text.isascii():
+        text = _JOINED.sub(" ", unicodedata.normalize("NFC", numbers_apart(_RAISED.sub("", text))))
+    for match in _TOKEN.finditer(text):
         if match["number"]:
-            yield from _numbers(match["number"].lower())
+            yield from _numbers(folded(match["number"]))
             continue
-        word = match.group().lower().replace("’", "'")
+        word = folded(match.group())
         if _UNSPACED.match(word):
             yield from ("".join(pair) for pair in pairwise(word)) if len(word) > 1 else (word,)
         elif word not in _STOP_WORDS:

@@ -26,6 +26,7 @@ from indexes import NewChunk, Section
 from rag.embedding.base import Embedder
 from rag.ingestion.loaders.formats import language_of
 from rag.ingestion.packing import pack_sections
+from rag.ingestion.script_borders import CLAUSE_END, SENTENCE_END, middle_border, units_backwards
 from rag.ingestion.table_spans import TableSpan, row_start, rows_label, table_at, tables_in
 from rag.text import columns_before, context_before
 from rag.types import Document
@@ -35,14 +36,12 @@ __all__ = ["CHUNKING_RULES", "Chunker", "ChunkerSettings", "EmbeddedText"]
 CHUNKING_RULES = 3
 """The version of how texts are chunked and of what is embedded; an index records it. Version 1 recorded none."""
 
-# Paragraph, line, sentence, clause, word, character: the first that occurs is tried first.
-_SEPARATORS = [r"\n\s*\n", r"\n", r"(?<=[.!?…])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
+# Paragraph, line, sentence, clause, word: the first that occurs is tried first. Longer words are cut at characters.
+_SEPARATORS = [r"\n\s*\n", r"\n", SENTENCE_END, CLAUSE_END, r"\s+"]
 _HEADING_SEPARATOR = " > "
 _LONGEST_CONTEXT = 0.25  # of what the embedder reads; the larger part is for the text
 _LONGEST_TABLE_CONTEXT = 0.4  # the same where the context has the column names of the rows
-_WORD = re.compile(r"(?<!\S)\S+")
 _CACHED_LENGTH = 1000  # characters; the counts of longer texts are not cached
-_WINDOW = 300  # characters; most overlaps are shorter
 _STRETCH = 20_000  # characters that the tokenizer reads at once
 _COUNTED_ROWS = 256  # rows of a table that it reads at once
 
@@ -296,10 +295,12 @@ class Chunker:
         return [part for piece in pieces for part in self._halve(piece, room)]
 
     def _halve(self, piece: str, room: int) -> list[str]:
-        """Split a piece that is still too long: joined pieces can have more tokens than the sum of their counts."""
-        if len(piece) <= 1 or self._count(piece) <= room:
+        """Split a piece that is still too long, such as a word, between characters with all of their marks."""
+        if self._count(piece) <= room:
             return [piece]
-        middle = len(piece) // 2
+        middle = middle_border(piece)
+        if not middle:
+            return [piece]
         return [*self._halve(piece[:middle], room), *self._halve(piece[middle:], room)]
 
     def _earlier_start(
@@ -307,19 +308,23 @@ class Chunker:
     ) -> int:
         """Move a chunk's start back to the earliest word start that adds at most ``overlap`` tokens.
 
-        In a table it is the start of a row.
+        Where no spaces part words, it is the earliest start of a sentence or a clause, or else of a character. In a
+        table it is the start of a row.
         """
         start, end = span
         if not overlap:
             return start
-        best, tokens = start, 0
-        for word in _words_backwards(text, previous + 1, start):
+        best, inside, tokens = start, start, 0
+        for unit in units_backwards(text, previous + 1, start):
             # Counting word by word uses the cache. The sum is at least the count of the whole stretch.
-            tokens += self._count(word.group())
+            tokens += self._count(text[unit.start : unit.end])
             if tokens > overlap:
                 break
-            best = word.start()
-        best = row_start(tables, best, start)
+            if unit.begins_word:
+                best = unit.start
+            else:
+                inside = unit.start
+        best = row_start(tables, best if best < start else inside, start)
         return best if self._count(text[best:end]) <= room else start
 
 
@@ -358,21 +363,6 @@ def _end_of_stretch(text: str, start: int) -> int:
         return len(text)
     space = max(text.rfind(" ", start, most), text.rfind("\n", start, most))
     return space if space > start else most
-
-
-def _words_backwards(text: str, first: int, end: int) -> Iterator[re.Match[str]]:
-    """Yield the words that begin in ``text[first:end]``, the last one first. Only a few of many are needed."""
-    width = _WINDOW
-    while True:
-        begin = max(first, end - width)
-        words = list(_WORD.finditer(text, begin, end))
-        yield from reversed(words)
-        if begin == first:
-            return
-        if words:
-            end = words[0].start()
-        else:  # within one long word
-            width *= 2
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rag.embedding.base import Embedder
 from rag.embedding.fake import FakeEmbedder
-from rag.ingestion.chunker import _WORD, Chunker, ChunkerSettings, _words_backwards
+from rag.ingestion.chunker import Chunker, ChunkerSettings
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.markdown import markdown_document
 from rag.ingestion.loaders.text import normalise
@@ -314,13 +314,6 @@ def test_an_overlap_as_large_as_the_chunk_is_refused(overlap: int) -> None:
 
 def test_a_document_without_sections_has_no_chunks() -> None:
     assert Chunker(FakeEmbedder()).chunk(Document("a.md", "text/markdown", "a", "\n", ())) == ()
-
-
-@given(TEXTS, st.integers(0, 50), st.integers(0, 50))
-def test_words_come_backwards_whatever_window_they_are_looked_for_in(text: str, skipped: int, cut: int) -> None:
-    first, end = min(skipped, len(text)), max(len(text) - cut, 0)
-    naive = [(m.start(), m.group()) for m in _WORD.finditer(text, first, end)][::-1]
-    assert [(m.start(), m.group()) for m in _words_backwards(text, first, end)] == naive
 
 
 def test_a_long_text_is_counted_no_further_than_need_be() -> None:
