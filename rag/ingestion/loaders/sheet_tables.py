@@ -162,5 +162,7 @@ def _stand_alone(left: Sequence[Row], right: Sequence[Row]) -> bool:
     same_rows = (left[0][0], left[-1][0]) == (right[0][0], right[-1][0])
     if _width(left) == 1 or _width(right) == 1:
         return not same_rows and min(len(left), len(right)) <= _FEW_LINES < max(len(left), len(right))
+    if same_rows and len({tuple(map(id, row)) for _, row in right}) == 1:  # names above a table that is further below
+        return False
     first: list[Cell] = [row[0] for _, row in right if row[0].text]
     return not same_rows or 2 * sum(is_value(cell.text) for cell in first) < len(first)

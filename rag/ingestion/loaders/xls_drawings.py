@@ -1,4 +1,4 @@
-"""What lies on the sheets of an old Excel workbook and xlrd does not read: texts of boxes, and charts.
+"""What lies on the sheets of an old Excel workbook and xlrd does not read: texts of boxes, pictures, and charts.
 
 Both are records of the workbook's stream (MS-XLS): a text (TXO) is followed by its characters, a chart is a part of its
 own.
@@ -7,21 +7,24 @@ own.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["Drawings", "read_drawings"]
 
 _STREAMS = ("Workbook", "Book")
-_BEGIN, _END, _TEXT, _GOES_ON = 0x0809, 0x000A, 0x01B6, 0x003C
-_SHEET, _CHART, _MACROS, _MODULE = 0x0010, 0x0020, 0x0040, 0x0006
+_BEGIN, _END, _TEXT, _GOES_ON, _OBJECT = 0x0809, 0x000A, 0x01B6, 0x003C, 0x005D
+_PICTURE = 8  # a kind of object
+_SHEET, _CHART = 0x0010, 0x0020
 
 
 @dataclass(slots=True)
 class Drawings:
-    """The texts of boxes by the number of their sheet, from 0, and how many charts there are."""
+    """The texts of boxes and the number of pictures by the number of their sheet, from 0, and that of all charts."""
 
     texts: dict[int, list[str]] = field(default_factory=dict)
+    pictures: Counter[int] = field(default_factory=Counter)
     charts: int = 0
 
 
@@ -34,9 +37,11 @@ def read_drawings(data: bytes) -> Drawings:
             depth += 1
             part = int.from_bytes(content[2:4], "little")
             found.charts += part == _CHART
-            sheet += depth == 1 and part in (_SHEET, _MODULE)
+            sheet += depth == 1 and part == _SHEET
         elif kind == _END:
             depth -= 1
+        elif kind == _OBJECT:
+            found.pictures[sheet] += int.from_bytes(content[4:6], "little") == _PICTURE
         elif kind == _TEXT:
             expected = int.from_bytes(content[10:12], "little")
         elif kind == _GOES_ON and expected and content:

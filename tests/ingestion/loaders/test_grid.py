@@ -192,6 +192,14 @@ def test_tables_beside_each_other_are_parted() -> None:
     assert len(right.rows) == 2
 
 
+def test_names_above_a_blank_row_are_not_parted() -> None:
+    names = [Cell(text) if text else BLANK for text in ("Name", "Of", "", "Rate", "Code", "", "Period", "Status")]
+    data = cells([["Brazos", "x", "", "1", "A", "", "7", "Failed"]])[0]
+    day = [Cell("Wednesday")]
+    first, *_ = sheet_tables([(1, names), (2, names), (3, ()), (4, day), (5, ()), (6, data), (7, data), (8, data)])
+    assert {"Name", "Rate", "Status"} <= set(table_text(first).replace("|", " ").split())
+
+
 def test_a_gap_between_the_columns_of_one_table_does_not_part_it() -> None:
     (table,) = sheet("Account,2030,.,Change,Share\nRent,12,.,3,4\nWages,88,.,5,6")
     assert table.header == ("Account", "2030", "Change", "Share")

@@ -141,10 +141,14 @@ def test_text_boxes_of_an_old_workbook_are_read_and_charts_counted() -> None:
     with olefile.OleFileIO(io.BytesIO(saved_workbook(fill))) as file:
         stream = file.openstream("Workbook").read()
     sheet = stream.rstrip(b"\0").removesuffix(b"\x0a")  # without the record that ends it
-    changed = sheet + box("Läs\rmig") + chart + record(0x0A)
+    picture = record(0x5D, struct.pack("<4H", 0x15, 0x12, 8, 2) + bytes(18))
+    changed = sheet + box("Läs\rmig") + picture + chart + record(0x0A)
     document = load_bytes(ole({"Workbook": changed}), "a.xls")
     assert document.text == "Words\n\nLäs\nmig"
-    assert noted(document) == [("pictures_not_read", "1 chart not read", "")]
+    assert noted(document) == [
+        ("pictures_not_read", "1 picture not read", "sheet Prices"),
+        ("pictures_not_read", "1 chart not read", ""),
+    ]
 
 
 def test_a_workbook_with_a_password_is_refused() -> None:
