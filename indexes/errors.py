@@ -6,6 +6,7 @@
     ├── IndexMissingError      nothing here yet
     ├── IndexFolderError       a folder that cannot hold an index
     ├── IndexDamagedError      the database itself cannot be trusted
+    │   └── LexicalFilesError  files of the lexical index
     ├── IndexLockedError       another process is writing; says which
     ├── IndexWriteError        a derived index cannot be written: the disk is full, a file too large
     ├── HistoryForgottenError  a generation that the index cannot be put back to
@@ -31,6 +32,7 @@ __all__ = [
     "IndexLockedError",
     "IndexMissingError",
     "IndexWriteError",
+    "LexicalFilesError",
     "SettingsMismatchError",
     "SnapshotError",
     "StoreError",
@@ -58,6 +60,13 @@ class IndexFolderError(StoreError):
 
 class IndexDamagedError(StoreError):
     """The database is not readable or contradicts itself."""
+
+
+class LexicalFilesError(IndexDamagedError, ValueError):
+    """Files of the lexical index cannot be read; it can be built again from the database."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the lexical index is damaged: {reason}")
 
 
 class IndexLockedError(StoreError):

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from indexes.errors import IndexLockedError
 from indexes.fail_points import fail_point
+from indexes.system import atomic_write
 
 __all__ = ["Holder", "holder", "writer_lock"]
 
@@ -80,7 +81,7 @@ def writer_lock(folder: Path, purpose: str, *, timeout_s: float = 0.0) -> Iterat
         raise IndexLockedError(folder, where or "another process") from None
     try:
         note = Holder(os.getpid(), socket.gethostname(), purpose, datetime.now(UTC).isoformat(timespec="seconds"))
-        (folder / HOLDER).write_text(json.dumps(asdict(note)), encoding="utf-8")
+        atomic_write(folder / HOLDER, json.dumps(asdict(note)))  # replaces a link instead of writing through it
         fail_point("lock.taken")
         yield
     finally:

@@ -19,13 +19,15 @@ of a fresh build.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from indexes.errors import LexicalFilesError
 from indexes.search.exact_tokens import exact_tokens, quoted_phrases
 from indexes.search.function_words import FUNCTION_WORDS
 from indexes.search.matching_form import folded, matching_form
@@ -68,9 +70,27 @@ def _whole_tokens() -> Any:
     return TextAnalyzerBuilder(Tokenizer.whitespace()).build()
 
 
-class TantivyIndex:
-    """One tantivy index in ``folder``, created there if the folder holds none."""
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Raise :class:`~indexes.errors.LexicalFilesError` where tantivy panics, as it does for damaged files.
 
+    A panic is a ``BaseException`` that no handler expects, of a class that cannot be imported.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise LexicalFilesError(" ".join(str(error).split())[:200]) from error
+
+
+class TantivyIndex:
+    """One tantivy index in ``folder``, created there if the folder holds none.
+
+    Raises :class:`~indexes.errors.LexicalFilesError`, also from its methods, for damaged files, and ``ValueError``.
+    """
+
+    @_panics_as_errors()
     def __init__(self, folder: Path, languages: Sequence[str] = ("english", "russian")) -> None:
         import tantivy
 
@@ -97,6 +117,7 @@ class TantivyIndex:
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
+    @_panics_as_errors()
     def ids(self) -> Int64:
         """Return the ids that can be found, ascending."""
         import tantivy
@@ -115,6 +136,7 @@ class TantivyIndex:
         """Return whether a search for a text can find anything."""
         return bool(self.terms(text)) or bool(exact_tokens(folded(text)))
 
+    @_panics_as_errors()
     def apply(self, ids: Int64, texts: Sequence[str], removed: Int64) -> None:
         """Remove, then add, in one tantivy commit."""
         import tantivy
@@ -134,6 +156,7 @@ class TantivyIndex:
             writer.wait_merging_threads()  # also releases tantivy's own lock on the folder
         self._refresh()
 
+    @_panics_as_errors()
     def search(self, queries: Sequence[str], k: int, *, allowed: Int64 | None = None) -> list[Hits]:
         """Score every text that shares a stem with the query; nothing in a query is read as syntax."""
         if k < 1 or not len(self) or (allowed is not None and not len(allowed)):

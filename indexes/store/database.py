@@ -42,6 +42,11 @@ WAL_IS_SOUND_FROM = (3, 51, 3)
 BUSY_TIMEOUT_S = 30.0
 
 
+# Code that a stranger's database would run while it is read or written: an index has only tables and their indexes.
+_FOREIGN = """
+    SELECT CASE WHEN type IN ('table', 'index') THEN 'virtual table' ELSE type END FROM sqlite_master
+    WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '%GENERATED ALWAYS%'
+"""
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
 
 
@@ -126,7 +131,10 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
     )
     connection.path = path
     with closed_on_error(connection):
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("PRAGMA trusted_schema = OFF")
+        foreign = connection.execute(_FOREIGN).fetchone()
+        if foreign is not None:
+            raise IndexDamagedError(f"{path} is damaged or not ours: it holds a {foreign[0]}, which no index has")
     return connection
 
 
@@ -192,6 +200,7 @@ class Database:
             if found < schema.FORMAT_VERSION:
                 store.close()
                 _migrate(folder)
+            _check_tables(store._db, store.path)
         return store
 
     @staticmethod
@@ -369,6 +378,16 @@ def _migrate(folder: Path) -> None:
         found = store.meta("format_version")
         if found < schema.FORMAT_VERSION:
             migrate(db, found)
+
+
+def _check_tables(db: sqlite3.Connection, path: Path) -> None:
+    """Raise IndexDamagedError where a table has other columns or types than ours: reading it would fail somewhere."""
+    strict = {name: bool(is_strict) for _, name, _, _, _, is_strict in db.execute("PRAGMA table_list").fetchall()}
+    for table in schema.TABLES:
+        there = {row[1]: row[2] for row in db.execute(f"PRAGMA table_xinfo({table.name})").fetchall()}
+        ours = {column.name: column.declaration.split()[0] for column in table.columns}
+        if there != ours or strict[table.name] != ("STRICT" in table.options):
+            raise IndexDamagedError(f"{path} is damaged or not ours: its table {table.name} has other columns")
 
 
 def _is_filled(db: sqlite3.Connection) -> bool:
