@@ -30,6 +30,7 @@ from rag.embedding.base import EmbedderSettings, EmbeddingWork, Float32, fingerp
 from rag.embedding.int8 import int8_graph, int8_obstacle
 from rag.embedding.token_counter import TokenCounter, untruncated
 from rag.errors import MissingPackageError, ModelError, model_errors
+from rag.models.loading import sentence_transformer
 from rag.models.openvino import compile_graph, load_openvino, save_graph, trace_graph
 from rag.models.resolve import LocalModel, cache_folder, cached_folder, resolve_model
 
@@ -183,11 +184,8 @@ def _convert(local: LocalModel, folder: Path) -> dict[str, Any]:
         resolve_model(local.name)  # checks the weights, which are loaded here
     load_openvino("making a graph")
     import torch
-    from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(
-        str(local.path), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
-    ).eval()
+    model = sentence_transformer(local.path, "cpu").eval()
 
     class Traced(torch.nn.Module):  # type: ignore[misc]  # torch's types are not visible to mypy
         def __init__(self) -> None:

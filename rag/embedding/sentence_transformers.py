@@ -18,6 +18,7 @@ from rag.embedding.base import (
 )
 from rag.embedding.token_counter import TokenCounter, untruncated
 from rag.errors import model_errors
+from rag.models.loading import sentence_transformer
 from rag.models.resolve import resolve_model
 
 __all__ = ["SentenceTransformerEmbedder"]
@@ -30,7 +31,6 @@ class SentenceTransformerEmbedder:
         import torch
 
         local = resolve_model(settings.model, settings.revision)
-        from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as hf_logging
 
         hf_logging.disable_progress_bar()
@@ -39,12 +39,7 @@ class SentenceTransformerEmbedder:
         dtype = choose_dtype(settings.dtype, self._devices[0], torch)
         message = f"the embedder {settings.model} cannot be loaded on {self._devices[0]}"
         with model_errors(message, "check embedding.model and embedding.device, or use bundled:minilm"):
-            self._model = SentenceTransformer(
-                str(local.path),
-                device=self._devices[0],
-                local_files_only=True,
-                model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
-            )
+            self._model = sentence_transformer(local.path, self._devices[0], dtype=getattr(torch, dtype))
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512)
         self.latin_only = settings.latin_only

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from rag.errors import ModelError, UsageError, model_errors
+from rag.models.loading import pretrained
 from rag.models.quiet import quiet_libraries
 from rag.text import error_line
 
@@ -113,7 +114,7 @@ def encoder_config(folder: Path, name: str, dropout: float | None = None) -> Any
         )
     hf_logging.disable_progress_bar()
     with model_errors(f"{name} has no configuration that can be read", _REMEDY), quiet_libraries():
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = pretrained(AutoConfig, folder)
     if not _is_encoder(config):
         raise ModelError(f"{name} is a {config.model_type} model, which is no encoder", _REMEDY)
     if dropout is not None:
@@ -128,9 +129,7 @@ def load_whole(kind: Any, folder: Path, name: str, head: str, **options: Any) ->
     the encoder are missing, or the folder cannot be read.
     """
     with model_errors(f"{name} cannot be read as an encoder with {head}", _REMEDY), quiet_libraries():
-        model, report = kind.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **options
-        )
+        model, report = pretrained(kind, folder, use_safetensors=True, output_loading_info=True, **options)
     missing = sorted(report["missing_keys"])
     # The pooler belongs to the head: an encoder that was trained for another purpose has none.
     lost = [key for key in missing if key.startswith(f"{model.base_model_prefix}.") and ".pooler." not in key]

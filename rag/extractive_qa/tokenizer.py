@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError, model_errors
+from rag.models.loading import pretrained
 from rag.models.quiet import quiet_libraries
 
 __all__ = ["TOKENIZER_FILE", "load_plain", "load_tokenizer"]
@@ -33,7 +34,7 @@ def load_tokenizer(folder: Path, name: str) -> Any:
     with model_errors(f"the tokenizer of {name} cannot be loaded", _REMEDY), quiet_libraries():
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, local_files_only=True)
+        tokenizer = pretrained(AutoTokenizer, folder, use_fast=True)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # made of nothing, where its files are missing
         raise ModelError(f"{name} has no tokenizer that knows a word", _REMEDY)
     return tokenizer

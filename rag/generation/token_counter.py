@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from rag.generation.base import Prompt
+from rag.models.loading import pretrained
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import resolve_model
 
@@ -26,8 +27,8 @@ class TokenizerCounter:
         with quiet_libraries():
             from transformers import AutoConfig, AutoTokenizer
 
-            tokenizer: Any = AutoTokenizer.from_pretrained(path)
-            model_length = int(AutoConfig.from_pretrained(path).max_position_embeddings)
+            tokenizer: Any = pretrained(AutoTokenizer, path)
+            model_length = int(pretrained(AutoConfig, path).max_position_embeddings)
         return cls(tokenizer, min(limit or model_length, model_length))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -55,6 +55,7 @@ class VllmCompleter(TokenizerCounter):
         arguments: dict[str, Any] = {
             "model": str(local.path),
             "served_model_name": [model],
+            "trust_remote_code": False,
             "dtype": settings.dtype,
             "max_model_len": settings.max_model_len,
             "max_num_seqs": settings.max_num_seqs,

@@ -29,6 +29,7 @@ from platformdirs import user_cache_path
 
 from indexes.system import sha256_file
 from rag.errors import MissingPackageError, ModelError
+from rag.models.loading import pretrained
 from rag.models.quiet import quiet_libraries
 
 __all__ = [
@@ -207,8 +208,8 @@ def _convert_gguf(package: Path, folder: Path) -> dict[str, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    loaded = AutoModelForCausalLM.from_pretrained(package, gguf_file=SMOLLM2_GGUF, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=SMOLLM2_GGUF)
+    loaded = pretrained(AutoModelForCausalLM, package, gguf_file=SMOLLM2_GGUF, dtype=torch.float32)
+    tokenizer = pretrained(AutoTokenizer, package, gguf_file=SMOLLM2_GGUF)
     plain = {key: value for key, value in loaded.config.to_dict().items() if key != "quantization_config"}
     fresh = AutoModelForCausalLM.from_config(type(loaded.config).from_dict(plain), dtype=torch.bfloat16)
     fresh.load_state_dict(loaded.state_dict())

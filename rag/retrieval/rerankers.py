@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from rag.errors import MissingPackageError, ModelError, model_errors
 from rag.evidence.coverage import Coverage
 from rag.extractive_qa.windows import Pair
+from rag.models.loading import cross_encoder
 from rag.text import one_line
 
 if TYPE_CHECKING:
@@ -78,21 +79,16 @@ class CrossEncoderReranker:
 
         local = resolve_model(model, revision)
         try:
+            import sentence_transformers  # noqa: F401 - its absence is said here
             import torch
-            from sentence_transformers import CrossEncoder
         except ImportError:
             raise MissingPackageError("a cross-encoder needs sentence-transformers", "run `make install`") from None
         from rag.embedding.base import choose_devices
 
         message = f"the cross-encoder {model} cannot be loaded"
         with model_errors(message, "check retrieval.cross_encoder"), quiet_libraries():
-            self._model = CrossEncoder(
-                str(local.path),
-                device=choose_devices(device, torch)[0],
-                local_files_only=True,
-                activation_fn=torch.nn.Identity(),
-                model_kwargs={"use_safetensors": True},
-            )
+            device = choose_devices(device, torch)[0]
+            self._model = cross_encoder(local.path, device, activation_fn=torch.nn.Identity())
         if self._model.num_labels != 1:
             raise ModelError(
                 f"{model} returns {self._model.num_labels} scores for a pair, and reranking needs one",

@@ -25,6 +25,7 @@ from transformers import AutoModelForSequenceClassification, TrainingArguments
 from rag.errors import ModelError
 from rag.extractive_qa.model import check_fits, encoder_config, freeze_embeddings, load_whole
 from rag.extractive_qa.tokenizer import load_tokenizer
+from rag.models.loading import cross_encoder
 from rag.models.quiet import quiet_libraries
 from rag.models.resolve import LocalModel
 from rag.training.config import LoopConfig, RerankerConfig
@@ -84,15 +85,8 @@ def load_cross_encoder(folder: Path, name: str, *, length: int, dropout: float |
     load_whole(AutoModelForSequenceClassification, folder, name, "a head for ranking", num_labels=1)
     changed = {key: value for key, value in config.to_dict().items() if "dropout" in key} if dropout is not None else {}
     with quiet_libraries():
-        return CrossEncoder(
-            str(folder),
-            num_labels=1,
-            max_length=length,
-            device="cpu",  # the Trainer moves it
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-            config_kwargs=changed,
-        )
+        # The Trainer moves it to its device.
+        return cross_encoder(folder, "cpu", num_labels=1, max_length=length, config_kwargs=changed)
 
 
 def save_cross_encoder(model: CrossEncoder, folder: Path) -> None:
