@@ -99,7 +99,7 @@ def restore_snapshot(file: Path, folder: Path, *, replace: bool = False) -> Snap
     """
     info = check_snapshot(file)
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as on_error:
         if made:
             on_error.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -296,7 +296,7 @@ def open_or_create(folder: Path, config: Config, embedder: Embedder) -> Index:
     if not Store.exists(folder):
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder} is a file, and an index is a folder", "name a folder with --index")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds the documents' texts
         with writer_lock(folder, "making the index"):
             if not Store.exists(folder):
                 settings = index_settings(config, embedder)

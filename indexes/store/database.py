@@ -159,7 +159,7 @@ class Database:
 
         Raises :class:`~indexes.errors.StoreError` where one stands already, or cannot be made.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         connect(folder / DATABASE, create=True, write=True).close()
         values = {
             "format_version": schema.FORMAT_VERSION,

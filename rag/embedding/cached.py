@@ -28,7 +28,7 @@ class CachedEmbedder:
     def __init__(self, embedder: Embedder, file: Path) -> None:
         self._real = embedder
         self._lock = threading.Lock()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
         with closed_on_error(self._database):
             self._database.execute(_SCHEMA)

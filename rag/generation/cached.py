@@ -44,7 +44,7 @@ class CachedCompleter:
         self._identity = identity
         self._real: Completer | None = None
         self._lock = threading.RLock()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._database = sqlite3.connect(file, timeout=60, check_same_thread=False)
         with closed_on_error(self._database):
             self._database.executescript(_SCHEMA)

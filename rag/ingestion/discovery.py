@@ -13,6 +13,7 @@ listed is a failure; the run continues with the others.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -149,18 +150,30 @@ def find_sources(
 def find_failed(sources: Iterable[str], root: Path) -> Found:
     """Return the files of documents that failed before, by name. What a ``.ragignore`` excludes is only counted.
 
-    ``root`` is the folder that contains the index. Raises :class:`~rag.errors.InputError` for a bad ``.ragignore``.
+    ``root`` is the folder that contains the index. A file elsewhere is not read: an index may be a stranger's, and its
+    record would then choose which files are. Raises :class:`~rag.errors.InputError` for a bad ``.ragignore``.
     """
     found, top = Found(), root.resolve()
     for source in sorted(sources):
         path = source_path(source, top)
-        if IgnoreRules.exclude(path, top):
+        if not _lies_in(path, top):
+            message = "it failed before and lies outside of the folder of the index"
+            remedy = f"name it to read it again: rag ingest {shlex.quote(source)}"
+            found.unreadable.append((source, DocumentError("outside", message, remedy)))
+        elif IgnoreRules.exclude(path, top):
             found.roots.append(Root(path, source, folder=False))
             found.excluded.append(source)
             found.skip(IGNORED)
         else:
             found.files.append(SourceFile(path, source))
     return found
+
+
+def _lies_in(path: Path, top: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(top)
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def is_upload(source: str) -> bool:

@@ -285,7 +285,7 @@ def cached_folder(target: Path, record: str, write: Callable[[Path], dict[str, A
     It fills a temporary folder, with the output of libraries held back. What it returns goes into the file ``record``,
     with the checksums of the other files.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(target.with_suffix(".lock")):  # two processes would otherwise build it at once
         if not _is_whole(target, record):
             shutil.rmtree(target, ignore_errors=True)

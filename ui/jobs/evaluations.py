@@ -190,7 +190,7 @@ class _Job:
     def _store(self, run: str) -> None:
         """Write the request to a file that only its user may read: an address in it may hold a password."""
         try:
-            self._notes.mkdir(parents=True, exist_ok=True)
+            self._notes.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = self._notes / f"{run}.json"
             path.touch(mode=0o600)
             path.write_text(json.dumps(asdict(self._now.request)), encoding="utf-8")

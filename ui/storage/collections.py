@@ -51,7 +51,7 @@ def create(settings: UiSettings, name: str) -> Path:
     if any(clean.casefold() == path.name.casefold() for path in folder.parent.iterdir()):
         raise InputError("there is a file or folder of that name already", "choose another name")
     try:
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         made = {"made_at": datetime.now(UTC).isoformat(timespec="seconds")}
         (folder / _MARK).write_text(json.dumps(made), encoding="utf-8")
     except OSError as error:

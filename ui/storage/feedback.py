@@ -134,7 +134,7 @@ class FeedbackStore:
 
         try:
             with _in_process:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with FileLock(self._folder / "feedback.lock", timeout=_LOCK_SECONDS):
                     yield
         except Timeout:

@@ -162,7 +162,7 @@ class Uploads:
         return self.folder / f"{hashlib.sha256(source.encode('utf-8', 'backslashreplace')).hexdigest()[:32]}.json"
 
     def _make_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ignore = self.folder.parent / ".ragignore"  # `rag ingest .` beside it must not read records as documents
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")

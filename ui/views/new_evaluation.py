@@ -70,7 +70,7 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
     stem = re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.")[:60] or "questions"
     path = folder / hashlib.sha256(content).hexdigest()[:12] / f"{stem}{suffix}"
     if not path.is_file() or path.stat().st_size != len(content):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_write(path, content)
     return path
 
