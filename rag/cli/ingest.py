@@ -30,6 +30,9 @@ def ingest(
         bool,
         typer.Option("--retry-failed", help="Read files again that failed before; without paths, all of them."),
     ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read files outside of the folders, too, where links lead to them.")
+    ] = False,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -65,7 +68,9 @@ def ingest(
     from rag.ingestion.run import IngestOptions, plan_ingest
     from rag.knowledge_base import KnowledgeBase
 
-    options = IngestOptions(prune=prune, force=force, rehash=rehash, retry_failed=retry_failed)
+    options = IngestOptions(
+        prune=prune, force=force, rehash=rehash, retry_failed=retry_failed, follow_links=follow_links
+    )
     if dry_run:
         plan = plan_ingest(index, files, options, urls=urls, ocr_is_ready=ocr_is_usable(resolved.config))
         if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rag.cli.output import note, out
 from rag.cli.progress import duration, loading, progress, status
 from rag.cli.reading_notes import print_notes
-from rag.ingestion.discovery import IGNORED, LINKED_FOLDER
+from rag.ingestion.discovery import IGNORED, LINKED_FOLDER, LINKED_OUT
 from rag.ingestion.loaders.formats import extensions
 from rag.ingestion.report import AFTER_READING, IngestReport, Progress, bottleneck, shares
 from rag.ingestion.sync import Plan
@@ -233,6 +233,7 @@ def _skipped(report: IngestReport) -> Iterator[str]:
     pictures = {
         ending: by_reason.pop(ending) for ending, row in extensions().items() if row.needs_ocr and ending in by_reason
     }
+    outside = by_reason.pop(LINKED_OUT, 0)
     if by_reason:
         yield "skipped, unknown format: " + ", ".join(f"{n} {suffix}" for suffix, n in sorted(by_reason.items()))
     if pictures:
@@ -240,6 +241,8 @@ def _skipped(report: IngestReport) -> Iterator[str]:
         yield f"skipped, pictures without OCR: {counts}; `rag doctor` says how to read them"
     if linked:
         yield f"skipped: {counted(linked, LINKED_FOLDER)}; to read one, name it"
+    if outside:
+        yield f"skipped: {counted(outside, LINKED_OUT, 'links to files elsewhere')}; to read them, add --follow-links"
     if ignored:
         yield f"skipped: {ignored} {IGNORED}"
 

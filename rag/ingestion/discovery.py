@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from indexes.store.database import holds_index, is_part_of_index
 from rag.errors import DocumentError, InputError
-from rag.ingestion.file_stamps import FileContent
+from rag.ingestion.file_stamps import FileContent, read_file
 from rag.ingestion.loaders.file_kinds import is_lock_file
 from rag.ingestion.loaders.formats import extensions
 
@@ -33,6 +33,7 @@ __all__ = [
     "IGNORED",
     "IGNORE_FILE",
     "LINKED_FOLDER",
+    "LINKED_OUT",
     "UPLOAD",
     "Found",
     "IgnoreRules",
@@ -49,9 +50,10 @@ __all__ = [
 ]
 
 IGNORE_FILE = ".ragignore"
-LINKED_FOLDER = "linked folder"
+LINKED_FOLDER, LINKED_OUT = "linked folder", "link to a file elsewhere"
 IGNORED = f"ignored by {IGNORE_FILE}"
 UPLOAD = "upload://"
+_LARGEST_IGNORE_FILE = 2**20  # bytes
 _FOREIGN = frozenset({"node_modules", "__pycache__", "__MACOSX", "CVS", "_darcs", "site-packages"})
 
 
@@ -59,8 +61,8 @@ _FOREIGN = frozenset({"node_modules", "__pycache__", "__MACOSX", "CVS", "_darcs"
 class SourceFile:
     """A file on disk, its name in the index, and its status when it was found, None if that is unknown.
 
-    A web page has no file: its ``content`` is there already, and ``hints`` are what its server says of it, as
-    :func:`~rag.ingestion.loaders.load_bytes` takes them.
+    ``linked`` says that its name is a link, which may be followed. A web page has no file: its ``content`` is there
+    already, and ``hints`` are what its server says of it, as :func:`~rag.ingestion.loaders.load_bytes` takes them.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class SourceFile:
     status: os.stat_result | None = None
     content: FileContent | None = None
     hints: Mapping[str, str] = field(default_factory=dict)
+    linked: bool = False
 
     @property
     def size(self) -> int:
@@ -117,10 +120,18 @@ class Found:
 
 
 def find_sources(
-    paths: Iterable[Path], root: Path, *, may_be_gone: bool = False, index: Path | None = None, pictures: bool = True
+    paths: Iterable[Path],
+    root: Path,
+    *,
+    may_be_gone: bool = False,
+    index: Path | None = None,
+    follow_links: bool = False,
+    pictures: bool = True,
 ) -> Found:
     """Walk the paths. ``root`` is the folder that contains the index, ``index`` the index folder, if it is known.
 
+    A link to a file is followed where it leads to another place below the same path, or anywhere with ``follow_links``.
+    A link that is a given path itself is always followed.
     Without ``pictures``, those in folders are skipped: there is no OCR.
 
     Raises :class:`~rag.errors.InputError` for no path, for a path that cannot be listed, for one that is an index
@@ -130,7 +141,7 @@ def find_sources(
     paths = list(paths)
     if not paths:
         raise InputError("no path is given", "name the files and folders to read")
-    walk, top = _Walk(pictures=pictures), root.resolve()
+    walk, top = _Walk(pictures=pictures, follow_links=follow_links), root.resolve()
     found = walk.found
     for path in paths:
         given = _root(path, top, may_be_gone)
@@ -139,7 +150,8 @@ def find_sources(
         if given.folder:
             walk.add_folder(path.resolve(), given.source, IgnoreRules.for_folder(path.resolve(), top))
         elif given.exists:
-            walk.files.setdefault(given.source, SourceFile(path, given.source, status_of(path)))
+            file = SourceFile(path, given.source, status_of(path), linked=path.is_symlink())
+            walk.files.setdefault(given.source, file)
     found.files = [walk.files[source] for source in sorted(walk.files)]
     if not found.files and not found.unreadable and not may_be_gone:
         names = ", ".join(str(given.path) for given in found.roots)
@@ -165,7 +177,7 @@ def find_failed(sources: Iterable[str], root: Path) -> Found:
             found.excluded.append(source)
             found.skip(IGNORED)
         else:
-            found.files.append(SourceFile(path, source))
+            found.files.append(SourceFile(path, source, linked=path.is_symlink()))
     return found
 
 
@@ -262,13 +274,16 @@ def _printable(name: str) -> str:
 class _Walk:
     """Collects the documents below folders. Paths are strings, because there may be very many."""
 
-    def __init__(self, *, pictures: bool) -> None:
+    def __init__(self, *, pictures: bool, follow_links: bool = False) -> None:
         self.found = Found()
+        self._follow_links = follow_links
+        self._inside = ""  # where links may lead
         self.files: dict[str, SourceFile] = {}
         self._suffixes = frozenset(name for name, row in extensions().items() if pictures or not row.needs_ocr)
 
     def add_folder(self, folder: Path, prefix: str, rules: IgnoreRules) -> None:
         """Add every document below a folder. ``prefix`` begins the names of its files."""
+        self._inside = f"{folder}/"
         waiting = [(str(folder), prefix, rules)]
         while waiting:
             path, prefix, rules = waiting.pop()
@@ -307,10 +322,19 @@ class _Walk:
             return self._is_walked(entry, included=included)
         suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path for every file is slow
         if suffix in self._suffixes:
-            self.files.setdefault(source, SourceFile(Path(entry.path), source, status_of(entry)))
+            linked = entry.is_symlink()
+            if linked and not self._may_follow(entry.path):
+                self.found.skip(LINKED_OUT)
+                return False
+            self.files.setdefault(source, SourceFile(Path(entry.path), source, status_of(entry), linked=linked))
         else:
             self.found.skip(suffix or entry.name)
         return False
+
+    def _may_follow(self, link: str) -> bool:
+        """Return whether a link leads below the folder that it was found in, or nowhere, which reading it says."""
+        target = os.path.realpath(link)
+        return self._follow_links or target.startswith(self._inside) or not os.path.exists(target)  # noqa: PTH110
 
     def _is_walked(self, entry: os.DirEntry[str], *, included: bool) -> bool:
         if entry.is_symlink():
@@ -377,17 +401,19 @@ class IgnoreRules:
     def inside(self, folder: str) -> IgnoreRules:
         """Return the rules for the content of a folder. Raises :class:`~rag.errors.InputError` for a bad file."""
         path = Path(folder, IGNORE_FILE)
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
+        if not os.path.lexists(path):
             return self
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise InputError(f"{path} cannot be read: {why}", "correct it, or remove it") from None
+        try:
+            lines = read_file(path, most_bytes=_LARGEST_IGNORE_FILE).data.decode("utf-8-sig").splitlines()
+        except DocumentError as error:
+            raise InputError(f"{path} cannot be read: {error.message}", "correct it, or remove it") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path} cannot be read: it is not UTF-8", "correct it, or remove it") from None
         from pathspec import GitIgnoreSpec
 
         try:
-            spec = GitIgnoreSpec.from_lines(lines)
+            # re2 takes linear time; Python's own patterns take for ever over many stars.
+            spec = GitIgnoreSpec.from_lines(lines, backend="re2")
         except ValueError as error:
             raise InputError(f"{path} is not in gitignore's syntax: {error}", "correct the line") from None
         return IgnoreRules((*self._files, (folder.rstrip(os.sep) + os.sep, spec)))

@@ -22,7 +22,7 @@ from rag.embedding.base import Embedder
 from rag.errors import DocumentError
 from rag.ingestion.chunker import Chunker, EmbeddedText
 from rag.ingestion.discovery import Found, find_sources
-from rag.ingestion.file_stamps import FileContent, read_file
+from rag.ingestion.file_stamps import MOST_BYTES, FileContent, read_file
 from rag.ingestion.loaders import load_bytes
 from rag.ingestion.loaders.word_boxes import pack_boxes
 from rag.ingestion.report import IngestReport, Progress, StageClock
@@ -101,6 +101,7 @@ class Ingestor:
         parse_all: ParseAll = parse_here,
         stages: StageClock | None = None,
         on_file: Callable[[str, FileState], None] = lambda *_: None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._index = index
         self._store = index.store
@@ -108,6 +109,7 @@ class Ingestor:
         self._progress = progress
         self._parse_all = parse_all
         self._on_file = on_file
+        self._most_bytes = most_bytes
         self._stages = stages or StageClock()
         self._vectors = VectorWriter(index, embedder, self._stages)
         self._report = IngestReport()
@@ -196,7 +198,9 @@ class Ingestor:
         source = item.file.source
         try:
             with self._stages.stage("read"):
-                content = item.file.content or read_file(item.file.path)
+                content = item.file.content or read_file(
+                    item.file.path, most_bytes=self._most_bytes, follow=item.file.linked
+                )
         except DocumentError as error:
             self._fail(item, None, error)
             return None

@@ -171,7 +171,14 @@ def _find(
     root = folder.resolve().parent
     if not paths and (urls or options.retry_failed):
         return find_failed(filter(has_file, failed), root)
-    return find_sources(paths, root, may_be_gone=options.prune, index=folder, pictures=pictures)
+    return find_sources(
+        paths,
+        root,
+        may_be_gone=options.prune,
+        index=folder,
+        follow_links=options.follow_links,
+        pictures=pictures,
+    )
 
 
 def _fetch(
@@ -234,7 +241,16 @@ class _Run:
             hints = {file.source: file.hints for file in self.found.files if file.hints}
             parse_all = partial(pool.parse_all, patience=_PATIENCE_S, hints=hints)
             observer = self.observer
-            ingestor = Ingestor(index, embedder, chunker, observer.progress, parse_all, self.stages, observer.file)
+            ingestor = Ingestor(
+                index,
+                embedder,
+                chunker,
+                observer.progress,
+                parse_all,
+                self.stages,
+                observer.file,
+                pool.most_bytes,
+            )
             report = ingestor.carry_out(plan, self.found)
             report.parse_seconds = pool.busy_seconds
         ingestor.show("comparing")

@@ -35,7 +35,8 @@ class IngestOptions:
 
     ``prune`` removes documents whose files are gone or excluded, ``force`` even if their whole folder is empty or
     missing. ``rehash`` reads every file to see whether it changed, whatever its times say. ``retry_failed`` reads files
-    again that failed before and have not changed, ``reread`` all files, changed or not.
+    again that failed before and have not changed, ``reread`` all files, changed or not. ``follow_links`` follows links
+    to files outside of the given folders.
     """
 
     prune: bool = False
@@ -43,6 +44,7 @@ class IngestOptions:
     rehash: bool = False
     retry_failed: bool = False
     reread: bool = False
+    follow_links: bool = False
 
 
 DEFAULT_OPTIONS = IngestOptions()
@@ -252,7 +254,7 @@ def _content(file: SourceFile) -> FileContent | None:
     if file.content is not None:
         return file.content
     try:
-        return read_file(file.path)
+        return read_file(file.path, follow=file.linked)
     except DocumentError:
         return None
 

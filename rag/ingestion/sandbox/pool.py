@@ -145,10 +145,15 @@ class ParserPool:
             with self._lock:
                 self._busy_seconds += time.monotonic() - started
 
+    @property
+    def most_bytes(self) -> int:
+        """The size of the largest file that is read."""
+        return self._limits.file_mb * MIB
+
     def _ask(
         self, request: dict[str, Any], data: bytes, unpack: Callable[[dict[str, Any], bytes], T], call: _Call
     ) -> T:
-        if len(data) > self._limits.file_mb * MIB:
+        if len(data) > self.most_bytes:
             message = f"it is larger than {self._limits.file_mb} MiB"
             raise DocumentError("too large", message, "split it, or raise the limit")
         with self._places:
