@@ -14,7 +14,7 @@ from rag.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 NEEDS_MORE = re.compile(
-    r"--generator vllm|\.yaml|rag ui|squad|dev-v1|runs/|predictions|-m rag"
+    r"https://|--generator vllm|\.yaml|rag ui|squad|dev-v1|runs/|predictions|-m rag"
 )  # a model, data, a port
 
 
