@@ -7,9 +7,9 @@ BM25 of each quoted phrase.
 
 Texts and queries are folded, and scripts without spaces cut into pairs of characters
 (:mod:`indexes.search.matching_form`). Then they are cut at anything that is not a letter, mark or digit, and passed
-through one Snowball stemmer a language in turn. That is sound for languages of different scripts (an English stemmer leaves Cyrillic words alone
-and the Russian one leaves Latin words alone); two languages of one script would stem each other's words, which
-costs precision, so the default is English and Russian only.
+through one Snowball stemmer a language in turn. That is sound for languages of different scripts (an English stemmer
+leaves Cyrillic words alone and the Russian one leaves Latin words alone); two languages of one script would stem each
+other's words, which costs precision, so the default is English and Russian only.
 
 BM25 has tantivy's fixed k1 = 1.2 and b = 0.75, with field lengths rounded to one byte. A removed text still counts
 in document frequencies until its segment is merged, so scores (not the set of hits) may differ slightly from those

@@ -68,7 +68,8 @@ def _read(book: Any, data: bytes, source: str) -> Document:
         for text in drawings.texts.get(number, ()):
             if one_line(text) not in comments:
                 builder.add(text, None, (sheet.name,))
-        reader.counts.pictures = drawings.pictures[number]
+        if pictures := drawings.pictures[number]:
+            builder.note("pictures_not_read", f"{counted(pictures, 'picture')} not read", f"sheet {sheet.name}")
         reader.counts.add_notes(builder, f"sheet {sheet.name}")
     if drawings.charts:
         builder.note("pictures_not_read", f"{counted(drawings.charts, 'chart')} not read")
