@@ -10,11 +10,12 @@ from typing import Any
 from rag.ingestion.loaders.chart_data import chart_tables
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.grid import BLANK, Cell, Row, Span, expand, read_tables
+from rag.ingestion.loaders.office_package import named
 from rag.ingestion.loaders.office_pictures import OfficePictures
 from rag.ingestion.loaders.office_variants import as_transitional
 from rag.ingestion.loaders.table_text import table_text
 from rag.ingestion.loaders.titles import usable_title
-from rag.text import one_line
+from rag.text import counted, one_line
 from rag.types import Document
 
 __all__ = ["load_pptx"]
@@ -35,6 +36,8 @@ def load_pptx(data: bytes, source: str) -> Document:
             titles.append("")
             continue
         titles.append(_add_slide(builder, number, slide, pictures))
+        if count := _objects(slide):
+            builder.note("attachment_not_read", f"{counted(count, 'embedded object')} not read", f"slide {number}")
     title = usable_title(presentation.core_properties.title or "")
     pictures.add_notes(builder, "slide")
     return builder.document(source, _MEDIA_TYPE, title or next(filter(None, titles), ""), pages=len(titles))
@@ -52,6 +55,11 @@ def _add_slide(builder: DocumentBuilder, number: int, slide: Any, pictures: Offi
         texts += [f"Notes: {notes}"] if notes else []
     builder.add("\n\n".join(texts), number, headings)
     return title
+
+
+def _objects(slide: Any) -> int:
+    """Return how many embedded objects there are; each may be drawn in two ways."""
+    return sum(next(named(frame, "oleObj"), None) is not None for frame in named(slide.element, "graphicFrame"))
 
 
 def _pieces(shapes: Iterable[Any], title: Any, number: int, pictures: OfficePictures) -> Iterator[str]:

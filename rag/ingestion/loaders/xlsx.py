@@ -76,6 +76,7 @@ def _add_sheet(builder: DocumentBuilder, workbook: Workbook, sheet: _Sheet) -> N
         builder.add(text, None, (sheet.name,))
     for table in drawing_tables(package, sheet.part):
         builder.add(table_text(table), None, (sheet.name,))
+    reader.counts.objects = sum(len(package.related(sheet.part, kind)) for kind in ("oleObject", "package"))
     reader.counts.add_notes(builder, f"sheet {sheet.name}")
     pictures.add_notes(builder, place=f"sheet {sheet.name}")
 

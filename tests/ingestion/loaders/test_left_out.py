@@ -47,6 +47,30 @@ def test_pictures_of_slides_are_counted_also_in_groups() -> None:
     assert noted(data.getvalue(), "a.pptx") == [("pictures_not_read", "4 pictures not read", "slides 2-3")]
 
 
+def test_embedded_objects_are_noted() -> None:
+    made = Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[5])
+    slide.shapes.title.text = "Winches"
+    slide.shapes.add_ole_object(io.BytesIO(SAMPLES["accounts.xlsx"]()), "Excel.Sheet.12", Inches(1), Inches(1))
+    data = io.BytesIO()
+    made.save(data)
+    assert ("attachment_not_read", "1 embedded object not read", "slide 1") in noted(data.getvalue(), "a.pptx")
+
+    sheet = io.BytesIO()
+    rels = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="x" Type='
+        '"http://schemas.openxmlformats.org/officeDocument/2006/relationships/oleObject" Target="../embeddings/o.bin"/>'
+        "</Relationships>"
+    )
+    with zipfile.ZipFile(io.BytesIO(SAMPLES["accounts.xlsx"]())) as old, zipfile.ZipFile(sheet, "w") as new:
+        for name in old.namelist():
+            if name != "xl/worksheets/_rels/sheet1.xml.rels":
+                new.writestr(name, old.read(name))
+        new.writestr("xl/worksheets/_rels/sheet1.xml.rels", rels)
+        new.writestr("xl/embeddings/o.bin", b"x")
+    assert [text for _, text, _ in noted(sheet.getvalue(), "a.xlsx")] == ["1 embedded object not read"]
+
+
 def test_a_file_without_text_says_what_else_it_has() -> None:
     picture = io.BytesIO()
     Image.new("L", (140, 140)).save(picture, "PNG")
