@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["METHOD", "SIZE", "THRESHOLD", "Group", "Signature", "group", "jaccard", "sign"]
+__all__ = ["METHOD", "SIZE", "THRESHOLD", "Group", "Signature", "group", "jaccard", "near_pairs", "sign"]
 
 THRESHOLD = 0.8
 SIZE = 120
@@ -116,11 +116,27 @@ def group(signatures: Mapping[str, Signature], text_of: Callable[[str], str]) ->
     return groups
 
 
-class _Candidates:
-    """Rows of a matrix (n, 120) that share a band of six numbers, and whose estimate is not far below the threshold."""
+def near_pairs(signatures: Mapping[str, Signature], least: float, most: int) -> Iterator[tuple[str, str]]:
+    """Yield pairs of texts that may be alike and are not equal, each once: an estimate of at least ``least``.
 
-    def __init__(self, minima: UInt32) -> None:
+    For each text at most ``most`` others are yielded, the nearest first; of equal texts one takes part.
+    """
+    first: dict[bytes, str] = {}
+    for name in sorted(signatures):
+        first.setdefault(signatures[name].words, name)
+    names = list(first.values())
+    minima = np.frombuffer(b"".join(signatures[name].minima for name in names), dtype="<u4").reshape(-1, SIZE)
+    near = _Candidates(minima, least)
+    for n, name in enumerate(names):
+        yield from ((name, names[other]) for other in near.after(n)[:most])
+
+
+class _Candidates:
+    """Rows of a matrix (n, 120) that share a band of six numbers, and whose estimate is at least ``least``."""
+
+    def __init__(self, minima: UInt32, least: float = THRESHOLD - _SLACK) -> None:
         self._minima = minima
+        self._least = least
         self._buckets: list[Int64] = []
         self._of: list[list[int]] = [[] for _ in range(len(minima))]
         for start in range(0, SIZE, _ROWS):
@@ -141,7 +157,7 @@ class _Candidates:
         others = np.unique(np.concatenate([self._following(bucket, n) for bucket in self._of[n]]))
         alike = (self._minima[others] == self._minima[n]).mean(axis=1)
         nearest = np.argsort(-alike, kind="stable")
-        return [int(others[place]) for place in nearest if alike[place] >= THRESHOLD - _SLACK]
+        return [int(others[place]) for place in nearest if alike[place] >= self._least]
 
     def _following(self, bucket: int, n: int) -> Int64:
         members = self._buckets[bucket]  # in order

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from indexes import DocumentRow, Index, Problem
     from rag.answering.answerer import Answerer, AnswerStream
     from rag.answering.query_rewriting import Rewritten, Turn
+    from rag.answering.version_choice import VersionChoice
     from rag.generation.base import Completer
     from rag.ingestion.report import IngestReport, Progress
     from rag.ingestion.run import IngestObserver, IngestOptions
+    from rag.ingestion.versions import Family, StoredFamilies
     from rag.ops.index_stats import IndexStats
     from rag.retrieval.retriever import Retrieved, Retriever
 
@@ -82,6 +84,7 @@ class KnowledgeBase:
         self._index: Index | None = None
         self._retriever: Retriever | None = None
         self._answerer: Answerer | None = None
+        self._families: StoredFamilies | None = None
 
     def __enter__(self) -> Self:
         self._require_open()
@@ -201,12 +204,33 @@ class KnowledgeBase:
         from rag.answering.reading_notes import cited_sources, with_reading_notes
 
         sources = cited_sources(answers)
+        if not sources:
+            return list(answers)
         try:
             with storage_errors():
-                notes = self.retriever.reader.store.notes(sources) if sources else {}
+                store = self.retriever.reader.store
+                notes, versions = store.notes(sources), self._versions(sources)
+                answers = [versions.noted(answer, store.text_or_none) for answer in answers]
         except StorageError:  # the index went away while the answer was written: that one is complete without notes
             notes = {}
         return [with_reading_notes(answer, notes) for answer in answers]
+
+    def _versions(self, sources: Iterable[str]) -> VersionChoice:
+        """Return the families of versions to which some of the documents belong, without members that have changed."""
+        from rag.answering.version_choice import VersionChoice
+        from rag.ingestion.versions import Family, StoredFamilies
+
+        with self._lock:
+            self._families = self._families or StoredFamilies()
+            families = self._families.read(self.folder)
+        chosen = {id(found): found for source in sources if (found := families.get(source)) is not None}
+        if not chosen:
+            return VersionChoice(())
+        members = [member for family in chosen.values() for member in family.members]
+        now = self.retriever.reader.store.content_hashes_of(member.source for member in members)
+        current = {member.source for member in members if now.get(member.source) == bytes.fromhex(member.sha256)}
+        kept = (tuple(m for m in family.members if m.source in current) for family in chosen.values())
+        return VersionChoice(Family(found) for found in kept if len(found) > 1)
 
     def stream(self, question: str, *, filter: FilterLike = None, history: History = ()) -> QuestionStream:  # noqa: A002
         """Answer one question piece by piece: iterate over the text, then read ``answer``."""
@@ -257,7 +281,10 @@ class KnowledgeBase:
         config = self.config.config
         extracts = GENERATORS[config.generator.type].make_extractor is not None
         replies = SpecialReplies(self.retriever, self.models.embedder(config).embed_passages, extracts=extracts)
-        return replies.prepare(questions, self._kinds(questions), only)
+        prepared = replies.prepare(questions, self._kinds(questions), only)
+        found = [one for one in prepared if not isinstance(one, Answer)]
+        versions = self._versions({passage.source for one in found for passage in one.passages})
+        return [one if isinstance(one, Answer) else versions.prefer_newest(one) for one in prepared]
 
     def chat(self, *, filter: FilterLike = None) -> Chat:  # noqa: A002
         """Begin a conversation, in which follow-up questions are understood."""
@@ -288,6 +315,15 @@ class KnowledgeBase:
         [name] = _texts([source], "the name of a document")
         with storage_errors(), Store.open(self.folder) as store:
             return read_document(store, name)[0]
+
+    def versions(self) -> list[Family]:
+        """Return the documents of which several versions are there, each family newest first; see docs/ingestion.md."""
+        from indexes.store.store import Store
+        from rag.ingestion.versions import find_families
+
+        self._require_open()
+        with storage_errors(), Store.open(self.folder) as store:
+            return find_families(store)
 
     def remove(self, *patterns: str) -> list[str]:
         """Remove documents by name, by folder, or by pattern such as ``drafts/*``; return their names.

@@ -35,11 +35,10 @@ __all__ = [
 ]
 
 NoteKind = Literal[
-    "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "low_confidence", "more_unmatched",
-    "nothing_filtered", "nothing_ingested", "ocr_uncertain", "over_budget", "over_context", "part_unanswered",
-    "question_cut", "question_cut_by_reader", "read_by_ocr", "read_in_part", "rows_cut", "source_unmatched",
-    "source_unmatched_near", "table_cut",
-    "verdict_inferred",
+    "", "abstained", "also_fits", "answer_cut", "chosen_by_words", "low_confidence", "more_unmatched", "newer_version",
+    "nothing_filtered", "nothing_ingested", "ocr_uncertain", "older_version", "over_budget", "over_context",
+    "part_unanswered", "question_cut", "question_cut_by_reader", "read_by_ocr", "read_in_part", "rows_cut",
+    "source_unmatched", "source_unmatched_near", "table_cut", "verdict_inferred",
 ]  # fmt: skip
 
 Band = Literal["", "high", "medium", "low"]

@@ -8,10 +8,11 @@ time and nothing else.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import closing
 from dataclasses import asdict
 
+from indexes import minhash
 from indexes.derived.snapshots import Report, silent
 from indexes.fail_points import fail_point
 from indexes.minhash import METHOD, Group, Signature, group, sign
@@ -20,7 +21,7 @@ from indexes.store.database import connect
 from indexes.store.schema import SIGNATURES
 from indexes.store.store import Store
 
-__all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups"]
+__all__ = ["complete", "count_wrong", "drop_damaged", "duplicate_groups", "near_pairs"]
 
 _AT_ONCE = 500
 _UNSIGNED = (
@@ -47,17 +48,27 @@ def complete(store: Store, report: Report = silent) -> int:
 def duplicate_groups(store: Store) -> list[Group]:
     """Return the groups of documents with the same or nearly the same text, by source; nothing is written."""
     with closing(connect(store.path)) as db:
-        stored = {
-            row["document_id"]: Signature(row["words"], row["minima"])
-            for row, sound in read(db, SIGNATURES)
-            if sound and row["method"] == METHOD
-        }
-        there = db.execute("SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id").fetchall()
-        signatures = ((source, stored.get(n) or _signature(db, n)) for n, source in there)
-        found = {source: signature for source, signature in signatures if signature is not None}
-        if not found:
-            return []
-        return group(found, lambda source: _text(db, source))
+        found = _signatures(db)
+        return group(found, lambda source: _text(db, source)) if found else []
+
+
+def near_pairs(store: Store, sources: Container[str], least: float = 0.35, most: int = 5) -> list[tuple[str, str]]:
+    """Return pairs of the documents whose texts may be alike and are not equal (:func:`indexes.minhash.near_pairs`)."""
+    with closing(connect(store.path)) as db:
+        found = {source: signature for source, signature in _signatures(db).items() if source in sources}
+    return list(minhash.near_pairs(found, least, most)) if found else []
+
+
+def _signatures(db: sqlite3.Connection) -> dict[str, Signature]:
+    """Return the signature of every text, by source; those that are not stored are computed."""
+    stored = {
+        row["document_id"]: Signature(row["words"], row["minima"])
+        for row, sound in read(db, SIGNATURES)
+        if sound and row["method"] == METHOD
+    }
+    there = db.execute("SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id").fetchall()
+    signatures = ((source, stored.get(n) or _signature(db, n)) for n, source in there)
+    return {source: signature for source, signature in signatures if signature is not None}
 
 
 def drop_damaged(store: Store) -> None:

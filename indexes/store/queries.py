@@ -157,6 +157,30 @@ class Queries(Database):
             raise KeyError(source)
         return str(row[0])
 
+    def heads(self, characters: int) -> Iterator[tuple[str, str, str]]:
+        """Yield the source, the title, and the beginning of the text of every document that has a text."""
+        rows = self._db.execute(
+            "SELECT d.source, d.title, substr(t.text, 1, ?) FROM documents d JOIN texts t ON t.document_id = d.id",
+            (characters,),
+        )
+        yield from rows
+
+    def text_or_none(self, source: str) -> str | None:
+        """Return a document's extracted text, None for an unknown source."""
+        try:
+            return self.text(source)
+        except KeyError:
+            return None
+
+    def content_hashes_of(self, sources: Iterable[str]) -> dict[str, bytes]:
+        """Map each of the sources that has content to its hash."""
+        found: dict[str, bytes] = {}
+        for part in _slices(list(sources)):
+            marks = ",".join("?" * len(part))
+            query = f"SELECT source, content_sha256 FROM documents WHERE content_sha256 NOTNULL AND source IN ({marks})"
+            found.update(self._db.execute(query, part).fetchall())
+        return found
+
     def sections(self, source: str) -> tuple[Section, ...]:
         """Return a document's sections in their order; none for an unknown source."""
         rows = self._db.execute(

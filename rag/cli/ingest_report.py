@@ -225,6 +225,8 @@ def print_problems(report: IngestReport) -> None:
         counts = ((report.same, "identical"), (report.near, "nearly identical"))
         shown = ", ".join(f"{count} {how}" for count, how in counts if count)
         note(f"duplicate documents: {shown}; `rag documents list --duplicates` lists them")
+    if report.versions:
+        note(f"versions of one document: {report.versions} documents; `rag documents list --versions` lists them")
 
 
 def _skipped(report: IngestReport) -> Iterator[str]:

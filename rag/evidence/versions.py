@@ -14,7 +14,7 @@ from pathlib import PurePath
 from rag.evidence.values import find_values
 from rag.types import Passage
 
-__all__ = ["Versions"]
+__all__ = ["Versions", "asks_for_older"]
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ASKS_OLDER = re.compile(
@@ -23,6 +23,11 @@ _ASKS_OLDER = re.compile(
     re.IGNORECASE,
 )
 _AMENDS = re.compile(r"amendment|addendum|corrigendum|erratum|supplement|дополнительное соглашение|изменени[ея]", re.I)
+
+
+def asks_for_older(question: str) -> bool:
+    """Return whether a question asks for what was before, or for what has changed."""
+    return _ASKS_OLDER.search(question) is not None
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Versions:
     @classmethod
     def of(cls, passages: Sequence[Passage], question: str) -> Versions:
         """Return the older versions among the passages; none if the question asks for what was before."""
-        if _ASKS_OLDER.search(question):
+        if asks_for_older(question):
             return cls(frozenset())
         titles = {passage.source: passage.title for passage in passages}
         families: dict[str, dict[str, int]] = {}

@@ -71,7 +71,8 @@ class IngestReport:
     were busy meanwhile. ``gone``, ``ignored`` and ``spared`` count documents that stay although their files are not
     read any more, as in :class:`~rag.ingestion.sync.Plan`. ``reported`` of the failed files failed before and were not
     tried again. ``notes`` maps documents that were read now to what of them was not read. ``same`` and ``near`` count
-    the documents with the same or nearly the same text as another one, None if nothing was read.
+    the documents with the same or nearly the same text as another one, ``versions`` those of which other versions are
+    there; None if nothing was read.
     """
 
     added: int = 0
@@ -90,6 +91,7 @@ class IngestReport:
     bytes: int = 0
     same: int | None = None
     near: int | None = None
+    versions: int | None = None
     generation: int = 0
     seconds: float = 0.0
     parse_seconds: float = 0.0

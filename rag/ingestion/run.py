@@ -32,6 +32,7 @@ from rag.ingestion.discovery import (
 from rag.ingestion.ingestor import FileState, Ingestor, carry_out_without_reading
 from rag.ingestion.report import IngestReport, Progress, StageClock
 from rag.ingestion.sync import DEFAULT_OPTIONS, IngestOptions, Plan, make_plan
+from rag.ingestion.versions import find_families, store_families
 
 if TYPE_CHECKING:
     from rag.ingestion.sandbox import ParserPool
@@ -258,9 +259,12 @@ class _Run:
         return report
 
     def _compare(self, store: Store, report: IngestReport) -> None:
-        """Count the documents with the text of another one, or nearly the same text."""
+        """Count the documents with the text of another one, or nearly the same text; find versions of one document."""
         with self.stages.stage("compare"):
             copies = [similarity for group in duplicate_groups(store) for _, similarity in group.members[1:]]
+            families = find_families(store)
+            store_families(store.folder, families)
         report.same = sum(similarity == 1.0 for similarity in copies)
         report.near = len(copies) - report.same
+        report.versions = sum(len(family.members) for family in families)
         report.stages = self.stages.seconds

@@ -12,6 +12,7 @@ from indexes.store.database import DATABASE, holds_index
 from rag.config import Config
 from rag.errors import InputError
 from rag.factory import open_index
+from rag.ingestion.versions import VERSIONS_FILE
 from rag.retrieval.source_names import SourceNames
 
 __all__ = [
@@ -73,7 +74,7 @@ def remove_index(folder: Path, *, also: Sequence[str] = ()) -> None:
     try:
         with writer_lock(folder, "removing the index"):
             # The database first: without it there is no index, even if the rest is interrupted.
-            for name in (DATABASE, *(DATABASE + ending for ending in _JOURNALS), *also):
+            for name in (DATABASE, *(DATABASE + ending for ending in _JOURNALS), VERSIONS_FILE, *also):
                 (folder / name).unlink(missing_ok=True)
             for name in _DERIVED:
                 if (folder / name).is_dir():

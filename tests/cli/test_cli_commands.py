@@ -30,7 +30,7 @@ HORN = "How long does the fog horn sound?"
 INGEST = {
     "added", "changed", "unchanged", "moved", "removed", "gone", "ignored", "spared", "failed", "chunks", "embedded",
     "generation", "seconds", "skipped", "failures", "stages", "index", "reported", "tokens", "bytes", "parse_seconds",
-    "limit", "same", "near", "notes",
+    "limit", "same", "near", "notes", "versions",
 }  # fmt: skip
 PASSAGE = {
     "id", "source", "title", "page", "headings", "start", "end", "text", "score", "dense", "lexical", "dense_rank",

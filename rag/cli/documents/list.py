@@ -27,6 +27,9 @@ def list_documents(
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Only documents with the same or nearly the same text, in groups.")
     ] = False,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="Only documents of which there are several versions, newest first.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List every document with its state, pages, chunks and size, and how many notes say what was not read of it.
@@ -35,11 +38,15 @@ def list_documents(
     """
     from indexes.store.store import Store
 
-    chosen = [f"--{name}" for name, on in (("failed", failed), ("notes", notes), ("duplicates", duplicates)) if on]
+    options = {"failed": failed, "notes": notes, "duplicates": duplicates, "versions": versions}
+    chosen = [f"--{name}" for name, on in options.items() if on]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} cannot be combined", "use one of them")
     if duplicates:
         _list_duplicates(index, as_json)
+        return
+    if versions:
+        _list_versions(index, as_json)
         return
     with closing(Store.open(index)) as store:
         rows = [row for row in store.documents() if (not failed or row.state != "ready") and (not notes or row.notes)]
@@ -57,6 +64,24 @@ def list_documents(
             out(f"         {line}")
     if not rows:
         note("No document has failed." if failed else "No document has notes." if notes else "The index is empty.")
+
+
+def _list_versions(index: Path, as_json: bool) -> None:
+    from indexes.store.store import Store
+    from rag.ingestion.versions import find_families
+
+    with closing(Store.open(index)) as store, status("comparing"):
+        families = find_families(store)
+    if as_json:
+        out_json([{"versions": [{"source": m.source, "why": m.why} for m in family.members]} for family in families])
+        return
+    for family in families:
+        newest, *older = family.members
+        out(f"{newest.source}  (newest: {newest.why})")
+        for member in older:
+            out(f"  older  {member.source}  ({member.why})")
+    if not families:
+        note("No document has several versions.")
 
 
 def _list_duplicates(index: Path, as_json: bool) -> None:
