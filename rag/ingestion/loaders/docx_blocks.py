@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.ingestion.loaders.chart_data import chart_tables
+from rag.ingestion.loaders.diagram_text import diagram_items
 from rag.ingestion.loaders.docx_styles import Numbering, Styles, value_of
 from rag.ingestion.loaders.docx_text import DELETED, ParagraphReader, alternative
 from rag.ingestion.loaders.flow_text import FlowText
@@ -134,9 +135,8 @@ class BodyReader:
 
     def _diagram(self, root: Any) -> None:
         """Read the texts of SmartArt."""
-        for point in named(root, "pt"):
-            text = " ".join("".join(t.text or "" for t in named(p, "t")) for p in named(point, "p"))
-            self._flow.item(one_line(text))
+        for depth, text in diagram_items(root):
+            self._flow.item(text, depth)
 
     # Tables --------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.ingestion.loaders.chart_data import chart_tables
+from rag.ingestion.loaders.diagram_text import diagram_items
 from rag.ingestion.loaders.grid import Table
 from rag.ingestion.loaders.office_package import (
     OfficePackage,
@@ -127,7 +128,7 @@ def comments_of(package: OfficePackage, sheet: str) -> dict[str, str]:
 
 
 def drawing_texts(package: OfficePackage, sheet: str) -> Iterator[str]:
-    """Yield the texts of the boxes and shapes that lie on a sheet."""
+    """Yield the texts of the boxes, shapes and diagrams that lie on a sheet."""
     for part in package.related(sheet, "drawing"):
         for shape in named(package.xml(part), "sp"):
             properties = next(named(shape, "cNvPr"), None)
@@ -136,6 +137,12 @@ def drawing_texts(package: OfficePackage, sheet: str) -> Iterator[str]:
             lines = ("".join(t.text or "" for t in named(paragraph, "t")) for paragraph in named(shape, "p"))
             if text := "\n".join(line for line in lines if line.strip()):
                 yield text
+        relations = package.relations(part)
+        for reference in named(package.xml(part), "relIds"):
+            relation = relations.get(attribute(reference, "dm"))
+            if relation and package.has(relation.part):
+                items = diagram_items(package.xml(relation.part))
+                yield "\n".join(f"{'  ' * depth}- {text}" for depth, text in items)
 
 
 def drawing_pictures(package: OfficePackage, sheet: str, pictures: OfficePictures) -> Iterator[str]:
