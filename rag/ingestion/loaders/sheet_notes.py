@@ -18,7 +18,6 @@ class SheetCounts:
     hidden_columns: set[int] = field(default_factory=set)
     without_value: int = 0
     struck: int = 0
-    pictures: int = 0
     objects: int = 0
 
     def add_notes(self, builder: DocumentBuilder, place: str) -> None:
@@ -33,7 +32,5 @@ class SheetCounts:
         if self.struck:
             text = f"{counted(self.struck, 'cell')} left out because the text is struck through"
             builder.note("struck_through", text, place)
-        if self.pictures:
-            builder.note("pictures_not_read", f"{counted(self.pictures, 'picture')} not read", place)
         if self.objects:
             builder.note("attachment_not_read", f"{counted(self.objects, 'embedded object')} not read", place)
