@@ -145,7 +145,13 @@ def _comments(slide: Any) -> int:
 
 
 def _picture(shape: Any) -> bytes:
-    data: bytes = shape.image.blob
+    """Return a picture's bytes. Raises ``ValueError`` if it has none."""
+    from pptx.exc import InvalidXmlError
+
+    try:
+        data: bytes = shape.image.blob
+    except InvalidXmlError:
+        raise ValueError("a picture without its content") from None
     return data
 
 

@@ -71,6 +71,21 @@ def test_embedded_objects_are_noted() -> None:
     assert [text for _, text, _ in noted(sheet.getvalue(), "a.xlsx")] == ["1 embedded object not read"]
 
 
+def test_a_damaged_picture_does_not_lose_its_presentation() -> None:
+    picture = io.BytesIO()
+    Image.new("L", (40, 40)).save(picture, "PNG")
+    made = Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[5])
+    slide.shapes.title.text = "Winches"
+    shape = slide.shapes.add_picture(picture, Inches(1), Inches(1))
+    shape._element.remove(shape._element.blipFill)
+    data = io.BytesIO()
+    made.save(data)
+    assert load_bytes(data.getvalue(), "a.pptx").text == "# Winches"
+    [(_, text, place)] = noted(data.getvalue(), "a.pptx")
+    assert (text.startswith("1 picture not read: damaged"), place) == (True, "slide 1")
+
+
 def test_a_file_without_text_says_what_else_it_has() -> None:
     picture = io.BytesIO()
     Image.new("L", (140, 140)).save(picture, "PNG")
