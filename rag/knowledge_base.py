@@ -200,7 +200,8 @@ class KnowledgeBase:
             return self._with_reading_notes([p if isinstance(p, Answer) else next(answers) for p in prepared])
 
     def _with_reading_notes(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Add what was not read of the documents that the answers cite."""
+        """Add the pages of citations, and what was not read of the documents that the answers cite."""
+        from rag.answering.citation_pages import with_pages
         from rag.answering.reading_notes import cited_sources, with_reading_notes
 
         sources = cited_sources(answers)
@@ -209,6 +210,7 @@ class KnowledgeBase:
         try:
             with storage_errors():
                 store = self.retriever.reader.store
+                answers = [with_pages(answer, store.page_breaks) for answer in answers]
                 notes, versions = store.notes(sources), self._versions(sources)
                 answers = [versions.noted(answer, store.text_or_none) for answer in answers]
         except StorageError:  # the index went away while the answer was written: that one is complete without notes

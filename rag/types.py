@@ -159,7 +159,8 @@ class DroppedPassage:
 class Citation:
     """A span that exists in the source: ``document_text[start:end] == quote``.
 
-    ``around`` is the sentence around the quote if the quote is only a part of one.
+    ``around`` is the sentence around the quote if the quote is only a part of one. ``own_page`` is the page on which
+    the quote begins, where the passage crosses a page break.
     """
 
     passage: Passage
@@ -167,6 +168,7 @@ class Citation:
     end: int
     quote: str
     around: str = ""
+    own_page: int | None = None
 
     @property
     def source(self) -> str:
@@ -175,8 +177,8 @@ class Citation:
 
     @property
     def page(self) -> int | None:
-        """The page of the cited document, from 1; None if it has no pages."""
-        return self.passage.page
+        """The page of the cited document on which the quote begins, from 1; None if it has no pages."""
+        return self.passage.page if self.own_page is None else self.own_page
 
 
 @dataclass(frozen=True, slots=True)

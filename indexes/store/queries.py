@@ -199,6 +199,15 @@ class Queries(Database):
         """Return the chunks of a document that hold some of its characters from ``start`` to ``end``, in order."""
         return self._chunks_where("d.source = ? AND c.start < ? AND c.end > ?", source, end, start)
 
+    def page_breaks(self, source: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Return where other pages of a document begin between two of its characters: the offset and the page."""
+        rows = self._db.execute(
+            "SELECT s.start, s.page FROM sections s JOIN documents d ON d.id = s.document_id "
+            "WHERE d.source = ? AND s.start > ? AND s.start < ? AND s.page IS NOT NULL ORDER BY s.ordinal",
+            (source, start, end),
+        )
+        return [(int(offset), int(page)) for offset, page in rows]
+
     def _chunks_where(self, condition: str, *values: str | int) -> list[ChunkRow]:
         """Return the chunks for which a condition on chunks ``c`` and documents ``d`` holds, in a document's order."""
         rows = self._db.execute(

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
@@ -237,7 +237,7 @@ def print_attribution(attributions: Sequence[Attribution]) -> None:
 
 
 def _print_citation(number: int, citation: Citation) -> None:
-    out(f"[{number}] {place(citation.passage)}")
+    out(f"[{number}] {place(replace(citation.passage, page=citation.page))}")
     out(f"    “{one_line(citation.quote)}” (characters {citation.start}-{citation.end})")
     if citation.around and citation.around != citation.quote:
         out(f"    in: {one_line(citation.around)}")

@@ -17,6 +17,7 @@ import hashlib
 import math
 import re
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,7 @@ from typing import NamedTuple
 from indexes import NewChunk, Section
 from rag.embedding.base import Embedder
 from rag.ingestion.loaders.formats import language_of
-from rag.ingestion.packing import pack_sections
+from rag.ingestion.packing import join_across_pages, pack_sections
 from rag.ingestion.script_borders import CLAUSE_END, SENTENCE_END, middle_border, units_backwards
 from rag.ingestion.table_spans import TableSpan, row_start, rows_label, table_at, tables_in
 from rag.text import columns_before, context_before
@@ -104,6 +105,7 @@ class Chunker:
         """
         chunks = []
         language = language_of(document.media_type)
+        pages = _Pages(document.sections)
         for section in self._sections(document):
             tables = tables_in(document.text, section.start, section.end)
             room = self._room(document, section, tables)
@@ -111,7 +113,7 @@ class Chunker:
                 text = document.text[start:end]
                 headings = _headings(section, tables, start, end)
                 key = hashlib.sha256(str(EmbeddedText(self._context(document, headings, text), text)).encode()).digest()
-                chunks.append(NewChunk(start, end, text, key, section.page, headings))
+                chunks.append(NewChunk(start, end, text, key, pages.at(start, section.page), headings))
         return tuple(chunks)
 
     def embedded_texts(self, document: Document, chunks: Sequence[NewChunk]) -> list[EmbeddedText]:
@@ -126,9 +128,10 @@ class Chunker:
         return texts
 
     def _sections(self, document: Document) -> Iterable[Section]:
-        """Return the document's sections, small ones packed."""
+        """Return the document's sections, joined where a paragraph crosses a page, small ones packed."""
         most = min(self._settings.pack, self._settings.size)
-        return pack_sections(document.text, document.sections, self._count, most) if most else document.sections
+        sections = join_across_pages(document.text, document.sections)
+        return pack_sections(document.text, sections, self._count, most) if most else sections
 
     def _room(self, document: Document, section: Section, tables: Sequence[TableSpan]) -> int:
         """Return the most tokens of a chunk of this section, whichever context line it gets."""
@@ -326,6 +329,22 @@ class Chunker:
                 inside = unit.start
         best = row_start(tables, best if best < start else inside, start)
         return best if self._count(text[best:end]) <= room else start
+
+
+class _Pages:
+    """Where the pages of a document begin."""
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        starts = [(section.start, section.page) for section in sections if section.page is not None]
+        self._starts = [start for start, _ in starts]
+        self._pages = [page for _, page in starts]
+
+    def at(self, position: int, page: int | None) -> int | None:
+        """Return the page of a position in a section that begins on ``page``."""
+        if page is None:
+            return None
+        n = bisect_right(self._starts, position) - 1
+        return self._pages[n] if n >= 0 else page
 
 
 def _headings(section: Section, tables: Sequence[TableSpan], start: int, end: int) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Small neighboring sections to larger ones, so that a chunk is about a paragraph and not one line.
 
-Two sections are merged only if nothing is lost: they are on one page, only white space or heading lines stand between
-them, and every heading that they do not share is a line of the merged text. Numbered labels, such as ``rows 2-5`` of a
-sheet, become one label. A section of a sheet whose name is no line of the text is never merged with another sheet.
+A paragraph that crosses a page break joins the sections of the two pages. Otherwise two sections are merged only if
+nothing is lost: they are on one page, only white space or heading lines stand between them, and every heading that they
+do not share is a line of the merged text. Numbered labels, such as ``rows 2-5`` of a sheet, become one label. A section
+of a sheet whose name is no line of the text is never merged with another sheet.
 """
 
 from __future__ import annotations
@@ -13,10 +14,35 @@ from itertools import takewhile
 
 from indexes import Section
 
-__all__ = ["pack_sections"]
+__all__ = ["join_across_pages", "pack_sections"]
 
 _HEADING_LINE = re.compile(r"^[ \t]*#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
 _LABEL = re.compile(r"(row|cell)s? (\d+)(?:-(\d+))?")
+
+
+def join_across_pages(text: str, sections: Iterable[Section]) -> Iterator[Section]:
+    """Yield the sections in order; those between which a paragraph crosses a page break are one, with its first page.
+
+    There a loader leaves no line break between the pages. The page of a chunk is that of the section it begins in.
+    """
+    group: tuple[Section, int | None] | None = None  # what is joined so far, and its last page
+    for section in sections:
+        if group is not None and _crosses(text, *group, section):
+            joined, _ = group
+            group = Section(joined.start, section.end, joined.page, joined.headings), section.page
+            continue
+        if group is not None:
+            yield group[0]
+        group = section, section.page
+    if group is not None:
+        yield group[0]
+
+
+def _crosses(text: str, left: Section, last_page: int | None, right: Section) -> bool:
+    if last_page is None or right.page != last_page + 1 or left.headings != right.headings:
+        return False
+    between = text[left.end : right.start]
+    return not between.strip() and "\n" not in between
 
 
 def pack_sections(text: str, sections: Iterable[Section], count: Callable[[str], int], most: int) -> Iterator[Section]:

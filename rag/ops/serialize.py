@@ -88,9 +88,7 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
         abstained=value["abstained"],
         confidence=value["confidence"],
         sentences=tuple(Sentence(s["start"], s["end"], s["support"], s["citation"]) for s in value["sentences"]),
-        citations=tuple(
-            Citation(passages[c["passage"]], c["start"], c["end"], c["quote"], c["around"]) for c in value["citations"]
-        ),
+        citations=tuple(_citation(c, passages[c["passage"]]) for c in value["citations"]),
         passages=tuple(passages.values()),
         dropped=tuple(DroppedPassage(_passage(d), _note(d["reason"], d.get("reason_kind"))) for d in value["dropped"]),
         finish_reason=value["finish_reason"],
@@ -143,6 +141,12 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "quote": citation.quote,
         "around": citation.around,
     }
+
+
+def _citation(value: Mapping[str, Any], passage: Passage) -> Citation:
+    page = value.get("page", passage.page)
+    own_page = None if page == passage.page else page
+    return Citation(passage, value["start"], value["end"], value["quote"], value["around"], own_page)
 
 
 def passage_json(passage: Passage) -> dict[str, Any]:

@@ -176,11 +176,11 @@ def test_a_split_prefers_paragraphs_to_sentences_to_words() -> None:
 
 
 def test_chunks_stay_inside_their_section_and_carry_its_place() -> None:
-    text = "page one " * 30 + "page two " * 30
-    document = Document("a.pdf", "application/pdf", "A", text, (Section(0, 270, 1), Section(270, 540, 2)), 2)
+    text = "page one " * 30 + "\n\n" + "page two " * 30
+    document = Document("a.pdf", "application/pdf", "A", text, (Section(0, 270, 1), Section(272, 542, 2)), 2)
     chunks = Chunker(FakeEmbedder(), ChunkerSettings(size=50, overlap=10)).chunk(document)
     assert {chunk.page for chunk in chunks} == {1, 2}
-    assert all(chunk.end <= 270 if chunk.page == 1 else chunk.start >= 270 for chunk in chunks)
+    assert all(chunk.end <= 270 if chunk.page == 1 else chunk.start >= 272 for chunk in chunks)
 
 
 @pytest.mark.parametrize("overlap", [0, 4])

@@ -8,7 +8,7 @@ HTML.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def _list(here: Here, answer: Answer, found: list[Source], key: str) -> None:
             name = f"{key}-source-{source.number}"
             message = here.t("evidence.open", n=source.number)
             st.button(str(source.number), key=name, help=message, on_click=_toggle, args=(key, source.number))
-            where = place(here.t, source.passage)
+            where = place(here.t, replace(source.passage, page=source.page))
             st.html(block(short_name(source.passage.source), "name") + (block(where, "place") if where else ""))
 
 
@@ -114,7 +114,7 @@ def _viewer(here: Here, source: Source, key: str) -> None:
             st.button(
                 t("evidence.close"), key=f"{key}-close", type="tertiary", on_click=_toggle, args=(key, source.number)
             )
-        where = place(t, passage)
+        where = place(t, replace(passage, page=source.page))
         if where:
             st.html(block(where, "place"))
         original = _original(here, source)
@@ -141,10 +141,10 @@ def _page(here: Here, source: Source, original: Original) -> None:
     t, passage = here.t, source.passage
     from rag.ingestion.loaders.pdf_page import compact
 
-    before = original.before + len(compact(passage.text[: source.start]))
+    before = original.before + len(compact(passage.text[: source.start])) if source.page == passage.page else 0
     try:
         with st.spinner(t("evidence.drawing")):
-            page = passage.page or 1
+            page = source.page or 1
             start = passage.start + source.start
             places = tuple(original.places(page, start, start + len(source.quote)))
             image = _drawn(original.sha256, page, source.quote, before, places, original.data)
@@ -154,7 +154,7 @@ def _page(here: Here, source: Source, original: Original) -> None:
         return
     st.image(image.png, width="stretch")
     message = t("evidence.boxed") if image.boxes else t("evidence.unboxed")
-    st.caption(f"{t('evidence.page_of', page=passage.page, pages=original.pages)} {message}")
+    st.caption(f"{t('evidence.page_of', page=source.page, pages=original.pages)} {message}")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -215,6 +215,12 @@ class Source:
     passage: Passage
     start: int = 0
     end: int = 0
+    own_page: int | None = None
+
+    @property
+    def page(self) -> int | None:
+        """The page on which the cited words begin."""
+        return self.passage.page if self.own_page is None else self.own_page
 
     @property
     def quote(self) -> str:
@@ -290,7 +296,7 @@ def sources(answer: Answer) -> list[Source]:
     if answer.abstained:
         return [Source(number, passage) for number, passage in enumerate(answer.passages[:NEAREST], start=1)]
     return [
-        Source(number, citation.passage, *_within(citation))
+        Source(number, citation.passage, *_within(citation), own_page=citation.own_page)
         for number, citation in enumerate(answer.citations, start=1)
     ]
 

@@ -38,6 +38,7 @@ _LAYOUT = "\ufffe\x02\ufeff\x00\ufffd\u00ad\u2010-|#\\*^_[]/•"
 """Hyphens, characters replaced in the stored text, and marks of tables, lists, headings and raised text."""
 _PIECES = re.compile(r"\n|(?<!\\)\|")
 _MOST_PIECES, _MOST_BOXES = 200, 400
+_SHORTEST_BEGINNING = 16  # characters
 _WIDE, _MOST_PIXELS, _MOST_ZOOM = 1200, 4_000_000, 4.0
 _FILL, _LINE = (255, 196, 0, 70), (180, 83, 9, 255)
 _PADDING = 3
@@ -204,7 +205,19 @@ def _find(text: str, places: list[int], quote: str, before: int) -> list[int]:
             near = start + len(piece)
         if found and (len(wanted) == 1 or 2 * len(found) >= sum(map(len, wanted))):
             return found
-    return []
+    return _beginning(page, own, places, compact(quote))
+
+
+def _beginning(page: str, own: list[int], places: list[int], wanted: str) -> list[int]:
+    """Return the places of the beginning of a quote that goes on on the next page."""
+    low, high = 0, len(wanted)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if wanted[:middle] in page else (low, middle - 1)
+    if low < _SHORTEST_BEGINNING:
+        return []
+    start = page.rfind(wanted[:low])
+    return [places[place] for place in own[start : start + low]]
 
 
 def _nearest(page: str, piece: str, near: int) -> int | None:
