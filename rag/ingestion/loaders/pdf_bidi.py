@@ -14,6 +14,7 @@ from typing import NamedTuple
 __all__ = ["Glyph", "is_rtl", "reading_order"]
 
 _GAP = 0.15  # of the font's size: a wider gap between letters is a space
+_MIRRORED = str.maketrans("()[]{}", ")(][}{")
 _SAME = 0.02  # of the font's size: the letters of one glyph share a place
 
 
@@ -59,7 +60,21 @@ def reading_order(glyphs: Sequence[Glyph]) -> tuple[str, list[int]]:
         for glyph in cells[place] or [Glyph(" ", 0, 0, 0, -1)]:
             texts.append(glyph.text)
             places += [glyph.place] * len(glyph.text)
-    return "".join(texts), places
+    text = "".join(texts)
+    mirrored = text.translate(_MIRRORED)
+    return (mirrored if right_to_left and _unpaired(mirrored) < _unpaired(text) else text), places
+
+
+def _unpaired(text: str) -> int:
+    """Return how many brackets are closed before they are opened, or never: some files mirror them, others do not."""
+    depth = wrong = 0
+    for character in text:
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            wrong += depth == 0
+            depth = max(depth - 1, 0)
+    return wrong + depth
 
 
 def _clusters(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:

@@ -31,7 +31,19 @@ _TOLERANCE = math.radians(8)
 _BOLD = re.compile(r"bold|black|heavy|semib|demi|cmbx|cmb10|sfbx|[-,]bd|-b$", re.I)
 _BOLD_WEIGHT = 650
 _FORCE_BOLD = 1 << 18
-_BULLETS = {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "➢", 0xF0FC: "✓", 0xF076: "❖", 0xF02D: "-", 0x95: "•"}
+_BULLETS = {
+    0xF0B7: "•",
+    0xF0A7: "▪",
+    0xF0D8: "➢",
+    0xF0FC: "✓",
+    0xF076: "❖",
+    0xF02D: "-",
+    0x95: "•",
+    0xF06F: "☐",
+    0xF0A8: "☐",
+    0xF0FE: "☑",
+    0xF078: "☒",
+}
 _FONT_NAME = 128
 _POINTER = ctypes.c_void_p
 

@@ -28,6 +28,9 @@ _FULL = 0.6  # of a column's width: a line that belongs to it even if it is alon
 _PROSE_WORDS = 3.0  # of a line of running text, at least
 _ALIGNED = 0.5  # of a table's rows have several cells, at least
 _LABEL_WORDS = 4.0
+_LEVEL = 0.12  # of the font's size: how far apart baselines of one row are
+_FAR = 5.0  # the same: a gutter between columns below which no table is suspected
+_FILLED = 0.6  # of the places of a table, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,10 @@ def _kind(band: _Band, em: float) -> str:
         return "columns"
     if several < 2:
         return "weak"
+    independent = _independent(band, em)
+    if len(independent) > 1:
+        band.parts = independent
+        return "columns"
     if _is_table(band, columns, several, prose, em):
         return "table"
     return "columns" if several > 2 or not _is_spread(band, em) else "weak"
@@ -167,6 +174,27 @@ def _kind(band: _Band, em: float) -> str:
 
 def _part(band: _Band, atom: Atom) -> int:
     return bisect_right([left for left, _ in band.parts], (atom.left + atom.right) / 2)
+
+
+def _independent(band: _Band, em: float) -> list[Interval]:
+    """Return the parts of a band joined where the lines beside a gutter are on the same baselines, as those of a table.
+
+    Lines that only happen to be side by side belong to columns that have nothing to do with each other.
+    """
+    joined = [band.parts[0]]
+    for place in range(1, len(band.parts)):
+        gutter = band.parts[place][0]
+        left = right = both = 0
+        for row in band.rows:
+            lefts = [atom.baseline for atom in row if atom.left < gutter]
+            rights = [atom.baseline for atom in row if atom.left >= gutter]
+            left, right = left + bool(lefts), right + bool(rights)
+            both += bool(lefts) and bool(rights) and abs(lefts[-1] - rights[0]) < _LEVEL * em
+        if min(left, right) > 2 and both < _ALIGNED * min(left, right):
+            joined.append(band.parts[place])
+        else:
+            joined[-1] = joined[-1][0], band.parts[place][1]
+    return joined
 
 
 def _is_spread(band: _Band, em: float) -> bool:
@@ -208,6 +236,9 @@ def _are_labels(first: Sequence[Atom], band: _Band, prose: Sequence[bool]) -> bo
 def _is_table(band: _Band, columns: Sequence[Sequence[Atom]], several: int, prose: Sequence[bool], em: float) -> bool:
     if several < _ALIGNED * len(band.rows):
         return _are_labels(columns[0], band, prose)
+    filled = sum(len({_part(band, atom) for atom in row}) for row in band.rows)
+    if len(columns) > 2 and filled < _FILLED * len(columns) * len(band.rows):
+        return False
     score = 0
     for place, column in enumerate(columns):
         texts = [atom.text for atom in column]
@@ -234,7 +265,8 @@ def _merged(bands: Sequence[_Band], em: float) -> list[_Band]:
     for band in bands:
         last = merged[-1] if merged else None
         if last is not None and (last.kind == "columns" or band.kind == "columns") and _continues(last, band, em):
-            last.parts = _union(last.parts, [atom for row in band.rows for atom in row], em)
+            parts = _union(last.parts, [atom for row in band.rows for atom in row], em)
+            last.parts = _grouped(parts, last.parts) if band.kind == "table" else parts
             last.rows += band.rows
             last.kind = "columns"
         else:
@@ -245,12 +277,39 @@ def _merged(bands: Sequence[_Band], em: float) -> list[_Band]:
     return merged
 
 
+def _is_across(columns: Sequence[Interval], table: Sequence[Interval], em: float) -> bool:
+    """Return whether what looks like one table is text in columns that are far apart, as the pages of a book are."""
+    gaps = _gaps(table)
+    across = {gap for gap in gaps if any(gap[0] < end and start < gap[1] for start, end in _gaps(columns))}
+    if not across or min(end - start for start, end in across) < _FAR * em:
+        return False
+    others = [end - start for start, end in gaps if (start, end) not in across]
+    return 2 * max(others, default=0.0) <= min(end - start for start, end in across)
+
+
+def _grouped(parts: Sequence[Interval], columns: Sequence[Interval]) -> list[Interval]:
+    """Return parts joined where no gutter of the columns is between them."""
+    grouped = [parts[0]]
+    for part in parts[1:]:
+        if any(grouped[-1][1] < end and start < part[0] for start, end in _gaps(columns)):
+            grouped.append(part)
+        else:
+            grouped[-1] = grouped[-1][0], part[1]
+    return grouped
+
+
+def _gaps(parts: Sequence[Interval]) -> list[Interval]:
+    return [(left[1], right[0]) for left, right in pairwise(parts)]
+
+
 def _continues(upper: _Band, lower: _Band, em: float) -> bool:
     parts = _union(upper.parts, [atom for row in lower.rows for atom in row], em)
     columns = upper if upper.kind == "columns" else lower
     other = lower if columns is upper else upper
-    if len(parts) < 2 or len(parts) < min(len(columns.parts), 2) or other.kind == "table":
+    if len(parts) < 2 or len(parts) < min(len(columns.parts), 2):
         return False
+    if other.kind == "table":
+        return other is lower and _is_across(columns.parts, other.parts, em)
     if len(other.parts) > 1:
         return len(parts) == len(columns.parts) or len(other.parts) == len(parts)
     left, right = other.parts[0]

@@ -21,6 +21,7 @@ __all__ = ["PageItem", "PlainText", "TableItem", "flow_text", "page_items"]
 
 _GAP = "\n\n"
 _MOST_MARKS = 6
+_NEXT_COLUMN = 8.0  # the same: an item that is farther in is in another column
 _DEEPER = 0.9  # of the font's size: how far an item of a nested list is in
 
 
@@ -182,6 +183,8 @@ class _Writer:
 
     def _depth(self, item: Paragraph) -> int:
         step = _DEEPER * item.size
+        if self._items and item.left > self._items[-1] + _NEXT_COLUMN * item.size:
+            self._items.clear()
         while self._items and item.left < self._items[-1] - step:
             self._items.pop()
         if not self._items or item.left > self._items[-1] + step:

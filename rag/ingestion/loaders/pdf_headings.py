@@ -50,7 +50,15 @@ def heading_levels(paragraphs: Sequence[Paragraph]) -> dict[int, int]:
             styles[place] = paragraph.size, paragraph.bold > 0.9, depth
     if sum(len(paragraphs[place].text) for place in styles) > _MOST_SHARE * total and len(paragraphs) > 8:
         styles = {place: style for place, style in styles.items() if style[0] >= _LARGER * body}
-    return _levels(styles)
+    levels = _levels(styles)
+    first = min(levels, default=-1)
+    if (
+        levels
+        and paragraphs[first].page == 1
+        and styles[first][0] * _SAME_SIZE >= max(style[0] for style in styles.values())
+    ):
+        levels[first] = 1  # the title of the document
+    return levels
 
 
 def _is_heading(paragraph: Paragraph, body: float, *, may_be_bold: bool) -> bool:

@@ -131,7 +131,11 @@ def _write(atom: Atom, texts: list[str], places: list[int]) -> None:
         if space:
             texts.append(" ")
             places.append(-1)
-        if shift and not space:
+        if shift > 0 and number and re.fullmatch(r"\d{1,3}\)", own):
+            own = own[:-1] + "]"  # ``1)`` is the mark of a footnote
+            texts.append(" [")
+            places += [-1, -1]
+        elif shift and not space:
             before = "".join(texts)[-20:] if number else ""
             shifted = (with_raised if shift > 0 else with_lowered)(before, own)
             if not before and shift > 0 and own.strip().isdigit() and number + 1 < len(atom.spans):

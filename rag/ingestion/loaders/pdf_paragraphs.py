@@ -13,12 +13,15 @@ from rag.ingestion.loaders.pdf_layout import Line, Lines
 
 __all__ = ["Paragraph", "Words", "continues", "joined_lines", "paragraphs_of"]
 
-_BULLET = re.compile(r"[•‣⁃▪▫◦●○■□◆◇➢➤✓✔❖·∙][ \t]*(?=\S)|[-–—*][ \t]+(?=\S)")
-_MARK = re.compile(r"(?:\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|\(?[ivxlcIVXLC]{1,5}[.)]|\[\d{1,3}\])[ \t]+(?=\S)")
+_BULLET = re.compile(r"[•‣⁃▪▫◦●○■□◆◇➢➤✓✔❖·∙\ue000-\uf8ff\x80-\x9f][ \t]*(?=\S)|[-–—*][ \t]+(?=\S)")
+_MARK = re.compile(
+    r"[☐☑☒][ \t]*(?=\S)|(?:\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|\(?[ivxlcIVXLC]{1,5}[.)]|\[\d{1,3}\])[ \t]+(?=\S)"
+)
 _END = re.compile(r"[.!?:;…。！？؟।][\"'”’»)\]]*$")
 _HYPHEN = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
 _PART = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*[-\u2010\u00ad]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_PREFIXES = frozenset({"self", "well", "ex", "all", "half", "cross", "e", "x", "t"})  # of words that keep a hyphen
 _STEP = 1.35  # of the usual distance of lines: a larger one parts paragraphs
 _INDENT = 0.8  # of the font's size
 _SIZE = 1.12
@@ -84,7 +87,8 @@ def joined_lines(upper: str, lower: str, words: Words) -> str:
         part = _PART.search(upper)
         if lower[:1].islower():
             first, second = part[0][:-1] if part else "", _first_word(lower)
-            if "\u00ad" in upper[-1] or not words.keeps(first, second):
+            keeps = first.casefold() in _PREFIXES or words.keeps(first, second)
+            if "\u00ad" in upper[-1] or not keeps:
                 return upper[:-1] + lower
         return upper + lower
     if re.search(r"\d[-\u2010]$", upper) and lower[:1].isdigit():
@@ -116,15 +120,15 @@ def _is_wide(character: str) -> bool:
 
 def _groups(block: Lines) -> Iterator[list[Line]]:
     """Yield runs of lines of one print, with the same distance between them."""
-    steps = [
-        upper.baseline - lower.baseline
-        for upper, lower in pairwise(block.lines)
-        if 0.8 * upper.size < upper.baseline - lower.baseline < 2.2 * upper.size and _same_size(upper, lower)
-    ]
-    usual = median(steps) if steps else 0.0
+    steps: dict[int, list[float]] = {}
+    for upper, lower in pairwise(block.lines):
+        step = upper.baseline - lower.baseline
+        if 0.8 * upper.size < step < 2.2 * upper.size and _same_size(upper, lower):
+            steps.setdefault(round(upper.size), []).append(step)
+    usual = {size: median(found) for size, found in steps.items()}
     group: list[Line] = []
     for line in block.lines:
-        if group and _parts(group[-1], line, usual):
+        if group and _parts(group[-1], line, usual.get(round(group[-1].size), 0.0)):
             yield group
             group = []
         group.append(line)

@@ -310,17 +310,21 @@ def _spans(
 
 
 def _split(own: Sequence[int], heights: dict[int, int], texts: dict[int, list[list[Atom]]]) -> list[list[Cell]]:
-    """Return the cells of a row of rules; as several rows if all of its lines are side by side and have values."""
+    """Return the cells of a row of rules; as several rows if its lines are side by side and have values.
+
+    A cell of one line beside them belongs to all of these rows.
+    """
     lines = {n: texts.get(n, []) for n in own}
     most = max(map(len, lines.values()), default=0)
     full = [n for n in own if len(lines[n]) == most]
     aligned = most > 1 and len(full) > 1 and all(height == 1 for height in heights.values())
-    if aligned and len(full) == sum(bool(lines[n]) for n in own):
+    if aligned and all(len(lines[n]) in (0, 1, most) for n in own) and 2 * len(full) > sum(bool(lines[n]) for n in own):
         values = [n for n in full if all(is_value(joined(line).text) for line in lines[n])]
         bases = [[line[0].baseline for line in lines[n]] for n in full]
         level = all(max(column) - min(column) < 2.0 for column in zip(*bases, strict=True))
         if values and level:
-            return [[_cell(lines[n][k : k + 1]) for n in own] for k in range(most)]
+            single = {n: _cell(lines[n]) for n in own if len(lines[n]) < most}
+            return [[single.get(n) or _cell(lines[n][k : k + 1]) for n in own] for k in range(most)]
     return [[_cell(lines[n]) for n in own]]
 
 
