@@ -311,6 +311,8 @@ def _continues(upper: _Band, lower: _Band, em: float) -> bool:
     if other.kind == "table":
         return other is lower and _is_across(columns.parts, other.parts, em)
     if len(other.parts) > 1:
+        if other is upper and len(other.parts) != len(columns.parts):
+            return False
         return len(parts) == len(columns.parts) or len(other.parts) == len(parts)
     left, right = other.parts[0]
     widths = [end - start for start, end in columns.parts if start - em <= left and right <= end + em]

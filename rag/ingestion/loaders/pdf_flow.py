@@ -27,10 +27,11 @@ _DEEPER = 0.9  # of the font's size: how far an item of a nested list is in
 
 @dataclass(frozen=True, slots=True)
 class TableItem:
-    """The text of a table on a page."""
+    """The text of a table on a page, and the size of its font in points."""
 
     text: str
     page: int
+    size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def page_items(blocks: Sequence[Block], page: int, words: Words) -> list[PageIte
     for block in blocks:
         if not isinstance(block, Lines):
             text = _GAP.join(filter(None, map(table_text, block.tables)))
-            items += [TableItem(normalise(text), page)] if text.strip() else []
+            items += [TableItem(normalise(text), page, block.size)] if text.strip() else []
             continue
         for number, paragraph in enumerate(paragraphs_of(block, page, words)):
             before = items[-1] if items else None
@@ -69,10 +70,11 @@ def page_items(blocks: Sequence[Block], page: int, words: Words) -> list[PageIte
 def flow_text(items: Sequence[PageItem], words: Words) -> tuple[str, tuple[Section, ...]]:
     """Return the text of a document and its sections."""
     paragraphs = [item for item in items if isinstance(item, Paragraph)]
-    levels = heading_levels(paragraphs)
+    tables = [(item.size, len(item.text)) for item in items if isinstance(item, TableItem)]
+    levels = heading_levels(paragraphs, tables)
     by_identity = {id(paragraphs[place]): level for place, level in levels.items()}
     writer = _Writer(words)
-    for item in _in_order(items, by_identity, body_size(paragraphs)):
+    for item in _in_order(items, by_identity, body_size(paragraphs, tables)):
         level = by_identity.get(id(item))
         if level is not None and isinstance(item, Paragraph):
             writer.heading(level, item)

@@ -19,6 +19,10 @@ _SAME_SIZE = 1.04
 _NUMBER = re.compile(
     r"(?:(?:chapter|section|part|article|kapitel|глава|раздел)\s+)?(\d{1,3}(?:\.\d{1,3}){0,4})\.?(?=\s)", re.I
 )
+_WORD = re.compile(r"[^\W\d_]{3}|[\u3000-\u9fff\uac00-\ud7af]")  # a formula has none
+_CAPTION = re.compile(
+    r"(?:fig(?:ure|\.)|tab(?:le|\.)|abb(?:ildung|\.)|tabelle|рис(?:унок|\.)|таблица|tableau)\s*\d", re.I
+)
 _SENTENCE = re.compile(r"[.,;](?:[\"'”’)]*)$")
 
 Style = tuple[float, bool, int]
@@ -26,20 +30,25 @@ Style = tuple[float, bool, int]
 
 
 def body_size(paragraphs: Iterable[Paragraph], tables: Iterable[tuple[float, int]] = ()) -> float:
-    """Return the size of print that most characters have, in points."""
+    """Return the size of print that most characters have, in points.
+
+    ``tables`` are the size and the number of characters of each table; they count only if there is little other text.
+    """
     sizes: Counter[float] = Counter()
     for paragraph in paragraphs:
         sizes[_rounded(paragraph.size)] += len(paragraph.text)
-    if not sizes:
-        for size, count in tables:
-            sizes[_rounded(size)] += count
+    in_tables: Counter[float] = Counter()
+    for size, count in tables:
+        in_tables[_rounded(size)] += count
+    if sizes.total() < in_tables.total() / 2:
+        sizes += in_tables
     return max(sizes, key=lambda size: (sizes[size], -size), default=10.0)
 
 
-def heading_levels(paragraphs: Sequence[Paragraph]) -> dict[int, int]:
+def heading_levels(paragraphs: Sequence[Paragraph], tables: Sequence[tuple[float, int]] = ()) -> dict[int, int]:
     """Return the level, from 1, of each paragraph that is a heading, by its place in the sequence."""
-    body = body_size(paragraphs)
-    total = sum(len(paragraph.text) for paragraph in paragraphs) or 1
+    body = body_size(paragraphs, tables)
+    total = sum(len(paragraph.text) for paragraph in paragraphs) + sum(count for _, count in tables) or 1
     bold = sum(len(paragraph.text) for paragraph in paragraphs if paragraph.bold > 0.9)
     may_be_bold = bold <= _MOST_SHARE * total
     styles: dict[int, Style] = {}
@@ -65,6 +74,8 @@ def _is_heading(paragraph: Paragraph, body: float, *, may_be_bold: bool) -> bool
     text = paragraph.text
     letters = sum(map(str.isalpha, text))
     if letters < 2 or paragraph.mark == "-" or letters * 2 < len(text.replace(" ", "")):
+        return False
+    if _CAPTION.match(text) or not _WORD.search(text):
         return False
     if paragraph.size >= _LARGER * body:
         return (

@@ -18,13 +18,17 @@ _MARK = re.compile(
     r"[☐☑☒][ \t]*(?=\S)|(?:\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|\(?[ivxlcIVXLC]{1,5}[.)]|\[\d{1,3}\])[ \t]+(?=\S)"
 )
 _END = re.compile(r"[.!?:;…。！？؟।][\"'”’»)\]]*$")
+_ENTRY = re.compile(r"(?:\.{4}|…{2}|(?:\. ){4})[.… ]*[\divxlc]+$")  # of a table of contents
 _HYPHEN = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
+_NUMBER_DASH = re.compile(r"\w[-\u2010\u2013]$")  # as in ``2030-2035`` and ``M-30``
+_ADDRESS = re.compile(r"(?:https?:/|www\.)\S*/$|\S@$")
 _PART = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*[-\u2010\u00ad]$")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _PREFIXES = frozenset({"self", "well", "ex", "all", "half", "cross", "e", "x", "t"})  # of words that keep a hyphen
 _STEP = 1.35  # of the usual distance of lines: a larger one parts paragraphs
 _INDENT = 0.8  # of the font's size
 _SIZE = 1.12
+_ALL_BOLD = 0.97  # of the characters of a line that is bold
 _SINGLE_WORDS = 5  # of a line that is one by itself, on average
 _SLACK = 0.6  # of the font's size: what a line may be shorter than its column and still be full
 
@@ -91,7 +95,7 @@ def joined_lines(upper: str, lower: str, words: Words) -> str:
             if "\u00ad" in upper[-1] or not keeps:
                 return upper[:-1] + lower
         return upper + lower
-    if re.search(r"\d[-\u2010]$", upper) and lower[:1].isdigit():
+    if (_NUMBER_DASH.search(upper) and lower[:1].isdigit()) or _ADDRESS.search(upper):
         return upper + lower
     return upper + ("" if _is_wide(upper[-1:]) and _is_wide(lower[:1]) else " ") + lower
 
@@ -143,7 +147,7 @@ def _same_size(upper: Line, lower: Line) -> bool:
 def _parts(upper: Line, lower: Line, usual: float) -> bool:
     step = upper.baseline - lower.baseline
     size = max(upper.size, lower.size)
-    if not _same_size(upper, lower) or (upper.bold > 0.9) != (lower.bold > 0.9):
+    if not _same_size(upper, lower) or (upper.bold > _ALL_BOLD) != (lower.bold > _ALL_BOLD):
         return True
     most = min(usual, 1.8 * size) * _STEP if usual > 0.8 * size else 1.7 * size
     return step < 0 or step > most
@@ -174,7 +178,8 @@ def _begins(
         after = group[number + 1] if number + 1 < len(group) else None
         if (after is None or line.left - after.left > _INDENT * line.size) and len(lines) > 1:
             return True
-    if not from_right and _is_item(lines[0].text) and line.left < lines[0].left - 0.3 * line.size:
+    is_out = line.left < lines[0].left - 0.3 * line.size
+    if not from_right and _is_item(lines[0].text) and is_out and not (is_full and _END.search(upper.text) is None):
         return True
     return not is_full and _END.search(upper.text) is not None
 
@@ -198,6 +203,7 @@ def _paragraph(
     single = _are_single(lines)
     for upper, lower in pairwise(lines):
         is_full = not single and _is_full(upper, lower, bounds, from_right=from_right)
+        is_full &= _ENTRY.search(upper.text) is None
         goes_on = lower.text[:1].islower() and _END.search(upper.text) is None
         if is_full or goes_on or _HYPHEN.search(text):
             text = joined_lines(text, lower.text, words)

@@ -23,6 +23,7 @@ _MOST_SEGMENTS = 40_000
 _MOST_RULES = 1_000  # in each direction, after merging; a page with more shows a drawing
 _MOST_NESTED = 3
 _THIN = 3.0  # points: a filled box that is thinner is a rule
+_CHECK_BOX = 15.0  # points: smaller boxes that are drawn with a pen are no cells
 _STRAIGHT = 1.0
 _SHORTEST = 6.0
 _NEAR = 1.5
@@ -117,7 +118,7 @@ def _path_lines(path: Any, matrix: Matrix, budget: _Budget) -> Iterator[tuple[fl
                 yield left, (bottom + top) / 2, right, (bottom + top) / 2
             else:
                 yield (left + right) / 2, bottom, (left + right) / 2, top
-        elif stroke.value:
+        elif stroke.value and max(right - left, top - bottom) > _CHECK_BOX:
             for (x, y), (u, v) in pairwise(corners):
                 yield x, y, u, v
 

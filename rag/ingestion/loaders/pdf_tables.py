@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rag.ingestion.loaders.grid import BLANK, Cell, Span, Table, expand, read_tables
 from rag.ingestion.loaders.grid_header import is_value
+from rag.ingestion.loaders.pdf_bidi import is_rtl
 from rag.ingestion.loaders.pdf_chars import CharGroup
 from rag.ingestion.loaders.pdf_columns import Cells, Interval
 from rag.ingestion.loaders.pdf_lines import Atom, atoms_of, joined, rows_of
@@ -36,13 +37,14 @@ class PdfTable:
     """A table, its box in points (left, bottom, right, top), and its characters row by row.
 
     ``texts`` are the lines of its cells as they were read, ``places`` pdfium's indexes of their characters, ``doubled``
-    those of characters that are drawn twice.
+    those of characters that are drawn twice. ``size`` is that of the font in points.
     """
 
     tables: list[Table]
     box: tuple[float, float, float, float]
     places: list[int]
     texts: list[str]
+    size: float
     doubled: tuple[int, ...] = ()
 
 
@@ -170,7 +172,16 @@ def _table(rows: list[list[Cell]], lines: Sequence[Sequence[Atom]]) -> PdfTable:
         max(atom.right for line in lines for atom in line), max(atom.top for line in lines for atom in line),
     )  # fmt: skip
     places = [place for text in written for place in text.places]
-    return PdfTable(read_tables(list(enumerate(rows, start=1))), box, places, ["".join(t.text for t in written)])
+    texts = [text.text for text in written]
+    return PdfTable(_read(rows, texts), box, places, texts, lines[0][0].size)
+
+
+def _read(rows: Sequence[Sequence[Cell]], texts: Sequence[str]) -> list[Table]:
+    """Return the tables of rows of cells; the first column of Hebrew or Arabic is the one on the right."""
+    letters = [letter for text in texts for letter in text if letter.isalpha()]
+    if 2 * sum(map(is_rtl, letters)) > len(letters):
+        rows = [row[::-1] for row in rows]
+    return read_tables(list(enumerate(rows, start=1)))
 
 
 Grid = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
@@ -259,7 +270,8 @@ def _ruled(
         return None
     spans, places, written = _spans(owner, texts)
     box = (float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1]))
-    return PdfTable(read_tables(list(enumerate(expand(spans), start=1))), box, places, written, tuple(doubled))
+    size = float(np.median(group.size[chosen]))
+    return PdfTable(_read(expand(spans), written), box, places, written, size, tuple(doubled))
 
 
 def _owners(has_left: NDArray[np.bool_], has_top: NDArray[np.bool_]) -> NDArray[np.intp]:
