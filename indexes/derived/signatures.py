@@ -46,7 +46,10 @@ def complete(store: Store, report: Report = silent) -> int:
 
 
 def duplicate_groups(store: Store) -> list[Group]:
-    """Return the groups of documents with the same or nearly the same text, by source; nothing is written."""
+    """Return the groups of documents with the same or nearly the same text, by source; nothing is written.
+
+    Documents without text, such as pictures, are in none.
+    """
     with closing(connect(store.path)) as db:
         found = _signatures(db)
         return group(found, lambda source: _text(db, source)) if found else []
@@ -60,13 +63,14 @@ def near_pairs(store: Store, sources: Container[str], least: float = 0.35, most:
 
 
 def _signatures(db: sqlite3.Connection) -> dict[str, Signature]:
-    """Return the signature of every text, by source; those that are not stored are computed."""
+    """Return the signature of every text that is not empty, by source; those that are not stored are computed."""
     stored = {
         row["document_id"]: Signature(row["words"], row["minima"])
         for row, sound in read(db, SIGNATURES)
         if sound and row["method"] == METHOD
     }
-    there = db.execute("SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id").fetchall()
+    with_text = "SELECT d.id, d.source FROM documents d JOIN texts t ON t.document_id = d.id WHERE t.text <> ''"
+    there = db.execute(with_text).fetchall()
     signatures = ((source, stored.get(n) or _signature(db, n)) for n, source in there)
     return {source: signature for source, signature in signatures if signature is not None}
 

@@ -147,10 +147,14 @@ def test_ingest_json_names_the_failures(corpus: Path, rag: Rag) -> None:
 def test_other_kinds_of_files_are_passed_over_and_counted(corpus: Path, rag: Rag) -> None:
     (corpus / "docs" / "photo.png").write_bytes(b"\x89PNG")
     (corpus / "docs" / ".hidden.txt").write_text("secret", encoding="utf-8")
-    ran = rag("ingest", "docs")
+    (corpus / "docs" / "photo.heic").write_bytes(b"\x00")
+    ran = rag("ingest", "docs", "--set", "parsing.ocr=off")
     assert ran.code == 0
     assert ran.out.startswith("3 added")
-    assert ran.err == "skipped, unknown format: 1 .png\n"
+    assert ran.err.splitlines() == [
+        "skipped, unknown format: 1 .heic",
+        "skipped, pictures without OCR: 1 .png; `rag doctor` says how to read them",
+    ]
 
 
 def test_a_linked_folder_is_passed_over_and_said(corpus: Path, rag: Rag) -> None:
@@ -597,7 +601,7 @@ def test_doctor_json(indexed: Path, rag: Rag) -> None:
     assert all(set(finding) == {"check", "state", "found", "fix"} for finding in findings)
     assert all(finding["fix"] for finding in findings if finding["state"] != "ok")
     assert {finding["check"] for finding in findings} == {
-        "python", "sqlite", "torch", "faiss", "tantivy", "generator", "disk", "index",
+        "python", "sqlite", "torch", "faiss", "tantivy", "generator", "ocr", "disk", "index",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Rag, error_of, process
 from fpdf import FPDF
+from scans import ocr_or_skip, pdf_of, scan
 
 from indexes import Index
 from indexes.store.store import Store
@@ -41,6 +42,9 @@ def test_a_document_is_shown_with_its_chunks(indexed: Path, rag: Rag) -> None:
     assert "rag documents list" in remedy
 
 
+NO_OCR = ("--set", "parsing.ocr=off")
+
+
 def write_scan(path: Path, pages: int) -> None:
     """Write a PDF of one page with text and others with a picture."""
     made = FPDF()
@@ -57,13 +61,13 @@ def test_what_was_not_read_is_said_by_ingest_list_show_and_ask(indexed: Path, ra
     assert rag("documents", "list", "--notes").err == "No document has notes.\n"
     write_scan(indexed / "docs" / "contract.pdf", 2)
     write_scan(indexed / "docs" / "lease.pdf", 1)
-    ran = rag("ingest", "docs")
+    ran = rag("ingest", "docs", *NO_OCR)
     assert (ran.code, ran.out.split(" · ")[0]) == (0, "2 added, 0 changed, 3 unchanged, 0 failed")
     assert ran.err.splitlines() == [
         "not read in full: 2 documents, 2 notes",
         "  pages without text, such as scans (2): run OCR on them first",
-        "    docs/contract.pdf: pages 2-3 of 3 have no text",
-        "    docs/lease.pdf: page 2 of 2 has no text",
+        "    docs/contract.pdf: pages 2-3 of 3 have no text; set parsing.ocr to auto",
+        "    docs/lease.pdf: page 2 of 2 has no text; set parsing.ocr to auto",
     ]
     listed = rag("documents", "list").out.splitlines()
     assert [line for line in listed if "note" in line] == [
@@ -71,15 +75,15 @@ def test_what_was_not_read_is_said_by_ingest_list_show_and_ask(indexed: Path, ra
     ]
     only = rag("documents", "list", "--notes").out.splitlines()
     assert [line.split(" · ")[0] for line in only] == [
-        "ready  docs/contract.pdf", "         pages 2-3 of 3 have no text; run OCR on them first",
-        "ready  docs/lease.pdf", "         page 2 of 2 has no text; run OCR on them first",
+        "ready  docs/contract.pdf", "         pages 2-3 of 3 have no text; set parsing.ocr to auto",
+        "ready  docs/lease.pdf", "         page 2 of 2 has no text; set parsing.ocr to auto",
     ]  # fmt: skip
     shown = rag("documents", "show", "lease.pdf").out
-    assert "not read    page 2 of 2 has no text; run OCR on them first" in shown.splitlines()
+    assert "not read    page 2 of 2 has no text; set parsing.ocr to auto" in shown.splitlines()
     [note] = rag("documents", "show", "lease.pdf", "--json").json["notes"]
     assert note == {
         "kind": "pages_without_text", "text": "page 2 of 2 has no text", "place": "page 2",
-        "remedy": "run OCR on them first",
+        "remedy": "set parsing.ocr to auto",
     }  # fmt: skip
     assert [row["source"] for row in rag("documents", "list", "--notes", "--json").json] == [
         "docs/contract.pdf", "docs/lease.pdf",
@@ -90,16 +94,29 @@ def test_what_was_not_read_is_said_by_ingest_list_show_and_ask(indexed: Path, ra
     assert sentence == "--failed and --notes cannot be combined"
 
 
+def test_what_was_read_by_ocr_is_listed_apart(indexed: Path, rag: Rag) -> None:
+    ocr_or_skip()
+    (indexed / "docs" / "scan.pdf").write_bytes(pdf_of(scan("The ferry leaves at 7:45."), "Signed in Nordby."))
+    assert rag("ingest", "docs").err.splitlines() == [
+        "read by OCR: 1 document, 1 note",
+        "  what OCR read (1): check names and numbers against the picture",
+        "    docs/scan.pdf: page 1 of 2 was read by OCR",
+    ]
+    line = "page 1 of 2 was read by OCR; check names and numbers against the picture"
+    assert f"read        {line}" in rag("documents", "show", "scan.pdf").out.splitlines()
+    assert rag("documents", "text", "scan.pdf").err == f"read: {line}\n"
+
+
 def test_of_many_notes_the_first_are_shown_and_json_has_all(corpus: Path, rag: Rag) -> None:
     for number in range(25):
         write_scan(corpus / "docs" / f"scan-{number:02}.pdf", 1)
-    lines = rag("ingest", "docs").err.splitlines()
+    lines = rag("ingest", "docs", *NO_OCR).err.splitlines()
     assert lines[0] == "not read in full: 25 documents, 25 notes"
     assert lines[1] == "  pages without text, such as scans (25): run OCR on them first"
     assert [line.split(":")[0].strip() for line in lines[2:-1]] == [f"docs/scan-{n:02}.pdf" for n in range(20)]
     assert lines[-1] == "  … and 5 more: rag documents list --notes"
     shutil.rmtree(corpus / ".rag")
-    notes = rag("ingest", "docs", "--json").json["notes"]
+    notes = rag("ingest", "docs", "--json", *NO_OCR).json["notes"]
     assert len(notes) == 25
     assert notes["docs/scan-24.pdf"][0]["place"] == "page 2"
 
@@ -467,7 +484,7 @@ def test_a_text_comes_with_what_was_not_read(indexed: Path, rag: Rag) -> None:
     write_scan(indexed / "docs" / "contract.pdf", 2)
     (indexed / "docs" / "zero.txt").touch()
     (indexed / "docs" / "horn.txt").write_bytes(b"")
-    rag("ingest", "docs")
+    rag("ingest", "docs", *NO_OCR)
     ran = rag("documents", "text", "contract.pdf", "--page", "2")
     assert ran.out == ""
     assert ran.err.splitlines()[0] == "note: page 2 of docs/contract.pdf has no text"

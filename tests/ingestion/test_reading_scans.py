@@ -67,7 +67,7 @@ def test_a_folder_is_read_again_once_there_is_ocr_and_only_once(folder: Path) ->
     before = ingest(folder, "off")
     assert (before.added, before.failed, before.skipped) == (2, 1, {".png": 1})
     assert [(f.source, f.reason, f.remedy) for f in before.failures] == [
-        ("scan.pdf", "no OCR", "set parsing.ocr to auto")
+        ("scan.pdf", "no ocr", "set parsing.ocr to auto")
     ]
     assert [note.kind for note in before.notes["mixed.pdf"]] == ["pages_without_text"]
     assert plan_ingest(folder / ".rag", [folder]).to_read == []
@@ -81,11 +81,13 @@ def test_a_folder_is_read_again_once_there_is_ocr_and_only_once(folder: Path) ->
 
 def test_a_picture_without_text_and_a_blank_scan_are_read_only_once(folder: Path) -> None:
     ingest(folder)
-    (folder / "sky.png").write_bytes(saved(scan()))
+    for name in ("sky.png", "sea.png"):
+        (folder / name).write_bytes(saved(scan()))
     (folder / "blank.pdf").write_bytes(pdf_of(scan()))
     first = ingest(folder)
-    assert (first.added, first.failed) == (1, 1)
+    assert (first.added, first.failed) == (2, 1)
     assert [note.kind for note in first.notes["sky.png"]] == ["no_words_found"]
+    assert (first.same, first.near) == (0, 0), "documents without text are no copies of each other"
     second = ingest(folder)
     assert (second.added, second.changed, second.reported) == (0, 0, 1)
     assert second.same is None

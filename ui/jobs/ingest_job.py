@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rag.errors import FAILURES, explain
+from rag.ingestion.loaders.note_kinds import is_unread
 
 if TYPE_CHECKING:
     from rag.config import Resolved
@@ -43,7 +44,7 @@ def run_job(job: dict[str, Any], emit: Emit) -> None:
             n: getattr(report, n)
             for n in ("added", "changed", "unchanged", "moved", "failed", "chunks", "same", "near")
         }
-        counts["notes"] = len(report.notes)
+        counts["notes"] = sum(any(map(is_unread, notes)) for notes in report.notes.values())
         emit("done", report=counts, failures=failures, skipped=report.skipped, seconds=report.seconds)
     except FAILURES as error:
         failure = explain(error)

@@ -12,6 +12,7 @@ import streamlit as st
 from rag.config import Config, load_config
 from rag.factory import open_index
 from rag.ingestion.discovery import is_upload, is_web_page, source_path
+from rag.ingestion.loaders.note_kinds import is_unread
 from rag.ops.index_folders import holds_index, remove_documents
 from ui.components.adding import begin, draw_adding, draw_ingestions, forget_messages
 from ui.components.filter import chosen_filter, draw_filter
@@ -74,7 +75,7 @@ def _draw_documents(here: Here, config: Config) -> None:
         return
     st.text(summary(everything, generation, t))
     _draw_problems(here, config, [row for row in everything if row.state != "ready"])
-    _draw_notes(t, [row for row in everything if row.notes])
+    _draw_notes(t, [row for row in everything if any(map(is_unread, row.notes))])
     draw_filter(t)
     if only:
         st.text(t("documents.filtered", n=len(passing), all=len(everything)))

@@ -10,7 +10,7 @@ import typer
 
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import document_json, out, out_json, page_of
-from rag.cli.reading_notes import note_lines
+from rag.cli.reading_notes import labeled_lines
 from rag.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def show(
             out(f"{name:<11} {shown}")
     if fetched:
         out(f"{'fetched':<11} {fetched[0]}{f', redirected to {fetched[1]}' if fetched[1] else ''}")
-    for line in note_lines(row.notes):
-        out(f"{'not read':<11} {line}")
+    for label, line in labeled_lines(row.notes):
+        out(f"{label:<11} {line}")
     for chunk in rows:
         page = "" if chunk.page is None else f" {page_of(row.source, chunk.page)}"
         out(f"  {chunk.start}-{chunk.end}{page} {' > '.join(chunk.headings)} “{one_line(chunk.text[:60])}…”")

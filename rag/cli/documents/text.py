@@ -10,7 +10,7 @@ import typer
 
 from rag.cli.options import AsJson, IndexFolder
 from rag.cli.output import note, out_json, out_text, page_of
-from rag.cli.reading_notes import note_lines
+from rag.cli.reading_notes import labeled_lines
 
 if TYPE_CHECKING:
     from rag.types import Document
@@ -41,8 +41,8 @@ def text(
         note(f"note: {row.source} could not be read again ({row.message}); this is the version before")
     if page is not None and start == end:
         note(f"note: {page_of(document.source, page)} of {document.source} has no text")
-    for line in note_lines(document.notes):
-        note(f"not read: {line}")
+    for label, line in labeled_lines(document.notes):
+        note(f"{label}: {line}")
     if as_json:
         out_json(_json(document, row.state, page, start, end))
     else:

@@ -78,7 +78,7 @@ def _no_text(document: Document) -> DocumentError:
     message = "the file contains no text" + (f": {what}" if what else "")
     waiting = next(filter(waits_for_ocr, document.notes), None)
     if waiting is not None:
-        return DocumentError("no OCR", message, waiting.remedy)
+        return DocumentError("no ocr", message, waiting.remedy)
     return DocumentError("no text", message, "add some, or leave it out")
 
 

@@ -27,7 +27,7 @@ def load_image(data: bytes, source: str, bounds: Bounds) -> Document:
                 check_size(frame, data, reader.settings.page_megapixels)
             if not reader.is_ready:
                 message = "it is a picture, and OCR is off" if reader.settings.mode == "off" else "it is a picture"
-                raise DocumentError("no OCR", f"{message}; its text was not read", ocr_remedy(reader.settings))
+                raise DocumentError("no ocr", f"{message}; its text was not read", ocr_remedy(reader.settings))
             pages.append(_read(frame, data, number))
     outcomes = [(n, ReadPicture("no text") if p.state == "ignored" else p) for n, p in enumerate(pages, start=1)]
     text, sections, boxes = joined_pages([(page.text.text, page) for page in pages])

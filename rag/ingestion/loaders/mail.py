@@ -68,7 +68,7 @@ def _add_attachment(part: MIMEPart, builder: DocumentBuilder, headings: tuple[st
             builder.add_document(document, below)
     except DocumentError as error:
         builder.add(f"[attachment {name} was not read: {error.message}]", None, below)
-        kind = "pictures_not_read" if error.reason == "no OCR" else "attachment_not_read"
+        kind = "pictures_not_read" if error.reason == "no ocr" else "attachment_not_read"
         builder.note(kind, f"not read: {error.message}", f"attachment {name}", error.remedy)
 
 

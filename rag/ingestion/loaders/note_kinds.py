@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.types import ReadingNote
 
-__all__ = ["NOTE_KINDS", "KindOfNote", "note_of", "numbered", "waits_for_ocr"]
+__all__ = ["NOTE_KINDS", "KindOfNote", "is_unread", "note_of", "numbered", "waits_for_ocr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,13 @@ class KindOfNote:
     """What the notes of a kind are about, as a noun phrase, and the default remedy (empty if there is none).
 
     ``is_minor`` notes are listed with their document only: what they are about is left out on purpose.
+    ``is_read`` notes are about what was read, and should be checked.
     """
 
     meaning: str
     remedy: str = ""
     is_minor: bool = False
+    is_read: bool = False
 
 
 NOTE_KINDS: dict[str, KindOfNote] = {
@@ -43,8 +45,10 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "page_parts_left_out": KindOfNote("navigation, cookie banners and footers of web pages"),
     "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
     "running_heads": KindOfNote("running heads and page numbers that were left out", is_minor=True),
-    "read_by_ocr": KindOfNote("what OCR read", "check names and numbers against the picture"),
-    "ocr_uncertain": KindOfNote("what was hard to read by OCR", "check it against the picture, or scan it again"),
+    "read_by_ocr": KindOfNote("what OCR read", "check names and numbers against the picture", is_read=True),
+    "ocr_uncertain": KindOfNote(
+        "what was hard to read by OCR", "check it against the picture, or scan it again", is_read=True
+    ),
     "ocr_stopped": KindOfNote("scans and pictures that OCR did not read", "split the file, or raise the limit"),
     "no_words_found": KindOfNote("pages and pictures on which OCR found no text"),
     "form_not_read": KindOfNote(
@@ -70,6 +74,11 @@ NOTE_KINDS: dict[str, KindOfNote] = {
 def note_of(kind: str, text: str, place: str = "") -> ReadingNote:
     """Return a note with the remedy of its kind."""
     return ReadingNote(kind, text, place, NOTE_KINDS[kind].remedy)
+
+
+def is_unread(note: ReadingNote) -> bool:
+    """Return whether a note is about something that was not read, or only in part."""
+    return note.kind not in NOTE_KINDS or not NOTE_KINDS[note.kind].is_read
 
 
 def waits_for_ocr(note: ReadingNote) -> bool:

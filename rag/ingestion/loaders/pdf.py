@@ -77,7 +77,7 @@ def _without_text(read: list[_Page], reader: PictureReader, notes: list[ReadingN
     if not any(page.scan for page in read):
         return DocumentError("no text", none, "export it again with its text")
     if not reader.is_ready:
-        return DocumentError("no OCR", none, ocr_remedy(reader.settings))
+        return DocumentError("no ocr", none, ocr_remedy(reader.settings))
     stopped = next((note for note in notes if note.kind == "ocr_stopped"), None)
     if stopped is not None:
         return DocumentError("no text", f"{none}: {stopped.text}", stopped.remedy)

@@ -95,7 +95,7 @@ def test_a_file_without_text_says_what_else_it_has() -> None:
     made.save(data)
     with pytest.raises(DocumentError) as refused:
         load_bytes(data.getvalue(), "a.pptx", ocr=NO_OCR)
-    assert (refused.value.reason, refused.value.remedy) == ("no OCR", "set parsing.ocr to auto")
+    assert (refused.value.reason, refused.value.remedy) == ("no ocr", "set parsing.ocr to auto")
     assert refused.value.message == "the file contains no text: 1 picture not read (slide 1)"
 
 

@@ -260,7 +260,7 @@ def test_without_ocr_the_notes_name_the_command(monkeypatch: pytest.MonkeyPatch)
     for data, name in ((saved(scan(*LINES)), "a.png"), (pdf_of(scan(*LINES)), "a.pdf")):
         with pytest.raises(DocumentError) as caught:
             load_bytes(data, name, ocr=settings)
-        assert (caught.value.reason, caught.value.remedy) == ("no OCR", f"{remedy} and ingest again")
+        assert (caught.value.reason, caught.value.remedy) == ("no ocr", f"{remedy} and ingest again")
     (note,) = load_bytes(letter(("w.png", saved(scan(*LINES)))), "a.eml", ocr=settings).notes
     assert (note.kind, note.place) == ("pictures_not_read", "attachment w.png")
 

@@ -125,7 +125,8 @@ def test_pictures_and_objects_are_counted_once() -> None:
     thing = "<draw:frame><draw:object/><draw:image/></draw:frame>"
     document = read(f"<text:p>Words {picture}{boxed}<draw:g>{picture}{thing}</draw:g></text:p>")
     assert document.text == "Words\n\nBox"
-    assert [note.text for note in document.notes] == ["3 pictures not read", "1 embedded object not read"]
+    why = "damaged, linked, or of a format that is not read"
+    assert [note.text for note in document.notes] == ["1 embedded object not read", f"3 pictures not read: {why}"]
 
 
 def test_shapes_in_groups_are_read_without_their_descriptions() -> None:
