@@ -42,6 +42,7 @@ _SEPARATORS = [r"\n\s*\n", r"\n", SENTENCE_END, CLAUSE_END, r"\s+"]
 _HEADING_SEPARATOR = " > "
 _LONGEST_CONTEXT = 0.25  # of what the embedder reads; the larger part is for the text
 _LONGEST_TABLE_CONTEXT = 0.4  # the same where the context has the column names of the rows
+_CHARACTERS_OF_A_TOKEN = 20  # at most; prose has four or five
 _CACHED_LENGTH = 1000  # characters; the counts of longer texts are not cached
 _STRETCH = 20_000  # characters that the tokenizer reads at once
 _COUNTED_ROWS = 256  # rows of a table that it reads at once
@@ -163,16 +164,20 @@ class Chunker:
         """Count a text's tokens; a number above what any chunk may have if there are more.
 
         A long text is counted stretch by stretch, only as far as necessary: the tokenizer would take 670 MB of memory
-        for 5 MB of text.
+        for 5 MB of text. There is at least one for :data:`_CHARACTERS_OF_A_TOKEN` characters, because white space has
+        none: so a chunk has a limit in characters, too, for everything that reads it.
         """
         if len(text) <= _CACHED_LENGTH:
-            return self._count_short(text)
+            return max(self._count_short(text), len(text) // _CHARACTERS_OF_A_TOKEN)
+        least = len(text) // _CHARACTERS_OF_A_TOKEN
+        if least > self._embedder.max_tokens:
+            return least
         count = start = 0
         while start < len(text) and count <= self._embedder.max_tokens:
             end = _end_of_stretch(text, start)
             count += self._count_one(text[start:end])
             start = end
-        return count
+        return max(count, least)
 
     def _count_one(self, text: str) -> int:
         if not text:

@@ -33,7 +33,10 @@ _MAIL_HEADERS = {"from", "to", "date", "subject", "message-id", "received", "ret
 _ENVELOPE = {"message-id", "received", "return-path", "mime-version"}
 _CUE = re.compile(r"\s*\d+[ \t]*\n\d{1,2}:\d\d:\d\d[,.]\d{1,3} *--> *\d")
 _LATEX = re.compile(r"(?:\s|%[^\n]*\n)*\\document(?:class|style)\b")
-_XML_ROOT = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*<([A-Za-z_][\w.:-]*)", re.DOTALL)
+# Atomic groups: what a comment was once read as is never read otherwise, so the time is linear.
+_XML_ROOT = re.compile(
+    r"(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*+(?:\[.*?\]\s*+)?+>)*+<([A-Za-z_][\w.:-]*)", re.DOTALL
+)
 
 
 def sniff(data: bytes, name: str) -> str:
