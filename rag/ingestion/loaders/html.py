@@ -85,5 +85,8 @@ def _visible(soup: Any, builder: DocumentBuilder, *, main_part: bool) -> Any:
     if visible.struck:
         builder.note("struck_through", f"{counted(visible.struck, 'passage')} left out because of being struck through")
     if visible.frames:
-        builder.note("attachment_not_read", f"{counted(visible.frames, 'embedded page')} not read")
+        builder.note(
+            "attachment_not_read",
+            f"{counted(visible.frames, 'embedded page or file', 'embedded pages or files')} not read",
+        )
     return root

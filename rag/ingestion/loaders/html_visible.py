@@ -103,6 +103,7 @@ def _drop(soup: Any) -> int:
         elif name == "script" and str(node.get("type") or "").startswith("math/"):
             node.replace_with(soup.new_string(str(node.string or "")))
         elif name in _NEVER_SHOWN:
+            frames += bool(name in ("object", "embed") and (node.get("data") or node.get("src")))
             node.decompose()
         elif name in ("iframe", "frame"):
             frames += _is_shown_frame(node)

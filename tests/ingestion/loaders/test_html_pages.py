@@ -156,6 +156,14 @@ def test_struck_text_is_left_out_and_noted() -> None:
         ("1200<sup><a href='#n3'>3</a></sup> euros", "1200 [3] euros"),
         ("the fee<sup>3</sup> is", "the fee [3] is"),
         ("the 4<sup>th</sup> pier", "the 4th pier"),
+        ("E = mc<sup>2</sup>", "E = mc^2"),
+        ("Ca<sup>2+</sup>", "Ca^2+"),
+        ("2<sup>n</sup> and x<sup>n</sup>", "2^n and x^n"),
+        ("the note<sup>a</sup> is", "the note [a] is"),
+        ("the fee <sup>1,2</sup> is", "the fee [1,2] is"),
+        ("10 <sup>6</sup>", "10 ^6"),
+        ("5<sup>o</sup>C", "5°C"),
+        ("n<sup>o</sup> 5, M<sup>me</sup> Lee, Acme<sup>TM</sup>", "no 5, Mme Lee, Acme™"),
         ("<math><msup><mn>10</mn><mn>6</mn></msup></math>", "10^6"),
         ("<math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></mfrac></math>", "(a+b)/2"),
         ("<script type='math/tex'>x^{2}</script>", "x^{2}"),
@@ -188,6 +196,7 @@ def test_a_raised_mark_of_a_note_on_the_page_is_no_exponent() -> None:
         ("<p>See <img src=a.png alt='IMG_2041.jpg'> here <img alt=''>", "See here"),
         ("<label>Name <input value=Ann></label><input type=hidden value=x><button>Send</button>", "Name Ann Send"),
         ("<label>Size</label><select><option>small<option selected>large</select>", "Size small, large (selected)"),
+        ("<label>Size<select><optgroup label=A><option>s<option>m</select></label>", "Size s, m"),
         ("<input type=checkbox checked> paid <input type=radio> free", "☒ paid ☐ free"),
         ("<fieldset><legend>Berth</legend><textarea>wide</textarea></fieldset>", "Berth\n\nwide"),
         ("<address>Pier 4<br>Nordby</address><aside>Tip: book early.</aside>", "Pier 4\nNordby\n\nTip: book early."),
@@ -211,8 +220,9 @@ def test_headings_in_cards_and_lists_begin_sections() -> None:
 def test_pages_in_frames_that_are_not_read_are_noted() -> None:
     document = page(
         "<p>Map:</p><iframe src='https://example.org/map'></iframe><iframe src=x width=1 height=1></iframe>"
+        "<object data=a.pdf>b</object>"
     )
-    assert [(n.kind, n.text) for n in document.notes] == [("attachment_not_read", "1 embedded page not read")]
+    assert [(n.kind, n.text) for n in document.notes] == [("attachment_not_read", "2 embedded pages or files not read")]
 
 
 def test_deeply_nested_elements_are_read() -> None:
