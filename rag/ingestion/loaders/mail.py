@@ -26,6 +26,7 @@ __all__ = ["header_of", "load_mail", "parse_message", "text_of"]
 
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _TNEF_REMEDY = "ask the sender for a message in HTML or plain text, or save its files from Outlook"
+_NOTED = ("struck_through", "attachment_not_read")  # what is hidden in messages repeats their first words
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
@@ -75,8 +76,11 @@ def _add_attachment(part: MIMEPart, builder: DocumentBuilder, headings: tuple[st
 def _text(forms: TextForms, source: str, builder: DocumentBuilder) -> str:
     """Return a text of a message, of its two forms the fuller one."""
     plain = "\n\n".join(_plain_text(part, builder) for part in forms.plain)
-    html = "\n\n".join(html_document(_decoded(p, builder), source, "text/html").text for p in forms.html)
-    return fuller(plain, html)
+    pages = [html_document(_decoded(part, builder), source, "text/html") for part in forms.html]
+    text = fuller(plain, "\n\n".join(page.text for page in pages))
+    for note in (note for page in pages for note in page.notes if note.kind in _NOTED and page.text in text):
+        builder.note(note.kind, note.text, note.place, note.remedy)
+    return text
 
 
 def _plain_text(part: MIMEPart, builder: DocumentBuilder) -> str:

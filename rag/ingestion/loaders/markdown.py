@@ -1,7 +1,7 @@
 """Markdown: the unchanged text, split into sections at its headings, each with its heading path.
 
-A parser (markdown-it) finds the headings, so a ``#`` inside a code block is none. YAML front matter belongs to no
-section; its ``title`` becomes the document's if it is text, a number or a date. Untrusted YAML can take for ever to
+A parser (markdown-it) finds the headings, so a ``#`` inside a code block is none. YAML front matter is a section of
+its own; its ``title`` becomes the document's if it is text, a number or a date. Untrusted YAML can take for ever to
 parse, so front matter that is longer than a few screens or uses aliases is not parsed.
 """
 
@@ -50,6 +50,8 @@ def markdown_document(text: str, source: str, media_type: str, title: str = "") 
     else:  # converted from another format
         tokens, begin = _parser(front_matter=False).parse(text), 0
     marks = [(begin, ()), *((start, tuple(n for _, n in path)) for start, path in _marks(text, tokens, ()))]
+    if begin:  # of the text behind front matter
+        marks.insert(0, (0, ()))
     ends = [start for start, _ in marks[1:]] + [len(text)]
     sections = tuple(
         Section(start, end, None, headings)

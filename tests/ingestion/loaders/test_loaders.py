@@ -78,11 +78,11 @@ def test_a_hash_that_is_no_heading_of_the_document_does_not_split_it(inner: str)
     assert "comment" in section_texts(document)[0]
 
 
-def test_front_matter_gives_the_title_and_is_in_no_section() -> None:
+def test_front_matter_gives_the_title_and_is_a_section_of_its_own() -> None:
     document = markdown("---\ntitle: The Net\nauthor: Soraya\n---\n\n# A\n\nbody\n")
     assert document.title == "The Net"
-    assert headings(document) == [("A",)]
-    assert "Soraya" not in "".join(section_texts(document))
+    assert headings(document) == [(), ("A",)]
+    assert "author: Soraya" in section_texts(document)[0]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def nested_aliases() -> str:
 )
 def test_hostile_front_matter_is_passed_over(front: str) -> None:
     document = markdown(f"---\n{front}\n---\n\n# A\n\nbody\n")
-    assert (document.title, headings(document)) == ("A", [("A",)])
+    assert (document.title, headings(document)) == ("A", [(), ("A",)])
 
 
 @pytest.mark.parametrize(

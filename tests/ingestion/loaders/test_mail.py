@@ -300,3 +300,11 @@ def test_a_report_of_delivery_is_read() -> None:
 
 def test_a_multipart_message_without_parts_keeps_its_text() -> None:
     assert "The berth" in read(HEAD + b"Content-Type: multipart/mixed; boundary=b\n\nThe berth is free.\n").text
+
+
+def test_struck_text_of_a_message_is_left_out_and_noted() -> None:
+    document = read(
+        bytes(message(None, "<p>The fee is <s>30</s> 31 euros.</p><div style='display:none'>preview</div>"))
+    )
+    assert body(document) == "The fee is 31 euros."
+    assert [note.kind for note in document.notes] == ["struck_through"]
