@@ -131,6 +131,11 @@ class Queries(Database):
         row = self._db.execute(f"{_DOCUMENTS} WHERE d.source = ?", (source,)).fetchone()
         return None if row is None else _row(DocumentRow, row)
 
+    def all_notes(self) -> dict[str, tuple[ReadingNote, ...]]:
+        """Map every document that has notes to them."""
+        rows = self._db.execute("SELECT source, notes FROM documents WHERE notes <> '[]'")
+        return {source: load("notes", stored, source) for source, stored in rows}
+
     def notes(self, sources: Iterable[str]) -> dict[str, tuple[ReadingNote, ...]]:
         """Map each of the sources whose document has notes to them."""
         notes: dict[str, tuple[ReadingNote, ...]] = {}

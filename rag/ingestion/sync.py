@@ -246,8 +246,8 @@ class _Planner:
 def _waiting_for_ocr(store: Store) -> frozenset[str]:
     """Return the documents with scans or pictures that were not tried, also those that failed because of it."""
     failed = (f.source for f in store.failures().values() if f.reason == "no ocr" or _OLD_REMEDY in f.remedy)
-    with_notes = store.notes(store.content_hashes())
-    return frozenset((*(s for s, notes in with_notes.items() if any(map(waits_for_ocr, notes))), *failed))
+    with_notes = (source for source, notes in store.all_notes().items() if any(map(waits_for_ocr, notes)))
+    return frozenset((*with_notes, *failed))
 
 
 def _content(file: SourceFile) -> FileContent | None:
