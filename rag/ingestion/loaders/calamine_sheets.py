@@ -34,19 +34,25 @@ def load_xlsb(data: bytes, source: str) -> Document:
 
 
 def _load(data: bytes, source: str, media_type: str) -> Document:
-    """Read each sheet. Raises :class:`~rag.errors.DocumentError` for a workbook that needs a password."""
-    from python_calamine import CalamineWorkbook, PasswordError, SheetVisibleEnum
+    """Read a workbook. Raises :class:`~rag.errors.DocumentError` if it needs a password, or its library fails."""
+    from python_calamine import PasswordError
 
-    builder = DocumentBuilder()
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        return _read(data, source, media_type)
     except PasswordError:
         raise DocumentError("encrypted", "the workbook is encrypted", "save a copy without a password") from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what an error in its Rust code becomes; it ends the process
             raise
-        message = f"the library that reads such workbooks failed: {one_line(str(error), 100)}"
-        raise DocumentError("parser", message, "save it as .xlsx") from None
+        message = f"the workbook cannot be read: its library failed: {one_line(str(error), 100)}"
+        raise DocumentError("broken", message, "save it as .xlsx") from None
+
+
+def _read(data: bytes, source: str, media_type: str) -> Document:
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    builder = DocumentBuilder()
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(data))
     for sheet in workbook.sheets_metadata:
         if sheet.visible == SheetVisibleEnum.Visible:
             for table in sheet_tables(_rows(workbook.get_sheet_by_name(sheet.name))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import zipfile
 from datetime import UTC, date, datetime
 
 import pytest
@@ -47,6 +48,16 @@ def test_hidden_sheets_are_left_out_with_a_note() -> None:
     assert "hidden words" not in document.text
     (note,) = document.notes
     assert (note.kind, note.place, bool(note.remedy)) == ("hidden_content", "sheet Secret", True)
+
+
+def test_a_workbook_at_which_its_library_fails_is_broken() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(xlsb())) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"" if name.endswith("workbook.bin.rels") else old.read(name))
+    with pytest.raises(DocumentError) as refused:
+        load_bytes(made.getvalue(), "a.xlsb")
+    assert (refused.value.reason, "its library failed" in refused.value.message) == ("broken", True)
 
 
 def test_a_merged_cell_is_repeated_in_each_of_its_places() -> None:
