@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,13 @@ from urllib.parse import unquote
 from rag.errors import DocumentError
 from rag.ingestion.loaders.document_builder import DocumentBuilder
 from rag.ingestion.loaders.html import html_document
-from rag.text import one_line
+from rag.text import counted, one_line
 from rag.types import Document
 
 __all__ = ["load_epub"]
 
 _CONTAINER = "META-INF/container.xml"
+_PICTURE = re.compile(rb"<(?:img|image)\b", re.IGNORECASE)
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
 
 
@@ -30,6 +32,7 @@ def load_epub(data: bytes, source: str) -> Document:
         items = {item.get("id"): item for item in _all(root, "item")}
         contents = _contents(package, path, items)
         builder = DocumentBuilder()
+        pictures = 0
         for reference in _all(root, "itemref"):
             item = items.get(reference.get("idref"))
             if item is None or "nav" in item.get("properties", "").split():
@@ -43,11 +46,15 @@ def load_epub(data: bytes, source: str) -> Document:
             if member not in names:
                 builder.note("chapter_not_read", "a part is missing from the file", f"part {member}")
                 continue
-            chapter = html_document(package.read(member), source, "application/epub+zip", without="nav")
+            page = package.read(member)
+            pictures += len(_PICTURE.findall(page))
+            chapter = html_document(page, source, "application/epub+zip", without="nav")
             named = any(section.headings for section in chapter.sections)
             entry = contents.get(member, "")
             if chapter.text.strip():
                 builder.add_document(chapter, () if named or not entry else (entry,))
+    if pictures:
+        builder.note("pictures_not_read", f"{counted(pictures, 'picture')} not read")
     title = next((element.text for element in _all(root, "title") if element.text), "")
     return builder.document(source, "application/epub+zip", title or "")
 

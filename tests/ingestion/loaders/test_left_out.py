@@ -116,6 +116,15 @@ def test_parts_of_a_book_that_are_missing_or_no_text_are_noted() -> None:
     ]
 
 
+def test_pictures_of_a_book_are_counted() -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(SAMPLES["book.epub"]())) as whole, zipfile.ZipFile(data, "w") as made:
+        for member in whole.namelist():
+            page = whole.read(member)
+            made.writestr(member, page.replace(b"<p>", b"<p><img src='a.png'/>", 1) if "text/" in member else page)
+    assert [text for _, text, _ in noted(data.getvalue(), "a.epub")] == ["2 pictures not read"]
+
+
 def test_results_of_cells_that_are_left_out_are_noted() -> None:
     def cell(*outputs: dict[str, Any]) -> dict[str, Any]:
         return {"cell_type": "code", "source": "f()", "outputs": list(outputs)}
