@@ -135,10 +135,12 @@ def embedder_is_prepared(config: Config) -> bool:
 
 def make_parser_pool(config: Config) -> ParserPool:
     """Make the processes that read files; they start with the first file."""
+    from rag.ingestion.loaders.limits import Bounds
     from rag.ingestion.sandbox import Limits, ParserPool
 
     part = {name: value for name, value in config.parsing.model_dump().items() if not name.startswith("ocr")}
-    return ParserPool(part.pop("workers"), Limits(**part, ocr=ocr_settings(config)))
+    bounds = Bounds(embedded_files=part.pop("embedded_files"))
+    return ParserPool(part.pop("workers"), Limits(**part, bounds=bounds, ocr=ocr_settings(config)))
 
 
 def ocr_settings(config: Config) -> OcrSettings:

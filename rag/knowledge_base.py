@@ -141,6 +141,7 @@ class KnowledgeBase:
         config = self.config.config
         parts = make_ingest_parts(config, lambda: nullcontext(self.models.embedder(config)))
         options = options or IngestOptions(prune=prune, force=force)
+        options = replace(options, embedded=config.parsing.embedded_files)
         observer = observer or (IngestObserver(progress=progress) if progress else IngestObserver())
         with storage_errors():
             if isinstance(paths, Mapping):

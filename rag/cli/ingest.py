@@ -33,6 +33,16 @@ def ingest(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Read files outside of the folders, too, where links lead to them.")
     ] = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Read all files again, also unchanged ones, as after an update.")
+    ] = False,
+    embedded: Annotated[
+        bool,
+        typer.Option(
+            "--embedded",
+            help="Also read files inside PDFs and Office files; short for --set parsing.embedded_files=true.",
+        ),
+    ] = False,
     index: IndexFolder = Path(".rag"),
     config: ConfigName = "cpu",
     settings: Settings = None,
@@ -55,7 +65,8 @@ def ingest(
         raise UsageError("no path is given", "for example: rag ingest docs")
     if force and not prune:
         raise UsageError("--force has no effect without --prune", "use both, or neither")
-    resolved = resolve(config, settings)
+    more = ["parsing.embedded_files=true"] if embedded else []
+    resolved = resolve(config, [*(settings or []), *more])
     from rag.cli.ingest_report import (
         plan_json,
         print_plan,
@@ -69,7 +80,13 @@ def ingest(
     from rag.knowledge_base import KnowledgeBase
 
     options = IngestOptions(
-        prune=prune, force=force, rehash=rehash, retry_failed=retry_failed, follow_links=follow_links
+        prune=prune,
+        force=force,
+        rehash=rehash,
+        retry_failed=retry_failed,
+        reread=reread,
+        follow_links=follow_links,
+        embedded=resolved.config.parsing.embedded_files,
     )
     if dry_run:
         plan = plan_ingest(index, files, options, urls=urls, ocr_is_ready=ocr_is_usable(resolved.config))

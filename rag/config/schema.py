@@ -84,6 +84,8 @@ class ParsingConfig(SettingsModel):
     """Most time for one page or picture, in seconds."""
     ocr_page_megapixels: int = Field(50, ge=1)
     """Most pixels of one page or picture, in millions."""
+    embedded_files: bool = False
+    """Read files inside PDFs and Office files, too, each below a heading with its name."""
 
 
 class WebConfig(SettingsModel):

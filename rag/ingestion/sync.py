@@ -23,7 +23,10 @@ from rag.ingestion.file_stamps import FileContent, read_file, same_size, stamp_o
 from rag.ingestion.loaders.note_kinds import waits_for_ocr
 from rag.text import counted
 
-__all__ = ["DEFAULT_OPTIONS", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
+__all__ = ["DEFAULT_OPTIONS", "EMBEDDED", "IngestOptions", "Known", "Move", "Plan", "ToRead", "make_plan"]
+
+EMBEDDED = "embedded_not_read"
+"""The kind of the notes on files inside a file that were not read because that was not requested."""
 
 Known = dict[str, tuple[str, bytes | None, bytes | None]]
 """For each source: its state, the hash of the content that answers, and the hash of the content that failed."""
@@ -35,8 +38,8 @@ class IngestOptions:
 
     ``prune`` removes documents whose files are gone or excluded, ``force`` even if their whole folder is empty or
     missing. ``rehash`` reads every file to see whether it changed, whatever its times say. ``retry_failed`` reads files
-    again that failed before and have not changed, ``reread`` all files, changed or not. ``follow_links`` follows links
-    to files outside of the given folders.
+    again that failed before and have not changed, ``reread`` all files, changed or not; ``embedded`` those with a note
+    that files inside them were not read. ``follow_links`` follows links to files outside of the given folders.
     """
 
     prune: bool = False
@@ -45,6 +48,7 @@ class IngestOptions:
     retry_failed: bool = False
     reread: bool = False
     follow_links: bool = False
+    embedded: bool = False
 
 
 DEFAULT_OPTIONS = IngestOptions()
@@ -144,13 +148,14 @@ class _Planner:
         self._failures = store.failures() if store and not options.retry_failed else {}
         self._options = options
         self._waiting = _waiting_for_ocr(store) if store and ocr_is_ready else frozenset()
+        self._with_embedded = _with_embedded(store) if store and options.embedded else frozenset[str]()
         self._plan = Plan()
 
     def add_known(self, file: SourceFile) -> None:
         """Plan a file that the index knows. One that failed and has not changed is reported or, on request, read."""
         state, sha, failed_sha = self.known[file.source]
         last_read = sha if state == "ready" else failed_sha
-        reread = self._options.reread or file.source in self._waiting
+        reread = self._options.reread or file.source in self._waiting or file.source in self._with_embedded
         unchanged = not reread and last_read is not None and self._is_unchanged(file, last_read)
         if unchanged and state == "ready":
             self._plan.unchanged += 1
@@ -248,6 +253,12 @@ def _waiting_for_ocr(store: Store) -> frozenset[str]:
     failed = (f.source for f in store.failures().values() if f.reason == "no ocr" or _OLD_REMEDY in f.remedy)
     with_notes = (source for source, notes in store.all_notes().items() if any(map(waits_for_ocr, notes)))
     return frozenset((*with_notes, *failed))
+
+
+def _with_embedded(store: Store) -> frozenset[str]:
+    """Return the documents in which files were not read."""
+    with_notes = store.notes(store.content_hashes())
+    return frozenset(s for s, notes in with_notes.items() if any(n.kind == EMBEDDED for n in notes))
 
 
 def _content(file: SourceFile) -> FileContent | None:

@@ -514,3 +514,34 @@ def test_the_time_of_a_dry_run_is_the_same_in_words_and_in_json(indexed: Path, r
     seconds = rag("ingest", "docs", "--dry-run", "--json").json["seconds"]
     assert 0 < seconds < 1
     assert "less than a second at " in rag("ingest", "docs", "--dry-run").out
+
+
+# Reading again ----------------------------------------------------------------------------------------------
+
+
+def test_unchanged_files_are_read_again_on_request(indexed: Path, rag: Rag) -> None:
+    assert rag("ingest", "docs", "--json").json["unchanged"] == 3
+    again = rag("ingest", "docs", "--reread", "--json").json
+    assert (again["changed"], again["unchanged"], again["embedded"]) == (3, 0, 0)
+    assert rag("ingest", "docs", "--reread", "--dry-run", "--json").json["changed"] == [
+        "docs/horn.txt", "docs/lantern.md", "docs/pump.pdf",
+    ]  # fmt: skip
+
+
+def test_files_inside_files_are_noted_and_read_on_request(indexed: Path, rag: Rag) -> None:
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    made.add_page()
+    made.cell(text="See the list of ships.")
+    made.embed_file(bytes=b"ship,berth\nAmalia,C1\nBorea,C2\n", basename="ships.csv")
+    made.output(str(indexed / "docs" / "ships.pdf"))
+    ran = rag("ingest", "docs")
+    assert "read them with `rag ingest --embedded`, or save them and ingest them" in ran.err
+    assert "docs/ships.pdf: a file inside it was not read (embedded file ships.csv)" in ran.err
+    assert rag("ingest", "docs", "--json").json["changed"] == 0
+    report = rag("ingest", "docs", "--embedded", "--json").json
+    assert (report["changed"], report["unchanged"], report["notes"]) == (1, 3, {})
+    assert rag("ingest", "docs", "--set", "parsing.embedded_files=true", "--json").json["changed"] == 0
+    text = rag("documents", "text", "ships.pdf", "--json").json
+    assert "Amalia" in text["text"]
+    assert "embedded file ships.csv" in [section["headings"][0] for section in text["sections"] if section["headings"]]

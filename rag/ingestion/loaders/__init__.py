@@ -16,6 +16,7 @@ from dataclasses import astuple, replace
 from pathlib import PurePath
 
 from rag.errors import DocumentError
+from rag.ingestion.loaders.embedded import with_embedded
 from rag.ingestion.loaders.formats import FORMATS, PLAIN_TEXT, Format, add_format, extensions
 from rag.ingestion.loaders.limits import MIB, Bounds, OcrSettings
 from rag.ingestion.loaders.note_kinds import note_of, waits_for_ocr
@@ -61,7 +62,7 @@ def _load_bytes(data: bytes, source: str, bounds: Bounds, charset: str) -> Docum
         if row.is_zip:
             check_package(data, bounds)
         data, notes = (data, ()) if row.is_binary or row.own_encodings else as_utf8(data, charset)
-        document = _load(row, data, source, bounds)
+        document = with_embedded(_load(row, data, source, bounds), data, bounds, load_bytes)
     except RecursionError:
         message = "it is nested too deeply to be read"
         raise DocumentError("nested", message, "export it again, with less nesting") from None

@@ -26,6 +26,10 @@ class DocumentBuilder:
         self._notes_left_out = 0
         self._length = 0
 
+    def __len__(self) -> int:
+        """Return the number of characters so far."""
+        return self._length
+
     def add(self, text: str, page: int | None = None, headings: Sequence[str] = ()) -> None:
         """Append a section."""
         text = normalise(text).strip("\n").rstrip()

@@ -15,6 +15,7 @@ class Bounds:
 
     ``ratio`` is unpacked to packed size, checked for packages that unpack to more than one mebibyte.
     ``attachment_depth`` is how many messages may be inside each other, the outermost included.
+    With ``embedded_files``, files inside PDFs and Office files are read like attachments.
     """
 
     unpacked_mb: int = 512
@@ -24,6 +25,7 @@ class Bounds:
     pages: int = 20_000
     attachments: int = 100
     attachment_depth: int = 3
+    embedded_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

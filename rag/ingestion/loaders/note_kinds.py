@@ -55,6 +55,10 @@ NOTE_KINDS: dict[str, KindOfNote] = {
         "forms whose values are not read", "print the form to a PDF, or ask for a copy that is not dynamic"
     ),
     "attachment_not_read": KindOfNote("files inside a file that were not read", "save them and ingest them"),
+    "embedded_not_read": KindOfNote(
+        "files inside PDFs and Office files that were not read",
+        "read them with `rag ingest --embedded`, or save them and ingest them",
+    ),
     "body_not_readable": KindOfNote(
         "messages whose text is encrypted or damaged",
         "open the message in your mail program and save its text",

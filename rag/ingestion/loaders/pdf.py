@@ -22,7 +22,7 @@ from rag.ingestion.loaders.pdf_layout import Page, read_page
 from rag.ingestion.loaders.pdf_margins import Margins
 from rag.ingestion.loaders.pdf_paragraphs import Words
 from rag.ingestion.loaders.scanned_pages import boxes_of, read_scan
-from rag.ingestion.loaders.text import normalise, title_from
+from rag.ingestion.loaders.text import title_from
 from rag.ingestion.loaders.titles import usable_title
 from rag.text import one_line
 from rag.types import Document, ReadingNote
@@ -31,7 +31,6 @@ __all__ = ["load_pdf"]
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _WINDOW = 64  # pages
-_MOST_ATTACHMENTS = 100
 
 
 def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
@@ -85,7 +84,7 @@ def _without_text(read: list[_Page], reader: PictureReader, notes: list[ReadingN
 
 
 def _notes(pdf: Any, read: list[_Page], margins: Margins, reader: PictureReader) -> Iterator[ReadingNote]:
-    """Yield what is read by OCR, and what is not read: scans, running heads, a dynamic form, files inside the PDF."""
+    """Yield what is read by OCR, and what is not read: scans, running heads, a dynamic form."""
     scans = [(number, page.scan) for number, page in enumerate(read, start=1) if page.scan is not None]
     yield from page_notes(reader, scans, len(read))
     if margins.pages:
@@ -93,9 +92,6 @@ def _notes(pdf: Any, read: list[_Page], margins: Margins, reader: PictureReader)
         yield note_of("running_heads", texts, numbered("page", set().union(*margins.pages.values())))
     if is_dynamic_form(pdf):
         yield note_of("form_not_read", "the values of its dynamic form (XFA) were not read")
-    for number in range(min(pdf.count_attachments(), _MOST_ATTACHMENTS)):
-        name = one_line(normalise(pdf.get_attachment(number).get_name()))
-        yield note_of("attachment_not_read", "a file inside the PDF was not read", f"attachment {name}")
 
 
 def _reason(error: Exception) -> str:

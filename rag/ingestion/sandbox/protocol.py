@@ -54,7 +54,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in {**asdict(self), **asdict(self.bounds), **asdict(self.ocr)}.items():
-            if isinstance(value, int | float) and value <= 0:
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise ValueError(f"{name} is {value} and must be more than 0")
 
     @classmethod

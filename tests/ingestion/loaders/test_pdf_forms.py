@@ -131,7 +131,7 @@ def test_a_dynamic_form_and_files_inside_are_noted() -> None:
     made.cell(text="See the file.")
     made.embed_file(bytes=b"Name,Price", basename="prices.csv")
     (note,) = load_bytes(bytes(made.output()), "a.pdf").notes
-    assert (note.kind, note.place) == ("attachment_not_read", "attachment prices.csv")
+    assert (note.kind, note.place) == ("embedded_not_read", "embedded file prices.csv")
 
 
 def test_the_page_of_a_form_is_drawn_with_its_values() -> None:
