@@ -94,6 +94,27 @@ def test_a_hidden_slide_is_left_out_with_a_note() -> None:
     assert (note.kind, note.place) == ("hidden_content", "slide 2")
 
 
+def test_slides_are_read_by_position_with_exponents_and_without_struck_text() -> None:
+    def style(name: str, look: str) -> str:
+        return f'<s:style s:name="{name}"><s:text-properties s:{look}/></s:style>'
+
+    looks = style("up", 'text-position="super 58%"') + style("no", 'text-line-through-style="solid"')
+    spaces = "xmlns:s='urn:oasis:names:tc:opendocument:xmlns:style:1.0' xmlns:v='urn:svg'"
+    spans = "10<text:span text:style-name='up'>6</text:span> cells<text:span text:style-name='no'> often</text:span>"
+    boxes = "".join(
+        f"<draw:frame v:x='1cm' v:y='{y}' v:width='9cm' v:height='1cm'><draw:text-box><text:p>{text}"
+        "<office:annotation><text:p>Why?</text:p></office:annotation></text:p></draw:text-box></draw:frame>"
+        for y, text in (("9cm", "last"), ("20mm", spans))
+    )
+    change = {
+        b"<office:body>": f"<office:automatic-styles {spaces}>{looks}</office:automatic-styles><office:body>".encode(),
+        b"<draw:page>": f"<draw:page {spaces}>{boxes}".encode(),
+    }
+    document = load_bytes(rewritten(odp(), change, "content.xml"), "a.odp")
+    assert document.text.startswith("# Leases\n\n10^6 cells\n\nlast\n\n")
+    assert {note.kind for note in document.notes} == {"struck_through", "comments"}
+
+
 def test_a_presentation_has_a_section_for_each_slide() -> None:
     document = load_bytes(odp(), "a.odp")
     assert document.title == "Leases"
