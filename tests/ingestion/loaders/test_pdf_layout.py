@@ -145,6 +145,88 @@ def test_ligatures_and_arabic_letters_are_read_as_letters() -> None:
     assert read(glyph_pdf(lines)).text.split() == " ".join(lines).split()
 
 
+def test_entries_of_a_table_of_contents_stay_apart() -> None:
+    sheet = Sheet()
+    entries = [f"{name} {'.' * (70 - len(name))} {3 * n + 4}" for n, name in enumerate(("Ropes", "Anchors", "Lamps"))]
+    for row, entry in enumerate(entries):
+        sheet.text(60, 80 + 13 * row, entry)
+    assert read(sheet.done()).text == "\n".join(entries)
+
+
+def test_an_address_in_the_web_and_numbers_are_joined_across_lines_without_a_space() -> None:
+    sheet = Sheet()
+    for row, line in enumerate(
+        ("The tide tables are at https://", "tables.example.org/ and the", "berth is in dock A-", "27.")
+    ):
+        sheet.text(60, 80 + 12 * row, line)
+    assert read(sheet.done()).text.startswith(
+        "The tide tables are at https://tables.example.org/ and the berth is in dock A-27."
+    )
+
+
+def test_a_caption_in_bold_is_no_heading_and_a_sentence_with_bold_words_is_none() -> None:
+    sheet = Sheet()
+    sheet.text(60, 80, "Figure 3. The northern jetty", bold=True)
+    sheet.text(sheet.text(60, 110, "Net amount:", bold=True), 110, " EUR 4,308.00 in the year")
+    sheet.text(60, 140, "Where to pay", bold=True)
+    sheet.paragraph(60, 156, sentences(3, 5), 480)
+    assert [line for line in read(sheet.done()).text.split("\n") if line.startswith("#")] == ["# Where to pay"]
+
+
+def test_the_mark_of_a_footnote_with_a_bracket_never_joins_the_word() -> None:
+    sheet = Sheet()
+    x = sheet.text(60, 80, "The fee is 250")
+    sheet.text(sheet.text(x, 76, "1)", 6), 80, " euros for a boat.")
+    assert read(sheet.done()).text == "The fee is 250 [1] euros for a boat."
+
+
+def test_two_columns_of_labels_and_words_far_apart_are_no_table() -> None:
+    sheet = Sheet(width=1000)
+    for row in range(14):
+        sheet.text(60, 80 + 17 * row, f"Left line {row} of the first page")
+        sheet.text(620, 86 + 13 * row, f"Right line {row} of the second page")
+    text = read(sheet.done()).text
+    assert "|" not in text
+    assert text.index("Left line 13") < text.index("Right line 0")
+
+
+def test_cells_with_two_lines_of_values_are_two_rows() -> None:
+    sheet = Sheet()
+    xs, ys = (60, 140, 240, 340, 440), (80, 100, 130, 160)
+    for y in ys:
+        sheet.line(60, y, 440, y)
+    for x in xs:
+        sheet.line(x, 80, x, 160)
+    for x, text in zip(xs, ("Layers", "Form", "Simple", "Hard"), strict=False):
+        sheet.text(x + 5, 94, text, bold=True)
+    for y, layers in ((118, "6"), (148, "4")):
+        sheet.text(65, y, layers)
+        for line in (0, 1):
+            for x, text in zip(
+                xs[1:], (("OTSL", "HTML")[line], f"0.{layers}{line}5", f"0.{layers}{line}1"), strict=False
+            ):
+                sheet.text(x + 5, y - 6 + 12 * line, text)
+    assert read(sheet.done()).text.split("\n")[2:] == [
+        "| 6 | OTSL | 0.605 | 0.601 |", "| 6 | HTML | 0.615 | 0.611 |", "| 4 | OTSL | 0.405 | 0.401 |",
+        "| 4 | HTML | 0.415 | 0.411 |",
+    ]  # fmt: skip
+
+
+def test_check_boxes_part_no_cells() -> None:
+    sheet = Sheet()
+    for y in (80, 110, 140):
+        sheet.line(60, y, 440, y)
+    for x in (60, 260, 440):
+        sheet.line(x, 80, x, 140)
+    for y, text in ((98, "Insured"), (128, "Paid")):
+        sheet.text(65, y, text)
+        sheet.pdf.rect(262, y - 10, 9, 9)
+        sheet.text(280, y, f"yes, since {y}")
+    text = read(sheet.done()).text
+    assert "| Insured | yes, since 98 |" in text
+    assert "| Paid | yes, since 128 |" in text
+
+
 def laid_out(data: bytes) -> tuple[str, str, list[Page]]:
     """Return the letters of all blocks, and those that pdfium has."""
     own, theirs, pages = [], [], []
