@@ -88,7 +88,7 @@ def find_families(store: Store) -> list[Family]:
     """Return the families of versions in an index, by the source of their newest member."""
     rows = {row.source: row for row in store.documents() if row.chunks and row.content_sha256}
     names = {source: marks_of_name(source) for source in rows}
-    links = _Links(lambda source: store.text(source)[:_MOST_CHARACTERS])
+    links = _Links(lambda source: (store.text_or_none(source) or "")[:_MOST_CHARACTERS])
     by_name: dict[str, list[str]] = {}
     for source, marks in names.items():
         by_name.setdefault(marks.family, []).append(source)
@@ -116,7 +116,9 @@ def find_families(store: Store) -> list[Family]:
             [_Candidate(rows[source], names[source], texts.get(source, none)) for source in group]
         )
         # Without a mark two files may be one document in two formats: their numbers must differ.
-        if is_marked or len({_numbers(store.text(source)[:_MOST_CHARACTERS]) for source in group}) == len(group):
+        if is_marked or len(
+            {_numbers((store.text_or_none(source) or "")[:_MOST_CHARACTERS]) for source in group}
+        ) == len(group):
             families.append(found)
     return sorted(families, key=lambda family: family.members[0].source)
 

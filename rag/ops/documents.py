@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexes import DocumentRow
+from indexes import DocumentRow, IndexDamagedError
 from indexes.store.queries import Queries
 from rag.errors import InputError
 from rag.retrieval.filters import names_of
@@ -23,13 +23,16 @@ def find_document(store: Queries, name: str) -> DocumentRow:
 def read_document(store: Queries, name: str) -> tuple[Document, DocumentRow]:
     """Return a document with its text and sections, and its row.
 
-    Raises :class:`~rag.errors.InputError` if there is no such document, and if its file was never read.
+    Raises :class:`~rag.errors.InputError` if there is no such document, and if its file was never read, and
+    :class:`~indexes.errors.IndexDamagedError` if its text is missing.
     """
     with store.reading():
         row = find_document(store, name)
         if row.state == "failed":
             raise InputError(f"{row.source} was not read: {row.message}", row.remedy or "correct the file")
-        text, sections = store.text(row.source), store.sections(row.source)
+        text, sections = store.text_or_none(row.source), store.sections(row.source)
+    if text is None:
+        raise IndexDamagedError(f"{store.path} is damaged: the text of {row.source} is missing")
     return Document(row.source, row.media_type, row.title, text, sections, row.pages, row.notes), row
 
 
