@@ -65,7 +65,7 @@ def test_what_was_not_read_is_said_by_ingest_list_show_and_ask(indexed: Path, ra
     assert (ran.code, ran.out.split(" · ")[0]) == (0, "2 added, 0 changed, 3 unchanged, 0 failed")
     assert ran.err.splitlines() == [
         "not read in full: 2 documents, 2 notes",
-        "  pages without text, such as scans (2): run OCR on them first",
+        "  pages without text, such as scans (2): run `rag doctor`, which names what OCR lacks",
         "    docs/contract.pdf: pages 2-3 of 3 have no text; set parsing.ocr to auto",
         "    docs/lease.pdf: page 2 of 2 has no text; set parsing.ocr to auto",
     ]
@@ -112,7 +112,7 @@ def test_of_many_notes_the_first_are_shown_and_json_has_all(corpus: Path, rag: R
         write_scan(corpus / "docs" / f"scan-{number:02}.pdf", 1)
     lines = rag("ingest", "docs", *NO_OCR).err.splitlines()
     assert lines[0] == "not read in full: 25 documents, 25 notes"
-    assert lines[1] == "  pages without text, such as scans (25): run OCR on them first"
+    assert lines[1] == "  pages without text, such as scans (25): run `rag doctor`, which names what OCR lacks"
     assert [line.split(":")[0].strip() for line in lines[2:-1]] == [f"docs/scan-{n:02}.pdf" for n in range(20)]
     assert lines[-1] == "  … and 5 more: rag documents list --notes"
     shutil.rmtree(corpus / ".rag")

@@ -180,7 +180,7 @@ def test_a_scan_in_a_document_is_said(ingested: Path, settings: Set) -> None:
     assert "1 added, 0 changed, 0 unchanged, 0 failed, 1 chunk" in texts(page)
     assert "1 document was not read in full; see below." in texts(page)
     (expander,) = (e for e in page.expander if e.label == "1 document was not read in full")
-    line = "– Page 2 of 2 has no text. Run OCR on them first."
+    line = "– Page 2 of 2 shows no text that OCR can read."
     assert [element.value for element in expander.text] == [f"contract.pdf\n{line}"]
     page.multiselect(key="documents_chosen").set_value(["upload://contract.pdf"]).run()
     assert f"Not read:\n{line}" in texts(page)

@@ -89,18 +89,24 @@ def test_a_document_says_what_was_not_read_of_it() -> None:
     noted = replace(
         row("ready", 1),
         notes=(
-            ReadingNote("pages_without_text", "pages 2-4 of 5 have no text", "pages 2-4", "run OCR on them first"),
+            ReadingNote(
+                "pages_without_text",
+                "pages 2-4 of 5 have no text",
+                "pages 2-4",
+                "run `rag doctor`, which names what OCR lacks",
+            ),
             ReadingNote("of_tomorrow", "<b>odd</b>", "sheet 1", "do it"),
             ReadingNote("of_tomorrow", "no remedy"),
         ),
     )
     assert note_lines(noted, EN) == [
-        "Pages 2-4 of 5 have no text. Run OCR on them first.",
+        "Pages 2-4 of 5 have no text. Run `rag doctor`, which names what OCR lacks.",
         "<b>odd</b> (sheet 1). Do it.",
         "No remedy.",
     ]
     assert note_lines(noted, RU)[0] == (
-        "Страницы без текста, например сканы (страницы 2-4). Сначала распознайте их (OCR)."
+        "Страницы без текста, например сканы (страницы 2-4). "
+        "Запустите `rag doctor`, он назовёт, чего не хватает для OCR."
     )
     assert [list(line(document, EN).values())[8] for document in (noted, row("ready", 1))] == ["3", ""]
 

@@ -43,7 +43,9 @@ NOTE_KINDS: dict[str, KindOfNote] = {
     "further_notes": KindOfNote("more notes than a document can have"),
     "hidden_content": KindOfNote("hidden sheets, rows, columns, slides or text", "unhide it and ingest the file again"),
     "page_parts_left_out": KindOfNote("navigation, cookie banners and footers of web pages"),
-    "pages_without_text": KindOfNote("pages without text, such as scans", "run OCR on them first"),
+    "pages_without_text": KindOfNote(
+        "pages without text, such as scans", "run `rag doctor`, which names what OCR lacks"
+    ),
     "running_heads": KindOfNote("running heads and page numbers that were left out", is_minor=True),
     "read_by_ocr": KindOfNote("what OCR read", "check names and numbers against the picture", is_read=True),
     "ocr_uncertain": KindOfNote(
@@ -67,9 +69,7 @@ NOTE_KINDS: dict[str, KindOfNote] = {
         "parts of a book that were not read", "download the book again, or open it and save the part"
     ),
     "outputs_left_out": KindOfNote("results in a notebook that were left out"),
-    "pictures_not_read": KindOfNote(
-        "pictures, whose text is not read", "write what they show beside them, or save them as a scan with OCR"
-    ),
+    "pictures_not_read": KindOfNote("pictures, whose text is not read", "write what they show beside them"),
     "struck_through": KindOfNote("text that is struck through"),
 }
 """The kinds by name."""
