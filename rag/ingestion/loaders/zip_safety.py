@@ -37,11 +37,7 @@ def package_type(data: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             names = {member_key(name) for name in package.namelist()}
-            declared = family = ""
-            if "[Content_Types].xml" in package.namelist():
-                with package.open("[Content_Types].xml") as member:
-                    main = _MAIN_PART.search(member.read(MIB))
-                family = (main[1] or main[2]).decode() if main else ""
+            declared, family = "", _family(package)
             if "mimetype" in package.namelist():
                 with package.open("mimetype") as member:
                     declared = member.read(100).strip().decode("latin-1")
@@ -54,6 +50,16 @@ def package_type(data: bytes) -> str:
     if media_type is None:
         raise unread_package(package.namelist(), declared)
     return media_type
+
+
+def _family(package: zipfile.ZipFile) -> str:
+    """Return which family of Office's content types the main part has, empty if it has none or is encrypted."""
+    types = package.NameToInfo.get("[Content_Types].xml")
+    if types is None or types.flag_bits & _ENCRYPTED_FLAG:
+        return ""
+    with package.open(types) as member:
+        main = _MAIN_PART.search(member.read(MIB))
+    return (main[1] or main[2]).decode() if main else ""
 
 
 def member_key(name: str) -> str:
