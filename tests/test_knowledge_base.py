@@ -136,7 +136,7 @@ def test_an_answer_names_what_was_not_read_of_the_document_that_it_cites(docs: P
         if text:
             made.text(20, 50, text)
     (docs / "zeppelin.pdf").write_bytes(bytes(made.output()))
-    with rag.open(docs.parent / ".rag", config="test") as kb:
+    with rag.open(docs.parent / ".rag", config="test", settings={"parsing.ocr": "off"}) as kb:
         noted = kb.ingest(docs).notes
         assert {source: [note.place for note in notes] for source, notes in noted.items()} == {
             "docs/zeppelin.pdf": ["pages 2-3"]
