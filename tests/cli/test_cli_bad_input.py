@@ -219,7 +219,7 @@ BAD_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "encrypted PDF": ("bad.pdf", encrypted, "the PDF needs a password; save a copy without one"),
     "broken PDF": ("bad.pdf", lambda: b"%PDF-1.7\nand then nothing", "the PDF cannot be opened"),
-    "PDF without text": ("bad.pdf", scanned, "run OCR on it first"),
+    "PDF without text": ("bad.pdf", scanned, "its only page has no text; export it again with its text"),
     "HTML without text": ("bad.html", lambda: b"<html><script>x</script></html>", "the file contains no text"),
 }
 

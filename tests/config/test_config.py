@@ -324,6 +324,7 @@ def test_the_tree_is_frozen() -> None:
 
 
 OTHER: dict[str, str] = {
+    "parsing.ocr": "off",
     "embedding.dtype": "float16", "embedding.engine": "torch",
     "embedding.latin_only": "true", "retrieval.min_relevance": "0.2",
     "index.dense.type": "hnsw", "index.dense.sq_bits": "4",

@@ -72,7 +72,7 @@ def load_pdf(data: bytes, source: str, bounds: Bounds) -> Document:
 
 def _without_text(read: list[_Page], reader: PictureReader, notes: list[ReadingNote]) -> DocumentError:
     """Return the error for a PDF of which no page has text."""
-    none = f"none of the {len(read)} pages has text"
+    none = f"none of the {len(read)} pages has text" if len(read) > 1 else "its only page has no text"
     if not any(page.scan for page in read):
         return DocumentError("no text", none, "export it again with its text")
     if not reader.is_ready:
