@@ -170,6 +170,10 @@ class Citation:
     around: str = ""
     own_page: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.own_page == self.passage.page:  # so that equal citations compare equal
+            object.__setattr__(self, "own_page", None)
+
     @property
     def source(self) -> str:
         """The name of the cited document."""

@@ -248,8 +248,8 @@ def _spans(text: str, start: int, end: int) -> Iterator[Span]:
     passage = text[start:end]
     for first, last in sentence_spans(passage):
         word = _WORD.search(passage, first, last)
-        at = word.start() if word else first  # before it may be Markdown's marks
-        yield Span(start + first, start + last, quotation(passage, at, at + 1).text)
+        at = (word.start() if word else first) - first  # before it may be Markdown's marks
+        yield Span(start + first, start + last, quotation(passage[first:last], at, at + 1).text)
 
 
 def _leans(text: str) -> bool:

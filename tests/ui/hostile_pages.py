@@ -143,7 +143,7 @@ def evaluation_new(_: Here, texts: list[str]) -> None:
 
     [config] = Path(os.environ[FOLDER]).glob("*.yaml")
     _begin(evaluation_view="new", new_source=st.query_params.get("source", "path"))
-    show(_here(config=str(config), paths=(Path(os.environ[FOLDER]),)))
+    show(_here(config=str(config), paths=(Path("/"),)))
 
 
 def evaluation_running(_: Here, texts: list[str]) -> None:

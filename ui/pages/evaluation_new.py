@@ -131,7 +131,7 @@ def _spelled(given: str, here: Here) -> str:
         path = Path(given)
     if not here.settings.may_name(path):
         raise UsageError("only files in the folders of `rag ui --allow-paths` may be named", "upload the file")
-    return str(path.resolve())
+    return str(path.absolute())
 
 
 def _request(here: Here, questions: Questions) -> Request:
