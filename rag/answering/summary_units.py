@@ -14,7 +14,15 @@ from itertools import pairwise
 from typing import TypeVar
 
 from rag.evidence.citations import sentence_spans
-from rag.evidence.quotation import TABLE_ROW, TABLE_RULE, plain_text, quotation, short_line_ends, table_cells
+from rag.evidence.quotation import (
+    MOST_CHARACTERS,
+    TABLE_ROW,
+    TABLE_RULE,
+    plain_text,
+    quotation,
+    short_line_ends,
+    table_cells,
+)
 
 __all__ = ["Span", "Unit", "spread", "units_of"]
 
@@ -247,9 +255,10 @@ def _parts(text: str, block: _Block) -> Iterator[tuple[int, int]]:
 def _spans(text: str, start: int, end: int) -> Iterator[Span]:
     passage = text[start:end]
     for first, last in sentence_spans(passage):
-        word = _WORD.search(passage, first, last)
-        at = (word.start() if word else first) - first  # before it may be Markdown's marks
-        yield Span(start + first, start + last, quotation(passage[first:last], at, at + 1).text)
+        shown = plain_text(passage, first, last)
+        if len(shown) > MOST_CHARACTERS:
+            shown = quotation(shown, 0, 1).text
+        yield Span(start + first, start + last, shown)
 
 
 def _leans(text: str) -> bool:
