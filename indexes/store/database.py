@@ -45,7 +45,7 @@ BUSY_TIMEOUT_S = 30.0
 # Code that a stranger's database would run while it is read or written: an index has only tables and their indexes.
 _FOREIGN = """
     SELECT CASE WHEN type IN ('table', 'index') THEN 'virtual table' ELSE type END FROM sqlite_master
-    WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%' OR sql LIKE '%GENERATED ALWAYS%'
+    WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'
 """
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where SQLite's own message quotes damaged text
 

@@ -87,7 +87,7 @@ def _by_form(one: str, other: str) -> int:
     before = long.removesuffix(short)
     if before == long or len(before) > 4:
         return 0
-    return {"un": -1}.get(before, int(before not in _MAY_DENY))
+    return -1 if before == "un" else int(before not in _MAY_DENY)
 
 
 @lru_cache(maxsize=1)

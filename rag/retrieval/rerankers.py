@@ -79,7 +79,7 @@ class CrossEncoderReranker:
 
         local = resolve_model(model, revision)
         try:
-            import sentence_transformers  # noqa: F401 - its absence is said here
+            import sentence_transformers  # noqa: F401 - its absence is reported here
             import torch
         except ImportError:
             raise MissingPackageError("a cross-encoder needs sentence-transformers", "run `make install`") from None

@@ -108,9 +108,9 @@ def test_a_panic_of_the_lexical_index_is_an_error_that_handlers_know(tmp_path: P
 
     index = TantivyIndex(tmp_path)
     index._searcher = Panicking()
-    with pytest.raises(LexicalFilesError, match="the lexical index is damaged: range end index 9") as told:
+    with pytest.raises(LexicalFilesError, match="the lexical index is damaged: range end index 9") as caught:
         index.search(["mast"], 3)
-    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def reseal(folder: Path) -> None:

@@ -49,9 +49,9 @@ def test_a_file_that_becomes_a_link_after_it_was_found_is_not_read(top: Path) ->
 def test_a_pipe_and_a_device_are_no_documents(top: Path) -> None:
     os.mkfifo(top / "docs" / "pipe.txt")
     for path in (top / "docs" / "pipe.txt", Path("/dev/zero"), Path("/dev/tty"), top / "docs"):
-        with pytest.raises(DocumentError) as told:
+        with pytest.raises(DocumentError) as caught:
             read_file(path)
-        assert told.value.reason in ("not a file", "unreadable")
+        assert caught.value.reason in ("not a file", "unreadable")
 
 
 @pytest.mark.timeout(20)

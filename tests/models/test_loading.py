@@ -17,7 +17,7 @@ from rag.errors import ModelError
 from rag.extractive_qa.model import encoder_config, load_whole
 from rag.extractive_qa.tokenizer import load_tokenizer
 from rag.generation.token_counter import TokenizerCounter
-from rag.models.loading import cross_encoder, pretrained, refuse_code, sentence_transformer
+from rag.models.loading import cross_encoder, pretrained, sentence_transformer
 from rag.models.resolve import resolve_model
 from rag.retrieval.rerankers import CrossEncoderReranker
 
@@ -107,6 +107,20 @@ def test_a_known_model_type_is_loaded_by_its_own_class_in_spite_of_a_map(model: 
 
 
 def test_an_ordinary_folder_is_loaded(model: Path) -> None:
-    refuse_code(model)
-    refuse_code(resolve_model("bundled:minilm").path)
+    sentence_transformer(resolve_model("bundled:minilm").path, "cpu")
     assert LOADERS["configuration"](model) and LOADERS["tokenizer"](model) and LOADERS["sentence transformer"](model)
+
+
+def test_code_behind_a_link_or_in_a_huge_configuration_is_refused(model: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "config.json").write_text(json.dumps({"activation_function": "evil.Function"}))
+    linked = shutil.copytree(model, tmp_path / "linked")
+    (linked / "2_Dense").symlink_to(outside)
+    (outside / "round").symlink_to(linked)
+    with pytest.raises(ModelError, match=r"names code of its own: evil\."):
+        sentence_transformer(linked, "cpu")
+    huge = shutil.copytree(model, tmp_path / "huge")
+    (huge / "modules.json").write_text(json.dumps([{"type": "evil.Module", "filler": "x" * 5_000_000}]))
+    with pytest.raises(ModelError, match="too large for a configuration"):
+        sentence_transformer(huge, "cpu")

@@ -108,7 +108,7 @@ def _draw_path(here: Here) -> None:
         begin(here, paths=[str(named.resolve())])
     elif allowed:
         st.text(t("documents.path_missing"))
-    else:  # nothing is said of what lies elsewhere
+    else:  # whether it exists is not revealed
         st.text(t("documents.path_refused", folders=", ".join(one_line(str(p), 100) for p in here.settings.paths)))
 
 

@@ -99,8 +99,8 @@ def setting_lines(text: str, config: str, before: tuple[str, ...]) -> tuple[str,
 def refuse_owners(assignments: Sequence[str]) -> None:
     """Raise :class:`~rag.errors.UsageError` for a setting that only the owner of the page's configuration may set.
 
-    Addresses, names of environment variables, models and limits of processes are the owner's: whoever sets them can
-    send the server's secrets to an address of their choice, or read its files.
+    Addresses, names of environment variables, models and limits of processes are the owner's. Another could send the
+    server's secrets to an address of their choice, or read its files.
     """
     for key, value, origin in load_config(settings=assignments).rows():
         sends = key == "generator.type" and value == "openai"
