@@ -180,6 +180,11 @@ class Citation:
         return self.passage.source
 
     @property
+    def headings(self) -> tuple[str, ...]:
+        """The headings above the passage."""
+        return self.passage.headings
+
+    @property
     def page(self) -> int | None:
         """The page of the cited document on which the quote begins, from 1; None if it has no pages."""
         return self.passage.page if self.own_page is None else self.own_page

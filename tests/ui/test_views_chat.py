@@ -23,18 +23,16 @@ from ui.views.chat import (
     absence,
     choices,
     confidence,
-    file_name,
     history,
     is_markdown,
     no_answer,
     pieces,
     plain_text,
     times,
-    to_json,
-    to_markdown,
     to_turn,
     was_rewritten,
 )
+from ui.views.chat_export import file_name, to_json, to_markdown
 
 PASSAGE = Passage(1, "docs/fog.md", "Fog", 3, ("Fog sensor",), 10, 40, "The fog sensor weighs 3.4 kg.", 1.0)
 CITATION = Citation(PASSAGE, 10, 20, "The fog se")
@@ -225,6 +223,14 @@ def test_exported_markdown_of_hostile_text_has_no_live_link_or_image(text: str) 
 
 def exported(*turns: Turn) -> str:
     return to_markdown(Chat("", "T", turns=list(turns)), Texts("en"))
+
+
+def test_an_export_names_the_page_on_which_the_quote_begins() -> None:
+    passage = Passage(1, "a.pdf", "A", 3, (), 0, 9, "one. two.", 1.0)
+    cited = (Citation(passage, 0, 4, "one."), Citation(passage, 5, 9, "two.", own_page=4))
+    answer = Answer("one. two.", "two.", False, 0.5, (Sentence(0, 9, 1.0, 0),), cited, (passage,))
+    markdown = exported(Turn("What?", answer=answer)).replace("\\", "")
+    assert "page 3: “one.”" in markdown.lower() and "page 4: “two.”" in markdown.lower()
 
 
 @pytest.mark.parametrize(

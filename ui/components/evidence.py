@@ -8,7 +8,7 @@ HTML.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def _list(here: Here, answer: Answer, found: list[Source], key: str) -> None:
             name = f"{key}-source-{source.number}"
             message = here.t("evidence.open", n=source.number)
             st.button(str(source.number), key=name, help=message, on_click=_toggle, args=(key, source.number))
-            where = place(here.t, replace(source.passage, page=source.page))
+            where = place(here.t, source)
             st.html(block(short_name(source.passage.source), "name") + (block(where, "place") if where else ""))
 
 
@@ -114,7 +114,7 @@ def _viewer(here: Here, source: Source, key: str) -> None:
             st.button(
                 t("evidence.close"), key=f"{key}-close", type="tertiary", on_click=_toggle, args=(key, source.number)
             )
-        where = place(t, replace(passage, page=source.page))
+        where = place(t, source)
         if where:
             st.html(block(where, "place"))
         original = _original(here, source)

@@ -36,6 +36,7 @@ from ui.storage.chats import Chats, Conversation, Turn
 from ui.text.markdown import markdown_html
 from ui.text.safe import escape, inert, one_line
 from ui.views import chat as view
+from ui.views import chat_export as export
 from ui.views.words import noted
 
 __all__ = ["show"]
@@ -355,10 +356,10 @@ def _draw_menu(here: Here, now: Conversation) -> None:
                     now.rename(title)
                     st.rerun()
         for key, suffix, mime, make in (
-            ("chat.export_markdown", "md", "text/markdown", lambda: view.to_markdown(chat, t)),
-            ("chat.export_json", "json", "application/json", lambda: view.to_json(chat)),
+            ("chat.export_markdown", "md", "text/markdown", lambda: export.to_markdown(chat, t)),
+            ("chat.export_json", "json", "application/json", lambda: export.to_json(chat)),
         ):
-            name = view.file_name(chat, suffix)
+            name = export.file_name(chat, suffix)
             st.download_button(
                 t(key), make, name, mime, key=f"export_{suffix}", on_click="ignore", width="stretch",
                 icon=":material/download:",
