@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from rag.evidence.values import OPENERS, Value
+from rag.evidence.value_patterns import OPENERS
+from rag.evidence.values import Value
 
 __all__ = ["find_names"]
 

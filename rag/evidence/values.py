@@ -19,177 +19,28 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-__all__ = ["OPENERS", "Range", "Value", "comparable", "compatible", "find_ranges", "find_values", "same", "unit_of"]
+from rag.evidence.value_patterns import (
+    CURRENCY_BEFORE,
+    FRACTIONS,
+    HEDGE,
+    MONEY,
+    MONTHS,
+    NAME_BEFORE,
+    OPENERS,
+    ORDINALS,
+    SCALES,
+    SCAN,
+    SMALL,
+    TABLE,
+    TENS,
+    UNIT,
+    UNIT_IN_NAME,
+    WORDED,
+)
+
+__all__ = ["Range", "Value", "comparable", "compatible", "find_ranges", "find_values", "same", "unit_of"]
 
 Kind = Literal["number", "date", "clock", "code", "name"]
-
-_UNITS = """
-length 0.001 mm millimetre millimetres millimeter millimeters мм
-length 0.01 cm centimetre centimetres centimeter centimeters см
-length 1 m metre metres meter meters м метр метра метров
-length 1000 km kilometre kilometres kilometer kilometers км
-length 1609.344 mile miles
-length 0.3048 ft foot feet
-area 1 m² m2 м²
-area 10000 ha hectare hectares га
-mass 0.000001 mg milligram milligrams мг
-mass 0.001 g gram grams г грамм грамма граммов
-mass 1 kg kilogram kilograms kilo kilos кг килограмм килограмма килограммов
-mass 1000 t tonne tonnes т тонна тонны тонн
-volume 0.001 ml millilitre millilitres milliliter milliliters мл
-volume 0.01 cl
-volume 1 l litre litres liter liters л литр литра литров
-volume 100 hl hectolitre hectolitres
-volume 1000 m³ m3 м³
-time 0.001 ms millisecond milliseconds
-time 1 s sec secs second seconds с сек секунда секунды секунд
-time 60 min mins minute minutes мин минута минуты минут минуту
-time 3600 h hr hrs hour hours ч час часа часов
-time 86400 day days день дня дней
-time 604800 week weeks неделя недели недель неделю
-months 1 month months месяц месяца месяцев
-months 12 year years год года лет
-percent 1 % percent процент процента процентов
-temperature 1 °C
-fahrenheit 1 °F
-power 1 W watt watts Вт
-power 1000 kW кВт
-energy 1 kWh кВт·ч
-joule 1000 kJ
-joule 1 J
-voltage 1 V volt volts В
-pressure 1 bar
-sound 1 dB
-frequency 1 Hz
-frequency 1000000 MHz
-byte 1 byte bytes
-byte 1000 KB kB
-byte 1000000 MB
-byte 1000000000 GB
-byte 1000000000000 TB
-speed 1 knot knots
-money 0.01 cent cents
-GBP 1 £ GBP pound pounds
-GBP 0.01 p pence penny
-EUR 1 € EUR euro euros евро
-USD 1 $ USD dollar dollars
-RUB 1 ₽ RUB руб рубль рубля рублей
-RUB 0.01 коп копейка копейки копеек
-"""
-_TABLE = {
-    name: (line.split()[0], float(line.split()[1])) for line in _UNITS.strip().splitlines() for name in line.split()[2:]
-}
-_MONEY = frozenset({"money", "GBP", "EUR", "USD", "RUB"})
-_LONGEST = sorted(_TABLE, key=len, reverse=True)
-_UNIT = re.compile(
-    rf"(?:[ \u00a0\u202f]|-|[ ]of[ ]an?[ ])?(?:(?P<per>per[ ]cent)|(?P<square>square[ ]met(?:re|er)s?)"
-    rf"|(?P<unit>{'|'.join(map(re.escape, _LONGEST))}))(?![^\W\d_])(?!-\d)"
-)
-_CURRENCY_BEFORE = re.compile(r"(£|\$|€|₽|EUR|GBP|USD|RUB)[ \u00a0\u202f]?[-−–]?\Z")
-_UNIT_IN_NAME = re.compile(rf"(?<![^\W_])(?:{'|'.join(map(re.escape, _LONGEST))})(?![^\W_])", re.IGNORECASE)
-_WORDED = {name: unit for name, unit in _TABLE.items() if len(name) > 3}
-
-_MONTHS = {
-    name: n
-    for n, names in enumerate(
-        (
-            "january jan января январь", "february feb февраля февраль", "march mar марта март",
-            "april apr апреля апрель", "may мая май", "june jun июня июнь", "july jul июля июль",
-            "august aug августа август", "september sept sep сентября сентябрь",
-            "october oct октября октябрь", "november nov ноября ноябрь", "december dec декабря декабрь",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_MONTH = rf"(?P<month{{0}}>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?(?![^\W_])"
-
-_SMALL = {
-    word: n
-    for n, words in enumerate(
-        (
-            "zero none nothing", "one один одна одно одного одной", "two два две двух", "three три трёх трех",
-            "four четыре четырёх четырех", "five пять пяти", "six шесть шести", "seven семь семи",
-            "eight восемь восьми", "nine девять девяти", "ten десять десяти", "eleven одиннадцать",
-            "twelve двенадцать", "thirteen тринадцать", "fourteen четырнадцать", "fifteen пятнадцать",
-            "sixteen шестнадцать", "seventeen семнадцать", "eighteen восемнадцать", "nineteen девятнадцать",
-        )
-    )
-    for word in words.split()
-}  # fmt: skip
-_TENS = {
-    word: 10 * n
-    for n, words in enumerate(
-        (
-            "twenty двадцать", "thirty тридцать", "forty сорок", "fifty пятьдесят", "sixty шестьдесят",
-            "seventy семьдесят", "eighty восемьдесят", "ninety девяносто",
-        ),
-        start=2,
-    )
-    for word in words.split()
-}  # fmt: skip
-_SCALES = {
-    "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "сто": 100, "тысяча": 1000, "тысячи": 1000,
-    "тысяч": 1000, "миллион": 10**6, "миллиона": 10**6, "миллионов": 10**6,
-}  # fmt: skip
-_ORDINALS = {
-    word: n
-    for n, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(),  # noqa: SIM905
-        start=1,
-    )
-}
-_FRACTIONS = {"half": 0.5, "third": 1 / 3, "thirds": 1 / 3, "quarter": 0.25, "quarters": 0.25, "fifth": 0.2,
-              "fifths": 0.2, "tenth": 0.1, "tenths": 0.1}  # fmt: skip
-_WORDS = "|".join(sorted({*_SMALL, *_TENS, *_SCALES, *_ORDINALS, "half", "quarter"}, key=len, reverse=True))
-
-_SCAN = re.compile(
-    rf"""
-    (?<![^\W_])(?:
-    (?P<iso>(?P<y1>\d{{4}})-(?P<m1>\d\d)-(?P<d1>\d\d))(?!\d)
-    | (?P<dmy>(?P<d2>\d{{1,2}})[./](?P<m2>\d{{1,2}})[./](?P<y2>\d{{4}}))(?!\d)
-    | (?P<fromday>(?P<d3>\d{{1,2}})[ ]?(?:to|–|-|and|по)[ ]?(?=\d{{1,2}}[ ]{_MONTH.format(3)}))
-    | (?P<daymonth>(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?[ \u00a0\n](?:of[ ])?{_MONTH.format(4)}
-        (?:,?[ \u00a0\n](?P<y4>\d{{4}})(?!\d))?)
-    | (?P<monthday>{_MONTH.format(5)}[ \u00a0](?P<d5>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:.])
-        (?:,?[ ](?P<y5>\d{{4}})(?!\d))?)
-    | (?P<monthyear>{_MONTH.format(6)}[ \u00a0](?P<y6>\d{{4}}))(?!\d)
-    | (?P<duration>\d{{1,2}}:\d\d:\d\d(?:\.\d+)?|\d{{1,3}}:\d\d\.\d+)(?![\d:])
-    | (?P<clock>\d{{1,2}}:\d\d)(?:[ ]?(?P<half1>[ap])\.?m\b\.?)?(?![\d:])
-    | (?P<hour>\d{{1,2}})(?:\.(?P<minute>\d\d))?[ ]?(?P<half2>[ap])\.?m\b\.?
-    | (?P<article>an?[ ](?=(?:hour|week|month|year|day|minute|metre|litre)\b))
-    | (?P<words>(?:{_WORDS})(?:(?:[ -]|[ ]and[ ](?:a[ ])?)(?:{_WORDS}|tenths?|quarters|thirds|fifths))*)(?![^\W_])
-    | (?P<version>\d+(?:\.\d+){{2,}})(?!\d)
-    | (?P<code>(?=[\w./-]*\d)(?:[^\W\d_]+[-./]?\d|\d+[^\W\d_]*-?[^\W\d_]+\d|\d+/)[\w-]*(?:[./-][\w]+)*)
-    )
-    | (?P<number>
-        (?<![\w.])(?:(?<!\d[ ])(?<!\d)[-−–](?=\.?\d))?
-        (?:[1-9]\d{{0,2}}(?:(?P<sep>[, \u00a0\u2007\u2009\u202f'’])\d{{3}}(?!\d))(?:(?P=sep)\d{{3}}(?!\d))*
-            (?:\.\d+|,\d{{1,2}}(?!\d))?
-          |[1-9]\d{{0,2}}(?:\.\d{{3}}){{1,}},\d+
-          |\d+(?:[.,]\d+)?|\.\d+)
-      )(?P<suffix>st|nd|rd|th)?(?!\d)
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_HEDGE = re.compile(
-    r"(?:about|around|roughly|approximately|nearly|almost|some|circa|ca\.?|≈|~|около|примерно)\W{0,3}(?:£|\$|€|EUR)?\s?\Z",
-    re.IGNORECASE,
-)
-
-
-_NAME_BEFORE = re.compile(r"(?<![\w.])([A-ZА-ЯЁ][^\W\d_]+)[ \u00a0]\Z")
-# Words that begin a sentence in capitals without being part of a name.
-OPENERS = frozenset(
-    """
-    the a an in on at by for from to of and but or if when while after before since until as no yes not this that these
-    those it its he she they we you i his her their our your there here what which who whose where why how with without
-    all both each every some any only also however elected signed according please about around over under above below
-    up down nearly almost roughly approximately between within during total altogether is are was were has have had
-    had one two three four five six seven eight nine ten eleven twelve monday tuesday wednesday thursday friday saturday
-    sunday more less than most least another other just exactly per
-    """.split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +93,14 @@ class Range:
 def find_values(text: str) -> tuple[Value, ...]:
     """Return the values of a text in their order."""
     values: list[Value] = []
-    for match in _SCAN.finditer(text):
+    for match in SCAN.finditer(text):
         values += [value for value in _values(text, match) if not values or value.start >= values[-1].end]
     return tuple(_merge_durations(text, values))
 
 
 def unit_of(name: str) -> tuple[str, float]:
     """Return the dimension and the factor of the first unit in a column name, ("", 1.0) without one."""
-    units = [
-        _TABLE.get(match.group()) or _WORDED.get(match.group().casefold()) for match in _UNIT_IN_NAME.finditer(name)
-    ]
+    units = [TABLE.get(match.group()) or WORDED.get(match.group().casefold()) for match in UNIT_IN_NAME.finditer(name)]
     known = [unit for unit in units if unit is not None]
     return known[0] if known else ("", 1.0)
 
@@ -349,12 +198,12 @@ def _values(text: str, match: re.Match[str]) -> Iterator[Value]:
     elif match["words"]:
         if (amount := _in_words(match["words"].lower())) is not None:
             words = match["words"].lower()
-            if re.split(r"[ -]", words)[-1] in _ORDINALS:
+            if re.split(r"[ -]", words)[-1] in ORDINALS:
                 share = re.search(r"\b(?:a|one|two)[ -]\Z", text[max(0, start - 5) : start].lower()) is not None
                 weak = words in ("first", "second") or share or text[end : end + 4] == " of "
                 yield Value(start, end, "number", amount, amount, "ordinal", weak=weak)
                 return
-            weak = words in _SCALES or words in ("one", "zero", "none", "nothing", "half", "quarter")
+            weak = words in SCALES or words in ("one", "zero", "none", "nothing", "half", "quarter")
             value = _with_unit(text, Value(start, end, "number", amount, amount, weak=weak))
             yield replace(value, weak=weak and not (value.dimension and words == "one"))
     elif match["number"]:
@@ -369,7 +218,7 @@ def _date(match: re.Match[str]) -> Value | None:
         named = match.groupdict()
         year = int(named.get(f"y{n}") or 0)
         day = int(named.get(f"d{n}") or 0)
-        month = int(named[f"m{n}"]) if n <= 2 else _MONTHS[str(named[f"month{n}"]).lower()]
+        month = int(named[f"m{n}"]) if n <= 2 else MONTHS[str(named[f"month{n}"]).lower()]
         if month <= 12 and day <= 31:
             return Value(start, end, "date", date=(year, month, day))
     return None
@@ -379,7 +228,7 @@ def _code(match: re.Match[str]) -> Value:
     """Return a code, or a number that its unit follows without a space: ``60p``, ``25kg``."""
     word = match.group()
     if joined := re.fullmatch(r"(\d+(?:[.,]\d+)?)([^\W\d_]+)", word):
-        unit = _TABLE.get(joined[2])
+        unit = TABLE.get(joined[2])
         if unit:
             raw = float(joined[1].replace(",", "."))
             return Value(*match.span(), "number", raw * unit[1], raw, unit[0])
@@ -403,29 +252,29 @@ def _number(text: str, match: re.Match[str]) -> Value:
     if scale := re.match(r"[ \u00a0](million|billion|thousand|тыс|млн|миллион\w*|тысяч\w?)\b", text[end : end + 14]):
         amount *= {"m": 1e6, "b": 1e9, "t": 1e3, "т": 1e3, "м": 1e6}[scale[1][0]]
         end += scale.end()
-    hedged = _HEDGE.search(text[max(0, match.start() - 18) : match.start()]) is not None
+    hedged = HEDGE.search(text[max(0, match.start() - 18) : match.start()]) is not None
     if match["suffix"]:
         return Value(match.start(), end, "number", amount, amount, "ordinal")
     value = _with_unit(text, Value(match.start(), end, "number", amount, amount, hedged=hedged))
-    before = _NAME_BEFORE.search(text, max(0, value.start - 24), value.start)
+    before = NAME_BEFORE.search(text, max(0, value.start - 24), value.start)
     word = before[1].casefold() if before is not None else ""
-    is_name = bool(word) and word not in OPENERS and word not in _MONTHS
+    is_name = bool(word) and word not in OPENERS and word not in MONTHS
     return replace(value, label=is_name and not value.dimension and amount < 1000)
 
 
 def _with_unit(text: str, value: Value) -> Value:
     """Return the value with the currency before it or the unit behind it."""
     start, end = value.start, value.end
-    if before := _CURRENCY_BEFORE.search(text, max(0, start - 5), start):
-        dimension, factor = _TABLE[before[1]]
+    if before := CURRENCY_BEFORE.search(text, max(0, start - 5), start):
+        dimension, factor = TABLE[before[1]]
         return replace(value, start=before.start(), dimension=dimension, amount=value.raw * factor)
-    if after := _UNIT.match(text, end):
+    if after := UNIT.match(text, end):
         if after["per"]:
             dimension, factor = "percent", 1.0
         elif after["square"]:
             dimension, factor = "area", 1.0
         else:
-            dimension, factor = _TABLE[after["unit"]]
+            dimension, factor = TABLE[after["unit"]]
         return replace(value, end=after.end(), dimension=dimension, amount=value.raw * factor)
     return value
 
@@ -435,19 +284,19 @@ def _in_words(words: str) -> float | None:
     total, current, seen = 0.0, 0.0, False
     parts = [part for part in re.split(r"[ -]", words) if part not in ("and", "a")]
     for n, part in enumerate(parts):
-        if part in _FRACTIONS and (n or part in ("half", "quarter")):
-            share = _FRACTIONS[part]
-            numerator = n and parts[n - 1] in _SMALL and "and" not in words
+        if part in FRACTIONS and (n or part in ("half", "quarter")):
+            share = FRACTIONS[part]
+            numerator = n and parts[n - 1] in SMALL and "and" not in words
             current = current * share if numerator else current + share
-        elif part in _SMALL:
-            current += _SMALL[part]
-        elif part in _TENS:
-            current += _TENS[part]
-        elif part in _ORDINALS:
-            current += _ORDINALS[part]
-        elif part in _SCALES:
-            current = (current or 1.0) * _SCALES[part]
-            if _SCALES[part] >= 1000:
+        elif part in SMALL:
+            current += SMALL[part]
+        elif part in TENS:
+            current += TENS[part]
+        elif part in ORDINALS:
+            current += ORDINALS[part]
+        elif part in SCALES:
+            current = (current or 1.0) * SCALES[part]
+            if SCALES[part] >= 1000:
                 total, current = total + current, 0.0
         seen = True
     return total + current if seen else None
@@ -476,7 +325,7 @@ def _merge_durations(text: str, values: Sequence[Value]) -> Iterator[Value]:
 
 def compatible(one: str, other: str) -> bool:
     """Return whether values of two dimensions can be the same: either has none, or both are money."""
-    return one == other or not one or not other or ("money" in (one, other) and {one, other} <= _MONEY)
+    return one == other or not one or not other or ("money" in (one, other) and {one, other} <= MONEY)
 
 
 def _same_date(claim: Value, source: Value) -> bool:

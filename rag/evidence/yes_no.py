@@ -24,6 +24,7 @@ from rag.evidence.modality import CUES, VERDICTS, Force, force_of, inner, outer
 from rag.evidence.poles import relation
 from rag.evidence.values import find_values
 from rag.evidence.vocabulary import words_of
+from rag.evidence.yes_no_question import LIGHT, PREPOSITIONS, Asked
 
 __all__ = ["LEAST", "NAMES", "WEIGHTS", "Features", "Verdict", "YesNo", "decide", "features_of"]
 
@@ -39,16 +40,7 @@ WEIGHTS = {
 """The weights that ``python -m benchmarks.yes_no --fit`` printed, by feature."""
 NAMES = tuple(WEIGHTS)
 
-_OPENING = re.compile(
-    r"\A(?:(?:and|but|so|also|then|hello|hi|please)\b\W*)*"
-    r"(?:(?:can|could) you (?:please )?tell (?:me|us) (?:if|whether)|(?:do you|does anyone) know (?:if|whether)"
-    r"|(?:i|we) (?:wonder|would like to know|want to know|'d like to know) (?:if|whether))\b",
-    re.IGNORECASE,
-)
-_DENIED_OPENING = re.compile(r"\A\W*(\w+)n't\b", re.IGNORECASE)
 _NUMBERING = re.compile(r"\A\s*\(?(?:\d+(?:\.\d+)*|[a-z])[.)]?\s+(?=[^\W\d_a-z])")
-_EARLIER = re.compile(r"\s*\([^()]*\)\s*(?=\W*\Z)")
-_ALTERNATIVE = re.compile(r"\bor\b(?! (?:not|more|less|so|later|over|under|older|younger)\b)", re.IGNORECASE)
 _CELL = re.compile(r"(?P<name>[^:;]+): (?P<value>[^;]*)")
 _YES_CELL = frozenset("yes y true x ✓ ✔ included available open".split())  # noqa: SIM905
 _NO_CELL = frozenset(
@@ -72,20 +64,13 @@ _NOBODY = frozenset("nobody none neither nothing never no-one".split())  # noqa:
 _NAME = re.compile(r"\b[^\W\d_a-z][\w'’-]*")
 _TO_BE = re.compile(r"\b(?:was|were) (?:supposed |meant |due )?to\b", re.IGNORECASE)
 _EVERY = frozenset("all every everyone everybody each whole always entire".split())  # noqa: SIM905
-_WH = frozenset("what who whom whose when where why how which".split())  # noqa: SIM905
 _MOST = 0.6  # share of a condition's words that make it the question's
-_ENGLISH = VERBS | CUES.keys() | {"am"}
 _COMPARATIVES = frozenset(
     """
     more less fewer cheaper longer shorter higher lower bigger smaller larger older younger better worse
     """.split()  # noqa: SIM905
 )
-_PREPOSITIONS = frozenset("at in on for of to by with during after before against from about under over near".split())  # noqa: SIM905
 _PAST = frozenset("did was were has have had".split())  # noqa: SIM905
-_LIGHT = words_of(
-    "own part still everyone anyone everybody anybody person people extra kind okay really sort please ever fine able"
-    " give tell bring use put provide offer receive keep get want already yet even enough just"
-)
 _ADVERSE = words_of(
     "closed unavailable excluded rejected refused cancelled suspended missing expired invalid discontinued"
     " dropped ended abolished failed withdrawn removed exempt thrown gone lost stolen destroyed deleted scrapped avoid"
@@ -134,7 +119,7 @@ def decide(question: str, sentence: str, context: str = "", *, marked: str = "",
 
 def features_of(question: str, sentence: str, context: str = "", *, marked: str = "", margin: float = 0.0) -> Features:
     """Return the sign that follows from a sentence, and the features that say how surely; as :func:`decide`."""
-    asked = _Asked.of(question)
+    asked = Asked.of(question)
     sentence = _NUMBERING.sub("", sentence)
     if not asked.is_yes_no:
         return Features(0)
@@ -196,46 +181,7 @@ def features_of(question: str, sentence: str, context: str = "", *, marked: str 
     return Features(sign, tuple(values[name] for name in NAMES))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question: its text without an opening, its words, its content stems in order, and its force.
-
-    The stems ``aside`` come after a preposition: often a place, a time or a purpose that the sentence need not repeat.
-    """
-
-    text: str
-    words: tuple[str, ...]
-    stems: tuple[str, ...]
-    aside: frozenset[str]
-    force: Force
-
-    @property
-    def is_yes_no(self) -> bool:
-        """Whether it is an English question that yes or no can answer, about something, without alternatives."""
-        whole = bool(self.stems) and _WH.isdisjoint(self.words[:3]) and not _ALTERNATIVE.search(self.text)
-        return whole and not _ENGLISH.isdisjoint(self.words)
-
-    @property
-    def denied(self) -> bool:
-        """Whether it asks for what is not: "yes" would be read in two ways."""
-        return "not" in self.words
-
-    @classmethod
-    def of(cls, question: str) -> _Asked:
-        """Read a question. A last one in parentheses, which a follow-up repeats, is left out."""
-        text = _OPENING.sub("", _EARLIER.sub("", question))
-        text = _DENIED_OPENING.sub(r"\1", text.strip().replace("’", "'"))
-        words = tuple(tokens_of(text))
-        force = force_of(words)
-        if "without" in words:
-            force = inner(force)
-        stems = dict.fromkeys(stem for word in words if (stem := stem_of(word)) and stem not in _LIGHT)
-        first = next((n for n, word in enumerate(words) if n and word in _PREPOSITIONS), len(words))
-        aside = {stem_of(word) for word in words[first:]} - {stem_of(word) for word in words[:first]}
-        return cls(text, words, tuple(stems), frozenset(aside), force)
-
-
-def _is_doubtful(asked: _Asked, sentence: str, match: _Match) -> bool:
+def _is_doubtful(asked: Asked, sentence: str, match: _Match) -> bool:
     """Return whether a sentence only reports, doubts or plans what is asked, or speaks of it the other way round."""
     words = tokens_of(sentence)
     reported = not _DOUBTS.isdisjoint(words) and _DOUBTS.isdisjoint(asked.words)
@@ -245,7 +191,7 @@ def _is_doubtful(asked: _Asked, sentence: str, match: _Match) -> bool:
     return reported or planned or nobody_but or outside or _is_turned(asked, words)
 
 
-def _is_turned(asked: _Asked, words: Sequence[str]) -> bool:
+def _is_turned(asked: Asked, words: Sequence[str]) -> bool:
     """Return whether two people or names of the question stand in another order, which tells who does what to whom."""
     named = {stem_of(name.lower()) for name in _NAME.findall(asked.text)[1:]} | _ACTORS
     wanted = [stem for stem in asked.stems if stem in named]
@@ -283,7 +229,7 @@ class _Match:
         return with_ or len(self.conditioned) < _MOST * len(self.clause.condition)
 
     @classmethod
-    def of(cls, asked: _Asked, clause: Clause, context: str) -> _Match:
+    def of(cls, asked: Asked, clause: Clause, context: str) -> _Match:
         """Compare a question with a clause and the line of its title and headings."""
         around = words_of(context)
         groups: dict[str, set[str]] = {n: set() for n in ("covered", "context", "missing", "excepted", "conditioned")}
@@ -310,7 +256,7 @@ class _Match:
         return cls(clause, covered, in_context, missing, excepted, met, turns % 2 == 1, rival)
 
 
-def _said(asked: _Asked, match: _Match) -> tuple[Force | None, bool]:
+def _said(asked: Asked, match: _Match) -> tuple[Force | None, bool]:
     """Return what a clause says of what the question asks about, and whether a restriction decides that.
 
     "Only members may swim" says nothing of whether I may.
@@ -336,7 +282,7 @@ def _said(asked: _Asked, match: _Match) -> tuple[Force | None, bool]:
     return said, restricted
 
 
-def _restricted_share(asked: _Asked, match: _Match) -> float | None:
+def _restricted_share(asked: Asked, match: _Match) -> float | None:
     """Return which share of the words that "only" restricts the question has; None where a clause restricts nothing.
 
     Of "only assistance dogs", a question about dogs has a half; "only two dogs" restricts nothing.
@@ -365,13 +311,13 @@ def _restricted_share(asked: _Asked, match: _Match) -> float | None:
 
 def _phrase_after(words: Sequence[str]) -> Sequence[str]:
     """Return up to four words from the first preposition: "can only be entered *with a key card*"."""
-    place = next((n for n, word in enumerate(words) if word in _PREPOSITIONS), len(words))
+    place = next((n for n, word in enumerate(words) if word in PREPOSITIONS), len(words))
     return words[place + 1 :][:4]
 
 
 def _phrase_before(words: Sequence[str]) -> Sequence[str]:
     """Return up to four words back to a preposition or a verb: "is *by card* only"."""
-    ends = [n for n, word in enumerate(words) if word in _PREPOSITIONS or word in VERBS or word in CUES]
+    ends = [n for n, word in enumerate(words) if word in PREPOSITIONS or word in VERBS or word in CUES]
     return words[max([-1, *ends]) + 1 :][-4:]
 
 
@@ -388,7 +334,7 @@ class _Cell:
     others: str
 
     @classmethod
-    def of(cls, asked: _Asked, sentence: str) -> _Cell | None:
+    def of(cls, asked: Asked, sentence: str) -> _Cell | None:
         """Return the cell, None if the sentence is no row of named columns or no column is named."""
         cells = [m for part in sentence.split("; ") if (m := _CELL.fullmatch(part))]
         if len(cells) < 2 or len(cells) != len(sentence.split("; ")):
@@ -409,10 +355,10 @@ def _shared(stems: Sequence[str], name: str) -> int:
     return sum(any(relation(stem, word) for word in words) for stem in stems)
 
 
-def _lead(asked: _Asked, sentence: str, context: str) -> int:
+def _lead(asked: Asked, sentence: str, context: str) -> int:
     """Return 1 or -1 if the sentence begins with yes or no and its heading asks the same, else 0."""
     word = leading_word(sentence)
-    heading = words_of(context.rpartition(" > ")[-1]) - _LIGHT
+    heading = words_of(context.rpartition(" > ")[-1]) - LIGHT
     if not word or not heading:
         return 0
     held = [stem for stem in asked.stems if any(relation(stem, other) == 1 for other in heading)]
